@@ -1,0 +1,62 @@
+//! What stops a run before or while it sends: one message, one hint, one exit code.
+
+use std::fmt;
+
+use crate::exit::Exit;
+
+/// An error that ends the program. Its text says what and where; the hint says how to mend it.
+#[derive(Debug)]
+pub struct Error {
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// An error that ends the program with `exit`.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
+    /// Exit 1: a defect, a full disk, a broken ledger.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Exit::INTERNAL, message)
+    }
+
+    /// Exit 2: flags or configuration.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::USAGE, message)
+    }
+
+    /// Exit 4: list, message or suppression file refused before sending.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::REFUSED, message)
+    }
+
+    /// The same error with a line on how to mend it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The code the process ends with.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The result of anything that can stop the program.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

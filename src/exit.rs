@@ -1,0 +1,102 @@
+//! The exit-code table, for scripts. Shown by `--help`, listed in README and kept equal by a test.
+
+/// A process exit code with a meaning of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exit(u8);
+
+impl Exit {
+    pub const OK: Self = Self(0);
+    pub const INTERNAL: Self = Self(1);
+    pub const USAGE: Self = Self(2);
+    pub const REJECTED: Self = Self(3);
+    pub const REFUSED: Self = Self(4);
+    pub const RETRYABLE: Self = Self(5);
+    pub const UNKNOWN: Self = Self(6);
+    pub const NO_PROVIDER: Self = Self(7);
+    pub const CAP: Self = Self(8);
+    pub const EMPTY: Self = Self(9);
+    pub const DEADLINE: Self = Self(10);
+    pub const LOCKED: Self = Self(11);
+    pub const STOPPED: Self = Self(12);
+    pub const WAITING: Self = Self(13);
+    pub const CHANGED: Self = Self(14);
+    pub const HUNG_UP: Self = Self(129);
+    pub const INTERRUPTED: Self = Self(130);
+    pub const TERMINATED: Self = Self(143);
+
+    /// The number the process ends with.
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+
+    /// The code with this number, if the table has it.
+    pub fn from_code(code: u8) -> Option<Self> {
+        TABLE.iter().map(|(exit, _)| *exit).find(|exit| exit.0 == code)
+    }
+
+    /// What the code means, as `--help` says it.
+    pub fn meaning(self) -> &'static str {
+        TABLE.iter().find(|(exit, _)| *exit == self).map_or("", |(_, meaning)| meaning)
+    }
+
+    /// The most telling of several codes a finished or stopped run has earned: signals win, then 7, 12, 13, 6, 8, 10, 5, 3.
+    pub fn most_telling(earned: &[Self]) -> Self {
+        const ORDER: [Exit; 11] = [
+            Exit::INTERRUPTED,
+            Exit::TERMINATED,
+            Exit::HUNG_UP,
+            Exit::NO_PROVIDER,
+            Exit::STOPPED,
+            Exit::WAITING,
+            Exit::UNKNOWN,
+            Exit::CAP,
+            Exit::DEADLINE,
+            Exit::RETRYABLE,
+            Exit::REJECTED,
+        ];
+        ORDER.into_iter().find(|exit| earned.contains(exit)).or_else(|| earned.first().copied()).unwrap_or(Self::OK)
+    }
+}
+
+/// Every code with its meaning, in the order `--help` and README show them.
+pub const TABLE: &[(Exit, &str)] = &[
+    (Exit::OK, "everyone handled: accepted, already accepted, suppressed, duplicate, tolerated invalid, or held by --limit"),
+    (Exit::INTERNAL, "internal error"),
+    (Exit::USAGE, "usage or configuration"),
+    (Exit::REJECTED, "finished, some rejected in this run (beyond --fail-over)"),
+    (Exit::REFUSED, "list, message or suppression file refused before sending"),
+    (Exit::RETRYABLE, "stopped with retryable work left"),
+    (Exit::UNKNOWN, "unknowns remain"),
+    (Exit::NO_PROVIDER, "no usable provider is left (credentials, account)"),
+    (Exit::CAP, "cap reached"),
+    (Exit::EMPTY, "nothing to send (only with --error-on-empty)"),
+    (Exit::DEADLINE, "deadline or window closed"),
+    (Exit::LOCKED, "locked by another run of the campaign"),
+    (Exit::STOPPED, "canary failed, pause rule or `pause`"),
+    (Exit::WAITING, "waiting for a person"),
+    (Exit::CHANGED, "list or message changed under the campaign"),
+    (Exit::HUNG_UP, "hung up, after draining"),
+    (Exit::INTERRUPTED, "interrupted, after draining"),
+    (Exit::TERMINATED, "terminated, after draining"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_win_then_the_order_of_the_contract() {
+        assert_eq!(Exit::most_telling(&[]), Exit::OK);
+        assert_eq!(Exit::most_telling(&[Exit::REJECTED, Exit::RETRYABLE, Exit::UNKNOWN]), Exit::UNKNOWN);
+        assert_eq!(Exit::most_telling(&[Exit::NO_PROVIDER, Exit::INTERRUPTED]), Exit::INTERRUPTED);
+        assert_eq!(Exit::most_telling(&[Exit::CAP, Exit::RETRYABLE]), Exit::CAP);
+    }
+
+    #[test]
+    fn every_code_has_a_meaning() {
+        for (exit, meaning) in TABLE {
+            assert_eq!(Exit::from_code(exit.code()), Some(*exit));
+            assert!(!meaning.is_empty());
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The durable truth: who goes, who was claimed, what came of it. The seam that the pipeline and the commands know.
+//!
+//! Every call is one transaction (or takes part in one group commit) and has reached the disk when its future resolves. One thread owns
+//! the only writing connection of the process; several processes may share the file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::literal::Rate;
+use crate::outcome::{Cohort, Kind, Outcome, Reason, Tally};
+use crate::provider::{BoxFuture, Feedback, JobId, Refusal, Verdict};
+
+/// What went wrong with the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{path}: the ledger has version {found}, this mailbatch knows versions up to {known}")]
+    Newer { path: String, found: i64, known: i64 },
+    #[error("{path}: the disk is full")]
+    Full { path: String },
+    #[error("{path}: {detail}")]
+    Broken { path: String, detail: String },
+    #[error("the ledger's writer has stopped: {0}")]
+    Gone(String),
+    #[error("{0}")]
+    NoSuchRun(String),
+}
+
+pub type LedgerResult<T> = Result<T, LedgerError>;
+
+/// The name of a run: sortable by time and short enough to type (`20261121-034500-k3f9`).
+pub type RunId = String;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Its rows are still being written; nothing may be sent. Dropped when found at the next start.
+    Planning,
+    /// Planned, and there is work left.
+    Open,
+    /// Every row has a final outcome, or the run was closed by a newer one or by `--abandon`.
+    Finished,
+}
+
+/// A latched gate: repeated by every later start until a person decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "gate")]
+pub enum Gate {
+    /// The canary has not been judged.
+    Ahead,
+    /// There is no canary, or it passed, or a person let the rest go (`by`).
+    Passed { evidence: String, by: Option<String> },
+    /// Exit 12.
+    Failed { evidence: String },
+    /// Exit 13.
+    Waiting { evidence: String },
+}
+
+/// Everything about a run that is frozen when it is planned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunHead {
+    pub campaign: String,
+    pub env: Option<String>,
+    pub kind: Kind,
+    /// The provider it was planned for.
+    pub provider: String,
+    /// The lists as typed, in order.
+    pub lists: Vec<String>,
+    /// Hash of the lists' rows.
+    pub list_fingerprint: String,
+    /// Hash of the message and its attachments.
+    pub message_fingerprint: String,
+    /// The message as `message` freezes it, attachments included: a run needs nothing but the ledger.
+    pub message: serde_json::Value,
+    /// Whatever else the pipeline froze (`--redirect-all-to`, dedupe, the canary's rule).
+    pub settings: serde_json::Value,
+}
+
+/// A run as `runs`, `status` and the planner see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    pub id: RunId,
+    pub head: RunHead,
+    pub state: RunState,
+    pub gate: Gate,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// The columns of each list, in order.
+    pub columns: Vec<Vec<String>>,
+    /// Exit code of the latest execution.
+    pub exit: Option<u8>,
+    /// Rows filtered out by `--where`; not rows in.
+    pub filtered: u64,
+}
+
+/// What the planner decides about a row when it writes it.
+#[derive(Clone, Debug)]
+pub struct PlannedRow {
+    pub row: JobId,
+    pub list: u32,
+    pub line: u64,
+    /// The address as it goes on the wire, or the raw text of the cell when it is no address.
+    pub email: String,
+    /// The receiving domain; empty when the address is invalid.
+    pub domain: String,
+    /// The recipient's key; empty when the address is invalid.
+    pub key: String,
+    /// `Fields::encode`.
+    pub fields: String,
+    /// `None` for a row that is to be sent.
+    pub outcome: Option<(Outcome, Reason, String)>,
+    /// Keyed hash that orders the draw of the canary; the same after a restart.
+    pub draw: i64,
+    /// In every canary (`always`).
+    pub always: bool,
+}
+
+/// A row as the ledger holds it.
+#[derive(Clone, Debug)]
+pub struct LedgerRow {
+    pub row: JobId,
+    pub list: u32,
+    pub line: u64,
+    pub email: String,
+    pub domain: String,
+    pub key: String,
+    pub fields: String,
+    pub cohort: Cohort,
+    pub outcome: Option<Outcome>,
+    pub reason: Option<Reason>,
+    pub code: String,
+    pub detail: String,
+    pub provider: String,
+    pub batch: Option<i64>,
+    pub attempts: u32,
+    pub message_id: String,
+    pub provider_id: String,
+    pub first_at: Option<Timestamp>,
+    pub last_at: Option<Timestamp>,
+    pub feedback: String,
+}
+
+/// Which recipients of a run may be claimed next.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    pub cohort: Option<Cohort>,
+    /// Rows after this one; retries that are due come first whatever their row.
+    pub after: JobId,
+    /// Only this receiving domain.
+    pub only_domain: Option<String>,
+    /// None of these receiving domains.
+    pub not_domains: Vec<String>,
+    pub limit: usize,
+    /// Rows waiting for another attempt count from this moment on.
+    pub now: Option<Timestamp>,
+}
+
+/// A member of a claim.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub row: JobId,
+    pub message_id: String,
+}
+
+/// What becomes durable before the wire is touched.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub run: RunId,
+    pub provider: String,
+    pub key: String,
+    pub generation: u32,
+    pub claimed_at: Timestamp,
+    pub members: Vec<Member>,
+    /// Members that are suppressed by now: settled in the same transaction, never sent.
+    pub suppressed: Vec<(JobId, Reason, String)>,
+    /// Checked in the same transaction; the claim is refused where one would be passed.
+    pub caps: Vec<Rate>,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The batch's number.
+    Batch(i64),
+    /// A cap allows only `room` more now, and the whole draft again at `until`. Nothing was claimed.
+    Capped { cap: String, room: u64, until: Timestamp },
+    /// `mailbatch pause` is in force. Nothing was claimed.
+    Paused { reason: String },
+    /// Another address already owns this suppression since; nothing but `suppressed` was settled and there was no member left.
+    Nothing,
+}
+
+/// What a settled member becomes.
+#[derive(Clone, Debug)]
+pub enum Settled {
+    /// The verdict is final; the ledger derives outcome and reason.
+    Final(Verdict),
+    /// Open again, not before `at`.
+    Retry { refusal: Refusal, at: Timestamp, counts: bool },
+    /// Still transient when we gave up: `deferred`.
+    GaveUp { refusal: Refusal },
+    /// Never begun: open again, nothing counted.
+    Void,
+    /// Suppressed by us between claim and hand-over.
+    Screened { reason: Reason, detail: String },
+}
+
+/// What recovery found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Claimed, but certainly never completed: open again.
+    pub reopened: u64,
+    /// Answered before the crash; the verdict was in the trace.
+    pub settled: u64,
+    /// May have been taken.
+    pub unknown: u64,
+}
+
+/// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub count: u32,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+/// The answer to a wish for a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    Granted(Lease),
+    /// The window is full; ask again then.
+    NotBefore(Timestamp),
+}
+
+/// A learned or manual suppression kept in the ledger beside the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerSuppression {
+    /// Lowercased address, `@domain`, or `sha256:…`.
+    pub entry: String,
+    pub reason: Reason,
+    /// `all`, `marketing`, or empty for the reason's own.
+    pub scope: String,
+    pub source: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub note: String,
+}
+
+/// The pause switch of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub since: Timestamp,
+    pub reason: String,
+}
+
+/// One decision about one recipient, for `why`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    pub at: Timestamp,
+    /// A few words: `planned`, `claimed in batch 12`, `deferred`.
+    pub what: String,
+    pub detail: String,
+}
+
+/// How a run's rows stand.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    pub tally: Tally,
+    /// By cohort: canary, rest.
+    pub canary: Tally,
+    /// Outcomes by reason.
+    pub reasons: BTreeMap<(Outcome, Reason), u64>,
+}
+
+/// The durable truth. SQLite on one host; each call is one transaction.
+pub trait Ledger: Send + Sync {
+    // ----- plan
+    /// Begins a run in state `Planning` and gives it a name.
+    fn begin(&self, head: RunHead) -> BoxFuture<'_, LedgerResult<RunId>>;
+    /// Writes planned rows. Called many times; each call commits, so that other runs are not locked out.
+    fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>>;
+    /// The address of an earlier row of this run with this key, to make certain of a duplicate found by hash.
+    fn has_key(&self, run: &str, key: &str) -> BoxFuture<'_, LedgerResult<bool>>;
+    /// Carries over what earlier runs of the same campaign and environment decided (accepted by key or address: `already_accepted`, which
+    /// comes before `suppressed`; rejected and unknown are kept), draws the canary, stores the fingerprints and columns, and opens the run.
+    fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Drops a run that was never sealed.
+    fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
+
+    // ----- send
+    /// The next recipients that may be claimed, in plan order, retries that are due first.
+    fn next(&self, run: &str, ask: Ask) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
+    /// When the earliest waiting retry of the run (of one cohort) is due.
+    fn next_retry_at(&self, run: &str, cohort: Option<Cohort>) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>>;
+    /// Makes a batch durable: pause, caps and members in one transaction.
+    fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>>;
+    /// Closes a batch: what became of each of its members. Members not named are void.
+    fn settle(&self, run: &str, batch: i64, items: Vec<(JobId, Settled)>, feedback: Vec<(JobId, Feedback)>) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Settles the open claims of a run whose process is gone, with the help of the traces. The caller holds the campaign's lock.
+    fn recover(&self, run: &str) -> BoxFuture<'_, LedgerResult<Recovered>>;
+    /// Leases part of a rate's window, shared by all runs of the workspace. `key` names the rate (`relay`, `relay/gmail.com`).
+    fn lease(&self, key: &str, rate: Rate, want: u32, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>>;
+    /// Stores the gate of a run.
+    fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason; they are opened again by `reopen`.
+    fn hold_rest(&self, run: &str, reason: Reason, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Opens rows with one of these outcomes again. Returns how many.
+    fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Ends an execution: state and exit code.
+    fn finish(&self, run: &str, state: RunState, exit: u8) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Removes a run's rows, keeping keyed hashes of who was accepted, rejected or is unknown.
+    fn remove(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
+
+    // ----- read
+    fn runs(&self) -> BoxFuture<'_, LedgerResult<Vec<Run>>>;
+    fn run(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
+    /// The newest run of a campaign in an environment, planning ones left out.
+    fn latest_run(&self, campaign: &str, env: Option<&str>) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
+    fn standing(&self, run: &str) -> BoxFuture<'_, LedgerResult<Standing>>;
+    /// The run's rows in input order, `limit` at a time, after row `after`.
+    fn rows(&self, run: &str, after: JobId, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
+    /// Every decision about the rows with this address (lowercased comparison), oldest first; empty when the run has no such row.
+    fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>>;
+
+    // ----- workspace
+    fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>>;
+    fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>>;
+    fn paused(&self) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
+    /// Keeps suppressions, each once; returns how many were new.
+    fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Takes suppressions back and records who did it. Returns how many there were.
+    fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Every suppression in the ledger, and a number that changes whenever they do.
+    fn suppressions(&self) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
+    /// Changes whenever a suppression is added or removed; cheap enough to ask often.
+    fn suppressions_version(&self) -> BoxFuture<'_, LedgerResult<i64>>;
+    /// The workspace's secret key, made at the first start; for draws and keyed hashes.
+    fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>>;
+}
+
+/// What is known when the last row has been planned.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    pub list_fingerprint: String,
+    pub columns: Vec<Vec<String>>,
+    pub filtered: u64,
+    /// The canary's size for a number of sendable recipients; `None` for no canary.
+    pub canary: Option<crate::literal::CanarySize>,
+    /// Only this many of the sendable rows go; the others are `held` with reason `limit`.
+    pub limit: Option<u64>,
+}
+
+pub mod sqlite;
+pub mod trace;

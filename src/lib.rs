@@ -1,0 +1,36 @@
+//! mailbatch: bulk e-mail from the command line.
+//!
+//! How data flows; each arrow is a type change, and that is where a module boundary lies:
+//!
+//! ```text
+//! list ─► screen ─► plan ─► [limiter grants] ─► claim: screen again, render, encode, key ─► wire ─► settle ─► report
+//!          │                                          one durable transaction                │        │
+//!          └► invalid, duplicate, suppressed, ...                                     trace of the    └► progress
+//!                                                                                     last moment
+//! ```
+//!
+//! `input` reads rows, `suppression` and the planner screen them, `ledger` makes the plan durable, `pipeline` is the one loop that
+//! admits chunks, `provider` talks to the wire, and `report` reads the ledger back.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
+pub mod address;
+pub mod error;
+pub mod exit;
+pub mod literal;
+pub mod outcome;
+pub mod recipient;
+pub mod secret;
+
+pub mod cli;
+pub mod config;
+
+pub mod input;
+pub mod ledger;
+pub mod limit;
+pub mod message;
+pub mod provider;
+pub mod suppression;
+
+pub mod progress;
+pub mod report;

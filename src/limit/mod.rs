@@ -1,0 +1,1 @@
+//! When may how many go: leases from the ledger, paced by governor.

@@ -1,0 +1,3 @@
+//! Parses the arguments, runs the command, prints an error, returns the exit code; nothing else.
+
+fn main() {}

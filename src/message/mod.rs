@@ -1,0 +1,1 @@
+//! The message file becomes one message for each recipient.

@@ -1,0 +1,172 @@
+//! What can become of a recipient, and why: the words used in the ledger, the report and the exit code.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Declares an enum whose variants have one stable word each, used on disk and in output.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vmeta])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in the order in which tables show them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable word for this value.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(self.as_str()) }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("unknown word {text:?}, expected one of: {}", [$($word,)+].join(", "))),
+                }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(self.as_str()) }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+words! {
+    /// The final word on one input row of one run.
+    Outcome {
+        /// The provider took responsibility; never called delivered.
+        Accepted = "accepted",
+        /// Permanent refusal of this recipient or of this message.
+        Rejected = "rejected",
+        /// Still transient when we gave up.
+        Deferred = "deferred",
+        /// May have been taken, no answer.
+        Unknown = "unknown",
+        /// On a list of ours or of the provider.
+        Suppressed = "suppressed",
+        /// No usable address, or its row cannot be rendered.
+        Invalid = "invalid",
+        /// The same address stands earlier in this run's lists.
+        Duplicate = "duplicate",
+        /// An earlier run of this campaign reached them.
+        AlreadyAccepted = "already_accepted",
+        /// Not attempted.
+        Held = "held",
+    }
+}
+
+words! {
+    /// Why an outcome is what it is; absent when accepted.
+    Reason {
+        BadAddress = "bad_address",
+        Render = "render",
+        Repeated = "repeated",
+        EarlierRun = "earlier_run",
+        HardBounce = "hard_bounce",
+        Complaint = "complaint",
+        Unsubscribe = "unsubscribe",
+        Manual = "manual",
+        MailboxGone = "mailbox_gone",
+        MailboxTransient = "mailbox_transient",
+        Rate = "rate",
+        Policy = "policy",
+        Content = "content",
+        Session = "session",
+        Auth = "auth",
+        NoReply = "no_reply",
+        Canary = "canary",
+        Paused = "paused",
+        Window = "window",
+        Cap = "cap",
+        Limit = "limit",
+        Interrupted = "interrupted",
+    }
+}
+
+words! {
+    /// The kind of mail a message is; `unsubscribe` entries stop marketing only.
+    Kind {
+        Marketing = "marketing",
+        Transactional = "transactional",
+    }
+}
+
+words! {
+    /// Which part of a run a recipient goes with.
+    Cohort {
+        /// Sent and judged first.
+        Canary = "canary",
+        /// Everybody else.
+        Rest = "rest",
+    }
+}
+
+/// How many recipients have each outcome, and how many have none yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: [u64; Outcome::ALL.len()],
+    /// Rows that are planned and not settled yet.
+    pub open: u64,
+}
+
+impl Tally {
+    /// Adds `n` recipients with `outcome`.
+    pub fn add(&mut self, outcome: Outcome, n: u64) {
+        self.counts[outcome as usize] += n;
+    }
+
+    /// The number of recipients with `outcome`.
+    pub fn get(&self, outcome: Outcome) -> u64 {
+        self.counts[outcome as usize]
+    }
+
+    /// Every outcome with its count, zero counts left out.
+    pub fn non_zero(&self) -> impl Iterator<Item = (Outcome, u64)> + '_ {
+        Outcome::ALL.iter().map(|o| (*o, self.get(*o))).filter(|(_, n)| *n > 0)
+    }
+
+    /// All recipients counted here, settled or open.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum::<u64>() + self.open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_reads_back() {
+        for o in Outcome::ALL {
+            assert_eq!(o.as_str().parse::<Outcome>(), Ok(*o));
+        }
+        for r in Reason::ALL {
+            assert_eq!(r.as_str().parse::<Reason>(), Ok(*r));
+        }
+        assert!("delivered".parse::<Outcome>().is_err());
+    }
+
+    #[test]
+    fn a_tally_sums_to_what_was_added() {
+        let mut tally = Tally { open: 2, ..Tally::default() };
+        tally.add(Outcome::Accepted, 3);
+        tally.add(Outcome::Held, 1);
+        assert_eq!(tally.total(), 6);
+        assert_eq!(tally.non_zero().collect::<Vec<_>>(), [(Outcome::Accepted, 3), (Outcome::Held, 1)]);
+    }
+}

@@ -1,0 +1,1 @@
+//! What a person or a log sees while a run goes on.

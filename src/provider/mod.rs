@@ -1,0 +1,221 @@
+//! The seam to whoever takes the mail. The pipeline knows only what stands in this file.
+//!
+//! A provider is handed a claim (a batch whose members are durable in the ledger) and answers with one verdict for each member it
+//! began. A member that the reply does not name was never begun: not one octet that could have completed it was written.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::error::Result;
+use crate::outcome::Reason;
+
+pub mod sandbox;
+pub mod smtp;
+
+/// A boxed future, so that providers can be a table.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A recipient of a run: the number of its input row.
+pub type JobId = u64;
+
+/// What a provider can do; the pipeline reads this and knows no names.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    /// The most recipients of one claim (a batch of an HTTP API; a chunk over SMTP).
+    pub max_recipients: usize,
+    /// The most octets of one claim's messages together; `None` where there is no limit.
+    pub max_bytes: Option<usize>,
+    /// Whether a lost reply may be asked for again under the same key, and for how long.
+    pub idempotency_window: Option<Duration>,
+    /// Whether mail really leaves: a terminal is asked before it does.
+    pub leaves_the_machine: bool,
+}
+
+/// One recipient's message, rendered and encoded.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub id: JobId,
+    /// Where it goes: the envelope's one recipient.
+    pub to: Address,
+    /// The envelope sender; `None` is the null path `<>`.
+    pub envelope_sender: Option<Address>,
+    /// The whole message, CRLF line ends, not dot-stuffed.
+    pub message: Arc<[u8]>,
+    /// Its Message-ID without the angle brackets.
+    pub message_id: String,
+}
+
+/// A batch that is durable in the ledger; only what is claimed may touch the wire.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The batch's number in the ledger.
+    pub batch: i64,
+    /// The idempotency key: a function of environment, campaign, members, body and generation.
+    pub key: String,
+    pub generation: u32,
+    pub claimed_at: Timestamp,
+    pub jobs: Vec<Job>,
+}
+
+/// A provider's words about one message, and what they come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: Reason,
+    /// The code as a script wants it: `550 5.1.1`, or an API's own.
+    pub code: String,
+    /// One line of the provider's text, with control characters and secrets taken out.
+    pub detail: String,
+    /// The mailbox is certainly gone, so the address is learned as `hard_bounce`. Never true for policy or reputation answers, nor where
+    /// the reply's first digit and its enhanced code disagree.
+    pub mailbox_gone: bool,
+}
+
+impl Refusal {
+    /// A refusal that says nothing about the mailbox.
+    pub fn new(reason: Reason, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { reason, code: code.into(), detail: detail.into(), mailbox_gone: false }
+    }
+}
+
+/// What came of one member of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The provider took responsibility. `code` and `detail` are its words, `provider_id` its name for the message.
+    Accepted { provider_id: Option<String>, code: String, detail: String },
+    /// Permanently refused.
+    Rejected(Refusal),
+    /// The provider suppresses this address, for the given reason.
+    Suppressed(Refusal),
+    /// Certainly not taken, and worth another attempt. `counts` is false where the failure was the connection's and not the recipient's.
+    NotTaken { refusal: Refusal, counts: bool },
+    /// It may have been taken: the last octet was handed over and no answer was understood.
+    Unknown { detail: String },
+}
+
+/// How the provider itself fares, beside the verdicts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    #[default]
+    Fine,
+    /// Asks to be left alone for a while; throttling is no attempt and no failure.
+    SlowDown(Duration),
+    /// Failed as a whole, as in a refused connection: the breaker counts these.
+    Failing(Refusal),
+    /// Will not take anything until somebody mends it: credentials, account, TLS that does not verify.
+    Stop(Refusal),
+}
+
+/// Something the provider told about a recipient after taking the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedback {
+    Delivered,
+    BouncedHard,
+    Complained,
+}
+
+impl Feedback {
+    /// The word for the report's `mb_feedback` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::BouncedHard => "bounced(hard)",
+            Self::Complained => "complained",
+        }
+    }
+}
+
+/// All that came of one claim.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// One verdict for each member that was begun, in no particular order.
+    pub items: Vec<(JobId, Verdict)>,
+    pub health: Health,
+    /// What the provider told at once about messages that it took (the sandbox).
+    pub feedback: Vec<(JobId, Feedback)>,
+}
+
+/// Why a member of a claim may not be begun any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// This member has been suppressed since it was claimed; go on with the next.
+    Suppressed,
+    /// Nothing more of this claim may be begun: the run stops or is paused.
+    Run,
+}
+
+/// What a provider asks and tells while it sends.
+pub trait Wire: Send + Sync {
+    /// Waits until `job` may be begun by every limit, and screens it a last time. To be asked right before the first octet of the
+    /// job's transaction is written.
+    fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>>;
+    /// Records in the trace that the next write can complete these jobs. To be called before that write.
+    fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()>;
+    /// Records in the trace what was answered. To be called as soon as it is known.
+    fn answered(&self, job: JobId, verdict: &Verdict) -> std::io::Result<()>;
+}
+
+/// Whoever takes mail: a relay, an API, the sandbox.
+pub trait Provider: Send + Sync {
+    fn capabilities(&self) -> &Capabilities;
+    /// Hands over one claim. Never fails as a whole: what is not certain is `Unknown`, and what was not begun is left out of the reply.
+    /// Called by at most `in_flight` tasks at once.
+    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
+    /// Says good-bye and closes what is open, within a second or so.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+impl fmt::Debug for dyn Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Provider({:?})", self.capabilities())
+    }
+}
+
+/// What every provider is told when it is connected; its own keys stand in `settings`.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// The name under `[providers]`.
+    pub name: String,
+    /// Connections or requests at once; never more.
+    pub in_flight: usize,
+    /// Where the sandbox keeps its outbox: the workspace's `.mailbatch`.
+    pub state_dir: std::path::PathBuf,
+    /// The provider's own keys of `mailbatch.toml`, secrets not resolved.
+    pub keys: toml::Table,
+    /// Resolves `{ env }`, `{ file }` and `{ command }`.
+    pub secrets: Arc<dyn SecretSource>,
+}
+
+/// Resolves a secret named in the configuration. Lives behind a trait because only `config` reads the environment.
+pub trait SecretSource: Send + Sync + fmt::Debug {
+    /// The secret that `key` (such as `providers.relay.password`) points to; the error names the key and never the secret.
+    fn resolve(&self, key: &str, value: &toml::Value) -> Result<crate::secret::Secret>;
+}
+
+/// A row of the table of providers.
+pub struct ProviderSpec {
+    /// As written under `kind` in mailbatch.toml.
+    pub kind: &'static str,
+    /// Its row in `--help` and README.
+    pub summary: &'static str,
+    /// The keys it understands besides those every provider has.
+    pub keys: &'static [&'static str],
+    /// Checks the keys and builds the provider; touches no network.
+    pub connect: fn(&ProviderSettings) -> Result<Box<dyn Provider>>,
+}
+
+/// Every kind of provider there is.
+pub const PROVIDERS: &[&ProviderSpec] = &[];
+
+/// The row for `kind`.
+pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
+    PROVIDERS.iter().copied().find(|spec| spec.kind == kind)
+}
+
+/// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
+pub const NOT_BUILT: &[&str] = &["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"];

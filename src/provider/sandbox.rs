@@ -1,0 +1,1 @@
+//! The embedded provider that needs no network.

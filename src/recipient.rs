@@ -1,0 +1,132 @@
+//! One input row and its fields, as read from a list and as frozen in the ledger.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list never does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    names: Vec<String>,
+}
+
+impl Columns {
+    /// Columns with these names, in this order.
+    pub fn new(names: Vec<String>) -> Self {
+        Self { names }
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The place of the column called exactly `name`.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|n| n == name)
+    }
+
+    /// Adds a column at the end unless there is one of that name.
+    pub fn add(&mut self, name: &str) {
+        if self.position(name).is_none() {
+            self.names.push(name.to_owned());
+        }
+    }
+}
+
+/// The merge fields of one row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fields {
+    /// Cells in the order of the list's columns.
+    Text(csv::StringRecord),
+    /// A JSON object, in the order in which it was written.
+    Json(serde_json::Map<String, Value>),
+}
+
+impl Fields {
+    /// The text of the column called `name`; numbers and booleans in JSON are written as JSON writes them, `null` is absent.
+    pub fn text(&self, columns: &Columns, name: &str) -> Option<String> {
+        match self {
+            Self::Text(record) => record.get(columns.position(name)?).map(str::to_owned),
+            Self::Json(map) => match map.get(name)? {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            },
+        }
+    }
+
+    /// The form that the ledger keeps: a JSON array of cells, or the JSON object.
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Text(record) => {
+                let mut out = String::with_capacity(record.as_slice().len() + 4 * record.len() + 2);
+                out.push('[');
+                for (i, cell) in record.iter().enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    push_json_string(&mut out, cell);
+                }
+                out.push(']');
+                out
+            }
+            Self::Json(map) => Value::Object(map.clone()).to_string(),
+        }
+    }
+
+    /// Reads back what `encode` wrote.
+    pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
+        if text.starts_with('[') {
+            let cells: Vec<std::borrow::Cow<'_, str>> = serde_json::from_str(text)?;
+            Ok(Self::Text(cells.iter().map(AsRef::as_ref).collect()))
+        } else {
+            Ok(Self::Json(serde_json::from_str(text)?))
+        }
+    }
+}
+
+fn push_json_string(out: &mut String, text: &str) {
+    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
+}
+
+/// One row of an input list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its place over all lists of the run, from 1.
+    pub row: u64,
+    /// Which list it comes from, from 0.
+    pub list: u32,
+    /// The line of that list on which it begins (the element's number in a JSON array), from 1.
+    pub line: u64,
+    /// Its merge fields.
+    pub fields: Fields,
+}
+
+/// A row together with the columns of its list: what a template sees.
+#[derive(Clone, Debug)]
+pub struct RowView {
+    pub columns: Arc<Columns>,
+    pub fields: Fields,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_read_back_as_they_were_written() {
+        let cells = Fields::Text(csv::StringRecord::from(vec!["ann@example.com", "Zoë \"Z\" \\ \n", ""]));
+        assert_eq!(Fields::decode(&cells.encode()).expect("valid"), cells);
+        let object: serde_json::Map<String, Value> = serde_json::from_str(r#"{"b":1,"a":[{"x":null}],"":"é"}"#).expect("valid");
+        let json = Fields::Json(object);
+        assert_eq!(Fields::decode(&json.encode()).expect("valid"), json);
+        assert_eq!(json.text(&Columns::default(), "b").as_deref(), Some("1"));
+    }
+}

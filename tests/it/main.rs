@@ -1,0 +1,1 @@
+//! The integration tests: the real binary against real peers. One module for each theme.
