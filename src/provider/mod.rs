@@ -12,11 +12,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::address::Address;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 pub mod sandbox;
 pub mod smtp;
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// A boxed future, so that providers can be a table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -191,6 +193,19 @@ pub struct ProviderSettings {
     pub secrets: Arc<dyn SecretSource>,
 }
 
+impl ProviderSettings {
+    /// Fails with exit 2 and a suggestion where `keys` holds one that the provider does not know.
+    pub fn refuse_unknown_keys(&self, known: &[&str]) -> Result<()> {
+        let Some(key) = self.keys.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        let nearest = known.iter().map(|k| (strsim::jaro_winkler(k, key), k)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let hint = match nearest {
+            Some((likeness, nearest)) if likeness > 0.8 => format!("did you mean `{nearest}`?"),
+            _ => format!("it knows: {}", known.join(", ")),
+        };
+        Err(Error::usage(format!("providers.{}: unknown key `{key}`", self.name)).hint(hint))
+    }
+}
+
 /// Resolves a secret named in the configuration. Lives behind a trait because only `config` reads the environment.
 pub trait SecretSource: Send + Sync + fmt::Debug {
     /// The secret that `key` (such as `providers.relay.password`) points to; the error names the key and never the secret.
@@ -210,7 +225,7 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[];
+pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {

@@ -1,0 +1,98 @@
+//! What the tests of several providers share: a wire that records, and ready-made jobs and settings.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use super::{BoxFuture, Claim, Job, JobId, ProviderSettings, SecretSource, Stopped, Verdict, Wire};
+use crate::address::Address;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+/// A wire that lets everybody through, except whom it is told about, and remembers what it was asked and told.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    /// Members that have been suppressed since the claim.
+    pub(crate) suppressed: Vec<JobId>,
+    /// The member before which the run stops.
+    pub(crate) stop_at: Option<JobId>,
+    /// Whether `crossing` fails.
+    pub(crate) trace_is_broken: bool,
+    pub(crate) log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Recorder {
+    /// All that was asked and told, in order.
+    pub(crate) fn events(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn note(&self, event: String) {
+        self.log.lock().unwrap().push(event);
+    }
+}
+
+impl Wire for Recorder {
+    fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
+        let answer = match job.id {
+            id if self.stop_at == Some(id) => Err(Stopped::Run),
+            id if self.suppressed.contains(&id) => Err(Stopped::Suppressed),
+            id => {
+                self.note(format!("slot {id}"));
+                Ok(())
+            }
+        };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {
+        if self.trace_is_broken {
+            return Err(io::Error::other("no space left"));
+        }
+        jobs.iter().for_each(|id| self.note(format!("crossing {id}")));
+        Ok(())
+    }
+
+    fn answered(&self, job: JobId, _: &Verdict) -> io::Result<()> {
+        self.note(format!("answered {job}"));
+        Ok(())
+    }
+}
+
+/// A job from `news@mailbatch.example`.
+pub(crate) fn job(id: JobId, to: &str, message: &str) -> Job {
+    Job {
+        id,
+        to: Address::parse(to).unwrap(),
+        envelope_sender: Some(Address::parse("news@mailbatch.example").unwrap()),
+        message: message.as_bytes().into(),
+        message_id: format!("{id}.id@mailbatch.example"),
+    }
+}
+
+/// A claim with these members.
+pub(crate) fn claim(jobs: Vec<Job>) -> Claim {
+    Claim { batch: 1, key: "key".into(), generation: 0, claimed_at: jiff::Timestamp::UNIX_EPOCH, jobs }
+}
+
+/// The settings of a provider called `relay`, its keys written in TOML.
+pub(crate) fn settings(keys: &str, state_dir: &Path) -> ProviderSettings {
+    ProviderSettings {
+        name: "relay".into(),
+        in_flight: 1,
+        state_dir: state_dir.to_owned(),
+        keys: toml::from_str(keys).unwrap(),
+        secrets: Arc::new(EnvTable),
+    }
+}
+
+/// Resolves every `{ env = "X" }` to the text `X`, and fails for everything else.
+#[derive(Debug)]
+struct EnvTable;
+
+impl SecretSource for EnvTable {
+    fn resolve(&self, key: &str, value: &toml::Value) -> Result<Secret> {
+        let name = value.get("env").and_then(toml::Value::as_str);
+        name.map(Secret::new).ok_or_else(|| Error::usage(format!("{key}: a secret cannot stand here")))
+    }
+}
