@@ -225,7 +225,7 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {

@@ -285,7 +285,7 @@ mod tests {
     fn wrong_keys_are_refused_with_a_hint() {
         let dir = tempfile::tempdir().expect("a folder");
         for (keys, expected) in [("keep = -1", "not a count"), ("keep = \"all\"", "not a count"), ("kep = 1", "did you mean `keep`")] {
-            let error = connect(&settings(keys, dir.path())).err().expect(keys).to_string();
+            let error = connect(&settings(keys, dir.path())).expect_err(keys).to_string();
             assert!(error.contains(expected) && error.contains("hint:"), "{error}");
         }
     }

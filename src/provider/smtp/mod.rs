@@ -1,1 +1,199 @@
-//! SMTP (RFC 5321): sessions of our own on the wire.
+//! Mail over SMTP (RFC 5321), by a session of our own on the wire.
+//!
+//! The rules it keeps: never more than `in_flight` connections, idle ones included; a connection that was left in the middle of
+//! anything, as when a send is dropped, is closed and never used again; a closed connection is nobody's fault.
+//!
+//! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
+//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a write.
+//! - Partial failure: none, since every transaction has one recipient.
+//! - Idempotency: none. A message whose final dot was written and not answered is `Unknown`.
+//! - Quirks: a server may close at any time with 421, or silently when idle; the same message then goes over a new connection, once.
+
+mod auth;
+mod body;
+mod classify;
+mod connection;
+mod extensions;
+mod reply;
+mod session;
+mod settings;
+mod step;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod transaction;
+mod url;
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use self::session::Session;
+use self::settings::Settings;
+use self::transaction::{Ended, check};
+use super::{BoxFuture, Capabilities, Claim, Health, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
+use crate::error::Result;
+use crate::outcome::Reason;
+
+/// SMTP's row in the table of providers.
+pub const SPEC: ProviderSpec =
+    ProviderSpec { kind: "smtp", summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2", keys: settings::KEYS, connect };
+
+fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
+    Ok(Box::new(Smtp {
+        capabilities: Capabilities { max_recipients: 100, max_bytes: None, idempotency_window: None, leaves_the_machine: true },
+        settings: Settings::read(settings)?,
+        connections: Semaphore::new(settings.in_flight.max(1)),
+        idle: Mutex::new(Vec::new()),
+    }))
+}
+
+/// A relay with its idle sessions.
+struct Smtp {
+    capabilities: Capabilities,
+    settings: Settings,
+    /// A permit for each connection in use. Idle sessions hold none, and still the two never exceed the limit together, because an idle
+    /// session is taken up or closed before a new one is opened.
+    connections: Semaphore,
+    idle: Mutex<Vec<Session>>,
+}
+
+impl Provider for Smtp {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            let _permit = self.permit().await;
+            let mut hand_over = HandOver { smtp: self, wire, session: None, reply: Reply::default() };
+            for job in &claim.jobs {
+                if hand_over.one(job).await.is_err() {
+                    break;
+                }
+            }
+            let HandOver { session, reply, .. } = hand_over;
+            self.idle().extend(session);
+            reply
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let sessions = std::mem::take(&mut *self.idle());
+            futures_util::future::join_all(sessions.into_iter().map(|session| session.connection.quit())).await;
+        })
+    }
+}
+
+impl Smtp {
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.connections.acquire().await.expect("the semaphore is never closed")
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        // Sessions are pushed and popped whole, so a panic elsewhere leaves none of them half done.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session that can take a message now: the given one, an idle one, or else a new one.
+    async fn ready(&self, session: Option<Session>) -> Result<Session, Health> {
+        let pooled = || self.idle().pop();
+        if let Some(mut session) = session.or_else(pooled) {
+            if session.is_usable(&self.settings) {
+                return Ok(session);
+            }
+            session.connection.quit().await;
+        }
+        Session::open(&self.settings).await
+    }
+}
+
+/// Nothing more of the claim is to be begun.
+struct Halt;
+
+/// One claim on its way.
+struct HandOver<'a> {
+    smtp: &'a Smtp,
+    wire: &'a dyn Wire,
+    /// The session in use, with nothing under way on it.
+    session: Option<Session>,
+    reply: Reply,
+}
+
+impl HandOver<'_> {
+    async fn one(&mut self, job: &Job) -> Result<(), Halt> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.ready(None).await?,
+        };
+        if let Some((verdict, health)) = check(&session, job) {
+            self.session = Some(session);
+            self.reply.items.push((job.id, verdict));
+            return self.fares(health);
+        }
+        let mut may_reconnect = true;
+        loop {
+            let permitted = self.wire.slot(job).await;
+            if let Err(stopped) = permitted {
+                self.session = Some(session);
+                return match stopped {
+                    Stopped::Suppressed => Ok(()),
+                    Stopped::Run => Err(Halt),
+                };
+            }
+            // The slot may have been long in coming, and the server may have closed meanwhile.
+            session = self.ready(Some(session)).await?;
+            let was_used = session.transactions > 0;
+            match session.deliver(job, self.wire).await {
+                Ended::Settled { verdict, health, is_usable } => {
+                    if is_usable {
+                        self.session = Some(session);
+                    }
+                    return self.settle(job, verdict, health);
+                }
+                Ended::Broken(fault) if was_used && may_reconnect && fault.is_closed_connection() => {
+                    // Asks for another slot then: reconnecting takes time, in which the limits' windows and the suppressions move on.
+                    may_reconnect = false;
+                    drop(session);
+                    session = self.opened(Session::open(&self.smtp.settings).await)?;
+                }
+                Ended::Broken(fault) => {
+                    let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
+                    return self.settle(job, verdict, fault.health());
+                }
+                Ended::Untraced(error) => return self.fares(untraced(&error)),
+            }
+        }
+    }
+
+    async fn ready(&mut self, session: Option<Session>) -> Result<Session, Halt> {
+        self.opened(self.smtp.ready(session).await)
+    }
+
+    fn opened(&mut self, session: Result<Session, Health>) -> Result<Session, Halt> {
+        session.map_err(|health| {
+            self.reply.health = health;
+            Halt
+        })
+    }
+
+    fn settle(&mut self, job: &Job, verdict: Verdict, health: Health) -> Result<(), Halt> {
+        // What was not answered is not recorded as answered.
+        let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { self.wire.answered(job.id, &verdict) };
+        self.reply.items.push((job.id, verdict));
+        self.fares(health)?;
+        traced.or_else(|error| self.fares(untraced(&error)))
+    }
+
+    /// Goes on only with a provider that fares well.
+    fn fares(&mut self, health: Health) -> Result<(), Halt> {
+        let is_fine = health == Health::Fine;
+        self.reply.health = health;
+        if is_fine { Ok(()) } else { Err(Halt) }
+    }
+}
+
+fn untraced(error: &std::io::Error) -> Health {
+    Health::Failing(Refusal::new(Reason::Session, "", format!("the trace cannot be written: {error}")))
+}

@@ -1,0 +1,130 @@
+//! AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and XOAUTH2.
+//!
+//! The rule it keeps: what a server says while it is told a secret is repeated without that secret.
+
+use super::connection::Connection;
+use super::extensions::Extensions;
+use super::reply::Answer;
+use super::step::{Fault, Step};
+use crate::secret::Secret;
+
+/// How to say who we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mechanism {
+    Plain,
+    Login,
+    /// The password is the bearer token.
+    XOAuth2,
+}
+
+impl Mechanism {
+    /// Every mechanism with the word for it in mailbatch.toml.
+    pub(super) const WORDS: [(&'static str, Self); 3] = [("plain", Self::Plain), ("login", Self::Login), ("xoauth2", Self::XOAuth2)];
+
+    /// The name as a server announces it.
+    pub(super) fn keyword(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::XOAuth2 => "XOAUTH2",
+        }
+    }
+
+    /// The mechanism to use: the one asked for, else PLAIN before LOGIN. A token is never guessed from a password, so XOAUTH2 must be
+    /// asked for.
+    pub(super) fn choose(asked: Option<Self>, offered: &Extensions) -> Option<Self> {
+        let is_offered = |mechanism: &Self| offered.auth.iter().any(|word| word == mechanism.keyword());
+        match asked {
+            Some(mechanism) => Some(mechanism).filter(is_offered),
+            None => [Self::Plain, Self::Login].into_iter().find(is_offered),
+        }
+    }
+}
+
+/// A user and what proves it.
+#[derive(Clone, Debug)]
+pub(super) struct Credentials {
+    pub(super) user: String,
+    pub(super) password: Secret,
+}
+
+/// Says who we are. The answer is the server's last word, with anything secret taken out.
+pub(super) async fn authenticate(connection: &mut Connection, mechanism: Mechanism, who: &Credentials) -> Result<Answer, Fault> {
+    let password = who.password.expose();
+    let mut responses = match mechanism {
+        Mechanism::Plain => vec![base64(format!("\0{}\0{password}", who.user).as_bytes())],
+        Mechanism::Login => vec![base64(who.user.as_bytes()), base64(password.as_bytes())],
+        Mechanism::XOAuth2 => vec![base64(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes())],
+    };
+    let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();
+    responses.reverse();
+    let mut command = format!("AUTH {}", mechanism.keyword());
+    // RFC 4954 section 4: an initial response must fit the 512 octets of a command line, its CRLF included.
+    if mechanism != Mechanism::Login && responses.last().is_some_and(|first| command.len() + 1 + first.len() <= 510) {
+        command.push(' ');
+        command.push_str(&responses.pop().unwrap_or_default());
+    }
+    let mut answer = exchange(connection, &command, &secrets).await?;
+    let mut is_cancelled = false;
+    while answer.code == 334 && !is_cancelled {
+        // XOAUTH2 tells its error in a challenge, and the refusal only after an empty response. Any other challenge beyond what the
+        // mechanism has is answered likewise, once.
+        let response = responses.pop();
+        is_cancelled = response.is_none();
+        answer = exchange(connection, &response.unwrap_or_default(), &secrets).await?;
+    }
+    match answer.class() {
+        2 | 4 | 5 if answer.code != 421 => Ok(answer),
+        _ if answer.code == 421 => Err(Fault::Closing(Step::Auth, answer)),
+        _ => Err(Fault::Garbled(Step::Auth, answer.code_text())),
+    }
+}
+
+async fn exchange(connection: &mut Connection, line: &str, secrets: &[String]) -> Result<Answer, Fault> {
+    let mut answer = connection.command(Step::Auth, line).await?;
+    for text in &mut answer.lines {
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            if text.contains(secret.as_str()) {
+                *text = text.replace(secret.as_str(), "…");
+            }
+        }
+    }
+    Ok(answer)
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+fn base64(octets: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(octets.len().div_ceil(3) * 4);
+    for group in octets.chunks(3) {
+        let bits = group.iter().enumerate().fold(0_u32, |bits, (i, octet)| bits | u32::from(*octet) << (16 - 8 * i));
+        for i in 0..4 {
+            let index = (bits >> (18 - 6 * i)) & 63;
+            out.push(if i <= group.len() { char::from(ALPHABET[index as usize]) } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_has_its_padding() {
+        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy"), ("\0ann\0s", "AGFubgBz")] {
+            assert_eq!(base64(text.as_bytes()), expected);
+        }
+        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
+    }
+
+    #[test]
+    fn plain_comes_before_login_and_xoauth2_must_be_asked_for() {
+        let offering = |words: &[&str]| Extensions { auth: words.iter().map(|w| (*w).to_owned()).collect(), ..Extensions::default() };
+        assert_eq!(Mechanism::choose(None, &offering(&["LOGIN", "PLAIN"])), Some(Mechanism::Plain));
+        assert_eq!(Mechanism::choose(None, &offering(&["LOGIN", "XOAUTH2"])), Some(Mechanism::Login));
+        assert_eq!(Mechanism::choose(None, &offering(&["XOAUTH2"])), None);
+        assert_eq!(Mechanism::choose(Some(Mechanism::XOAuth2), &offering(&["XOAUTH2"])), Some(Mechanism::XOAuth2));
+        assert_eq!(Mechanism::choose(Some(Mechanism::Plain), &offering(&["LOGIN"])), None);
+    }
+}

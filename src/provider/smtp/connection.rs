@@ -1,0 +1,200 @@
+//! One connection: octets out in groups, replies in, and the queue that tells which reply belongs to which command.
+//!
+//! The rules it keeps: commands that may share a write leave in one write; every wait is bounded; a reply nobody waits for is never
+//! taken for the answer to something else.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use super::reply::{Answer, ReplyBuffer};
+use super::settings::Limits;
+use super::step::{Fault, Step};
+
+/// The most octets of one write; larger groups take several.
+const SLICE: usize = 64 * 1024;
+
+/// What lies under a connection.
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(into).await,
+            Self::Tls(stream) => stream.read(into).await,
+        }
+    }
+
+    async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(octets).await,
+            Self::Tls(stream) => stream.write(octets).await,
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush().await,
+            Self::Tls(stream) => stream.flush().await,
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+/// A group that could not be written whole.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    pub(super) fault: Fault,
+    /// Whether the last octet may have left all the same.
+    pub(super) may_have_left: bool,
+}
+
+/// A connection and what is under way on it.
+pub(super) struct Connection {
+    stream: Stream,
+    limits: Limits,
+    inbox: ReplyBuffer,
+    outbox: Vec<u8>,
+    /// The steps whose replies have not come yet, those of unwritten commands included, oldest first.
+    pending: VecDeque<Step>,
+}
+
+impl Connection {
+    /// A connection over `stream`, of which nothing has been read.
+    pub(super) fn new(stream: Stream, limits: Limits) -> Self {
+        Self { stream, limits, inbox: ReplyBuffer::default(), outbox: Vec::new(), pending: VecDeque::new() }
+    }
+
+    /// Gives the plain stream back for a TLS handshake; `None` where something that was sent in clear text would be read after it.
+    pub(super) fn into_plain(self) -> Option<TcpStream> {
+        match self.stream {
+            Stream::Plain(stream) if self.inbox.is_empty() => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Puts a command into the group to be written next.
+    pub(super) fn queue(&mut self, step: Step, line: &str) {
+        self.outbox.extend_from_slice(line.as_bytes());
+        self.outbox.extend_from_slice(b"\r\n");
+        self.pending.push_back(step);
+    }
+
+    /// Puts a whole message with its final dot into the group to be written next.
+    pub(super) fn queue_message(&mut self, message: &[u8]) {
+        super::body::append(&mut self.outbox, message);
+        self.pending.push_back(Step::Message);
+    }
+
+    /// Whether a reply is still to come.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Writes the group. The time limit applies to each write, so that a large message on a slow line is not cut off while it moves.
+    pub(super) async fn flush(&mut self) -> Result<(), Unsent> {
+        let Some(&step) = self.pending.back() else { return Ok(()) };
+        let limit = self.limits.data;
+        let total = self.outbox.len();
+        let mut sent = 0;
+        while sent < total {
+            let end = total.min(sent + SLICE);
+            // The kernel has taken exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
+            let may_have_left = self.stream.is_tls() && end == total;
+            let fault = match timeout(limit, self.stream.write(&self.outbox[sent..end])).await {
+                Ok(Ok(n)) if n > 0 => {
+                    sent += n;
+                    continue;
+                }
+                Ok(Ok(_)) => Fault::Lost(step, "closed by the server".into()),
+                Ok(Err(error)) => Fault::Lost(step, error.to_string()),
+                Err(_) => Fault::Silent(step, limit),
+            };
+            return Err(Unsent { fault, may_have_left });
+        }
+        self.outbox.clear();
+        let fault = match timeout(limit, self.stream.flush()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => Fault::Lost(step, error.to_string()),
+            Err(_) => Fault::Silent(step, limit),
+        };
+        Err(Unsent { fault, may_have_left: true })
+    }
+
+    /// The next reply and the step that it belongs to; `None` when no reply is waited for.
+    pub(super) async fn next(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
+        let Some(&step) = self.pending.front() else { return Ok(None) };
+        let limit = self.limits.answer(step);
+        let answer = timeout(limit, self.read_answer(step)).await.map_err(|_| Fault::Silent(step, limit))??;
+        self.pending.pop_front();
+        Ok(Some((step, answer)))
+    }
+
+    /// Writes one command and waits for its answer, which must be the only one under way.
+    pub(super) async fn command(&mut self, step: Step, line: &str) -> Result<Answer, Fault> {
+        self.queue(step, line);
+        self.flush().await.map_err(|unsent| unsent.fault)?;
+        self.only_answer(step).await
+    }
+
+    /// Waits for the greeting, which answers no command.
+    pub(super) async fn greeting(&mut self) -> Result<Answer, Fault> {
+        self.pending.push_back(Step::Greeting);
+        self.only_answer(Step::Greeting).await
+    }
+
+    async fn only_answer(&mut self, step: Step) -> Result<Answer, Fault> {
+        match self.next().await? {
+            Some((_, answer)) if self.pending.is_empty() => Ok(answer),
+            _ => Err(Fault::Garbled(step, "an answer to something else".into())),
+        }
+    }
+
+    /// Whether the server has said something or closed while nothing was asked of it.
+    pub(super) fn has_been_disturbed(&mut self) -> bool {
+        if self.is_waiting() || !self.inbox.is_empty() {
+            return true;
+        }
+        // Polled once: pending is what silence looks like.
+        self.stream.read(&mut [0]).now_or_never().is_some()
+    }
+
+    /// Says good-bye and waits until the server has closed; a second at most.
+    pub(super) async fn quit(mut self) {
+        let good_bye = async {
+            self.queue(Step::Quit, "QUIT");
+            if self.flush().await.is_ok() {
+                let mut rest = [0; 512];
+                while self.stream.read(&mut rest).await.is_ok_and(|n| n > 0) {}
+            }
+        };
+        // Whether the server was polite does not matter any more.
+        let _ = timeout(Duration::from_secs(1), good_bye).await;
+    }
+
+    async fn read_answer(&mut self, step: Step) -> Result<Answer, Fault> {
+        let mut piece = [0; 4096];
+        loop {
+            if let Some(answer) = self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))? {
+                return Ok(answer);
+            }
+            match self.stream.read(&mut piece).await {
+                Ok(0) => return Err(Fault::Lost(step, "closed by the server".into())),
+                Ok(n) => self.inbox.extend(&piece[..n]),
+                Err(error) => return Err(Fault::Lost(step, error.to_string())),
+            }
+        }
+    }
+}

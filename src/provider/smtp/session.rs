@@ -1,0 +1,155 @@
+//! A session from connecting to being ready for mail: greeting, EHLO, TLS, AUTH.
+//!
+//! The rules it keeps: nothing that was learned before TLS is believed after it, and credentials go in clear text to loopback only.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::auth::{Mechanism, authenticate};
+use super::classify::judge_session;
+use super::connection::{Connection, Stream};
+use super::extensions::Extensions;
+use super::reply::Answer;
+use super::settings::{Encryption, Settings, address_literal};
+use super::step::{Fault, Step};
+use crate::outcome::Reason;
+use crate::provider::{Health, Refusal};
+
+/// Servers and what lies between forget idle connections, some of them silently; this is well below what they wait.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// A session that is ready for a transaction.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    pub(super) extensions: Extensions,
+    /// Transactions begun so far.
+    pub(super) transactions: u32,
+    /// Whether the server may hold half a transaction, which RSET must clear away before the next.
+    pub(super) needs_reset: bool,
+    pub(super) used_at: Instant,
+}
+
+impl Session {
+    /// Opens a session. Where that fails it says how the provider fares.
+    pub(super) async fn open(settings: &Settings) -> Result<Self, Health> {
+        let limits = settings.limits;
+        let (stream, peer) = connect(settings).await?;
+        let own_address = stream.local_addr().map_or_else(|_| "[127.0.0.1]".to_owned(), |own| address_literal(own.ip()));
+        let helo = settings.helo.as_deref().unwrap_or(&own_address);
+        let is_loopback = peer.ip().to_canonical().is_loopback();
+        let mut is_encrypted = settings.encryption == Encryption::Implicit;
+        let stream = if is_encrypted { shake_hands(settings, stream).await? } else { Stream::Plain(stream) };
+        let mut connection = Connection::new(stream, limits);
+
+        let greeting = connection.greeting().await.map_err(|fault| fault.health())?;
+        match greeting.code {
+            220 => {}
+            code if code >= 400 => return Err(judge_session(Step::Greeting, &greeting)),
+            _ => return Err(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health()),
+        }
+        let mut extensions = hello(&mut connection, helo).await?;
+
+        if !is_encrypted && wants_starttls(settings, &extensions, is_loopback)? {
+            let answer = connection.command(Step::StartTls, "STARTTLS").await.map_err(|fault| fault.health())?;
+            if answer.code != 220 {
+                return Err(refused(Step::StartTls, &answer));
+            }
+            let injected = "the server sent more before the TLS handshake than its answer to STARTTLS";
+            let plain = connection.into_plain().ok_or_else(|| Health::Stop(Refusal::new(Reason::Session, "", injected)))?;
+            connection = Connection::new(shake_hands(settings, plain).await?, limits);
+            extensions = hello(&mut connection, helo).await?;
+            is_encrypted = true;
+        }
+        if let Some(who) = &settings.credentials {
+            if !is_encrypted && !is_loopback {
+                let detail =
+                    "credentials are not sent without TLS, which the server does not offer; take the user out of the url, or use another port";
+                return Err(Health::Stop(Refusal::new(Reason::Auth, "", detail)));
+            }
+            let mechanism = Mechanism::choose(settings.mechanism, &extensions).ok_or_else(|| nothing_fits(settings.mechanism, &extensions))?;
+            let answer = authenticate(&mut connection, mechanism, who).await.map_err(|fault| fault.health())?;
+            if answer.class() != 2 {
+                return Err(judge_session(Step::Auth, &answer));
+            }
+        }
+        Ok(Self { connection, extensions, transactions: 0, needs_reset: false, used_at: Instant::now() })
+    }
+
+    /// Whether the next transaction can be begun on it: still open, not idle for too long, below the message cap.
+    pub(super) fn is_usable(&mut self, settings: &Settings) -> bool {
+        self.transactions < settings.per_connection.get() && self.used_at.elapsed() < MAX_IDLE && !self.connection.has_been_disturbed()
+    }
+}
+
+async fn connect(settings: &Settings) -> Result<(TcpStream, SocketAddr), Health> {
+    let failing = |detail: String| Health::Failing(Refusal::new(Reason::Session, "", detail));
+    let place = format!("{}:{}", settings.host, settings.port);
+    let limit = settings.limits.connect;
+    let attempt = async {
+        let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
+        stream.set_nodelay(true)?;
+        let peer = stream.peer_addr()?;
+        Ok::<_, std::io::Error>((stream, peer))
+    };
+    match timeout(limit, attempt).await {
+        Ok(Ok(connected)) => Ok(connected),
+        Ok(Err(error)) => Err(failing(format!("cannot connect to {place}: {error}"))),
+        Err(_) => Err(failing(format!("cannot connect to {place} within {limit:?}"))),
+    }
+}
+
+async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
+    let limit = settings.limits.connect;
+    match timeout(limit, settings.tls.upgrade(stream)).await {
+        Ok(stream) => Ok(Stream::Tls(Box::new(stream?))),
+        Err(_) => Err(Health::Failing(Refusal::new(Reason::Session, "", format!("the TLS handshake took longer than {limit:?}")))),
+    }
+}
+
+/// EHLO, and HELO where a server knows no better (RFC 5321 section 3.2).
+async fn hello(connection: &mut Connection, name: &str) -> Result<Extensions, Health> {
+    let answer = connection.command(Step::Hello, &format!("EHLO {name}")).await.map_err(|fault| fault.health())?;
+    if answer.class() == 2 {
+        return Ok(Extensions::read(&answer));
+    }
+    if matches!(answer.code, 500 | 501 | 502 | 504) {
+        let answer = connection.command(Step::Hello, &format!("HELO {name}")).await.map_err(|fault| fault.health())?;
+        return if answer.class() == 2 { Ok(Extensions::default()) } else { Err(refused(Step::Hello, &answer)) };
+    }
+    Err(refused(Step::Hello, &answer))
+}
+
+fn refused(step: Step, answer: &Answer) -> Health {
+    match answer.class() {
+        4 | 5 => judge_session(step, answer),
+        _ => Fault::Garbled(step, format!("it begins with {}", answer.code)).health(),
+    }
+}
+
+fn wants_starttls(settings: &Settings, offered: &Extensions, is_loopback: bool) -> Result<bool, Health> {
+    let is_required = match settings.encryption {
+        Encryption::Implicit => return Ok(false),
+        Encryption::Optional => false,
+        Encryption::Required => true,
+        Encryption::UnlessLoopback if is_loopback => return Ok(offered.starttls && settings.credentials.is_some() && offered.auth.is_empty()),
+        Encryption::UnlessLoopback => true,
+    };
+    if is_required && !offered.starttls {
+        let detail = "TLS is required and the server does not offer STARTTLS; use another port, or tls = \"optional\"";
+        return Err(Health::Stop(Refusal::new(Reason::Session, "", detail)));
+    }
+    Ok(offered.starttls)
+}
+
+fn nothing_fits(asked: Option<Mechanism>, offered: &Extensions) -> Health {
+    let offer = if offered.auth.is_empty() { "no AUTH".to_owned() } else { format!("AUTH {}", offered.auth.join(" ")) };
+    let wanted = asked.map_or("PLAIN or LOGIN", Mechanism::keyword);
+    Health::Stop(Refusal::new(
+        Reason::Auth,
+        "",
+        super::reply::shorten(&format!("the server offers {offer} where {wanted} is needed; set auth, or use another port")),
+    ))
+}

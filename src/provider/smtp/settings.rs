@@ -1,0 +1,326 @@
+//! The keys of an SMTP provider in mailbatch.toml, checked before anything is sent.
+//!
+//! The rule it keeps: no error repeats the URL or any part of it, because a password may have been put there.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use toml::Value;
+
+use super::auth::{Credentials, Mechanism};
+use super::step::Step;
+use super::tls::{self, Tls};
+use super::url::{self, Scheme};
+use crate::address::domain_to_ascii;
+use crate::error::{Error, Result};
+use crate::literal::parse_duration;
+use crate::provider::ProviderSettings;
+
+/// The keys besides those that every provider has.
+pub(super) const KEYS: &[&str] = &["url", "password", "auth", "tls", "per_connection", "ca_file", "helo", "timeouts", "window"];
+
+/// How a session comes to be encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encryption {
+    /// TLS from the first octet (`smtps://`).
+    Implicit,
+    /// STARTTLS, always (`smtp+starttls://`, `tls = "required"`).
+    Required,
+    /// STARTTLS where it is offered (`tls = "optional"`).
+    Optional,
+    /// STARTTLS, except on loopback, where it is used only if AUTH is not offered without it.
+    UnlessLoopback,
+}
+
+/// The longest waits, after RFC 5321 section 4.5.3.2 and shorter where nobody waits that long today.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Looking the name up, connecting, and the TLS handshake: each.
+    pub(super) connect: Duration,
+    /// The greeting, and the answer to each command.
+    command: Duration,
+    /// Each write.
+    pub(super) data: Duration,
+    /// The answer to the final dot.
+    last: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let [connect, command, data, last] = [30, 60, 180, 600].map(Duration::from_secs);
+        Self { connect, command, data, last }
+    }
+}
+
+impl Limits {
+    /// How long to wait for the answer to `step`.
+    pub(super) fn answer(&self, step: Step) -> Duration {
+        match step {
+            Step::Message => self.last,
+            _ => self.command,
+        }
+    }
+}
+
+/// A relay and how to talk to it.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// A name in ASCII, or an IP address.
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) encryption: Encryption,
+    pub(super) tls: Tls,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) mechanism: Option<Mechanism>,
+    /// The name to give in EHLO; `None` is the connection's own address.
+    pub(super) helo: Option<String>,
+    /// The most messages over one connection.
+    pub(super) per_connection: NonZeroU32,
+    pub(super) limits: Limits,
+}
+
+impl Settings {
+    /// Checks every key, resolves the password and reads `ca_file`.
+    pub(super) fn read(settings: &ProviderSettings) -> Result<Self> {
+        settings.refuse_unknown_keys(KEYS)?;
+        let keys = Keys { settings };
+        if settings.keys.contains_key("window") {
+            return Err(keys.error("window", "known, but not built yet").hint("leave the key out"));
+        }
+        let url = match keys.text("url")? {
+            Some(url) => url::parse(url).map_err(|(what, hint)| keys.error("url", what).hint(hint))?,
+            None => return Err(keys.error("url", "missing").hint("write url = \"smtp://relay.example\"")),
+        };
+        let encryption = match (url.scheme, keys.text("tls")?) {
+            (_, Some(word)) if word != "required" && word != "optional" => {
+                return Err(keys.error("tls", "neither required nor optional").hint("leave it out for: required, except on loopback"));
+            }
+            (Scheme::Smtp, None) => Encryption::UnlessLoopback,
+            (Scheme::Smtp, Some("optional")) => Encryption::Optional,
+            (Scheme::Smtps | Scheme::StartTls, Some("optional")) => {
+                return Err(keys.error("tls", "optional contradicts the url, which requires it").hint("write smtp:// in the url"));
+            }
+            (Scheme::Smtps, _) => Encryption::Implicit,
+            (Scheme::Smtp | Scheme::StartTls, _) => Encryption::Required,
+        };
+        Ok(Self {
+            credentials: keys.credentials(url.user)?,
+            mechanism: keys.mechanism()?,
+            helo: keys.helo()?,
+            per_connection: keys.per_connection()?,
+            limits: keys.limits()?,
+            tls: Tls::new(url.server_name, keys.extra_roots()?),
+            encryption,
+            host: url.host,
+            port: url.port,
+        })
+    }
+}
+
+/// Reads single keys and names them in errors.
+struct Keys<'a> {
+    settings: &'a ProviderSettings,
+}
+
+impl<'a> Keys<'a> {
+    fn name(&self, key: &str) -> String {
+        format!("providers.{}.{key}", self.settings.name)
+    }
+
+    fn error(&self, key: &str, what: &str) -> Error {
+        Error::usage(format!("{}: {what}", self.name(key)))
+    }
+
+    fn text(&self, key: &str) -> Result<Option<&'a str>> {
+        match self.settings.keys.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(self.error(key, "not a text").hint(format!("write {key} = \"…\""))),
+        }
+    }
+
+    fn credentials(&self, user: Option<String>) -> Result<Option<Credentials>> {
+        match (user, self.settings.keys.get("password")) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(self.error("password", "there is no user to go with it").hint("write the user in the url: smtp://user@host")),
+            (Some(_), None) => {
+                Err(self.error("password", "missing, while the url names a user").hint("write password = { env = \"RELAY_PASSWORD\" }"))
+            }
+            (Some(user), Some(value)) => {
+                let password = self.settings.secrets.resolve(&self.name("password"), value)?;
+                if password.expose().is_empty() || password.expose().contains(['\0', '\x01', '\r', '\n']) {
+                    return Err(self.error("password", "the secret is empty, or has a line break or NUL in it").hint("store the bare secret"));
+                }
+                Ok(Some(Credentials { user, password }))
+            }
+        }
+    }
+
+    fn mechanism(&self) -> Result<Option<Mechanism>> {
+        let Some(word) = self.text("auth")? else { return Ok(None) };
+        match Mechanism::WORDS.iter().find(|(known, _)| *known == word) {
+            Some((_, mechanism)) => Ok(Some(*mechanism)),
+            None => Err(self.error("auth", "not a mechanism").hint("write plain, login or xoauth2, or leave it out to take what the server offers")),
+        }
+    }
+
+    fn helo(&self) -> Result<Option<String>> {
+        let Some(name) = self.text("helo")? else { return Ok(own_name()) };
+        let is_literal = name.starts_with('[') && name.ends_with(']') && name.bytes().all(|b| b.is_ascii_graphic());
+        if is_literal {
+            return Ok(Some(name.to_owned()));
+        }
+        let ascii =
+            domain_to_ascii(name).map_err(|why| self.error("helo", &why.to_string()).hint("write this machine's name in DNS, or [192.0.2.1]"))?;
+        Ok(Some(ascii))
+    }
+
+    fn per_connection(&self) -> Result<NonZeroU32> {
+        let Some(value) = self.settings.keys.get("per_connection") else { return Ok(NonZeroU32::MIN.saturating_add(99)) };
+        let count = value.as_integer().and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
+        count.ok_or_else(|| self.error("per_connection", "not a number of messages").hint("write a whole number, at least 1"))
+    }
+
+    fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits::default();
+        let Some(value) = self.settings.keys.get("timeouts") else { return Ok(limits) };
+        let example = "write timeouts = { connect = \"30s\", command = \"60s\", data = \"3m\", final = \"10m\" }";
+        let table = value.as_table().ok_or_else(|| self.error("timeouts", "not a table").hint(example))?;
+        for (key, value) in table {
+            let name = format!("timeouts.{key}");
+            let limit = match key.as_str() {
+                "connect" => &mut limits.connect,
+                "command" => &mut limits.command,
+                "data" => &mut limits.data,
+                "final" => &mut limits.last,
+                _ => return Err(self.error(&name, "unknown key").hint(example)),
+            };
+            let text = value.as_str().ok_or_else(|| self.error(&name, "not a duration").hint(example))?;
+            *limit = parse_duration(text).map_err(|what| self.error(&name, &what).hint(example))?;
+            if limit.is_zero() {
+                return Err(self.error(&name, "nothing can happen in no time").hint(example));
+            }
+        }
+        Ok(limits)
+    }
+
+    fn extra_roots(&self) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>> {
+        let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
+        let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
+        let path = workspace.join(path);
+        tls::read_roots(&path)
+            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.display())).hint("name a PEM file with the relay's root certificate"))
+    }
+}
+
+/// This machine's name, if it is one that others could look up.
+fn own_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname")).ok()?;
+    domain_to_ascii(name.trim()).ok().filter(|name| name.contains('.'))
+}
+
+/// An address as EHLO and HELO take it in place of a name (RFC 5321 section 4.1.3).
+pub(super) fn address_literal(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => format!("[{v4}]"),
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| v6_literal(v6), |v4| format!("[{v4}]")),
+    }
+}
+
+fn v6_literal(address: Ipv6Addr) -> String {
+    format!("[IPv6:{address}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::testing::settings;
+
+    fn refused(keys: &str) -> String {
+        let error = Settings::read(&settings(keys, "/nowhere/.mailbatch".as_ref())).expect_err(keys);
+        assert_eq!(error.exit().code(), 2, "{error}");
+        error.to_string()
+    }
+
+    fn taken(keys: &str) -> Settings {
+        Settings::read(&settings(keys, "/nowhere/.mailbatch".as_ref())).expect(keys)
+    }
+
+    #[test]
+    fn urls_have_their_schemes_default_port() {
+        for (url, host, port, encryption) in [
+            ("smtp://relay.example", "relay.example", 25, Encryption::UnlessLoopback),
+            ("SMTP://localhost:2525/", "localhost", 2525, Encryption::UnlessLoopback),
+            ("smtps://relay.example", "relay.example", 465, Encryption::Implicit),
+            ("smtp+starttls://127.0.0.1", "127.0.0.1", 587, Encryption::Required),
+            ("smtp://[::1]:2525", "::1", 2525, Encryption::UnlessLoopback),
+            ("smtp://exämple.com", "xn--exmple-cua.com", 25, Encryption::UnlessLoopback),
+        ] {
+            let read = taken(&format!("url = \"{url}\""));
+            assert_eq!((read.host.as_str(), read.port, read.encryption), (host, port, encryption), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_decoded_and_needs_a_password() {
+        let read = taken("url = \"smtp://ann%40x.example@relay.example\"\npassword = { env = \"hunter2\" }");
+        assert_eq!(read.credentials.as_ref().map(|c| (c.user.as_str(), c.password.expose())), Some(("ann@x.example", "hunter2")));
+        assert!(!format!("{read:?}").contains("hunter2"));
+        assert!(refused("url = \"smtp://ann@relay.example\"").contains("missing"));
+        assert!(refused("url = \"smtp://relay.example\"\npassword = { env = \"x\" }").contains("no user"));
+        assert!(refused("url = \"smtp://a%zz@relay.example\"").contains("user cannot be read"));
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_refused_and_never_repeated() {
+        for url in [
+            "smtp://ann:hunter2@relay.example",
+            "smtp://ann:hunter2@@relay.example",
+            "smtp://relay.example:hunter2",
+            "smtp://ann:hunter2",
+            "smtp://hunter2/x@relay example",
+            "hunter2",
+            "hunter2://relay.example",
+        ] {
+            let error = refused(&format!("url = \"{url}\""));
+            assert!(error.contains("hint:") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_keys_are_refused_with_what_to_write() {
+        for (keys, expected) in [
+            ("ur = 1", "did you mean `url`"),
+            ("", "url: missing"),
+            ("url = 1", "not a text"),
+            ("url = \"smtp://a.example\"\nwindow = 4", "not built yet"),
+            ("url = \"smtp://a.example\"\ntls = \"never\"", "neither required nor optional"),
+            ("url = \"smtps://a.example\"\ntls = \"optional\"", "contradicts"),
+            ("url = \"smtp://a.example\"\nauth = \"cram\"", "not a mechanism"),
+            ("url = \"smtp://a.example\"\nper_connection = 0", "at least 1"),
+            ("url = \"smtp://a.example\"\nhelo = \"a b\"", "helo"),
+            ("url = \"smtp://a.example\"\ntimeouts = { conect = \"1s\" }", "unknown key"),
+            ("url = \"smtp://a.example\"\ntimeouts = { connect = \"1\" }", "no unit"),
+            ("url = \"smtp://a.example\"\ntimeouts = { connect = \"0\" }", "no time"),
+            ("url = \"smtp://a.example\"\nca_file = \"no.pem\"", "/nowhere/no.pem"),
+            ("url = \"smtp://a.example:0\"", "port"),
+        ] {
+            let error = refused(keys);
+            assert!(error.contains(expected) && error.contains("hint:"), "{keys}: {error}");
+        }
+    }
+
+    #[test]
+    fn tls_can_be_made_optional_or_required() {
+        assert_eq!(taken("url = \"smtp://a.example\"\ntls = \"optional\"").encryption, Encryption::Optional);
+        assert_eq!(taken("url = \"smtp://localhost\"\ntls = \"required\"").encryption, Encryption::Required);
+    }
+
+    #[test]
+    fn addresses_stand_in_for_a_name() {
+        assert_eq!(address_literal("127.0.0.1".parse().unwrap()), "[127.0.0.1]");
+        assert_eq!(address_literal("::ffff:127.0.0.1".parse().unwrap()), "[127.0.0.1]");
+        assert_eq!(address_literal("::1".parse().unwrap()), "[IPv6:::1]");
+    }
+}

@@ -1,0 +1,86 @@
+//! The steps of an SMTP session, and how one of them can fail as a whole.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::reply::Answer;
+use crate::outcome::Reason;
+use crate::provider::{Health, Refusal};
+
+/// What an answer is the answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Greeting,
+    Hello,
+    StartTls,
+    Auth,
+    Reset,
+    Mail,
+    Rcpt,
+    Data,
+    /// The octets up to the final dot, and the answer to it.
+    Message,
+    /// A dot alone, which ends a DATA that nobody is to receive (RFC 2920 section 3.1).
+    LoneDot,
+    Quit,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Greeting => "the greeting",
+            Self::Hello => "EHLO",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Reset => "RSET",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::Message | Self::LoneDot => "the end of the message",
+            Self::Quit => "QUIT",
+        })
+    }
+}
+
+/// Why a connection cannot be used any more.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// The other side closed it, or the network did.
+    Lost(Step, String),
+    /// Nothing came within the time limit.
+    Silent(Step, Duration),
+    /// What came was not the answer of an SMTP server to this step.
+    Garbled(Step, String),
+    /// The server announced that it closes the connection (421).
+    Closing(Step, Answer),
+}
+
+impl Fault {
+    /// Whether a new connection may well fare better: the server, or something between, merely closed this one.
+    pub(super) fn is_closed_connection(&self) -> bool {
+        match self {
+            Self::Lost(..) | Self::Silent(..) => true,
+            Self::Garbled(..) => false,
+            Self::Closing(_, answer) => super::classify::closing(answer).is_none(),
+        }
+    }
+
+    /// In words, for the report.
+    pub(super) fn refusal(&self) -> Refusal {
+        let detail = match self {
+            Self::Lost(step, detail) => format!("connection lost at {step}: {detail}"),
+            Self::Silent(step, limit) => format!("no answer at {step} within {limit:?}"),
+            Self::Garbled(step, detail) => format!("not an SMTP answer at {step}: {detail}"),
+            Self::Closing(step, answer) => return Refusal::new(Reason::Session, answer.code_text(), format!("at {step}: {}", answer.text())),
+        };
+        Refusal::new(Reason::Session, "", super::reply::shorten(&detail))
+    }
+
+    /// What it says about the provider.
+    pub(super) fn health(&self) -> Health {
+        match self {
+            Self::Closing(_, answer) => super::classify::closing(answer).unwrap_or_else(|| Health::Failing(self.refusal())),
+            _ => Health::Failing(self.refusal()),
+        }
+    }
+}

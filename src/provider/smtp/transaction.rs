@@ -1,0 +1,243 @@
+//! One message over a session: MAIL, RCPT, DATA, the message, its answer.
+//!
+//! The rules it keeps: one recipient in each transaction; without PIPELINING one command at a time; the trace is told before the write
+//! that holds the final dot; what is certain is said, and what is not is `Unknown`.
+
+use std::io;
+
+use tokio::time::Instant;
+
+use super::body;
+use super::classify::judge;
+use super::reply::Answer;
+use super::session::Session;
+use super::step::{Fault, Step};
+use crate::outcome::Reason;
+use crate::provider::{Health, Job, Refusal, Verdict, Wire};
+
+/// How a transaction ended.
+pub(super) enum Ended {
+    /// With a verdict. `is_usable` tells whether the session can go on.
+    Settled { verdict: Verdict, health: Health, is_usable: bool },
+    /// The session broke before anything was written that could have completed the message.
+    Broken(Fault),
+    /// The trace could not be written, so the message was not completed.
+    Untraced(io::Error),
+}
+
+/// Why this message cannot be said to this server, decided without touching the wire; `None` where it can.
+pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
+    let offered = &session.extensions;
+    let rejected = |reason, code: &str, detail: String| Some((Verdict::Rejected(Refusal::new(reason, code, detail)), Health::Fine));
+    if let Some(limit) = offered.exceeded_by(job.message.len()) {
+        return rejected(Reason::Content, "552 5.3.4", format!("message is {} octets, the server takes {limit}", job.message.len()));
+    }
+    if body::is_8bit(&job.message) && !offered.eight_bit_mime {
+        return rejected(Reason::Content, "554 5.6.1", "message has 8-bit octets, the server lacks 8BITMIME".into());
+    }
+    if offered.smtputf8 {
+        return None;
+    }
+    if job.envelope_sender.as_ref().is_some_and(|sender| sender.needs_smtputf8()) {
+        let refusal = Refusal::new(Reason::Session, "550 5.6.7", "the envelope sender is not ASCII, the server lacks SMTPUTF8");
+        return Some((Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Stop(refusal)));
+    }
+    if job.to.needs_smtputf8() {
+        return rejected(Reason::BadAddress, "553 5.6.7", "address is not ASCII, the server lacks SMTPUTF8".into());
+    }
+    if body::has_8bit_headers(&job.message) {
+        return rejected(Reason::Content, "554 5.6.9", "message has headers that are not ASCII, the server lacks SMTPUTF8".into());
+    }
+    None
+}
+
+/// The answers to the commands before the message.
+#[derive(Default)]
+struct Envelope {
+    is_recipient_taken: bool,
+    /// The server waits for a message.
+    is_data_open: bool,
+    /// The first refusal; what is refused after it is refused because of it.
+    refused: Option<(Step, Answer)>,
+}
+
+impl Envelope {
+    fn absorb(&mut self, step: Step, answer: Answer) -> Result<(), Fault> {
+        if answer.code == 421 {
+            return Err(Fault::Closing(step, answer));
+        }
+        match (answer.class(), step) {
+            (3, Step::Data) if answer.code == 354 => self.is_data_open = true,
+            (2, Step::Reset | Step::Mail) => {}
+            (2, Step::Rcpt) => self.is_recipient_taken = true,
+            (4 | 5, Step::Mail | Step::Rcpt | Step::Data) => {
+                self.refused.get_or_insert((step, answer));
+            }
+            _ => return Err(Fault::Garbled(step, format!("{} {}", answer.code_text(), answer.text()))),
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Carries one message through. To be called with nothing under way.
+    pub(super) async fn deliver(&mut self, job: &Job, wire: &dyn Wire) -> Ended {
+        self.transactions += 1;
+        let ended = self.transact(job, wire).await;
+        self.used_at = Instant::now();
+        ended
+    }
+
+    async fn transact(&mut self, job: &Job, wire: &dyn Wire) -> Ended {
+        let mut envelope = Envelope::default();
+        let exchanged = self.exchange_envelope(job, &mut envelope).await;
+        if let Some((step, answer)) = envelope.refused.take() {
+            let is_usable = exchanged.is_ok() && self.clear_away(&envelope).await;
+            let (verdict, health) = judge(step, &answer);
+            return Ended::Settled { verdict, health, is_usable };
+        }
+        match exchanged {
+            Err(fault) => Ended::Broken(fault),
+            Ok(()) => self.complete(job, wire).await,
+        }
+    }
+
+    async fn exchange_envelope(&mut self, job: &Job, envelope: &mut Envelope) -> Result<(), Fault> {
+        let reset = std::mem::take(&mut self.needs_reset).then(|| (Step::Reset, "RSET".to_owned()));
+        let commands = [(Step::Mail, self.mail_command(job)), (Step::Rcpt, format!("RCPT TO:<{}>", job.to)), (Step::Data, "DATA".to_owned())];
+        for (step, command) in reset.into_iter().chain(commands) {
+            self.connection.queue(step, &command);
+            if !self.extensions.pipelining {
+                self.absorb_answers(envelope).await?;
+                if envelope.refused.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        self.absorb_answers(envelope).await
+    }
+
+    async fn absorb_answers(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
+        self.connection.flush().await.map_err(|unsent| unsent.fault)?;
+        while let Some((step, answer)) = self.connection.next().await? {
+            envelope.absorb(step, answer)?;
+        }
+        Ok(())
+    }
+
+    fn mail_command(&self, job: &Job) -> String {
+        let sender = job.envelope_sender.as_ref().map_or("", |sender| sender.as_str());
+        let mut command = format!("MAIL FROM:<{sender}>");
+        if self.extensions.size.is_some() {
+            command.push_str(&format!(" SIZE={}", job.message.len()));
+        }
+        if body::is_8bit(&job.message) {
+            command.push_str(" BODY=8BITMIME");
+        }
+        if !sender.is_ascii() || job.to.needs_smtputf8() || body::has_8bit_headers(&job.message) {
+            command.push_str(" SMTPUTF8");
+        }
+        command
+    }
+
+    /// Gets the session ready for another transaction after a refusal; false where it must be closed.
+    async fn clear_away(&mut self, envelope: &Envelope) -> bool {
+        self.needs_reset = true;
+        if !envelope.is_data_open {
+            return true;
+        }
+        // A dot would now complete an empty message to a recipient who has been taken; only closing is safe.
+        if envelope.is_recipient_taken {
+            return false;
+        }
+        // RFC 2920 section 3.1: DATA left with RCPT and the server opened it although it has nobody to deliver to. Whatever it answers
+        // to an empty message, nobody gets it.
+        self.connection.queue(Step::LoneDot, ".");
+        let answered = match self.connection.flush().await {
+            Ok(()) => self.connection.next().await,
+            Err(unsent) => Err(unsent.fault),
+        };
+        matches!(answered, Ok(Some((_, answer))) if answer.class() != 3 && answer.code != 421)
+    }
+
+    /// Writes the message with its final dot and waits for the word on it.
+    async fn complete(&mut self, job: &Job, wire: &dyn Wire) -> Ended {
+        // An answer that is here before the message was sent cannot be the answer to it.
+        if self.connection.has_been_disturbed() {
+            return Ended::Broken(Fault::Garbled(Step::Data, "more than one answer, or closed by the server".into()));
+        }
+        self.connection.queue_message(&job.message);
+        if let Err(error) = wire.crossing(&[job.id]) {
+            return Ended::Untraced(error);
+        }
+        if let Err(unsent) = self.connection.flush().await {
+            let refusal = unsent.fault.refusal();
+            let verdict = if unsent.may_have_left {
+                Verdict::Unknown { detail: refusal.detail.clone() }
+            } else {
+                Verdict::NotTaken { refusal: refusal.clone(), counts: false }
+            };
+            return Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false };
+        }
+        match self.connection.next().await {
+            Ok(Some((_, answer))) => self.conclude(&answer),
+            Ok(None) => unknown(Refusal::new(Reason::NoReply, "", "no answer to the message was waited for")),
+            Err(fault) => unknown(Refusal { reason: Reason::NoReply, ..fault.refusal() }),
+        }
+    }
+
+    fn conclude(&mut self, answer: &Answer) -> Ended {
+        match answer.class() {
+            2 => {
+                let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
+                Ended::Settled { verdict, health: Health::Fine, is_usable: true }
+            }
+            4 | 5 => {
+                self.needs_reset = true;
+                let (verdict, health) = judge(Step::Message, answer);
+                Ended::Settled { verdict, health, is_usable: answer.code != 421 }
+            }
+            _ => unknown(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())).refusal()),
+        }
+    }
+}
+
+fn unknown(refusal: Refusal) -> Ended {
+    Ended::Settled { verdict: Verdict::Unknown { detail: refusal.detail.clone() }, health: Health::Failing(refusal), is_usable: false }
+}
+
+/// The server's name for a message it took:
+/// `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK id=1abc-000-XY` (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail,
+/// OpenSMTPD), `250 Ok 0100018c-…-000000` (Amazon SES).
+fn queue_id(answer: &Answer) -> Option<String> {
+    let text = answer.first_line();
+    let after = |marker: &str| text.split_once(marker).and_then(|(_, rest)| rest.split_whitespace().next());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let id = after("queued as ").or_else(|| after("id=")).or(match words[..] {
+        [id, "Message", "accepted", "for", "delivery", ..] => Some(id),
+        [ok, id] if ok.eq_ignore_ascii_case("ok") && id.len() >= 16 => Some(id),
+        _ => None,
+    })?;
+    let id = id.trim_matches(|c: char| !c.is_alphanumeric());
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_ids_are_read_from_the_usual_servers() {
+        for (text, expected) in [
+            ("2.0.0 Ok: queued as 4XYZ", Some("4XYZ")),
+            ("OK id=1abc-000-XY", Some("1abc-000-XY")),
+            ("2.0.0 4XYZ Message accepted for delivery", Some("4XYZ")),
+            ("Ok 0100018c0a1b2c3d-1-000000", Some("0100018c0a1b2c3d-1-000000")),
+            ("2.0.0 Ok", None),
+            ("Ok thanks", None),
+            ("queued as", None),
+        ] {
+            assert_eq!(queue_id(&Answer { code: 250, lines: vec![text.into()] }).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The URL of a relay.
+//!
+//! The rule it keeps: what is wrong is said without a word of the URL, because a password may have been put there.
+
+use std::net::IpAddr;
+
+use rustls_pki_types::ServerName;
+
+use crate::address::domain_to_ascii;
+
+/// How the session is to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Smtp,
+    Smtps,
+    StartTls,
+}
+
+/// A relay's URL, taken apart.
+#[derive(Debug)]
+pub(super) struct Url {
+    pub(super) scheme: Scheme,
+    pub(super) user: Option<String>,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) server_name: ServerName<'static>,
+}
+
+/// What is wrong and how to mend it.
+pub(super) type UrlError = (&'static str, &'static str);
+
+/// Reads `smtp://[user@]host[:port]` and the like.
+pub(super) fn parse(url: &str) -> Result<Url, UrlError> {
+    const FORM: &str = "write smtp://[user@]host[:port], smtps:// or smtp+starttls://";
+    let (scheme, rest) = url.trim().split_once("://").ok_or(("not a URL", FORM))?;
+    let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+        "smtp" => (Scheme::Smtp, 25),
+        "smtps" => (Scheme::Smtps, 465),
+        "smtp+starttls" => (Scheme::StartTls, 587),
+        _ => return Err(("the scheme is none of SMTP's", FORM)),
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (user, host) = match rest.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, rest),
+    };
+    if user.is_some_and(|user| user.contains(':')) {
+        return Err(("a password does not belong here", "write password = { env = \"RELAY_PASSWORD\" }; a colon in the user is %3A"));
+    }
+    let user = user.map(|user| percent_decode(user).filter(|user| !user.is_empty()).ok_or(("the user cannot be read", FORM))).transpose()?;
+    let (host, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((literal, "")) => (literal, None),
+        Some((literal, after)) => (literal, Some(after.strip_prefix(':').ok_or(("the host cannot be read", FORM))?)),
+        None => host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port))),
+    };
+    let port = match port {
+        None => default_port,
+        Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or(("the port is no number from 1 to 65535", FORM))?,
+    };
+    let host = match host.parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => domain_to_ascii(host).map_err(|_| ("the host is no valid name", FORM))?,
+    };
+    let server_name = ServerName::try_from(host.clone()).map_err(|_| ("the host is no valid name", FORM))?;
+    Ok(Url { scheme, user, host, port, server_name })
+}
+
+/// Decodes `%40` and the like; `None` where that is not possible or gives control characters.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| first == b'%');
+        match digits {
+            Some(hex) => {
+                let hex = std::str::from_utf8(hex).ok().filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+                octets.push(u8::from_str_radix(hex, 16).ok()?);
+                rest = &after[2..];
+            }
+            None if first == b'%' => return None,
+            None => {
+                octets.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(octets).ok().filter(|text| !text.contains(char::is_control))
+}
