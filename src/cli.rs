@@ -1,1 +1,206 @@
-//! The command line as clap reads it: names, help, value parsers. Touches no file, network or environment.
+//! What can be typed: names, help and value parsers. Opens no file and no connection; every value leaves here as a type that cannot be wrong.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+mod results;
+mod sending;
+mod suppress;
+mod words;
+
+pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
+pub use sending::{
+    CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
+};
+pub use suppress::{AddArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand};
+pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, ProgressMode, ReportFormat, Scope, Then};
+
+/// Bulk e-mail from the command line: nobody twice, nobody who must not, everybody accounted for.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "mailbatch", version, after_help = exit_codes(), subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Globals {
+    /// Work as if started in DIR; paths on the command line are relative to it
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+
+    /// Use this configuration instead of the nearest mailbatch.toml upwards
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true, env = "MAILBATCH_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+
+    /// Write results to standard output as JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Say nothing unless something is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more; -vv shows debug messages, which may hold addresses
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Everything mailbatch does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    Send(Box<SendArgs>),
+    Check(Box<CheckArgs>),
+    Preview(Box<PreviewArgs>),
+    Resume(Box<ResumeArgs>),
+    Retry(Box<RetryArgs>),
+    Pause(PauseArgs),
+    /// Let runs send again after `pause`
+    Unpause,
+    Status(StatusArgs),
+    Wait(WaitArgs),
+    Runs(RunsArgs),
+    Report(ReportArgs),
+    Why(WhyArgs),
+    Suppress(SuppressArgs),
+    Config(ConfigArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Stop everything: no run in this workspace sends until `unpause` (exit 12)
+#[derive(Args, Clone, Debug)]
+pub struct PauseArgs {
+    /// Why, for whoever finds the runs waiting
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+}
+
+/// Make, check and show the configuration
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write a commented mailbatch.toml and a sample message; nothing is overwritten
+    Init {
+        /// Where; the current directory if left out
+        dir: Option<PathBuf>,
+    },
+    /// Read everything a send would read from the configuration, secrets included, and say whether it holds
+    Validate {
+        #[command(flatten)]
+        env: EnvArgs,
+    },
+    /// Print the settings in force; secrets are shown by where they come from
+    Show {
+        /// Say for each setting where it was read
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        env: EnvArgs,
+    },
+}
+
+/// Which overlay of the configuration is in force.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EnvArgs {
+    /// Overlay [env.NAME] of the configuration
+    #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
+    pub env: Option<String>,
+}
+
+/// Print a completion script for a shell
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  mailbatch completions bash > ~/.local/share/bash-completion/completions/mailbatch")]
+pub struct CompletionsArgs {
+    /// The shell to complete in
+    pub shell: clap_complete::Shell,
+}
+
+/// Write the man pages into a directory
+#[derive(Args, Clone, Debug)]
+pub struct ManArgs {
+    /// Made if it does not exist
+    pub dir: PathBuf,
+}
+
+/// The exit-code table as `--help` shows it.
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:");
+    for (exit, meaning) in crate::exit::TABLE {
+        text.push_str(&format!("\n  {:>3}  {meaning}", exit.code()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_arguments_contradict_one_another_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_every_exit_code() {
+        let help = Cli::command().render_long_help().to_string();
+        for (exit, meaning) in crate::exit::TABLE {
+            assert!(help.contains(&exit.code().to_string()) && help.contains(&meaning[..11]), "{meaning}");
+        }
+    }
+
+    #[test]
+    fn a_send_is_read_into_types() {
+        let cli = parse("mailbatch -C x send a.csv - --canary 5pct --rate 50/s --fail-on unknown,rejected --expect-count 100+-2pct --campaign n -vv")
+            .unwrap();
+        assert_eq!((cli.globals.directory, cli.globals.verbose), (Some("x".into()), 2));
+        let Command::Send(send) = cli.command else { panic!("not a send") };
+        assert_eq!(send.list.lists, [PathBuf::from("a.csv"), PathBuf::from("-")]);
+        assert_eq!(send.canary.map(|c| c.to_string()).as_deref(), Some("5%"));
+        assert_eq!(send.sending.fail_on, [crate::outcome::Outcome::Unknown, crate::outcome::Outcome::Rejected]);
+        assert_eq!(send.list.screening.max_invalid.to_string(), "5%");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_with_what_would() {
+        for (line, says) in [
+            ("mailbatch send a.csv --rate 0/s", "would never send"),
+            ("mailbatch send a.csv --canary five", "5pct"),
+            ("mailbatch send a.csv --stats 30", "no unit"),
+            ("mailbatch send a.csv --fail-on delivered", "accepted"),
+            ("mailbatch send a.csv --redirect-all-to nobody", "no @"),
+            ("mailbatch send a.csv --encoding klingon", "windows-1252"),
+            ("mailbatch suppress add a@example.com --reason policy", "hard_bounce"),
+            ("mailbatch suppress add a@example.com --expires soon", "2027-01-31"),
+            ("mailbatch resume --continue --abandon", "cannot be used"),
+            ("mailbatch preview a.csv --row 1 --worst", "cannot be used"),
+            ("mailbatch -q -v runs", "cannot be used"),
+            ("mailbatch send", "LIST"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.to_string().contains(says), "{line}: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn runs_alone_lists_them() {
+        let Command::Runs(runs) = parse("mailbatch runs").unwrap().command else { panic!("not runs") };
+        assert!(runs.command.is_none());
+    }
+}

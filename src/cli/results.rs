@@ -1,0 +1,94 @@
+//! The commands that read what happened: status, wait, runs, report, why.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::words::ReportFormat;
+use crate::literal::parse_duration;
+use crate::outcome::Outcome;
+
+/// Show where a run stands
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// The run; the newest if left out
+    pub run: Option<String>,
+
+    /// Show it again whenever it changes, until the run ends
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// Wait until a run ends and leave with its exit code
+#[derive(Args, Clone, Debug)]
+pub struct WaitArgs {
+    /// The run
+    pub run: String,
+
+    /// Give up after this long, with exit 10
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// List runs, show one, or remove one
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArgs {
+    /// `None` lists them.
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List every run, newest first (the default)
+    List,
+    /// Show one run
+    Show {
+        /// The run
+        run: String,
+    },
+    /// Remove a run's rows; who was reached is still never mailed twice
+    Rm {
+        /// The run
+        run: String,
+        /// Ask nothing
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// Write what became of each recipient of a run
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  mailbatch report 20261121-034500-k3f9 --format csv --outcome rejected,unknown -o trouble.csv")]
+pub struct ReportArgs {
+    /// The run
+    pub run: String,
+
+    /// The report's format (default: by the suffix of -o, else table)
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
+
+    /// Only these outcomes, such as rejected,unknown
+    #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
+    pub outcome: Vec<Outcome>,
+
+    /// Write to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Guard cells that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub spreadsheet_safe: bool,
+}
+
+/// Show every decision taken about one recipient, oldest first
+#[derive(Args, Clone, Debug)]
+pub struct WhyArgs {
+    /// The run
+    pub run: String,
+
+    /// The recipient's address, in any case
+    pub email: String,
+}

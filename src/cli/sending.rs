@@ -1,0 +1,301 @@
+//! The commands that read a list or send: send, check, preview, resume, retry. What they share is a struct of its own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::words::{self, ListFormat, OnCap, OnUnknown, ProgressMode, Then};
+use crate::address::{Address, Dedupe};
+use crate::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration};
+use crate::outcome::Outcome;
+
+/// Check a list, screen it and send; the same command again continues where it stopped
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  mailbatch send list.csv --dry-run
+  mailbatch send list.csv --canary 5% --then ask
+  mailbatch send week.csv --campaign 'news-{week}' --yes --progress json")]
+pub struct SendArgs {
+    #[command(flatten)]
+    pub list: ListArgs,
+    #[command(flatten)]
+    pub message: MessageArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+
+    /// Send to a first few, judge them, then go on: 5%, 5pct, or a number
+    #[arg(long, value_name = "SIZE", env = "MAILBATCH_CANARY", hide_env_values = true)]
+    pub canary: Option<CanarySize>,
+
+    /// Do everything but the wire, and say what would happen and how long it would take
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Send to at most this many; the others are held
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+
+    /// Send a changed message under the same campaign
+    #[arg(long)]
+    pub accept_changes: bool,
+
+    /// Send every message to this address instead of its recipient
+    #[arg(long, value_name = "ADDRESS", value_parser = words::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
+    pub redirect_all_to: Option<Address>,
+
+    /// Exit 9 when there was nobody to send to
+    #[arg(long)]
+    pub error_on_empty: bool,
+
+    #[command(flatten)]
+    pub sending: SendingArgs,
+}
+
+/// Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  mailbatch check list.csv --message welcome.md")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub list: ListArgs,
+    #[command(flatten)]
+    pub message: MessageArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+
+    /// Guard cells that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub spreadsheet_safe: bool,
+}
+
+/// Show the message as one recipient gets it
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  mailbatch preview list.csv --row 12
+  mailbatch preview list.csv --sample 5 --out previews")]
+pub struct PreviewArgs {
+    /// The list, or - for standard input
+    #[arg(value_name = "LIST")]
+    pub list: PathBuf,
+
+    /// The recipient in row N, counted from 1 (the default: the first that can be rendered)
+    #[arg(long, value_name = "N", group = "who", value_parser = clap::value_parser!(u64).range(1..))]
+    pub row: Option<u64>,
+
+    /// The recipient with this address
+    #[arg(long, value_name = "ADDRESS", group = "who", value_parser = words::address)]
+    pub email: Option<Address>,
+
+    /// N recipients, spread over the list
+    #[arg(long, value_name = "N", group = "who", value_parser = clap::value_parser!(u64).range(1..))]
+    pub sample: Option<u64>,
+
+    /// The recipient whose message comes out longest
+    #[arg(long, group = "who")]
+    pub worst: bool,
+
+    /// Open the message in the program for .eml files
+    #[arg(long, conflicts_with = "out")]
+    pub open: bool,
+
+    /// Write .eml files into DIR
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// The column that holds the address
+    #[arg(long, value_name = "COLUMN", env = "MAILBATCH_EMAIL", hide_env_values = true)]
+    pub email_column: Option<String>,
+
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub message: MessageArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// Continue the newest unfinished run, or RUN, from the ledger alone
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  mailbatch resume
+  mailbatch resume --continue      send the rest after a failed or waiting canary")]
+pub struct ResumeArgs {
+    /// The run; the newest unfinished one if left out
+    pub run: Option<String>,
+
+    /// Send the rest although the canary failed or waits for a person
+    #[arg(long = "continue", conflicts_with = "abandon")]
+    pub go_on: bool,
+
+    /// Close the run; whoever was not reached stays held
+    #[arg(long)]
+    pub abandon: bool,
+
+    #[command(flatten)]
+    pub sending: SendingArgs,
+}
+
+/// Send again to those who were deferred
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  mailbatch retry 20261121-034500-k3f9 --only deferred,held")]
+pub struct RetryArgs {
+    /// The run
+    pub run: String,
+
+    /// Which outcomes: rejected, deferred, held
+    #[arg(long, value_name = "OUTCOMES", value_delimiter = ',', default_value = "deferred", value_parser = retryable)]
+    pub only: Vec<Outcome>,
+
+    #[command(flatten)]
+    pub sending: SendingArgs,
+}
+
+/// One or more lists, and how their rows are read and screened.
+#[derive(Args, Clone, Debug)]
+pub struct ListArgs {
+    /// Lists to read: CSV, TSV, JSON or NDJSON, plain, gzip or zstd; - for standard input
+    #[arg(value_name = "LIST", required = true)]
+    pub lists: Vec<PathBuf>,
+
+    /// The column that holds the address
+    #[arg(long, value_name = "COLUMN", alias = "email-column", env = "MAILBATCH_EMAIL", hide_env_values = true)]
+    pub email: Option<String>,
+
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub screening: ScreeningArgs,
+}
+
+/// How the rows of a list are read.
+#[derive(Args, Clone, Debug)]
+pub struct ReadingArgs {
+    /// How the list is written, where neither its name nor its content tells
+    #[arg(long, value_name = "FORMAT", env = "MAILBATCH_FORMAT", hide_env_values = true)]
+    pub format: Option<ListFormat>,
+
+    /// The list's character encoding, where it cannot be told: utf-8, utf-16le, windows-1252
+    #[arg(long, value_name = "LABEL", value_parser = words::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+
+    /// Only rows for which this expression is true, such as "country == 'FI'"
+    #[arg(long = "where", value_name = "EXPR")]
+    pub filter: Option<String>,
+}
+
+/// Who of a list may be mailed, and when the list is refused.
+#[derive(Args, Clone, Debug)]
+pub struct ScreeningArgs {
+    /// When two addresses are one person: ci (in any case), exact, off
+    #[arg(long, value_name = "HOW", default_value = "ci", env = "MAILBATCH_DEDUPE", hide_env_values = true)]
+    pub dedupe: Dedupe,
+
+    /// Refuse the list when more of its rows are invalid
+    #[arg(long, value_name = "SHARE", default_value = "5%", env = "MAILBATCH_MAX_INVALID", hide_env_values = true)]
+    pub max_invalid: Percent,
+
+    /// Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct
+    #[arg(long, value_name = "N", env = "MAILBATCH_EXPECT_COUNT", hide_env_values = true)]
+    pub expect_count: Option<ExpectCount>,
+
+    /// Another suppression file, beside those of the configuration (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub suppress: Vec<PathBuf>,
+}
+
+/// The message, and what stands above its own front matter.
+#[derive(Args, Clone, Debug, Default)]
+pub struct MessageArgs {
+    /// The message file: .md, .html or .txt
+    #[arg(long, value_name = "FILE", env = "MAILBATCH_MESSAGE", hide_env_values = true)]
+    pub message: Option<PathBuf>,
+
+    /// The From header
+    #[arg(long, value_name = "MAILBOX", env = "MAILBATCH_FROM", hide_env_values = true)]
+    pub from: Option<String>,
+
+    /// The subject, a template
+    #[arg(long, value_name = "TEXT", env = "MAILBATCH_SUBJECT", hide_env_values = true)]
+    pub subject: Option<String>,
+}
+
+/// Under which name, in which environment and through whom.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TargetArgs {
+    /// The campaign's name; {date}, {week} and {month} are filled in
+    #[arg(long, value_name = "NAME", env = "MAILBATCH_CAMPAIGN", hide_env_values = true)]
+    pub campaign: Option<String>,
+
+    /// Overlay [env.NAME] of the configuration
+    #[arg(long, value_name = "NAME", env = "MAILBATCH_ENV", hide_env_values = true)]
+    pub env: Option<String>,
+
+    /// The provider, by its name under [providers]
+    #[arg(long, value_name = "NAME", env = "MAILBATCH_PROVIDER", hide_env_values = true)]
+    pub provider: Option<String>,
+}
+
+/// What send, resume and retry share: pace, progress, report and exit code.
+#[derive(Args, Clone, Debug)]
+pub struct SendingArgs {
+    /// What to do when the canary has passed (default: ask on a terminal, continue elsewhere)
+    #[arg(long, value_name = "WHAT", env = "MAILBATCH_THEN", hide_env_values = true)]
+    pub then: Option<Then>,
+
+    /// A lower rate than the configuration's: 50/s, 3000/min, 500/hour
+    #[arg(long, value_name = "RATE", env = "MAILBATCH_RATE", hide_env_values = true)]
+    pub rate: Option<Rate>,
+
+    /// What to do when a cap is reached
+    #[arg(long, value_name = "WHAT", default_value = "stop", env = "MAILBATCH_ON_CAP", hide_env_values = true)]
+    pub on_cap: OnCap,
+
+    /// What to do with recipients who may have been reached by an earlier attempt
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub on_unknown: OnUnknown,
+
+    /// Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
+
+    /// How to show where the run stands
+    #[arg(long, value_name = "HOW", default_value = "auto", env = "MAILBATCH_PROGRESS", hide_env_values = true)]
+    pub progress: ProgressMode,
+
+    /// How often a plain progress line is written
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration, env = "MAILBATCH_STATS", hide_env_values = true)]
+    pub stats: Duration,
+
+    /// Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed
+    #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
+    pub fail_on: Vec<Outcome>,
+
+    /// Tolerate this share of rejected recipients before exit 3
+    #[arg(long, value_name = "SHARE", default_value = "0%", env = "MAILBATCH_FAIL_OVER", hide_env_values = true)]
+    pub fail_over: Percent,
+
+    /// Guard cells of CSV reports that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub spreadsheet_safe: bool,
+
+    /// Ask nothing
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Wait this long for another run of the campaign to end, instead of exit 11 at once
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "MAILBATCH_WAIT_LOCK", hide_env_values = true)]
+    pub wait_lock: Option<Duration>,
+
+    /// Do not write learned hard bounces to the suppression list
+    #[arg(long)]
+    pub no_learn: bool,
+}
+
+/// The outcomes that may be sent again.
+fn retryable(text: &str) -> Result<Outcome, String> {
+    const ALLOWED: [Outcome; 3] = [Outcome::Rejected, Outcome::Deferred, Outcome::Held];
+    ALLOWED.into_iter().find(|o| o.as_str() == text).ok_or_else(|| "expected one of: rejected, deferred, held".to_owned())
+}

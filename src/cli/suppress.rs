@@ -1,0 +1,97 @@
+//! The command that keeps the list of those who must not be mailed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::words::{self, ExportFormat, Scope};
+use crate::outcome::Reason;
+
+/// Keep the list of those who must not be mailed
+#[derive(Args, Clone, Debug)]
+pub struct SuppressArgs {
+    /// Overlay [env.NAME] of the configuration
+    #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]
+    pub env: Option<String>,
+
+    #[command(subcommand)]
+    pub command: SuppressCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum SuppressCommand {
+    Add(AddArgs),
+    Remove(RemoveArgs),
+    Check(EntryArgs),
+    /// List every suppression in force
+    List,
+    Import(ImportArgs),
+    Export(ExportArgs),
+}
+
+/// Suppress addresses, @domains or sha256: entries
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  mailbatch suppress add ann@example.com @example.org --reason complaint --note 'ticket 4711'")]
+pub struct AddArgs {
+    /// An address, @domain (without its subdomains) or sha256:HEX of the lowercased address
+    #[arg(value_name = "ENTRY", required = true)]
+    pub entries: Vec<String>,
+
+    /// hard_bounce, complaint, unsubscribe or manual
+    #[arg(long, value_name = "REASON", default_value = "manual", value_parser = words::suppression_reason)]
+    pub reason: Reason,
+
+    /// Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<Scope>,
+
+    /// A few words for whoever looks it up
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+
+    /// Until when: 2027-01-31 or 2027-01-31T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = words::moment)]
+    pub expires: Option<Timestamp>,
+
+    /// The suppression file to add to (default: the configuration's first)
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Take suppressions back; who did it is recorded
+#[derive(Args, Clone, Debug)]
+pub struct RemoveArgs {
+    /// An address, @domain or sha256:HEX
+    #[arg(value_name = "ENTRY", required = true)]
+    pub entries: Vec<String>,
+}
+
+/// Say whether an address is suppressed: exit 0 if it is, 9 if not
+#[derive(Args, Clone, Debug)]
+pub struct EntryArgs {
+    /// An address, @domain or sha256:HEX
+    pub entry: String,
+}
+
+/// Add every entry of a file
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// A suppression file, or - for standard input
+    pub file: PathBuf,
+
+    /// For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual
+    #[arg(long, value_name = "REASON", default_value = "manual", value_parser = words::suppression_reason)]
+    pub reason: Reason,
+}
+
+/// Write every suppression in force
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// Write to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    pub format: ExportFormat,
+}

@@ -1,0 +1,137 @@
+//! Words that flags accept, and the parsers of values that are no type of their own.
+
+use clap::ValueEnum;
+use encoding_rs::Encoding;
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::outcome::Reason;
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    Csv,
+    Tsv,
+    /// A JSON array of objects
+    Json,
+    /// One JSON object a line
+    Ndjson,
+}
+
+/// What happens when the canary has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Then {
+    /// Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)
+    Ask,
+    /// Send the rest
+    Continue,
+    /// Wait for `resume --continue` (exit 13)
+    Stop,
+}
+
+/// What to do with recipients who may have been reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnUnknown {
+    /// Leave them unknown (the default)
+    #[default]
+    Keep,
+    /// Send to them again, at the risk of mailing somebody twice
+    Retry,
+}
+
+/// What to do when an hourly or daily cap is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnCap {
+    /// Stop with exit 8 (the default)
+    #[default]
+    Stop,
+    /// Wait until there is room
+    Wait,
+}
+
+/// How a run shows where it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressMode {
+    /// Bars on a terminal, plain lines elsewhere (the default)
+    #[default]
+    Auto,
+    Bar,
+    Plain,
+    /// NDJSON on standard output
+    Json,
+    None,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    #[default]
+    Table,
+    Csv,
+    Ndjson,
+    Json,
+    Html,
+    Junit,
+    Md,
+}
+
+/// How suppressions are exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    #[default]
+    Csv,
+    Ndjson,
+}
+
+/// Which mail a suppression stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// Every mail
+    All,
+    /// Marketing only
+    Marketing,
+}
+
+impl Scope {
+    /// The word in a suppression file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Marketing => "marketing",
+        }
+    }
+}
+
+pub(super) fn address(text: &str) -> Result<Address, String> {
+    Address::parse(text).map_err(|e| e.to_string())
+}
+
+pub(super) fn encoding(text: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label(text.as_bytes()).ok_or_else(|| "unknown encoding; write utf-8, utf-16le, utf-16be or windows-1252".to_owned())
+}
+
+/// A moment (`2027-01-31T09:00:00Z`), or a day, which means its beginning in UTC.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    let wrong = || format!("{text:?} is not a time; write 2027-01-31 or 2027-01-31T09:00:00Z");
+    text.parse::<Timestamp>().or_else(|_| {
+        let day: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
+        day.to_zoned(jiff::tz::TimeZone::UTC).map(|z| z.timestamp()).map_err(|_| wrong())
+    })
+}
+
+/// The reasons for which a person can be suppressed.
+pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
+    const REASONS: [Reason; 4] = [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
+    REASONS.into_iter().find(|r| r.as_str() == text).ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_means_its_beginning_in_utc() {
+        assert_eq!(moment("2027-01-31"), moment("2027-01-31T00:00:00Z"));
+        assert!(moment("31.1.2027").is_err());
+    }
+}
