@@ -1,1 +1,193 @@
-//! Arguments, mailbatch.toml and the environment become typed settings here; the only place that reads the environment.
+//! Arguments, `mailbatch.toml` and environment become typed settings. The only reader of the environment; whatever is not understood,
+//! or not built yet, is refused with file, line and the fix (exit 2).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::Globals;
+use crate::error::{Error, Result};
+use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec};
+
+mod allow;
+mod document;
+mod provider;
+mod secrets;
+mod section;
+mod shown;
+mod tables;
+mod workspace;
+
+pub use allow::AllowRule;
+pub use provider::{ProviderConfig, RetryPolicy};
+pub use secrets::Secrets;
+pub use shown::Shown;
+pub use tables::{CanarySettings, ListSettings, MESSAGE_KEYS};
+pub use workspace::{FILE_NAME, Workspace, start_dir};
+
+use document::{Content, Document, Table};
+use section::Section;
+
+/// Everything the configuration says, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub workspace: Workspace,
+    /// The overlay in force.
+    pub env: Option<String>,
+    /// The keys of `[message]`, checked by name; `file` is absolute, `attachments` are relative to the workspace's root.
+    pub message: toml::Table,
+    pub list: ListSettings,
+    /// Absolute; whether they exist is not looked at.
+    pub suppression_files: Vec<PathBuf>,
+    /// In the order of the file.
+    pub providers: Vec<(String, ProviderConfig)>,
+    pub canary: CanarySettings,
+    /// Nobody else can be reached; `None` for no such limit.
+    pub allow: Option<Vec<AllowRule>>,
+    written: Vec<Shown>,
+}
+
+impl Settings {
+    /// Finds and reads the configuration, with `[env.NAME]` laid above it when `env` names one. Exit 2 for whatever is wrong with it.
+    pub fn load(globals: &Globals, env: Option<&str>) -> Result<Self> {
+        Self::load_with(Workspace::find(globals)?, env, PROVIDERS)
+    }
+
+    fn load_with(workspace: Workspace, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+        let name = workspace.shown(&workspace.config_file);
+        let bytes =
+            std::fs::read(&workspace.config_file).map_err(|e| Error::usage(format!("{name}: {e}")).hint("`mailbatch config init` makes one"))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            Error::usage(format!("{name}:{line}: not UTF-8")).hint("save the file as UTF-8")
+        })?;
+        let document = Document::parse(&name, text.strip_prefix('\u{feff}').unwrap_or(&text))?;
+        Self::read(workspace, document, env, specs)
+    }
+
+    fn read(workspace: Workspace, mut document: Document, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+        let overlays = overlays(&document)?;
+        document.root.remove("env");
+        // Every overlay is read, so that a slip in [env.production] is not found on the day it is first used.
+        let mut chosen = Self::read_merged(&workspace, &document, None, specs)?;
+        let mut found = env.is_none();
+        for (name, overlay) in &overlays {
+            let mut merged = document.clone();
+            drop_keys_of_another_kind(&mut merged.root, overlay);
+            merged.root.overlay(overlay);
+            let settings = Self::read_merged(&workspace, &merged, Some(name), specs)?;
+            if env == Some(name) {
+                (chosen, found) = (settings, true);
+            }
+        }
+        if found { Ok(chosen) } else { Err(no_such_env(&document.name, env.unwrap_or_default(), &overlays)) }
+    }
+
+    fn read_merged(workspace: &Workspace, document: &Document, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+        let root = Section::root(document);
+        if let (None, Some(node)) = (env, root.get("allow")) {
+            return Err(root.error(node, "`allow` belongs to an environment").hint("write it under [env.NAME]"));
+        }
+        let mut known = vec!["message", "list", "suppression", "providers", "canary", "state", "env"];
+        known.extend(env.map(|_| "allow"));
+        root.check_keys(&known, &["route", "pause", "listen"])?;
+        if let Some(state) = root.section("state")? {
+            state.check_keys(&[], &["url"])?;
+        }
+        let mut providers = Vec::new();
+        for (name, section) in root.section("providers")?.map(|s| s.sections()).transpose()?.unwrap_or_default() {
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+                let node = root.section("providers")?.and_then(|s| s.get(name)).expect("it was listed from there");
+                return Err(root.error(node, format!("{name:?} is no name for a provider")).hint("use letters, digits, - and _"));
+            }
+            providers.push((name.to_owned(), ProviderConfig::read(&section, specs)?));
+        }
+        Ok(Self {
+            env: env.map(str::to_owned),
+            message: tables::message(&root, workspace)?,
+            list: tables::list(&root)?,
+            suppression_files: tables::suppression(&root, workspace)?,
+            providers,
+            canary: tables::canary(&root)?,
+            allow: root.read_all("allow", "@acme.example", AllowRule::parse)?,
+            written: shown::written(&document.name, &document.root),
+            workspace: workspace.clone(),
+        })
+    }
+
+    /// The provider called `name`, or the only one there is; exit 2 listing them where that is not clear.
+    pub fn provider(&self, name: Option<&str>) -> Result<(&str, &ProviderConfig)> {
+        let names = || self.providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let file = self.workspace.shown(&self.workspace.config_file);
+        match (name, self.providers.as_slice()) {
+            (_, []) => Err(Error::usage(format!("{file}: no provider is configured")).hint("add [providers.relay] with kind = \"smtp\" and a url")),
+            (None, [(name, config)]) => Ok((name, config)),
+            (None, _) => Err(Error::usage(format!("{file}: which provider is not said")).hint(format!("pass --provider with one of: {}", names()))),
+            (Some(wanted), all) => match all.iter().find(|(name, _)| name == wanted) {
+                Some((name, config)) => Ok((name, config)),
+                None => Err(Error::usage(format!("{file}: no provider {wanted:?}")).hint(format!("pass --provider with one of: {}", names()))),
+            },
+        }
+    }
+
+    /// What the provider called `name` is connected with.
+    pub fn provider_settings(&self, name: &str) -> Result<ProviderSettings> {
+        let (name, config) = self.provider(Some(name))?;
+        Ok(ProviderSettings {
+            name: name.to_owned(),
+            in_flight: config.in_flight,
+            state_dir: self.workspace.state_dir.clone(),
+            keys: config.keys.clone(),
+            secrets: Arc::new(Secrets::new(self.workspace.root.clone())),
+        })
+    }
+
+    /// Resolves the secrets of the provider called `name` and builds it; touches no network.
+    pub fn connect(&self, name: &str) -> Result<Box<dyn Provider>> {
+        let (_, config) = self.provider(Some(name))?;
+        let spec = crate::provider::find(&config.kind).ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
+        (spec.connect)(&self.provider_settings(name)?)
+    }
+
+    /// Every setting in force with its origin: what the environment gives to flags, what is written, and the defaults.
+    pub fn shown(&self) -> Vec<Shown> {
+        let mut all = shown::environment();
+        all.extend(self.written.iter().cloned());
+        all.extend(shown::defaults(&self.written, &self.providers));
+        all
+    }
+}
+
+/// The tables under `[env]`.
+fn overlays(document: &Document) -> Result<Vec<(String, Table)>> {
+    let Some(section) = Section::root(document).section("env")? else { return Ok(Vec::new()) };
+    let mut overlays = Vec::new();
+    for (name, inner) in section.sections()? {
+        if let Some(node) = inner.get("env") {
+            return Err(inner.error(node, "an environment holds no other").hint(format!("write [env.NAME] beside [env.{name}]")));
+        }
+        overlays.push((name.to_owned(), inner.table.clone()));
+    }
+    Ok(overlays)
+}
+
+/// An overlay that makes a provider another kind takes over its rates, and not the keys only the old kind has.
+fn drop_keys_of_another_kind(base: &mut Table, overlay: &Table) {
+    let Some(Content::Table(above)) = overlay.get("providers").map(|node| &node.content) else { return };
+    let kind = |table: &Table| table.get("kind").map(document::Node::to_toml);
+    for (name, node) in above.iter() {
+        let Content::Table(above) = &node.content else { continue };
+        let Some(below) = base.table_mut("providers").and_then(|providers| providers.table_mut(name)) else { continue };
+        if kind(above).is_some_and(|new| kind(below) != Some(new)) {
+            below.retain(|key| provider::COMMON.contains(&key));
+        }
+    }
+}
+
+fn no_such_env(file: &str, env: &str, overlays: &[(String, Table)]) -> Error {
+    let names: Vec<&str> = overlays.iter().map(|(name, _)| name.as_str()).collect();
+    let hint = if names.is_empty() { format!("it has none; add [env.{env}], or leave --env out") } else { format!("it has: {}", names.join(", ")) };
+    Error::usage(format!("{file}: no [env.{env}]")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Who can be reached in an environment at all: `allow` under `[env.NAME]`.
+
+use crate::address::{Address, domain_to_ascii};
+
+/// One entry of `allow`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowRule {
+    /// Everybody at this domain, not at its subdomains.
+    Domain(String),
+    /// One address, in any case.
+    Address(String),
+}
+
+impl AllowRule {
+    /// Reads `@domain` or an address; the error does not repeat it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix('@') {
+            Some(domain) => domain_to_ascii(domain).map(Self::Domain).map_err(|e| e.to_string()),
+            None => Address::parse(text).map(|a| Self::Address(a.folded())).map_err(|e| e.to_string()),
+        }
+    }
+
+    /// Whether this entry lets mail to `address` out.
+    pub fn admits(&self, address: &Address) -> bool {
+        match self {
+            Self::Domain(domain) => address.domain() == domain,
+            Self::Address(folded) => address.folded() == *folded,
+        }
+    }
+}
+
+impl std::fmt::Display for AllowRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Domain(domain) => write!(f, "@{domain}"),
+            Self::Address(address) => f.write_str(address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_admits_its_own_addresses_only() {
+        let rule = AllowRule::parse("@Acme.example").unwrap();
+        let admits = |text: &str| rule.admits(&Address::parse(text).unwrap());
+        assert!(admits("Ann@ACME.example"));
+        assert!(!admits("ann@mail.acme.example") && !admits("ann@notacme.example"));
+        assert!(AllowRule::parse("A@b.example").unwrap().admits(&Address::parse("a@B.example").unwrap()));
+        assert!(AllowRule::parse("nobody").is_err());
+    }
+}

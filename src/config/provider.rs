@@ -1,0 +1,149 @@
+//! `[providers.NAME]`: what every provider has in common is read here, the rest is checked by name and handed on.
+
+use std::time::Duration;
+
+use super::document::Content;
+use super::secrets;
+use super::section::Section;
+use crate::address::domain_to_ascii;
+use crate::error::Result;
+use crate::literal::{Rate, parse_duration};
+use crate::provider::{NOT_BUILT, ProviderSpec};
+
+/// The keys every provider understands.
+pub(super) const COMMON: [&str; 6] = ["kind", "rate", "caps", "per_domain", "in_flight", "retry"];
+
+const LATER: [&str; 3] = ["request_rate", "base_url", "webhook_secret"];
+
+/// How long and how often a recipient is attempted again; the wait is exponential with full jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Counted from the first attempt; zero for no second attempt.
+    pub for_: Duration,
+    /// The upper bound of the first wait.
+    pub base: Duration,
+    /// The upper bound of every wait.
+    pub max: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { for_: Duration::from_secs(15 * 60), base: Duration::from_secs(2), max: Duration::from_secs(5 * 60) }
+    }
+}
+
+/// One provider as configured.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    /// Its row in the table of providers.
+    pub kind: String,
+    /// Recipients per window; `None` for no limit.
+    pub rate: Option<Rate>,
+    /// Recipients per hour, day and the like, over all runs.
+    pub caps: Vec<Rate>,
+    /// Rates of receiving domains, the domains in lowercase ASCII.
+    pub per_domain: Vec<(String, Rate)>,
+    /// Connections or requests at once, from 1 to 256.
+    pub in_flight: usize,
+    pub retry: RetryPolicy,
+    /// The provider's own keys, secrets not resolved.
+    pub keys: toml::Table,
+}
+
+impl ProviderConfig {
+    /// Connections or requests at once where the configuration does not say.
+    pub const IN_FLIGHT: usize = 8;
+
+    pub(super) fn read(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<Self> {
+        let spec = spec(section, specs)?;
+        let known: Vec<&str> = COMMON.iter().chain(spec.keys).copied().collect();
+        let later: Vec<&str> = LATER.into_iter().filter(|key| !known.contains(key)).collect();
+        section.check_keys(&known, &later)?;
+        let mut keys = toml::Table::new();
+        for key in spec.keys.iter().filter(|key| !COMMON.contains(key)) {
+            let Some(node) = section.get(key) else { continue };
+            let value = node.to_toml();
+            if is_secret(key) || matches!(&node.content, Content::Table(table) if table.names_a_secret()) {
+                secrets::source_of(&section.name(key), &value).map_err(|e| section.error(node, e))?;
+            }
+            if value.as_str().is_some_and(has_password) {
+                let name = section.name(key);
+                return Err(section
+                    .error(node, format!("{name} holds a password"))
+                    .hint("keep the user in the URL and write password = { env = \"NAME\" }"));
+            }
+            keys.insert((*key).to_owned(), value);
+        }
+        Ok(Self {
+            kind: spec.kind.to_owned(),
+            rate: section.read("rate", "50/s", str::parse)?,
+            caps: section.read_all("caps", "10000/hour", str::parse)?.unwrap_or_default(),
+            per_domain: per_domain(section)?,
+            in_flight: section.number("in_flight", 1..=256)?.unwrap_or(Self::IN_FLIGHT),
+            retry: retry(section)?,
+            keys,
+        })
+    }
+}
+
+fn spec(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<&'static ProviderSpec> {
+    let kinds = || specs.iter().map(|spec| spec.kind).collect::<Vec<_>>().join(", ");
+    let Some(kind) = section.text("kind", "smtp")? else {
+        let at = section.table.iter().next().map(|(_, node)| node.line).unwrap_or(section.line);
+        return Err(section.error_on(at, format!("{} is missing", section.name("kind"))).hint(format!("write kind = one of: {}", kinds())));
+    };
+    let node = section.get("kind").expect("the text was read from it");
+    match specs.iter().find(|spec| spec.kind == kind) {
+        Some(spec) => Ok(spec),
+        None if NOT_BUILT.contains(&kind) => {
+            Err(section.not_built(node, &format!("the provider kind `{kind}`"), &format!("use one of: {}; most services also take SMTP", kinds())))
+        }
+        None => Err(section.error(node, format!("unknown provider kind `{kind}`")).hint(format!("use one of: {}", kinds()))),
+    }
+}
+
+fn per_domain(section: &Section<'_>) -> Result<Vec<(String, Rate)>> {
+    let Some(domains) = section.section("per_domain")? else { return Ok(Vec::new()) };
+    let mut rates: Vec<(String, Rate)> = Vec::new();
+    for (typed, node) in domains.table.iter() {
+        let domain = domain_to_ascii(typed)
+            .map_err(|e| domains.error(node, format!("{}: {e}", domains.name(typed))).hint("write \"gmail.com\" = \"20/s\""))?;
+        if rates.iter().any(|(known, _)| *known == domain) {
+            return Err(domains.error(node, format!("{} is there twice", domains.name(typed))).hint("keep one of them"));
+        }
+        rates.extend(domains.read(typed, "20/s", str::parse)?.map(|rate| (domain, rate)));
+    }
+    Ok(rates)
+}
+
+fn retry(section: &Section<'_>) -> Result<RetryPolicy> {
+    let Some(section) = section.section("retry")? else { return Ok(RetryPolicy::default()) };
+    section.check_keys(&["for", "base", "max"], &[])?;
+    let default = RetryPolicy::default();
+    let base = section.read("base", "2s", positive)?.unwrap_or(default.base);
+    let policy = RetryPolicy {
+        for_: section.read("for", "15m", parse_duration)?.unwrap_or(default.for_),
+        base,
+        max: section.read("max", "5m", positive)?.unwrap_or(default.max.max(base)),
+    };
+    match section.get("max") {
+        Some(node) if policy.max < policy.base => Err(section.error(node, "retry.max is shorter than retry.base").hint("raise max, or lower base")),
+        _ => Ok(policy),
+    }
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    parse_duration(text).and_then(|time| if time.is_zero() { Err("a wait of zero would never let go".to_owned()) } else { Ok(time) })
+}
+
+/// Whether a key holds a secret, by its name.
+fn is_secret(key: &str) -> bool {
+    ["password", "secret", "token", "api_key"].iter().any(|word| key.contains(word))
+}
+
+/// Whether a text is a URL with a password in it (RFC 3986 section 3.2.1).
+fn has_password(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}

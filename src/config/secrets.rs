@@ -1,0 +1,250 @@
+//! Resolves secrets that the configuration points to: `{ env }`, `{ file }`, `{ command }`. The only reader of secrets, and no message
+//! made here ever holds one.
+
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::provider::SecretSource;
+use crate::secret::Secret;
+
+/// The keys with which a secret is pointed to.
+pub(super) const SOURCES: [&str; 3] = ["env", "file", "command"];
+
+const WRITE: &str = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = \"...\" }";
+const MOST_BYTES: u64 = 64 * 1024;
+const COMMAND_TIME: Duration = Duration::from_secs(30);
+
+/// Resolves secrets relative to the configuration's directory.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    root: PathBuf,
+    command_time: Duration,
+}
+
+impl Secrets {
+    /// A resolver whose files and commands are relative to `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, command_time: COMMAND_TIME }
+    }
+
+    fn file(&self, key: &str, path: &str) -> Result<String> {
+        let full = self.root.join(path);
+        let cannot = |e: std::io::Error| Error::usage(format!("{key}: {path}: {e}")).hint("the file must exist and be readable by you");
+        // A pipe or a device is told apart before it is opened, because opening one may wait for ever.
+        if !std::fs::metadata(&full).map_err(cannot)?.is_file() {
+            return Err(Error::usage(format!("{key}: {path}: not a file")).hint(WRITE));
+        }
+        let file = std::fs::File::open(&full).map_err(cannot)?;
+        let mode = file.metadata().map_err(cannot)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let problem = format!("{key}: {path}: others can read or change this secret (mode {mode:03o})");
+            return Err(Error::usage(problem).hint(format!("chmod 600 {path}")));
+        }
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        text(key, path, bytes)
+    }
+
+    fn command(&self, key: &str, value: &toml::Value) -> Result<String> {
+        let wrong = || Error::usage(format!("{key}: command is neither a text nor a list of texts")).hint("write { command = \"pass show relay\" }");
+        let mut command = match value {
+            toml::Value::String(line) if !line.trim().is_empty() => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(line);
+                shell
+            }
+            toml::Value::Array(words) => {
+                let words: Vec<&str> = words.iter().map(toml::Value::as_str).collect::<Option<_>>().ok_or_else(wrong)?;
+                let (program, arguments) = words.split_first().ok_or_else(wrong)?;
+                let mut command = Command::new(program);
+                command.args(arguments);
+                command
+            }
+            _ => return Err(wrong()),
+        };
+        // Standard error and the terminal stay the person's, who may be asked for a passphrase.
+        let child = command.current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = child.map_err(|e| Error::usage(format!("{key}: the command cannot be started: {e}")).hint(WRITE))?;
+        text(key, "the command's output", self.output(key, child)?)
+    }
+
+    /// Collects a command's output, for as long as it may take at most.
+    fn output(&self, key: &str, mut child: Child) -> Result<Vec<u8>> {
+        let hint = "run it by hand to see what it says; it must print the secret and exit 0";
+        let deadline = Instant::now() + self.command_time;
+        let stdout = child.stdout.take().expect("it was spawned with a pipe");
+        let (done, output) = mpsc::channel();
+        // The thread is left behind when a grandchild keeps the pipe open past the deadline; it holds nothing but the pipe.
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let read = stdout.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+            // Nobody listens any more when the deadline has passed.
+            let _ = done.send(read.map(|_| bytes));
+        });
+        let late = || Error::usage(format!("{key}: the command took longer than {} s", self.command_time.as_secs())).hint(hint);
+        let stop = |child: &mut Child| {
+            // It has ended by itself when these fail.
+            let _ = child.kill();
+            let _ = child.wait();
+        };
+        let Ok(read) = output.recv_timeout(self.command_time) else {
+            stop(&mut child);
+            return Err(late());
+        };
+        let bytes = read.map_err(|e| Error::usage(format!("{key}: the command's output cannot be read: {e}")).hint(hint))?;
+        let status = loop {
+            match child.try_wait().map_err(|e| Error::usage(format!("{key}: the command is lost: {e}")).hint(hint))? {
+                Some(status) => break status,
+                None if Instant::now() >= deadline => {
+                    stop(&mut child);
+                    return Err(late());
+                }
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        if status.success() { Ok(bytes) } else { Err(Error::usage(format!("{key}: the command failed ({status})")).hint(hint)) }
+    }
+}
+
+impl SecretSource for Secrets {
+    fn resolve(&self, key: &str, value: &toml::Value) -> Result<Secret> {
+        let (source, inner) = source_of(key, value)?;
+        let text = match (source, inner) {
+            ("env", toml::Value::String(name)) => environment(key, name)?,
+            ("file", toml::Value::String(path)) => self.file(key, path)?,
+            ("command", value) => self.command(key, value)?,
+            _ => return Err(Error::usage(format!("{key}: {source} is not a text")).hint(WRITE)),
+        };
+        Ok(Secret::new(text))
+    }
+}
+
+/// Where a secret comes from; refuses a literal one, and everything else that points nowhere.
+pub(super) fn source_of<'v>(key: &str, value: &'v toml::Value) -> Result<(&'v str, &'v toml::Value)> {
+    let Some(table) = value.as_table() else {
+        return Err(Error::usage(format!("{key} holds a literal secret")).hint(WRITE));
+    };
+    let mut entries = table.iter();
+    match (entries.next(), entries.next()) {
+        (Some((source, inner)), None) if SOURCES.contains(&source.as_str()) => Ok((source, inner)),
+        _ => Err(Error::usage(format!("{key} does not say where the secret is")).hint(WRITE)),
+    }
+}
+
+fn environment(key: &str, name: &str) -> Result<String> {
+    let value = match std::env::var(name) {
+        Ok(value) => value,
+        Err(std::env::VarError::NotPresent) => {
+            return Err(Error::usage(format!("{key}: the environment has no {name}")).hint(format!("export {name}=... before mailbatch starts")));
+        }
+        Err(std::env::VarError::NotUnicode(_)) => return Err(Error::usage(format!("{key}: {name} is not UTF-8")).hint("store it as UTF-8")),
+    };
+    not_empty(key, name, value)
+}
+
+fn text(key: &str, from: &str, bytes: Vec<u8>) -> Result<String> {
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(
+            Error::usage(format!("{key}: {from} is longer than {} KiB", MOST_BYTES / 1024)).hint("it should hold the secret and nothing else")
+        );
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{key}: {from} is not UTF-8")).hint("store it as UTF-8"))?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    not_empty(key, from, text)
+}
+
+fn not_empty(key: &str, from: &str, text: String) -> Result<String> {
+    if text.is_empty() { Err(Error::usage(format!("{key}: {from} is empty")).hint("it should hold the secret")) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> toml::Value {
+        toml::from_str::<toml::Table>(&format!("v = {text}")).unwrap().remove("v").unwrap()
+    }
+
+    fn resolve(dir: &std::path::Path, text: &str) -> Result<String> {
+        Secrets::new(dir.to_path_buf()).resolve("providers.relay.password", &value(text)).map(|s| s.expose().to_owned())
+    }
+
+    fn file(dir: &std::path::Path, name: &str, content: &[u8], mode: u32) {
+        std::fs::write(dir.join(name), content).unwrap();
+        std::fs::set_permissions(dir.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_read_without_its_last_line_end() {
+        let dir = tempfile::tempdir().unwrap();
+        file(dir.path(), "key", b" s3cret \r\n", 0o600);
+        assert_eq!(resolve(dir.path(), "{ file = 'key' }").unwrap(), " s3cret ");
+    }
+
+    #[test]
+    fn a_file_others_can_read_is_refused_with_the_command_that_mends_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            file(dir.path(), "key", b"s3cret", mode);
+            let error = resolve(dir.path(), "{ file = 'key' }").unwrap_err().to_string();
+            assert!(error.contains("chmod 600 key") && error.contains("providers.relay.password") && !error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_holds_no_secret_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        file(dir.path(), "empty", b"\n", 0o600);
+        file(dir.path(), "binary", b"\xff\xfe", 0o600);
+        file(dir.path(), "long", &[b'x'; 70_000], 0o600);
+        for (text, says) in [
+            ("{ file = 'missing' }", "must exist"),
+            ("{ file = 'empty' }", "is empty"),
+            ("{ file = 'binary' }", "not UTF-8"),
+            ("{ file = 'long' }", "longer than 64 KiB"),
+            ("{ file = '.' }", "not a file"),
+            ("{ file = 7 }", "not a text"),
+            ("{ env = 'MAILBATCH_TEST_NEVER_SET' }", "the environment has no MAILBATCH_TEST_NEVER_SET"),
+            ("{ command = 'exit 3' }", "command failed"),
+            ("{ command = 'true' }", "is empty"),
+            ("{ command = [] }", "neither a text"),
+            ("{ command = ['/nowhere/at/all'] }", "cannot be started"),
+            ("{ vault = 'x' }", "does not say where"),
+            ("{ env = 'A', file = 'b' }", "does not say where"),
+            ("'hunter2'", "literal secret"),
+        ] {
+            let error = resolve(dir.path(), text).unwrap_err();
+            assert_eq!(error.exit(), crate::exit::Exit::USAGE);
+            let error = error.to_string();
+            assert!(error.contains(says) && error.contains("hint: ") && !error.contains("hunter2"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(resolve(dir.path(), "{ env = 'PATH' }").unwrap(), std::env::var("PATH").unwrap());
+    }
+
+    #[test]
+    fn a_command_is_a_line_for_the_shell_or_a_list_of_words() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(resolve(dir.path(), "{ command = 'echo s3cret | tr s z' }").unwrap(), "z3cret");
+        assert_eq!(resolve(dir.path(), "{ command = ['echo', 'a b; c'] }").unwrap(), "a b; c");
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = Secrets { root: dir.path().to_path_buf(), command_time: Duration::from_millis(50) };
+        for line in ["{ command = 'exec tail -f /dev/null' }", "{ command = 'exec tail -f /dev/null >/dev/null' }"] {
+            let error = secrets.resolve("k", &value(line)).unwrap_err();
+            assert!(error.to_string().contains("took longer"), "{error}");
+        }
+    }
+}

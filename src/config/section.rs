@@ -1,0 +1,147 @@
+//! Typed reading of one table: each key is asked for by name, each refusal names file, line and the fix.
+
+use super::document::{Content, Document, Node, Table};
+use crate::error::{Error, Result};
+
+/// One table of the configuration while it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Section<'a> {
+    file: &'a str,
+    /// As in `providers.relay`; empty for the file itself.
+    path: String,
+    /// Where the table begins.
+    pub(super) line: usize,
+    pub(super) table: &'a Table,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn root(document: &'a Document) -> Self {
+        Self { file: &document.name, path: String::new(), line: 1, table: &document.root }
+    }
+
+    /// The key's full name, as in `providers.relay.rate`.
+    pub(super) fn name(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    pub(super) fn error(&self, node: &Node, what: impl std::fmt::Display) -> Error {
+        self.error_on(node.line, what)
+    }
+
+    pub(super) fn error_on(&self, line: usize, what: impl std::fmt::Display) -> Error {
+        Error::usage(format!("{}:{line}: {what}", self.file))
+    }
+
+    /// The refusal of what mailbatch will know one day.
+    pub(super) fn not_built(&self, node: &Node, what: &str, instead: &str) -> Error {
+        self.error(node, format!("{what} is known, but not built yet")).hint(instead)
+    }
+
+    /// Refuses every key that is not `known`, with a suggestion; those in `not_built` by saying so.
+    pub(super) fn check_keys(&self, known: &[&str], not_built: &[&str]) -> Result<()> {
+        for (key, node) in self.table.iter() {
+            if not_built.contains(&key) {
+                return Err(self.not_built(node, &self.name(key), "leave it out"));
+            }
+            if !known.contains(&key) {
+                return Err(self.unknown(key, node, known));
+            }
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, key: &str, node: &Node, known: &[&str]) -> Error {
+        let place = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
+        let hint = match suggestion(key, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "leave it out".to_owned(),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self.error(node, format!("unknown key `{key}`{place}")).hint(hint)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        self.table.get(key)
+    }
+
+    /// The table under `key`.
+    pub(super) fn section(&self, key: &str) -> Result<Option<Section<'a>>> {
+        let Some(node) = self.get(key) else { return Ok(None) };
+        match &node.content {
+            Content::Table(table) => Ok(Some(Section { file: self.file, path: self.name(key), line: node.line, table })),
+            Content::Value(_) => {
+                let name = self.name(key);
+                Err(self.error(node, format!("{name} is a table")).hint(format!("write [{name}] and its keys below")))
+            }
+        }
+    }
+
+    /// Every table under this one, for tables whose keys are names.
+    pub(super) fn sections(&self) -> Result<Vec<(&'a str, Section<'a>)>> {
+        let mut all = Vec::new();
+        for (key, _) in self.table.iter() {
+            all.extend(self.section(key)?.map(|section| (key, section)));
+        }
+        Ok(all)
+    }
+
+    /// The text under `key`; `example` is shown where something else stands.
+    pub(super) fn text(&self, key: &str, example: &str) -> Result<Option<&'a str>> {
+        let Some(node) = self.get(key) else { return Ok(None) };
+        match &node.content {
+            Content::Value(toml::Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+            _ => Err(self.error(node, format!("{} is not a text", self.name(key))).hint(format!("write {key} = \"{example}\""))),
+        }
+    }
+
+    /// The value of the text under `key`.
+    pub(super) fn read<T>(&self, key: &str, example: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>> {
+        let Some(text) = self.text(key, example)? else { return Ok(None) };
+        let node = self.get(key).expect("the text was read from it");
+        parse(text).map(Some).map_err(|why| self.error(node, format!("{}: {why}", self.name(key))).hint(format!("write {key} = \"{example}\"")))
+    }
+
+    /// The values of the array of texts under `key`; `None` where the key is absent.
+    pub(super) fn read_all<T>(&self, key: &str, example: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<Vec<T>>> {
+        let Some(node) = self.get(key) else { return Ok(None) };
+        let hint = || format!("write {key} = [\"{example}\"]");
+        let wrong = || self.error(node, format!("{} is not a list of texts", self.name(key))).hint(hint());
+        let Content::Value(toml::Value::Array(items)) = &node.content else { return Err(wrong()) };
+        let read = |(at, item): (usize, &toml::Value)| {
+            let text = item.as_str().ok_or_else(wrong)?;
+            parse(text).map_err(|why| self.error(node, format!("{}, entry {}: {why}", self.name(key), at + 1)).hint(hint()))
+        };
+        items.iter().enumerate().map(read).collect::<Result<_>>().map(Some)
+    }
+
+    /// The whole number under `key`, if it is within `range`.
+    pub(super) fn number(&self, key: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>> {
+        let Some(node) = self.get(key) else { return Ok(None) };
+        let number = match &node.content {
+            Content::Value(toml::Value::Integer(number)) => usize::try_from(*number).ok(),
+            _ => None,
+        };
+        let wrong = || self.error(node, format!("{} is not a whole number from {} to {}", self.name(key), range.start(), range.end()));
+        number.filter(|n| range.contains(n)).map(Some).ok_or_else(|| wrong().hint(format!("write {key} = {}", range.end().min(&8))))
+    }
+}
+
+/// The word of `known` that was most likely meant.
+fn suggestion<'k>(typed: &str, known: &[&'k str]) -> Option<&'k str> {
+    let typed = typed.to_lowercase().replace('-', "_");
+    let nearest = known.iter().map(|word| (strsim::jaro_winkler(&typed, word), *word)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (nearest.0 > 0.8).then_some(nearest.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_miss_is_suggested_and_a_far_one_is_not() {
+        let known = ["rate", "caps", "in_flight", "per_domain"];
+        assert_eq!(suggestion("in-flight", &known), Some("in_flight"));
+        assert_eq!(suggestion("Rates", &known), Some("rate"));
+        assert_eq!(suggestion("colour", &known), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! Where things are: the directory commands start in, the workspace around it, its configuration and its state.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::Globals;
+use crate::error::{Error, Result};
+
+/// The configuration's usual name.
+pub const FILE_NAME: &str = "mailbatch.toml";
+
+/// A directory with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// The configuration's directory; paths in the configuration are relative to it.
+    pub root: PathBuf,
+    pub config_file: PathBuf,
+    /// Ledger, reports, outbox: `.mailbatch` under the root. Not made here.
+    pub state_dir: PathBuf,
+    /// What paths on the command line are relative to.
+    pub start_dir: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the workspace: the one of `-c`, else the nearest directory upwards with a `mailbatch.toml`. Exit 2 if there is none.
+    pub fn find(globals: &Globals) -> Result<Self> {
+        let start_dir = start_dir(globals)?;
+        let config_file = match &globals.config {
+            Some(file) => start_dir.join(file),
+            None => start_dir.ancestors().map(|dir| dir.join(FILE_NAME)).find(|file| file.is_file()).ok_or_else(|| {
+                Error::usage(format!("no {FILE_NAME} here or above")).hint("`mailbatch config init` makes one, -C DIR looks elsewhere")
+            })?,
+        };
+        let root = config_file.parent().unwrap_or(&start_dir).to_path_buf();
+        Ok(Self { state_dir: root.join(".mailbatch"), root, config_file, start_dir })
+    }
+
+    /// A path from the configuration.
+    pub fn from_config(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A path from the command line.
+    pub fn from_arguments(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.start_dir.join(path)
+    }
+
+    /// A path as messages show it: short when it lies below the directory the command started in.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.start_dir).unwrap_or(path).display().to_string()
+    }
+}
+
+/// The directory `-C` names, or the current one; exit 2 if it is none.
+pub fn start_dir(globals: &Globals) -> Result<PathBuf> {
+    let typed = globals.directory.as_deref().unwrap_or(Path::new("."));
+    let dir = std::fs::canonicalize(typed).map_err(|e| Error::usage(format!("{}: {e}", typed.display())).hint("-C takes a directory that exists"))?;
+    if dir.is_dir() { Ok(dir) } else { Err(Error::usage(format!("{}: not a directory", typed.display())).hint("-C takes a directory")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globals(dir: &Path) -> Globals {
+        Globals { directory: Some(dir.to_path_buf()), ..Globals::default() }
+    }
+
+    #[test]
+    fn the_nearest_configuration_upwards_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(top.join("a/b")).unwrap();
+        std::fs::write(top.join(FILE_NAME), "").unwrap();
+        let workspace = Workspace::find(&globals(&top.join("a/b"))).unwrap();
+        assert_eq!((&workspace.root, &workspace.start_dir), (&top, &top.join("a/b")));
+        std::fs::write(top.join("a").join(FILE_NAME), "").unwrap();
+        let workspace = Workspace::find(&globals(&top.join("a/b"))).unwrap();
+        assert_eq!(workspace.root, top.join("a"));
+        assert_eq!(workspace.state_dir, top.join("a/.mailbatch"));
+        let named = Workspace::find(&Globals { config: Some("../../mailbatch.toml".into()), ..globals(&top.join("a/b")) }).unwrap();
+        assert_eq!(named.root.canonicalize().unwrap(), top);
+    }
+
+    #[test]
+    fn without_a_workspace_the_way_to_make_one_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Workspace::find(&globals(dir.path())).unwrap_err();
+        assert_eq!(error.exit(), crate::exit::Exit::USAGE);
+        assert!(error.to_string().contains("no mailbatch.toml here or above") && error.to_string().contains("config init"), "{error}");
+        let error = Workspace::find(&globals(&dir.path().join("missing"))).unwrap_err();
+        assert!(error.to_string().contains("-C takes a directory"), "{error}");
+    }
+}
