@@ -23,6 +23,7 @@ pub mod recipient;
 pub mod secret;
 
 pub mod cli;
+pub mod commands;
 pub mod config;
 
 pub mod input;

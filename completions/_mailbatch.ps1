@@ -1,0 +1,780 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'mailbatch'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'mailbatch' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Check a list, screen it and send; the same command again continues where it stopped')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv')
+            [CompletionResult]::new('preview', 'preview', [CompletionResultType]::ParameterValue, 'Show the message as one recipient gets it')
+            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
+            [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop everything: no run in this workspace sends until `unpause` (exit 12)')
+            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let runs send again after `pause`')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands')
+            [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends and leave with its exit code')
+            [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write what became of each recipient of a run')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
+            [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Make, check and show the configuration')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;send' {
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column that holds the address')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
+            [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only rows for which this expression is true, such as "country == ''FI''"')
+            [CompletionResult]::new('--dedupe', '--dedupe', [CompletionResultType]::ParameterName, 'When two addresses are one person: ci (in any case), exact, off')
+            [CompletionResult]::new('--max-invalid', '--max-invalid', [CompletionResultType]::ParameterName, 'Refuse the list when more of its rows are invalid')
+            [CompletionResult]::new('--expect-count', '--expect-count', [CompletionResultType]::ParameterName, 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct')
+            [CompletionResult]::new('--suppress', '--suppress', [CompletionResultType]::ParameterName, 'Another suppression file, beside those of the configuration (repeatable)')
+            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'The message file: .md, .html or .txt')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The From header')
+            [CompletionResult]::new('--subject', '--subject', [CompletionResultType]::ParameterName, 'The subject, a template')
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'The campaign''s name; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'The provider, by its name under [providers]')
+            [CompletionResult]::new('--canary', '--canary', [CompletionResultType]::ParameterName, 'Send to a first few, judge them, then go on: 5%, 5pct, or a number')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Send to at most this many; the others are held')
+            [CompletionResult]::new('--redirect-all-to', '--redirect-all-to', [CompletionResultType]::ParameterName, 'Send every message to this address instead of its recipient')
+            [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
+            [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
+            [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show where the run stands')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'How often a plain progress line is written')
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed')
+            [CompletionResult]::new('--fail-over', '--fail-over', [CompletionResultType]::ParameterName, 'Tolerate this share of rejected recipients before exit 3')
+            [CompletionResult]::new('--wait-lock', '--wait-lock', [CompletionResultType]::ParameterName, 'Wait this long for another run of the campaign to end, instead of exit 11 at once')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Do everything but the wire, and say what would happen and how long it would take')
+            [CompletionResult]::new('--accept-changes', '--accept-changes', [CompletionResultType]::ParameterName, 'Send a changed message under the same campaign')
+            [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 when there was nobody to send to')
+            [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--no-learn', '--no-learn', [CompletionResultType]::ParameterName, 'Do not write learned hard bounces to the suppression list')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;check' {
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column that holds the address')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
+            [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only rows for which this expression is true, such as "country == ''FI''"')
+            [CompletionResult]::new('--dedupe', '--dedupe', [CompletionResultType]::ParameterName, 'When two addresses are one person: ci (in any case), exact, off')
+            [CompletionResult]::new('--max-invalid', '--max-invalid', [CompletionResultType]::ParameterName, 'Refuse the list when more of its rows are invalid')
+            [CompletionResult]::new('--expect-count', '--expect-count', [CompletionResultType]::ParameterName, 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct')
+            [CompletionResult]::new('--suppress', '--suppress', [CompletionResultType]::ParameterName, 'Another suppression file, beside those of the configuration (repeatable)')
+            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'The message file: .md, .html or .txt')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The From header')
+            [CompletionResult]::new('--subject', '--subject', [CompletionResultType]::ParameterName, 'The subject, a template')
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'The campaign''s name; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'The provider, by its name under [providers]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells that a spreadsheet would take for a formula')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;preview' {
+            [CompletionResult]::new('--row', '--row', [CompletionResultType]::ParameterName, 'The recipient in row N, counted from 1 (the default: the first that can be rendered)')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The recipient with this address')
+            [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'N recipients, spread over the list')
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write .eml files into DIR')
+            [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
+            [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252')
+            [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Only rows for which this expression is true, such as "country == ''FI''"')
+            [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'The message file: .md, .html or .txt')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The From header')
+            [CompletionResult]::new('--subject', '--subject', [CompletionResultType]::ParameterName, 'The subject, a template')
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'The campaign''s name; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'The provider, by its name under [providers]')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--worst', '--worst', [CompletionResultType]::ParameterName, 'The recipient whose message comes out longest')
+            [CompletionResult]::new('--open', '--open', [CompletionResultType]::ParameterName, 'Open the message in the program for .eml files')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;resume' {
+            [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
+            [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
+            [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show where the run stands')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'How often a plain progress line is written')
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed')
+            [CompletionResult]::new('--fail-over', '--fail-over', [CompletionResultType]::ParameterName, 'Tolerate this share of rejected recipients before exit 3')
+            [CompletionResult]::new('--wait-lock', '--wait-lock', [CompletionResultType]::ParameterName, 'Wait this long for another run of the campaign to end, instead of exit 11 at once')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--continue', '--continue', [CompletionResultType]::ParameterName, 'Send the rest although the canary failed or waits for a person')
+            [CompletionResult]::new('--abandon', '--abandon', [CompletionResultType]::ParameterName, 'Close the run; whoever was not reached stays held')
+            [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--no-learn', '--no-learn', [CompletionResultType]::ParameterName, 'Do not write learned hard bounces to the suppression list')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;retry' {
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Which outcomes: rejected, deferred, held')
+            [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
+            [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
+            [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show where the run stands')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'How often a plain progress line is written')
+            [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed')
+            [CompletionResult]::new('--fail-over', '--fail-over', [CompletionResultType]::ParameterName, 'Tolerate this share of rejected recipients before exit 3')
+            [CompletionResult]::new('--wait-lock', '--wait-lock', [CompletionResultType]::ParameterName, 'Wait this long for another run of the campaign to end, instead of exit 11 at once')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--no-learn', '--no-learn', [CompletionResultType]::ParameterName, 'Do not write learned hard bounces to the suppression list')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;pause' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for whoever finds the runs waiting')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;unpause' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;status' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Show it again whenever it changes, until the run ends')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;wait' {
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Give up after this long, with exit 10')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;runs' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;runs;list' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;runs;show' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;runs;rm' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;runs;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;runs;help;list' {
+            break
+        }
+        'mailbatch;runs;help;show' {
+            break
+        }
+        'mailbatch;runs;help;rm' {
+            break
+        }
+        'mailbatch;runs;help;help' {
+            break
+        }
+        'mailbatch;report' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The report''s format (default: by the suffix of -o, else table)')
+            [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only these outcomes, such as rejected,unknown')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells that a spreadsheet would take for a formula')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;why' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Say whether an address is suppressed: exit 0 if it is, 9 if not')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;suppress;add' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'hard_bounce, complaint, unsubscribe or manual')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)')
+            [CompletionResult]::new('--note', '--note', [CompletionResultType]::ParameterName, 'A few words for whoever looks it up')
+            [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'Until when: 2027-01-31 or 2027-01-31T09:00:00Z')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The suppression file to add to (default: the configuration''s first)')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;suppress;remove' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress;check' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress;list' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress;import' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress;export' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'format')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Say whether an address is suppressed: exit 0 if it is, 9 if not')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;suppress;help;add' {
+            break
+        }
+        'mailbatch;suppress;help;remove' {
+            break
+        }
+        'mailbatch;suppress;help;check' {
+            break
+        }
+        'mailbatch;suppress;help;list' {
+            break
+        }
+        'mailbatch;suppress;help;import' {
+            break
+        }
+        'mailbatch;suppress;help;export' {
+            break
+        }
+        'mailbatch;suppress;help;help' {
+            break
+        }
+        'mailbatch;config' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml and a sample message; nothing is overwritten')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;config;init' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;config;validate' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;config;show' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--origin', '--origin', [CompletionResultType]::ParameterName, 'Say for each setting where it was read')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;config;help' {
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml and a sample message; nothing is overwritten')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;config;help;init' {
+            break
+        }
+        'mailbatch;config;help;validate' {
+            break
+        }
+        'mailbatch;config;help;show' {
+            break
+        }
+        'mailbatch;config;help;help' {
+            break
+        }
+        'mailbatch;completions' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;man' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;help' {
+            [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Check a list, screen it and send; the same command again continues where it stopped')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv')
+            [CompletionResult]::new('preview', 'preview', [CompletionResultType]::ParameterValue, 'Show the message as one recipient gets it')
+            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
+            [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop everything: no run in this workspace sends until `unpause` (exit 12)')
+            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let runs send again after `pause`')
+            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands')
+            [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends and leave with its exit code')
+            [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write what became of each recipient of a run')
+            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
+            [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Make, check and show the configuration')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;help;send' {
+            break
+        }
+        'mailbatch;help;check' {
+            break
+        }
+        'mailbatch;help;preview' {
+            break
+        }
+        'mailbatch;help;resume' {
+            break
+        }
+        'mailbatch;help;retry' {
+            break
+        }
+        'mailbatch;help;pause' {
+            break
+        }
+        'mailbatch;help;unpause' {
+            break
+        }
+        'mailbatch;help;status' {
+            break
+        }
+        'mailbatch;help;wait' {
+            break
+        }
+        'mailbatch;help;runs' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
+            break
+        }
+        'mailbatch;help;runs;list' {
+            break
+        }
+        'mailbatch;help;runs;show' {
+            break
+        }
+        'mailbatch;help;runs;rm' {
+            break
+        }
+        'mailbatch;help;report' {
+            break
+        }
+        'mailbatch;help;why' {
+            break
+        }
+        'mailbatch;help;suppress' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Say whether an address is suppressed: exit 0 if it is, 9 if not')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            break
+        }
+        'mailbatch;help;suppress;add' {
+            break
+        }
+        'mailbatch;help;suppress;remove' {
+            break
+        }
+        'mailbatch;help;suppress;check' {
+            break
+        }
+        'mailbatch;help;suppress;list' {
+            break
+        }
+        'mailbatch;help;suppress;import' {
+            break
+        }
+        'mailbatch;help;suppress;export' {
+            break
+        }
+        'mailbatch;help;config' {
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml and a sample message; nothing is overwritten')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
+            break
+        }
+        'mailbatch;help;config;init' {
+            break
+        }
+        'mailbatch;help;config;validate' {
+            break
+        }
+        'mailbatch;help;config;show' {
+            break
+        }
+        'mailbatch;help;completions' {
+            break
+        }
+        'mailbatch;help;man' {
+            break
+        }
+        'mailbatch;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

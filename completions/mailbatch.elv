@@ -1,0 +1,698 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[mailbatch] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'mailbatch'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'mailbatch'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand send 'Check a list, screen it and send; the same command again continues where it stopped'
+            cand check 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv'
+            cand preview 'Show the message as one recipient gets it'
+            cand resume 'Continue the newest unfinished run, or RUN, from the ledger alone'
+            cand retry 'Send again to those who were deferred'
+            cand pause 'Stop everything: no run in this workspace sends until `unpause` (exit 12)'
+            cand unpause 'Let runs send again after `pause`'
+            cand status 'Show where a run stands'
+            cand wait 'Wait until a run ends and leave with its exit code'
+            cand runs 'List runs, show one, or remove one'
+            cand report 'Write what became of each recipient of a run'
+            cand why 'Show every decision taken about one recipient, oldest first'
+            cand suppress 'Keep the list of those who must not be mailed'
+            cand config 'Make, check and show the configuration'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Write the man pages into a directory'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;send'= {
+            cand --email 'The column that holds the address'
+            cand --format 'How the list is written, where neither its name nor its content tells'
+            cand --encoding 'The list''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252'
+            cand --where 'Only rows for which this expression is true, such as "country == ''FI''"'
+            cand --dedupe 'When two addresses are one person: ci (in any case), exact, off'
+            cand --max-invalid 'Refuse the list when more of its rows are invalid'
+            cand --expect-count 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct'
+            cand --suppress 'Another suppression file, beside those of the configuration (repeatable)'
+            cand --message 'The message file: .md, .html or .txt'
+            cand --from 'The From header'
+            cand --subject 'The subject, a template'
+            cand --campaign 'The campaign''s name; {date}, {week} and {month} are filled in'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand --provider 'The provider, by its name under [providers]'
+            cand --canary 'Send to a first few, judge them, then go on: 5%, 5pct, or a number'
+            cand --limit 'Send to at most this many; the others are held'
+            cand --redirect-all-to 'Send every message to this address instead of its recipient'
+            cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
+            cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
+            cand --on-cap 'What to do when a cap is reached'
+            cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
+            cand --report 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)'
+            cand --progress 'How to show where the run stands'
+            cand --stats 'How often a plain progress line is written'
+            cand --fail-on 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed'
+            cand --fail-over 'Tolerate this share of rejected recipients before exit 3'
+            cand --wait-lock 'Wait this long for another run of the campaign to end, instead of exit 11 at once'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --dry-run 'Do everything but the wire, and say what would happen and how long it would take'
+            cand --accept-changes 'Send a changed message under the same campaign'
+            cand --error-on-empty 'Exit 9 when there was nobody to send to'
+            cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
+            cand -y 'Ask nothing'
+            cand --yes 'Ask nothing'
+            cand --no-learn 'Do not write learned hard bounces to the suppression list'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;check'= {
+            cand --email 'The column that holds the address'
+            cand --format 'How the list is written, where neither its name nor its content tells'
+            cand --encoding 'The list''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252'
+            cand --where 'Only rows for which this expression is true, such as "country == ''FI''"'
+            cand --dedupe 'When two addresses are one person: ci (in any case), exact, off'
+            cand --max-invalid 'Refuse the list when more of its rows are invalid'
+            cand --expect-count 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct'
+            cand --suppress 'Another suppression file, beside those of the configuration (repeatable)'
+            cand --message 'The message file: .md, .html or .txt'
+            cand --from 'The From header'
+            cand --subject 'The subject, a template'
+            cand --campaign 'The campaign''s name; {date}, {week} and {month} are filled in'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand --provider 'The provider, by its name under [providers]'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --spreadsheet-safe 'Guard cells that a spreadsheet would take for a formula'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;preview'= {
+            cand --row 'The recipient in row N, counted from 1 (the default: the first that can be rendered)'
+            cand --email 'The recipient with this address'
+            cand --sample 'N recipients, spread over the list'
+            cand --out 'Write .eml files into DIR'
+            cand --email-column 'The column that holds the address'
+            cand --format 'How the list is written, where neither its name nor its content tells'
+            cand --encoding 'The list''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252'
+            cand --where 'Only rows for which this expression is true, such as "country == ''FI''"'
+            cand --message 'The message file: .md, .html or .txt'
+            cand --from 'The From header'
+            cand --subject 'The subject, a template'
+            cand --campaign 'The campaign''s name; {date}, {week} and {month} are filled in'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand --provider 'The provider, by its name under [providers]'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --worst 'The recipient whose message comes out longest'
+            cand --open 'Open the message in the program for .eml files'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;resume'= {
+            cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
+            cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
+            cand --on-cap 'What to do when a cap is reached'
+            cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
+            cand --report 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)'
+            cand --progress 'How to show where the run stands'
+            cand --stats 'How often a plain progress line is written'
+            cand --fail-on 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed'
+            cand --fail-over 'Tolerate this share of rejected recipients before exit 3'
+            cand --wait-lock 'Wait this long for another run of the campaign to end, instead of exit 11 at once'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --continue 'Send the rest although the canary failed or waits for a person'
+            cand --abandon 'Close the run; whoever was not reached stays held'
+            cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
+            cand -y 'Ask nothing'
+            cand --yes 'Ask nothing'
+            cand --no-learn 'Do not write learned hard bounces to the suppression list'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;retry'= {
+            cand --only 'Which outcomes: rejected, deferred, held'
+            cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
+            cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
+            cand --on-cap 'What to do when a cap is reached'
+            cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
+            cand --report 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)'
+            cand --progress 'How to show where the run stands'
+            cand --stats 'How often a plain progress line is written'
+            cand --fail-on 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed'
+            cand --fail-over 'Tolerate this share of rejected recipients before exit 3'
+            cand --wait-lock 'Wait this long for another run of the campaign to end, instead of exit 11 at once'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
+            cand -y 'Ask nothing'
+            cand --yes 'Ask nothing'
+            cand --no-learn 'Do not write learned hard bounces to the suppression list'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;pause'= {
+            cand --reason 'Why, for whoever finds the runs waiting'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;unpause'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;status'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --follow 'Show it again whenever it changes, until the run ends'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;wait'= {
+            cand --timeout 'Give up after this long, with exit 10'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;runs'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand list 'List every run, newest first (the default)'
+            cand show 'Show one run'
+            cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;runs;list'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;runs;show'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;runs;rm'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand -y 'Ask nothing'
+            cand --yes 'Ask nothing'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;runs;help'= {
+            cand list 'List every run, newest first (the default)'
+            cand show 'Show one run'
+            cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;runs;help;list'= {
+        }
+        &'mailbatch;runs;help;show'= {
+        }
+        &'mailbatch;runs;help;rm'= {
+        }
+        &'mailbatch;runs;help;help'= {
+        }
+        &'mailbatch;report'= {
+            cand --format 'The report''s format (default: by the suffix of -o, else table)'
+            cand --outcome 'Only these outcomes, such as rejected,unknown'
+            cand -o 'Write to FILE instead of standard output'
+            cand --output 'Write to FILE instead of standard output'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --spreadsheet-safe 'Guard cells that a spreadsheet would take for a formula'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;why'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand add 'Suppress addresses, @domains or sha256: entries'
+            cand remove 'Take suppressions back; who did it is recorded'
+            cand check 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+            cand list 'List every suppression in force'
+            cand import 'Add every entry of a file'
+            cand export 'Write every suppression in force'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;suppress;add'= {
+            cand --reason 'hard_bounce, complaint, unsubscribe or manual'
+            cand --scope 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)'
+            cand --note 'A few words for whoever looks it up'
+            cand --expires 'Until when: 2027-01-31 or 2027-01-31T09:00:00Z'
+            cand --file 'The suppression file to add to (default: the configuration''s first)'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;suppress;remove'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress;check'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress;list'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress;import'= {
+            cand --reason 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress;export'= {
+            cand -o 'Write to FILE instead of standard output'
+            cand --output 'Write to FILE instead of standard output'
+            cand --format 'format'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress;help'= {
+            cand add 'Suppress addresses, @domains or sha256: entries'
+            cand remove 'Take suppressions back; who did it is recorded'
+            cand check 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+            cand list 'List every suppression in force'
+            cand import 'Add every entry of a file'
+            cand export 'Write every suppression in force'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;suppress;help;add'= {
+        }
+        &'mailbatch;suppress;help;remove'= {
+        }
+        &'mailbatch;suppress;help;check'= {
+        }
+        &'mailbatch;suppress;help;list'= {
+        }
+        &'mailbatch;suppress;help;import'= {
+        }
+        &'mailbatch;suppress;help;export'= {
+        }
+        &'mailbatch;suppress;help;help'= {
+        }
+        &'mailbatch;config'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+            cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+            cand show 'Print the settings in force; secrets are shown by where they come from'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;config;init'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;config;validate'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;config;show'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --origin 'Say for each setting where it was read'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;config;help'= {
+            cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+            cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+            cand show 'Print the settings in force; secrets are shown by where they come from'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;config;help;init'= {
+        }
+        &'mailbatch;config;help;validate'= {
+        }
+        &'mailbatch;config;help;show'= {
+        }
+        &'mailbatch;config;help;help'= {
+        }
+        &'mailbatch;completions'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;man'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;help'= {
+            cand send 'Check a list, screen it and send; the same command again continues where it stopped'
+            cand check 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv'
+            cand preview 'Show the message as one recipient gets it'
+            cand resume 'Continue the newest unfinished run, or RUN, from the ledger alone'
+            cand retry 'Send again to those who were deferred'
+            cand pause 'Stop everything: no run in this workspace sends until `unpause` (exit 12)'
+            cand unpause 'Let runs send again after `pause`'
+            cand status 'Show where a run stands'
+            cand wait 'Wait until a run ends and leave with its exit code'
+            cand runs 'List runs, show one, or remove one'
+            cand report 'Write what became of each recipient of a run'
+            cand why 'Show every decision taken about one recipient, oldest first'
+            cand suppress 'Keep the list of those who must not be mailed'
+            cand config 'Make, check and show the configuration'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Write the man pages into a directory'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;help;send'= {
+        }
+        &'mailbatch;help;check'= {
+        }
+        &'mailbatch;help;preview'= {
+        }
+        &'mailbatch;help;resume'= {
+        }
+        &'mailbatch;help;retry'= {
+        }
+        &'mailbatch;help;pause'= {
+        }
+        &'mailbatch;help;unpause'= {
+        }
+        &'mailbatch;help;status'= {
+        }
+        &'mailbatch;help;wait'= {
+        }
+        &'mailbatch;help;runs'= {
+            cand list 'List every run, newest first (the default)'
+            cand show 'Show one run'
+            cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
+        }
+        &'mailbatch;help;runs;list'= {
+        }
+        &'mailbatch;help;runs;show'= {
+        }
+        &'mailbatch;help;runs;rm'= {
+        }
+        &'mailbatch;help;report'= {
+        }
+        &'mailbatch;help;why'= {
+        }
+        &'mailbatch;help;suppress'= {
+            cand add 'Suppress addresses, @domains or sha256: entries'
+            cand remove 'Take suppressions back; who did it is recorded'
+            cand check 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+            cand list 'List every suppression in force'
+            cand import 'Add every entry of a file'
+            cand export 'Write every suppression in force'
+        }
+        &'mailbatch;help;suppress;add'= {
+        }
+        &'mailbatch;help;suppress;remove'= {
+        }
+        &'mailbatch;help;suppress;check'= {
+        }
+        &'mailbatch;help;suppress;list'= {
+        }
+        &'mailbatch;help;suppress;import'= {
+        }
+        &'mailbatch;help;suppress;export'= {
+        }
+        &'mailbatch;help;config'= {
+            cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+            cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+            cand show 'Print the settings in force; secrets are shown by where they come from'
+        }
+        &'mailbatch;help;config;init'= {
+        }
+        &'mailbatch;help;config;validate'= {
+        }
+        &'mailbatch;help;config;show'= {
+        }
+        &'mailbatch;help;completions'= {
+        }
+        &'mailbatch;help;man'= {
+        }
+        &'mailbatch;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

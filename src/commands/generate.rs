@@ -1,0 +1,66 @@
+//! `completions` and `man`: generated from the command line's definition, the same for the same version everywhere.
+
+use std::io::Write;
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::say;
+use crate::cli::Cli;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+
+/// The shells `completions/` has a script for, with the name each of them looks for.
+pub const COMPLETIONS: &[(Shell, &str)] = &[
+    (Shell::Bash, "mailbatch.bash"),
+    (Shell::Zsh, "_mailbatch"),
+    (Shell::Fish, "mailbatch.fish"),
+    (Shell::PowerShell, "_mailbatch.ps1"),
+    (Shell::Elvish, "mailbatch.elv"),
+];
+
+/// Prints the completion script of a shell.
+pub fn completions(shell: Shell, out: &mut dyn Write) -> Result<Exit> {
+    say(out, &completion_script(shell))?;
+    Ok(Exit::OK)
+}
+
+/// The completion script of a shell.
+pub fn completion_script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "mailbatch", &mut script);
+    String::from_utf8(script).expect("names and help are UTF-8")
+}
+
+/// Writes one man page for mailbatch and one for each of its commands into `dir`, which is made if need be.
+pub fn man(dir: &Path) -> Result<Exit> {
+    std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
+        .map_err(|e| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory you can write to"))?;
+    Ok(Exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shell_has_a_script() {
+        for (shell, _) in COMPLETIONS {
+            let script = completion_script(*shell);
+            assert!(script.contains("unpause"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_page() {
+        let dir = tempfile::tempdir().unwrap();
+        man(dir.path()).unwrap();
+        for command in Cli::command().get_subcommands() {
+            let page = dir.path().join(format!("mailbatch-{}.1", command.get_name()));
+            assert!(page.is_file(), "{}", page.display());
+        }
+        assert!(std::fs::read_to_string(dir.path().join("mailbatch.1")).unwrap().contains("Exit codes"));
+    }
+}
