@@ -1,3 +1,4 @@
 //! The integration tests: the real binary against real peers. One module for each theme.
 
 mod docs;
+
