@@ -45,3 +45,48 @@ fn man_pages_are_what_the_binary_generates() {
     man(dir.path()).expect("man pages");
     compare("man", &files(dir.path()));
 }
+
+/// The text between `<!-- generated: NAME -->` and `<!-- end -->`.
+fn block(readme: &str, name: &str) -> std::ops::Range<usize> {
+    let mark = format!("<!-- generated: {name} -->\n");
+    let start = readme.find(&mark).unwrap_or_else(|| panic!("README.md has no block {name}")) + mark.len();
+    let end = readme[start..].find("<!-- end -->").expect("the block ends");
+    start..start + end
+}
+
+fn provider_table() -> String {
+    let row = |spec: &&mailbatch::provider::ProviderSpec| format!("| `{}` | {} |\n", spec.kind, spec.summary);
+    let rows: String = mailbatch::provider::PROVIDERS.iter().map(row).collect();
+    format!("\n| kind | what it is |\n| --- | --- |\n{rows}\n")
+}
+
+fn exit_table() -> String {
+    let rows: String = mailbatch::exit::TABLE.iter().map(|(exit, meaning)| format!("| {} | {meaning} |\n", exit.code())).collect();
+    format!("\n| code | meaning |\n| --- | --- |\n{rows}\n")
+}
+
+fn usage() -> String {
+    use clap::CommandFactory;
+    let cli = mailbatch::cli::Cli::command();
+    let row =
+        |command: &clap::Command| format!("| `{}` | {} |\n", command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default());
+    let rows: String = cli.get_subcommands().map(row).collect();
+    format!("\n| command | what it does |\n| --- | --- |\n{rows}\n`mailbatch COMMAND --help` lists the flags of each.\n\n")
+}
+
+#[test]
+fn the_tables_of_the_readme_are_what_the_binary_knows() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let mut readme = fs::read_to_string(&path).expect("README.md");
+    for (name, generated) in [("providers", provider_table()), ("exit codes", exit_table()), ("usage", usage())] {
+        let range = block(&readme, name);
+        if std::env::var_os("MAILBATCH_REGENERATE").is_some() {
+            readme.replace_range(range, &generated);
+        } else {
+            assert_eq!(readme[range], generated, "README.md, {name}; run MAILBATCH_REGENERATE=1 cargo test --test it docs");
+        }
+    }
+    if std::env::var_os("MAILBATCH_REGENERATE").is_some() {
+        fs::write(&path, readme).expect("README.md can be written");
+    }
+}
