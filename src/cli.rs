@@ -26,27 +26,29 @@ pub struct Cli {
     pub command: Command,
 }
 
+const EVERYWHERE: &str = "Options of every command";
+
 /// What every command understands.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Globals {
     /// Work as if started in DIR; paths on the command line are relative to it
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub directory: Option<PathBuf>,
 
     /// Use this configuration instead of the nearest mailbatch.toml upwards
-    #[arg(short = 'c', long = "config", value_name = "FILE", global = true, env = "MAILBATCH_CONFIG", hide_env_values = true)]
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true, help_heading = EVERYWHERE, env = "MAILBATCH_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 
     /// Write results to standard output as JSON, one object a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
 
     /// Say nothing unless something is wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "verbose")]
     pub quiet: bool,
 
     /// Say more; -vv shows debug messages, which may hold addresses
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = ArgAction::Count)]
     pub verbose: u8,
 }
 
