@@ -1,0 +1,159 @@
+//! `batch.progress` objects on stdout, one a line, versioned. Rule: a stdout that has been closed is let go of, and the send goes on.
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Progress, Snapshot, Start, locked};
+use crate::outcome::Cohort;
+use crate::report::text::{counts_json, seconds};
+
+/// The time between two objects; a change of phase and the end do not wait for it.
+pub(super) const EVERY: Duration = Duration::from_secs(1);
+
+/// Objects on one stream; messages for people go to another observer.
+pub(super) struct Json<W> {
+    every: Duration,
+    people: Box<dyn Progress>,
+    state: Mutex<State<W>>,
+}
+
+struct State<W> {
+    /// `None` once it has been closed.
+    out: Option<W>,
+    shown: Option<(Instant, Cohort)>,
+    unseen: Option<Snapshot>,
+}
+
+impl<W: Write + Send> Json<W> {
+    pub(super) fn new(out: W, people: Box<dyn Progress>, every: Duration) -> Self {
+        Self { every, people, state: Mutex::new(State { out: Some(out), shown: None, unseen: None }) }
+    }
+
+    fn update_at(&self, snapshot: &Snapshot, now: Instant) {
+        let mut state = locked(&self.state);
+        let early = state.shown.is_some_and(|(at, phase)| phase == snapshot.phase && now.saturating_duration_since(at) < self.every);
+        if early {
+            state.unseen = Some(snapshot.clone());
+            return;
+        }
+        state.shown = Some((now, snapshot.phase));
+        state.unseen = None;
+        state.put(snapshot);
+    }
+}
+
+impl<W: Write> State<W> {
+    fn put(&mut self, snapshot: &Snapshot) {
+        let Some(out) = &mut self.out else { return };
+        // One write for the whole line, so that a reader never sees half of it.
+        let line = format!("{}\n", object(snapshot, Timestamp::now()));
+        if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
+            self.out = None;
+        }
+    }
+}
+
+/// `total` and `counts` are the whole run's, so that counts and what is open sum to the total; the phase has its own numbers.
+fn object(snapshot: &Snapshot, now: Timestamp) -> Value {
+    let eta = snapshot.eta.and_then(|eta| SignedDuration::try_from(eta).ok()).and_then(|eta| now.checked_add(eta).ok());
+    json!({
+        "v": 1,
+        "type": "batch.progress",
+        "run": snapshot.run,
+        "campaign": snapshot.campaign,
+        "phase": snapshot.phase,
+        "total": snapshot.tally.total(),
+        "counts": counts_json(&snapshot.tally),
+        "phase_total": snapshot.total,
+        "phase_done": snapshot.done,
+        "provider": snapshot.provider,
+        "rate": (snapshot.rate * 10.0).round() / 10.0,
+        "eta": eta.map(seconds),
+        "eta_seconds": snapshot.eta.map(|eta| eta.as_secs()),
+        "in_flight": snapshot.in_flight,
+        "note": snapshot.note,
+    })
+}
+
+impl<W: Write + Send> Progress for Json<W> {
+    fn start(&self, _: &Start) {}
+
+    fn update(&self, snapshot: &Snapshot) {
+        self.update_at(snapshot, Instant::now());
+    }
+
+    fn message(&self, line: &str) {
+        self.people.message(line);
+    }
+
+    fn waiting(&self, line: &str) {
+        self.people.waiting(line);
+    }
+
+    fn finish(&self) {
+        let mut state = locked(&self.state);
+        if let Some(snapshot) = state.unseen.take() {
+            state.put(&snapshot);
+        }
+        drop(state);
+        self.people.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::super::fixture::{Shared, snapshot};
+    use super::super::plain::Plain;
+    use super::*;
+
+    fn nobody() -> Box<dyn Progress> {
+        Box::new(Plain::new(io::sink(), Duration::ZERO, false, false))
+    }
+
+    #[test]
+    fn the_object_is_versioned_and_its_counts_sum_to_the_total() {
+        let now = "2026-11-21T03:45:00Z".parse().unwrap();
+        insta::assert_snapshot!(object(&snapshot(1_200), now), @"");
+    }
+
+    #[test]
+    fn objects_come_each_interval_at_a_change_of_phase_and_at_the_end() {
+        let out = Shared::default();
+        let json = Json::new(out.clone(), nobody(), EVERY);
+        let begin = Instant::now();
+        for tenth in 0..15 {
+            json.update_at(&snapshot(tenth), begin + Duration::from_millis(tenth * 100));
+        }
+        json.update_at(&Snapshot { phase: Cohort::Rest, ..snapshot(100) }, begin + Duration::from_millis(1_600));
+        json.update_at(&Snapshot { phase: Cohort::Rest, ..snapshot(101) }, begin + Duration::from_millis(1_700));
+        json.finish();
+        let done: Vec<Value> = out.text().lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["phase_done"].clone()).collect();
+        assert_eq!(done, [0, 10, 100, 101]);
+    }
+
+    #[test]
+    fn a_closed_stdout_is_written_to_once_and_stops_nothing() {
+        struct Closed(std::sync::Arc<std::sync::atomic::AtomicU32>);
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let writes = std::sync::Arc::default();
+        let json = Json::new(Closed(std::sync::Arc::clone(&writes)), nobody(), Duration::ZERO);
+        json.update(&snapshot(1));
+        json.update(&snapshot(2));
+        json.finish();
+        assert_eq!(writes.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+}

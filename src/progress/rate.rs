@@ -1,0 +1,94 @@
+//! How fast it goes and when it ends.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What counts as now.
+const WINDOW: Duration = Duration::from_secs(15);
+
+/// Counts per second over the last 15 seconds, or since the first count when that is less.
+#[derive(Clone, Debug)]
+pub struct RateMeter {
+    since: Instant,
+    /// Counts by moments at least 100 ms apart, so that it stays small.
+    counts: VecDeque<(Instant, u64)>,
+}
+
+impl RateMeter {
+    /// A meter that begins at `now`.
+    pub fn new(now: Instant) -> Self {
+        Self { since: now, counts: VecDeque::new() }
+    }
+
+    /// Adds `count` at the moment `now`, which never lies before an earlier one.
+    pub fn observe(&mut self, count: u64, now: Instant) {
+        match self.counts.back_mut() {
+            Some((at, n)) if now.saturating_duration_since(*at) < Duration::from_millis(100) => *n += count,
+            _ => self.counts.push_back((now, count)),
+        }
+        while self.counts.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW) {
+            self.counts.pop_front();
+        }
+    }
+
+    /// The mean per second over the window that ends at `now`.
+    pub fn per_second(&self, now: Instant) -> f64 {
+        let sum: u64 = self.counts.iter().filter(|(at, _)| now.saturating_duration_since(*at) <= WINDOW).map(|(_, n)| n).sum();
+        // The first second counts whole: a burst at the start is no rate.
+        let span = now.saturating_duration_since(self.since).clamp(Duration::from_secs(1), WINDOW);
+        sum as f64 / span.as_secs_f64()
+    }
+}
+
+/// How long `remaining` will take at `rate` per second when no more than `limit` per second may go. Close below the limit the limit decides,
+/// because pauses between two slices are no slowness; before anything went, the limit is all there is. `None` while nothing is known.
+pub fn eta(remaining: u64, rate: f64, limit: Option<f64>) -> Option<Duration> {
+    if remaining == 0 {
+        return Some(Duration::ZERO);
+    }
+    let speed = match limit {
+        Some(limit) if rate <= 0.0 || rate >= 0.8 * limit => limit,
+        _ => rate,
+    };
+    if speed <= 0.0 { None } else { Duration::try_from_secs_f64(remaining as f64 / speed).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_meter_forgets_what_is_older_than_its_window() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut meter = RateMeter::new(start);
+        assert_eq!(meter.per_second(start), 0.0);
+        for second in 0..30 {
+            for part in 0..50 {
+                meter.observe(1, at(second * 1_000 + part * 20));
+            }
+        }
+        assert!((meter.per_second(at(30_000)) - 50.0).abs() < 1.0, "{}", meter.per_second(at(30_000)));
+        assert_eq!(meter.per_second(at(60_000)), 0.0);
+        assert!(meter.counts.len() < 200);
+    }
+
+    #[test]
+    fn a_burst_at_the_start_is_spread_over_a_second() {
+        let start = Instant::now();
+        let mut meter = RateMeter::new(start);
+        meter.observe(50, start);
+        assert_eq!(meter.per_second(start + Duration::from_millis(1)), 50.0);
+    }
+
+    #[test]
+    fn the_end_is_reckoned_by_the_limit_unless_the_server_is_slower() {
+        let seconds = |remaining, rate, limit| eta(remaining, rate, limit).map(|d| d.as_secs());
+        assert_eq!(seconds(500, 0.0, Some(50.0)), Some(10));
+        assert_eq!(seconds(500, 45.0, Some(50.0)), Some(10));
+        assert_eq!(seconds(500, 10.0, Some(50.0)), Some(50));
+        assert_eq!(seconds(500, 10.0, None), Some(50));
+        assert_eq!(seconds(500, 0.0, None), None);
+        assert_eq!(seconds(0, 0.0, None), Some(0));
+    }
+}

@@ -1,0 +1,176 @@
+//! The report as CSV (RFC 4180, lines ending in LF): the lists' own columns in order, then ours with the prefix `mb_`.
+//!
+//! A list that is itself a report has columns of our names; its own are kept as `list_mb_…`, so that ours can always be found by name.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::row::Union;
+use super::text::time;
+use super::{Head, Layout, NAMES, Options, ReportRow};
+
+pub(super) struct Csv {
+    head: Head,
+    union: Union,
+    guard: bool,
+    line: Vec<u8>,
+}
+
+impl Csv {
+    pub(super) fn new(head: &Head, options: &Options) -> Self {
+        Self { head: head.clone(), union: Union::new(&head.columns), guard: options.spreadsheet_safe, line: Vec::with_capacity(512) }
+    }
+
+    fn header(&self) -> Vec<String> {
+        let ours: Vec<String> = NAMES.iter().map(|name| format!("mb_{name}")).collect();
+        let mut header = Vec::with_capacity(self.union.names.len() + ours.len());
+        for name in &self.union.names {
+            if !ours.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                header.push(name.clone());
+                continue;
+            }
+            let mut name = format!("list_{name}");
+            while self.union.names.contains(&name) {
+                name.insert_str(0, "list_");
+            }
+            header.push(name);
+        }
+        header.extend(ours);
+        header
+    }
+
+    fn end_line(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        // Every cell has left a comma behind it.
+        self.line.pop();
+        self.line.push(b'\n');
+        out.write_all(&self.line)?;
+        self.line.clear();
+        Ok(())
+    }
+}
+
+impl Layout for Csv {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        for name in self.header() {
+            cell(&mut self.line, &name, self.guard);
+        }
+        self.end_line(out)
+    }
+
+    fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
+        let mut own = Vec::with_capacity(self.union.names.len());
+        self.union.spread(row, &mut own)?;
+        for text in &own {
+            cell(&mut self.line, text, self.guard);
+        }
+        number(&mut self.line, row.row);
+        cell(&mut self.line, &self.head.list(row.list), self.guard);
+        number(&mut self.line, row.line);
+        cell(&mut self.line, &row.email, self.guard);
+        word(&mut self.line, row.outcome.map(|o| o.as_str()));
+        word(&mut self.line, row.reason.map(|r| r.as_str()));
+        cell(&mut self.line, &row.code, self.guard);
+        cell(&mut self.line, &row.detail, self.guard);
+        cell(&mut self.line, &row.provider, self.guard);
+        word(&mut self.line, row.batch.map(|b| b.to_string()));
+        number(&mut self.line, u64::from(row.attempts));
+        cell(&mut self.line, &row.message_id, self.guard);
+        cell(&mut self.line, &row.provider_id, self.guard);
+        word(&mut self.line, row.cohort.map(|c| c.as_str()));
+        word(&mut self.line, row.first_at.map(time));
+        word(&mut self.line, row.last_at.map(time));
+        cell(&mut self.line, &row.feedback, self.guard);
+        self.end_line(out)
+    }
+
+    fn end(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Text of our own that can hold nothing in need of quotes.
+fn word<T: AsRef<str>>(line: &mut Vec<u8>, text: Option<T>) {
+    line.extend_from_slice(text.as_ref().map_or("", AsRef::as_ref).as_bytes());
+    line.push(b',');
+}
+
+fn number(line: &mut Vec<u8>, n: u64) {
+    line.extend_from_slice(n.to_string().as_bytes());
+    line.push(b',');
+}
+
+fn cell(line: &mut Vec<u8>, text: &str, guard: bool) {
+    let text = if guard && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) };
+    let bytes = text.as_bytes();
+    if bytes.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
+        line.push(b'"');
+        for byte in bytes {
+            if *byte == b'"' {
+                line.push(b'"');
+            }
+            line.push(*byte);
+        }
+        line.push(b'"');
+    } else {
+        line.extend_from_slice(bytes);
+    }
+    line.push(b',');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Format, fixture, write};
+    use super::*;
+    use crate::ledger::Standing;
+    use crate::recipient::Fields;
+
+    fn csv(head: &Head, rows: Vec<ReportRow>, options: Options) -> String {
+        let mut out = Vec::new();
+        write(Format::Csv, head, &Standing::default(), rows, options, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_report_has_the_lists_columns_and_then_ours() {
+        let (head, _, rows) = fixture::run();
+        insta::assert_snapshot!(csv(&head, rows, Options::default()), @"");
+    }
+
+    #[test]
+    fn formulas_are_guarded_only_when_asked_for() {
+        let head = Head::of_lists(vec!["-".into()], vec![vec!["=note".into()]]);
+        let row = ReportRow { fields: r#"["=HYPERLINK(\"x\")"]"#.into(), detail: "@cmd".into(), email: "+1@b.c".into(), ..ReportRow::default() };
+        let plain = csv(&head, vec![row.clone()], Options::default());
+        assert!(plain.starts_with("=note,") && plain.contains("\n\"=HYPERLINK(\"\"x\"\")\",0,-,"), "{plain}");
+        let safe = csv(&head, vec![row], Options { spreadsheet_safe: true, ..Options::default() });
+        assert!(safe.starts_with("'=note,") && safe.contains("\n\"'=HYPERLINK(\"\"x\"\")\",0,'-,0,'+1@b.c,,,,'@cmd,"), "{safe}");
+    }
+
+    #[test]
+    fn columns_that_bear_our_names_are_kept_under_another() {
+        let head =
+            Head::of_lists(vec!["old.csv".into()], vec![vec!["MB_row".into(), "mb_outcome".into(), "list_mb_outcome".into(), "mb_mine".into()]]);
+        let text = csv(&head, vec![], Options::default());
+        assert!(text.starts_with("list_MB_row,list_list_mb_outcome,list_mb_outcome,mb_mine,mb_row,mb_list,"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_cell_reads_back_as_it_was(cells in proptest::collection::vec(any::<String>(), 1..5), detail in any::<String>()) {
+            let columns: Vec<String> = (0..cells.len()).map(|i| format!("c{i}")).collect();
+            let head = Head::of_lists(vec!["a,\"b\".csv".into()], vec![columns]);
+            let fields = Fields::Text(cells.iter().map(String::as_str).collect()).encode();
+            let text = csv(&head, vec![ReportRow { fields, detail: detail.clone(), ..ReportRow::default() }], Options::default());
+            let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+            let records: Vec<::csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+            prop_assert_eq!(records.len(), 1);
+            prop_assert_eq!(records[0].len(), cells.len() + NAMES.len());
+            for (i, cell) in cells.iter().enumerate() {
+                prop_assert_eq!(&records[0][i], cell.as_str());
+            }
+            prop_assert_eq!(&records[0][cells.len() + 7], detail.as_str());
+        }
+    }
+}

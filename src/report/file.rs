@@ -1,0 +1,129 @@
+//! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its owner only, or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::{Format, Head, Options, ReportRow, Writer};
+use crate::error::{Error, Result};
+use crate::ledger::Standing;
+
+/// A report on its way to a file: written beside it, and put in its place when finished. Dropped early, it leaves nothing behind.
+pub struct ReportFile {
+    path: PathBuf,
+    writer: Writer<BufWriter<NamedTempFile>>,
+}
+
+impl ReportFile {
+    /// Begins a report; missing directories are made, with mode 0700. Errs when the directory cannot be written to.
+    pub fn create(path: &Path, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
+        let dir = directory(path);
+        make_dir(dir).map_err(|e| unwritable(path, &e))?;
+        if path.is_dir() {
+            return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
+        }
+        // The temporary file is made with mode 0600, which the rename keeps.
+        let file = tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(dir).map_err(|e| unwritable(path, &e))?;
+        let writer = Writer::new(format, head, standing, options, BufWriter::with_capacity(1 << 16, file)).map_err(|e| unwritable(path, &e))?;
+        Ok(Self { path: path.to_owned(), writer })
+    }
+
+    /// Adds a row. Errs when the disk is full or the row's fields are damaged.
+    pub fn row(&mut self, row: &ReportRow) -> Result<()> {
+        self.writer.row(row).map_err(|e| unwritable(&self.path, &e))
+    }
+
+    /// Syncs the report and puts it in its place.
+    pub fn finish(self) -> Result<PathBuf> {
+        let path = self.path;
+        let place = || -> io::Result<()> {
+            let file = self.writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|e| e.error)?;
+            // The rename itself lasts only when the directory has been synced.
+            File::open(directory(&path))?.sync_all()
+        };
+        place().map_err(|e| unwritable(&path, &e))?;
+        Ok(path)
+    }
+}
+
+/// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown suffix and as the file system does.
+pub fn write_file<R: Into<ReportRow>>(
+    path: &Path,
+    head: &Head,
+    standing: &Standing,
+    rows: impl IntoIterator<Item = R>,
+    options: Options,
+) -> Result<PathBuf> {
+    let format = Format::of_path(path).ok_or_else(|| {
+        Error::usage(format!("{}: no report format has this suffix", path.display()))
+            .hint("use .csv, .ndjson, .jsonl, .json, .html, .xml (JUnit), .md or .txt")
+    })?;
+    let mut file = ReportFile::create(path, format, head, standing, options)?;
+    for row in rows {
+        file.row(&row.into())?;
+    }
+    file.finish()
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+fn unwritable(path: &Path, why: &io::Error) -> Error {
+    Error::internal(format!("{}: the report cannot be written: {why}", path.display()))
+        .hint("the ledger has everything; mend the cause, then write it again with `mailbatch report RUN -o FILE`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    #[test]
+    fn a_finished_report_replaces_the_old_one_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("reports/run.csv");
+        let (head, standing, rows) = fixture::run();
+        write_file(&path, &head, &standing, rows.clone(), Options::default()).unwrap();
+        write_file(&path, &head, &standing, rows, Options::default()).unwrap();
+        let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["run.csv"]);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_not_finished_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (head, standing, rows) = fixture::run();
+        let mut file = ReportFile::create(&dir.path().join("run.html"), Format::Html, &head, &standing, Options::default()).unwrap();
+        file.row(&rows[0]).unwrap();
+        drop(file);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_unknown_suffix_and_a_directory_are_refused_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (head, standing, rows) = fixture::run();
+        let error = write_file(&dir.path().join("run.pdf"), &head, &standing, rows, Options::default()).unwrap_err();
+        assert!(error.to_string().contains("hint: use .csv"), "{error}");
+        let error = ReportFile::create(dir.path(), Format::Csv, &head, &standing, Options::default()).err().unwrap();
+        assert!(error.to_string().contains("is a directory"), "{error}");
+    }
+}

@@ -1,0 +1,83 @@
+//! A small run with every kind of row, for the tests of all formats.
+
+use jiff::Timestamp;
+
+use super::{Head, ReportRow};
+use crate::ledger::{Gate, Run, RunHead, RunState, Standing};
+use crate::outcome::{Cohort, Kind, Outcome, Reason};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn ledger_run() -> Run {
+    Run {
+        id: "20261121-034500-k3f9".into(),
+        head: RunHead {
+            campaign: "spring".into(),
+            env: Some("staging".into()),
+            kind: Kind::Marketing,
+            provider: "relay".into(),
+            lists: vec!["list.csv".into(), "more.ndjson".into()],
+            list_fingerprint: "l".into(),
+            message_fingerprint: "m".into(),
+            message: serde_json::Value::Null,
+            settings: serde_json::Value::Null,
+        },
+        state: RunState::Open,
+        gate: Gate::Passed { evidence: "2 of 100 failed (2.0%), 5% allowed".into(), by: None },
+        started_at: at("2026-11-21T03:45:00Z"),
+        finished_at: Some(at("2026-11-21T03:47:14.5Z")),
+        columns: vec![vec!["email".into(), "name".into()], vec!["email".into(), "age".into()]],
+        exit: Some(3),
+        filtered: 12,
+    }
+}
+
+/// The run's head, a standing that agrees with its rows, and the rows.
+pub(crate) fn run() -> (Head, Standing, Vec<ReportRow>) {
+    let row = |row: u64, email: &str, outcome: Option<Outcome>, reason: Option<Reason>| ReportRow {
+        row,
+        line: row + 1,
+        email: email.into(),
+        outcome,
+        reason,
+        fields: format!(r#"["{email}","Zoë \"Z\""]"#),
+        ..ReportRow::default()
+    };
+    let sent = |row: ReportRow, code: &str, detail: &str| ReportRow {
+        code: code.into(),
+        detail: detail.into(),
+        provider: "relay".into(),
+        batch: Some(1),
+        attempts: 1,
+        message_id: format!("m{}@mailbatch", row.row),
+        cohort: Some(Cohort::Rest),
+        first_at: Some(at("2026-11-21T03:45:01Z")),
+        last_at: Some(at("2026-11-21T03:45:01.25Z")),
+        ..row
+    };
+    let mut rows = vec![
+        sent(row(1, "ann@example.com", Some(Outcome::Accepted), None), "250", "2.0.0 Ok: queued as 4F1"),
+        sent(row(2, "bob@example.org", Some(Outcome::Rejected), Some(Reason::MailboxGone)), "550 5.1.1", "no <such> user, \"bob\""),
+        row(3, "not an address", Some(Outcome::Invalid), Some(Reason::BadAddress)),
+        sent(row(4, "eve@example.net", None, None), "", ""),
+    ];
+    rows.push(ReportRow {
+        list: 1,
+        line: 1,
+        fields: r#"{"email":"kim@example.com","age":41}"#.into(),
+        ..row(5, "kim@example.com", Some(Outcome::Suppressed), Some(Reason::Unsubscribe))
+    });
+    let mut standing = Standing::default();
+    for row in &rows {
+        match row.outcome {
+            Some(outcome) => standing.tally.add(outcome, 1),
+            None => standing.tally.open += 1,
+        }
+        if let (Some(outcome), Some(reason)) = (row.outcome, row.reason) {
+            *standing.reasons.entry((outcome, reason)).or_default() += 1;
+        }
+    }
+    (Head::from(&ledger_run()), standing, rows)
+}

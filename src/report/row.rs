@@ -1,0 +1,290 @@
+//! One line of a report, the run it belongs to, and the union of the lists' columns.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::ledger::{LedgerRow, Run};
+use crate::outcome::{Cohort, Kind, Outcome, Reason};
+
+/// The names of our own columns without their prefix, in the order in which every format has them.
+pub const NAMES: [&str; 17] = [
+    "row",
+    "list",
+    "line",
+    "email",
+    "outcome",
+    "reason",
+    "code",
+    "detail",
+    "provider",
+    "batch",
+    "attempts",
+    "message_id",
+    "provider_id",
+    "cohort",
+    "first_at",
+    "last_at",
+    "feedback",
+];
+
+/// What became of one input row; made from the ledger, or by `check` without one.
+#[derive(Clone, Debug, Default)]
+pub struct ReportRow {
+    /// Its place over all lists, from 1.
+    pub row: u64,
+    /// Which list it comes from, from 0.
+    pub list: u32,
+    /// Its line in that list, from 1.
+    pub line: u64,
+    /// The address, or the raw text of the cell when it is none.
+    pub email: String,
+    /// `None` while it is not settled.
+    pub outcome: Option<Outcome>,
+    /// `None` when accepted.
+    pub reason: Option<Reason>,
+    pub code: String,
+    pub detail: String,
+    pub provider: String,
+    pub batch: Option<i64>,
+    pub attempts: u32,
+    pub message_id: String,
+    pub provider_id: String,
+    /// `None` for rows that were never to be sent.
+    pub cohort: Option<Cohort>,
+    pub first_at: Option<Timestamp>,
+    pub last_at: Option<Timestamp>,
+    pub feedback: String,
+    /// The row's own cells as `Fields::encode` writes them; empty for none.
+    pub fields: String,
+}
+
+impl From<LedgerRow> for ReportRow {
+    fn from(row: LedgerRow) -> Self {
+        let screened = matches!(row.outcome, Some(Outcome::Invalid | Outcome::Duplicate | Outcome::AlreadyAccepted));
+        Self {
+            row: row.row,
+            list: row.list,
+            line: row.line,
+            email: row.email,
+            outcome: row.outcome,
+            reason: row.reason.filter(|_| row.outcome != Some(Outcome::Accepted)),
+            code: row.code,
+            detail: row.detail,
+            provider: row.provider,
+            batch: row.batch,
+            attempts: row.attempts,
+            message_id: row.message_id,
+            provider_id: row.provider_id,
+            cohort: (!screened).then_some(row.cohort),
+            first_at: row.first_at,
+            last_at: row.last_at,
+            feedback: row.feedback,
+            fields: row.fields,
+        }
+    }
+}
+
+/// What a report says about the run as a whole, and the columns of its lists.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    pub run: String,
+    pub campaign: String,
+    pub env: Option<String>,
+    pub kind: Option<Kind>,
+    pub provider: String,
+    /// The lists as typed, in order.
+    pub lists: Vec<String>,
+    /// The columns of each list, in order.
+    pub columns: Vec<Vec<String>>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub exit: Option<u8>,
+    /// Rows left out by `--where`; not rows in.
+    pub filtered: u64,
+}
+
+impl Head {
+    /// The head of a report about lists that belong to no run, as `check` writes it.
+    pub fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
+        Self { lists, columns, ..Self::default() }
+    }
+
+    /// The name of a list as typed, or its number from 1 when the run does not name it.
+    pub(super) fn list(&self, index: u32) -> Cow<'_, str> {
+        match self.lists.get(index as usize) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned((u64::from(index) + 1).to_string()),
+        }
+    }
+
+    /// `list.csv:42`: where a row stands.
+    pub(super) fn place(&self, row: &ReportRow) -> String {
+        format!("{}:{}", self.list(row.list), row.line)
+    }
+}
+
+impl From<&Run> for Head {
+    fn from(run: &Run) -> Self {
+        Self {
+            run: run.id.clone(),
+            campaign: run.head.campaign.clone(),
+            env: run.head.env.clone(),
+            kind: Some(run.head.kind),
+            provider: run.head.provider.clone(),
+            lists: run.head.lists.clone(),
+            columns: run.columns.clone(),
+            started_at: Some(run.started_at),
+            finished_at: run.finished_at,
+            exit: run.exit,
+            filtered: run.filtered,
+        }
+    }
+}
+
+/// The columns of all lists, each once, in the order in which they first appear. A name that one list has twice stays twice.
+pub(super) struct Union {
+    pub(super) names: Vec<String>,
+    /// For each list, the place in `names` of each of its columns.
+    places: Vec<Vec<usize>>,
+    by_name: HashMap<String, usize>,
+}
+
+/// One cell, borrowed from the encoded row where it needs no unescaping.
+#[derive(Deserialize)]
+struct Cell<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Union {
+    pub(super) fn new(lists: &[Vec<String>]) -> Self {
+        let mut names = Vec::new();
+        let mut seen: HashMap<(&str, usize), usize> = HashMap::new();
+        let mut places = Vec::with_capacity(lists.len());
+        for columns in lists {
+            let mut times: HashMap<&str, usize> = HashMap::new();
+            let mut here = Vec::with_capacity(columns.len());
+            for name in columns {
+                let time = times.entry(name).or_default();
+                here.push(*seen.entry((name, *time)).or_insert_with(|| {
+                    names.push(name.clone());
+                    names.len() - 1
+                }));
+                *time += 1;
+            }
+            places.push(here);
+        }
+        let by_name = seen.into_iter().filter(|((_, time), _)| *time == 0).map(|((name, _), place)| (name.to_owned(), place)).collect();
+        Self { names, places, by_name }
+    }
+
+    /// Puts the row's cells into their places; what a row has beyond its list's columns has no place and is left out.
+    pub(super) fn spread<'r>(&self, row: &'r ReportRow, into: &mut Vec<Cow<'r, str>>) -> io::Result<()> {
+        into.clear();
+        into.resize(self.names.len(), Cow::Borrowed(""));
+        if row.fields.starts_with('[') {
+            let cells: Vec<Cell<'_>> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
+            let places = self.places.get(row.list as usize).map(Vec::as_slice).unwrap_or_default();
+            for (cell, place) in cells.into_iter().zip(places) {
+                into[*place] = cell.0;
+            }
+        } else if !row.fields.is_empty() {
+            let object: serde_json::Map<String, Value> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
+            for (name, value) in object {
+                if let Some(place) = self.by_name.get(&name) {
+                    into[*place] = match value {
+                        Value::Null => Cow::Borrowed(""),
+                        Value::String(text) => Cow::Owned(text),
+                        other => Cow::Owned(other.to_string()),
+                    };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the row's own fields as a JSON object; a JSON list's values keep their types.
+    pub(super) fn object(&self, row: &ReportRow, columns: &[Vec<String>], out: &mut Vec<u8>) -> io::Result<()> {
+        if row.fields.starts_with('{') {
+            out.extend_from_slice(row.fields.as_bytes());
+            return Ok(());
+        }
+        out.push(b'{');
+        if !row.fields.is_empty() {
+            let cells: Vec<Cell<'_>> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
+            let names = columns.get(row.list as usize).map(Vec::as_slice).unwrap_or_default();
+            for (i, (name, cell)) in names.iter().zip(cells).enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                let earlier = names[..i].iter().filter(|n| *n == name).count();
+                if earlier == 0 {
+                    serde_json::to_writer(&mut *out, name)?;
+                } else {
+                    serde_json::to_writer(&mut *out, &format!("{name}_{}", earlier + 1))?;
+                }
+                out.push(b':');
+                serde_json::to_writer(&mut *out, &cell.0)?;
+            }
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+fn unreadable(row: &ReportRow, why: &serde_json::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("row {}: its fields in the ledger cannot be read: {why}", row.row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(columns: &[&str]) -> Vec<String> {
+        columns.iter().map(|c| (*c).to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_of_all_lists_are_joined_by_first_appearance() {
+        let union = Union::new(&[names(&["email", "name", "name"]), names(&["id", "email"])]);
+        assert_eq!(union.names, ["email", "name", "name", "id"]);
+        let mut cells = Vec::new();
+        let row = ReportRow { list: 1, fields: r#"["7","ann@example.com"]"#.to_owned(), ..ReportRow::default() };
+        union.spread(&row, &mut cells).unwrap();
+        assert_eq!(cells, ["ann@example.com", "", "", "7"]);
+    }
+
+    #[test]
+    fn json_rows_find_their_columns_by_name() {
+        let union = Union::new(&[names(&["email", "age", "tags", "gone"])]);
+        let mut cells = Vec::new();
+        let row = ReportRow { fields: r#"{"age":3,"email":"a@b.c","tags":["x"],"gone":null}"#.to_owned(), ..ReportRow::default() };
+        union.spread(&row, &mut cells).unwrap();
+        assert_eq!(cells, ["a@b.c", "3", r#"["x"]"#, ""]);
+    }
+
+    #[test]
+    fn a_ragged_row_takes_what_columns_there_are() {
+        let columns = [names(&["email", "name"])];
+        let union = Union::new(&columns);
+        let mut cells = Vec::new();
+        let mut object = Vec::new();
+        let long = ReportRow { fields: r#"["a","b","c"]"#.to_owned(), ..ReportRow::default() };
+        union.spread(&long, &mut cells).unwrap();
+        union.object(&long, &columns, &mut object).unwrap();
+        assert_eq!((cells.len(), String::from_utf8(object).unwrap().as_str()), (2, r#"{"email":"a","name":"b"}"#));
+        let short = ReportRow { fields: r#"["a"]"#.to_owned(), ..ReportRow::default() };
+        let mut cells = Vec::new();
+        union.spread(&short, &mut cells).unwrap();
+        assert_eq!(cells, ["a", ""]);
+    }
+
+    #[test]
+    fn damaged_fields_are_an_error_that_names_the_row() {
+        let row = ReportRow { row: 9, fields: "[\"a".to_owned(), ..ReportRow::default() };
+        let error = Union::new(&[names(&["email"])]).spread(&row, &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().starts_with("row 9: "), "{error}");
+    }
+}

@@ -1,0 +1,157 @@
+//! The words that close an execution: for people, and as the `batch.completed` object. Rule: the counts sum to the rows in, and the last
+//! line is the command to type next.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::table::counts;
+use super::text::{clean, counts_json, duration, grouped, rate, rows};
+use crate::exit::Exit;
+use crate::ledger::{Run, Standing};
+
+/// What only the execution that ends knows.
+#[derive(Clone, Debug)]
+pub struct SummaryExtra {
+    /// How long this execution took.
+    pub elapsed: Duration,
+    /// Recipients handed over by this execution, whatever came of them; the rate is made of it.
+    pub handed_over: u64,
+    /// Where the report was written.
+    pub report: Option<PathBuf>,
+    /// The command to type next; without one, `mailbatch report RUN`.
+    pub next: Option<String>,
+    /// The code the process ends with.
+    pub exit: Exit,
+    /// Every code that was earned, with what earned it.
+    pub exit_reasons: Vec<(Exit, String)>,
+    /// Further lines for people.
+    pub notes: Vec<String>,
+}
+
+/// The closing summary for people; ends in a line break.
+pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
+    let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
+    let mut out = format!("run {} · {}{env} · {}", run.id, clean(&run.head.campaign), run.head.provider);
+    out.push_str(&format!(" · {}", duration(extra.elapsed)));
+    if extra.handed_over > 0 && !extra.elapsed.is_zero() {
+        out.push_str(&format!(" · {}", rate(extra.handed_over as f64 / extra.elapsed.as_secs_f64())));
+    }
+    out.push_str("\n\n");
+    out.push_str(&counts(standing));
+    out.push_str(&format!("  {}\n", sum(standing)));
+    if run.filtered > 0 {
+        out.push_str(&format!("  {} filtered out by --where, not counted above\n", rows(run.filtered)));
+    }
+    out.push('\n');
+    for note in &extra.notes {
+        out.push_str(&format!("note    {}\n", clean(note)));
+    }
+    for (exit, why) in &extra.exit_reasons {
+        out.push_str(&format!("exit {:<3}{}\n", exit.code(), clean(why)));
+    }
+    if let Some(path) = &extra.report {
+        out.push_str(&format!("report  {}\n", clean(&path.display().to_string())));
+    }
+    let next = extra.next.clone().unwrap_or_else(|| format!("mailbatch report {}", run.id));
+    out.push_str(&format!("next    {}\n", clean(&next)));
+    out
+}
+
+/// `50,000 rows in = 49,210 + 790`: the sum over the outcomes, in the order of the table above it.
+fn sum(standing: &Standing) -> String {
+    let mut parts: Vec<String> = standing.tally.non_zero().map(|(_, n)| grouped(n)).collect();
+    if standing.tally.open > 0 {
+        parts.push(grouped(standing.tally.open));
+    }
+    let total = rows(standing.tally.total());
+    if parts.is_empty() { format!("{total} in") } else { format!("{total} in = {}", parts.join(" + ")) }
+}
+
+/// The `batch.completed` object. `counts` has every outcome, zero or not, and sums to `input`.
+pub fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Value {
+    let reasons: Vec<Value> = standing.reasons.iter().map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n})).collect();
+    let exit_reasons: Vec<Value> = extra.exit_reasons.iter().map(|(exit, why)| json!({"exit": exit.code(), "why": why})).collect();
+    json!({
+        "v": 1,
+        "type": "batch.completed",
+        "run": run.id,
+        "campaign": run.head.campaign,
+        "env": run.head.env,
+        "input": standing.tally.total(),
+        "counts": counts_json(&standing.tally),
+        "reasons": reasons,
+        "filtered": run.filtered,
+        "handed_over": extra.handed_over,
+        "elapsed_seconds": (extra.elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
+        "exit": extra.exit.code(),
+        "exit_reasons": exit_reasons,
+        "notes": extra.notes,
+        "report": extra.report.as_ref().map(|path| path.display().to_string()),
+        "next": extra.next,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fixture;
+    use super::*;
+    use crate::outcome::{Outcome, Reason};
+
+    fn extra() -> SummaryExtra {
+        SummaryExtra {
+            elapsed: Duration::from_millis(134_500),
+            handed_over: 49_600,
+            report: Some("/srv/mail/.mailbatch/reports/r.csv".into()),
+            next: Some("mailbatch report 20261121-034500-k3f9 --outcome rejected".into()),
+            exit: Exit::REJECTED,
+            exit_reasons: vec![(Exit::REJECTED, "310 rejected".into())],
+            notes: vec!["canary: 2 of 100 failed (2.0%), 5% allowed".into()],
+        }
+    }
+
+    fn standing() -> Standing {
+        let mut standing = Standing::default();
+        standing.tally.add(Outcome::Accepted, 49_290);
+        standing.tally.add(Outcome::Rejected, 310);
+        standing.tally.add(Outcome::AlreadyAccepted, 400);
+        standing.reasons.insert((Outcome::Rejected, Reason::Policy), 20);
+        standing.reasons.insert((Outcome::Rejected, Reason::MailboxGone), 290);
+        standing.reasons.insert((Outcome::AlreadyAccepted, Reason::EarlierRun), 400);
+        standing
+    }
+
+    #[test]
+    fn the_summary_sums_to_the_input_and_ends_with_the_next_command() {
+        insta::assert_snapshot!(summary(&fixture::ledger_run(), &standing(), &extra()), @"");
+    }
+
+    #[test]
+    fn the_completed_object_carries_every_outcome() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&summary_json(&fixture::ledger_run(), &standing(), &extra())).unwrap(), @"");
+    }
+
+    #[test]
+    fn without_a_next_command_the_report_is_next() {
+        let text = summary(&fixture::ledger_run(), &Standing::default(), &SummaryExtra { next: None, ..extra() });
+        assert!(text.ends_with("next    mailbatch report 20261121-034500-k3f9\n"), "{text}");
+        assert!(text.contains("  0 rows in\n"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn counts_always_sum_to_the_input(counts in proptest::collection::vec(0_u64..1_000_000, Outcome::ALL.len()), open in 0_u64..1_000) {
+            let mut standing = Standing::default();
+            for (outcome, n) in Outcome::ALL.iter().zip(counts) {
+                standing.tally.add(*outcome, n);
+            }
+            standing.tally.open = open;
+            let object = summary_json(&fixture::ledger_run(), &standing, &extra());
+            let sum: u64 = object["counts"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+            prop_assert_eq!(Some(sum), object["input"].as_u64());
+        }
+    }
+}
