@@ -78,12 +78,17 @@ fn style(template: &str) -> ProgressStyle {
 
 /// What stands right of a bar, always equally wide, so that the bars of both phases end in one column.
 fn numbers(done: u64, total: u64, end: &str) -> String {
-    format!("{:>17} {:>6}  {end:<11}", format!("{}/{}", grouped(done), grouped(total)), percent(done, total))
+    format!("{:>19} {:>6}  {end:<11}", format!("{}/{}", grouped(done), grouped(total)), percent(done, total))
+}
+
+/// Takes the ETA from a bar that moves no more.
+fn close(bar: &ProgressBar) {
+    let (done, total) = (bar.position(), bar.length().unwrap_or_default());
+    bar.set_message(numbers(done, total, if done >= total { "done" } else { "" }));
 }
 
 fn provider_line(snapshot: &Snapshot) -> String {
-    let batches = if snapshot.in_flight == 1 { "batch" } else { "batches" };
-    let mut parts = vec![rate(snapshot.rate), format!("{} {batches} in flight", snapshot.in_flight)];
+    let mut parts = vec![rate(snapshot.rate), format!("{} in flight", snapshot.in_flight)];
     parts.extend(snapshot.note.as_deref().map(|note| clean(note).into_owned()));
     parts.join(" · ")
 }
@@ -108,8 +113,7 @@ impl Progress for Bars {
         let mut state = locked(&self.state);
         if state.phase != Some(snapshot.phase) {
             if let Some(bar) = state.phase.and_then(|before| state.phases.get(&before)) {
-                let (done, total) = (bar.position(), bar.length().unwrap_or_default());
-                bar.set_message(numbers(done, total, if done >= total { "done" } else { "" }));
+                close(bar);
             }
             state.phase = Some(snapshot.phase);
         }
@@ -163,6 +167,7 @@ impl Progress for Bars {
         if let Some(waiting) = state.waiting.take() {
             waiting.finish_and_clear();
         }
+        state.phases.values().for_each(close);
         let lines = state.phases.values().chain(state.providers.values()).chain(&state.sent).chain(&state.not_sent);
         for bar in lines {
             bar.abandon();
@@ -179,7 +184,7 @@ mod tests {
     #[test]
     fn the_numbers_of_a_bar_are_equally_wide() {
         let widths = [numbers(0, 5, ""), numbers(1_234_567, 1_234_567, "done"), numbers(12, 2_400, "ETA 12m 03s")].map(|text| text.chars().count());
-        assert_eq!(widths, [37, 37, 37]);
+        assert_eq!(widths, [39, 39, 39]);
     }
 
     #[test]

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn the_object_is_versioned_and_its_counts_sum_to_the_total() {
         let now = "2026-11-21T03:45:00Z".parse().unwrap();
-        insta::assert_snapshot!(object(&snapshot(1_200), now), @"");
+        insta::assert_snapshot!(object(&snapshot(1_200), now), @r#"{"v":1,"type":"batch.progress","run":"20261121-034500-k3f9","campaign":"spring","phase":"canary","total":50000,"counts":{"accepted":1200,"rejected":0,"deferred":0,"unknown":0,"suppressed":2000,"invalid":0,"duplicate":0,"already_accepted":0,"held":0,"open":46800},"phase_total":2400,"phase_done":1200,"provider":"relay","rate":50.0,"eta":"2026-11-21T03:45:24Z","eta_seconds":24,"in_flight":3,"note":"paced by rate 50/s"}"#);
     }
 
     #[test]

@@ -159,7 +159,8 @@ mod fixture {
     }
 
     pub(super) fn snapshot(done: u64) -> Snapshot {
-        let mut tally = Tally { open: 48_000 - done, ..Tally::default() };
+        let mut tally = Tally::default();
+        tally.open = 48_000 - done;
         tally.add(Outcome::Accepted, done);
         tally.add(Outcome::Suppressed, 2_000);
         Snapshot {

@@ -143,7 +143,12 @@ mod tests {
         }
         plain.finish();
         plain.finish();
-        insta::assert_snapshot!(lines(&out).join("\n"), @"");
+        insta::assert_snapshot!(lines(&out).join("\n"), @"
+        run 20261121-034500-k3f9 of spring starts: 50,000 rows in, 48,000 to send through relay, 2,400 of them first as canary
+        canary 900/2,400 37.5% · relay 50.0/s · ETA 24s · accepted 900 · suppressed 2,000 · paced by rate 50/s
+        canary 1,800/2,400 75.0% · relay 50.0/s · ETA 24s · accepted 1,800 · suppressed 2,000 · paced by rate 50/s
+        canary 1,920/2,400 80.0% · relay 50.0/s · ETA 24s · accepted 1,920 · suppressed 2,000 · paced by rate 50/s
+        ");
     }
 
     #[test]

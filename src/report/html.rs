@@ -148,7 +148,7 @@ impl Layout for Html {
         let answer = format!("{} {}", row.code, row.detail);
         writeln!(
             out,
-            "<tr data-o=\"{word}\"><td class=\"n\">{}<td>{}<td class=\"wrap\">{}<td><span class=\"dot\" style=\"background:var(--{word})\"></span>{}\
+            "<tr data-o=\"{word}\"><td class=\"n\">{}<td>{}<td class=\"mail\">{}<td><span class=\"dot\" style=\"background:var(--{word})\"></span>{}\
              <td>{}<td class=\"wrap\">{}",
             row.row,
             escaped(&self.head.place(row)),

@@ -126,7 +126,13 @@ mod tests {
             let names: Vec<&str> = object.keys().map(String::as_str).collect();
             assert_eq!(names, [&["v"], &NAMES[..], &["fields"]].concat());
         }
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        {"v":1,"row":1,"list":"list.csv","line":2,"email":"ann@example.com","outcome":"accepted","reason":null,"code":"250","detail":"2.0.0 Ok: queued as 4F1","provider":"relay","batch":1,"attempts":1,"message_id":"m1@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","fields":{"email":"ann@example.com","name":"Zoë \"Z\""}}
+        {"v":1,"row":2,"list":"list.csv","line":3,"email":"bob@example.org","outcome":"rejected","reason":"mailbox_gone","code":"550 5.1.1","detail":"no <such> user, \"bob\"","provider":"relay","batch":1,"attempts":1,"message_id":"m2@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","fields":{"email":"bob@example.org","name":"Zoë \"Z\""}}
+        {"v":1,"row":3,"list":"list.csv","line":4,"email":"not an address","outcome":"invalid","reason":"bad_address","code":"","detail":"","provider":"","batch":null,"attempts":0,"message_id":"","provider_id":"","cohort":null,"first_at":null,"last_at":null,"feedback":"","fields":{"email":"not an address","name":"Zoë \"Z\""}}
+        {"v":1,"row":4,"list":"list.csv","line":5,"email":"eve@example.net","outcome":null,"reason":null,"code":"","detail":"","provider":"relay","batch":1,"attempts":1,"message_id":"m4@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","fields":{"email":"eve@example.net","name":"Zoë \"Z\""}}
+        {"v":1,"row":5,"list":"more.ndjson","line":1,"email":"kim@example.com","outcome":"suppressed","reason":"unsubscribe","code":"","detail":"","provider":"","batch":null,"attempts":0,"message_id":"","provider_id":"","cohort":null,"first_at":null,"last_at":null,"feedback":"","fields":{"email":"kim@example.com","age":41}}
+        "#);
     }
 
     #[test]
@@ -138,7 +144,56 @@ mod tests {
             expected.as_object_mut().unwrap().shift_remove("v");
             assert_eq!(row, &expected);
         }
-        insta::assert_json_snapshot!(document, {".rows" => rows.len()}, @"");
+        insta::assert_json_snapshot!(document, {".rows" => "[rows]"}, @r#"
+        {
+          "v": 1,
+          "type": "report",
+          "run": "20261121-034500-k3f9",
+          "campaign": "spring",
+          "env": "staging",
+          "kind": "marketing",
+          "provider": "relay",
+          "lists": [
+            "list.csv",
+            "more.ndjson"
+          ],
+          "started_at": "2026-11-21T03:45:00.000Z",
+          "finished_at": "2026-11-21T03:47:14.500Z",
+          "exit": 3,
+          "input": 5,
+          "filtered": 12,
+          "counts": {
+            "accepted": 1,
+            "rejected": 1,
+            "deferred": 0,
+            "unknown": 0,
+            "suppressed": 1,
+            "invalid": 1,
+            "duplicate": 0,
+            "already_accepted": 0,
+            "held": 0,
+            "open": 1
+          },
+          "reasons": [
+            {
+              "outcome": "rejected",
+              "reason": "mailbox_gone",
+              "count": 1
+            },
+            {
+              "outcome": "suppressed",
+              "reason": "unsubscribe",
+              "count": 1
+            },
+            {
+              "outcome": "invalid",
+              "reason": "bad_address",
+              "count": 1
+            }
+          ],
+          "rows": "[rows]"
+        }
+        "#);
     }
 
     #[test]

@@ -136,7 +136,23 @@ mod tests {
 
     #[test]
     fn failing_recipients_are_cases_and_the_rest_is_folded() {
-        insta::assert_snapshot!(junit(Options::default()), @"");
+        insta::assert_snapshot!(junit(Options::default()), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="mailbatch" tests="5" failures="1" errors="0" skipped="2" time="134.500">
+          <testsuite name="spring" tests="5" failures="1" errors="0" skipped="2" time="134.500" timestamp="2026-11-21T03:45:00.000Z">
+            <properties>
+              <property name="run" value="20261121-034500-k3f9"/>
+              <property name="env" value="staging"/>
+              <property name="provider" value="relay"/>
+            </properties>
+            <testcase classname="spring" name="accepted: 1" time="0"/>
+            <testcase classname="spring" name="suppressed: 1" time="0"/>
+            <testcase classname="spring" name="invalid: 1" time="0"><skipped message="not sent"/></testcase>
+            <testcase classname="spring" name="open: 1" time="0"><skipped message="not sent"/></testcase>
+            <testcase classname="spring" name="row 2: bob@example.org" time="0.250"><failure type="rejected" message="rejected mailbox_gone">list.csv:3 550 5.1.1 no &lt;such&gt; user, &quot;bob&quot;</failure></testcase>
+          </testsuite>
+        </testsuites>
+        "#);
     }
 
     #[test]

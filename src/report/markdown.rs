@@ -113,6 +113,24 @@ mod tests {
         write(Format::Markdown, &head, &standing, rows, Options::default(), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains("example.org"));
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        ## spring\|&lt;b> (staging)
+
+        Run `20261121-034500-k3f9`, through relay, started 2026-11-21T03:45:00Z, took 2m 14s, exit 3: finished, some rejected in this run (beyond --fail-over)
+
+        | outcome | recipients | share | reasons |
+        | --- | ---: | ---: | --- |
+        | accepted | 1 | 20.0% |  |
+        | rejected | 1 | 20.0% | mailbox\_gone 1 |
+        | suppressed | 1 | 20.0% | unsubscribe 1 |
+        | invalid | 1 | 20.0% | bad\_address 1 |
+        | open | 1 | 20.0% | |
+        | **rows in** | **5** | | |
+
+        | row | where | outcome | reason | code |
+        | ---: | --- | --- | --- | --- |
+        | 2 | list.csv:3 | rejected | mailbox\_gone | 550 5.1.1 |
+        | 3 | list.csv:4 | invalid | bad\_address |  |
+        ");
     }
 }

@@ -22,6 +22,9 @@ pub fn status(run: &Run, standing: &Standing, width: u16) -> String {
         Some(at) => out.push_str(&format!(" · ended {} after {}\n", seconds(at), duration(between(run.started_at, at)))),
         None => out.push('\n'),
     }
+    if let Some(exit) = run.exit.and_then(Exit::from_code) {
+        out.push_str(&format!("exit      {}: {}\n", exit.code(), exit.meaning()));
+    }
     let canary = standing.canary.total();
     if canary > 0 {
         out.push_str(&format!("canary    {} of {} settled · {}\n", grouped(canary - standing.canary.open), rows(canary), gate(&run.gate)));
@@ -44,15 +47,11 @@ fn bar(done: u64, total: u64, width: u16) -> String {
     (0..cells).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
-fn state(run: &Run) -> String {
-    let state = match run.state {
+fn state(run: &Run) -> &'static str {
+    match run.state {
         RunState::Planning => "planning",
         RunState::Open => "open",
         RunState::Finished => "finished",
-    };
-    match run.exit.and_then(|code| Exit::from_code(code).map(|exit| (code, exit.meaning()))) {
-        Some((0, _)) | None => state.to_owned(),
-        Some((code, meaning)) => format!("{state}, exit {code}: {meaning}"),
     }
 }
 
@@ -80,12 +79,9 @@ pub fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
             Some(env) => format!("{} ({env})", clean(&run.head.campaign)),
             None => clean(&run.head.campaign).into_owned(),
         };
-        let state = match (run.state, run.exit) {
-            (RunState::Planning, _) => "planning".to_owned(),
-            (RunState::Open, None) => "open".to_owned(),
-            (RunState::Open, Some(code)) => format!("open, exit {code}"),
-            (RunState::Finished, Some(code)) if code != 0 => format!("finished, exit {code}"),
-            (RunState::Finished, _) => "finished".to_owned(),
+        let state = match run.exit {
+            Some(code) if code != 0 => format!("{}, exit {code}", state(run)),
+            _ => state(run).to_owned(),
         };
         // Held rows wait for the same command again, as open ones do.
         let open = tally.open + tally.get(Outcome::Held);
@@ -151,14 +147,33 @@ pub fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::outcome::Tally;
 
     #[test]
     fn status_says_how_far_the_run_has_come() {
         let (_, mut standing, _) = fixture::run();
-        standing.canary = Tally { open: 1, ..Tally::default() };
+        standing.canary.open = 1;
         standing.canary.add(Outcome::Accepted, 1);
-        insta::assert_snapshot!(status(&fixture::ledger_run(), &standing, 80), @"");
+        insta::assert_snapshot!(status(&fixture::ledger_run(), &standing, 80), @"
+        run       20261121-034500-k3f9 · open
+        campaign  spring (staging) · marketing
+        provider  relay
+        lists     list.csv, more.ndjson
+        started   2026-11-21T03:45:00Z · ended 2026-11-21T03:47:14Z after 2m 14s
+        exit      3: finished, some rejected in this run (beyond --fail-over)
+        canary    1 of 2 rows settled · passed: 2 of 100 failed (2.0%), 5% allowed
+
+          ████████████████████████░░░░░░ 80.0% · 4 of 5 rows settled
+
+          accepted               1   20.0%
+          rejected               1   20.0%
+            mailbox_gone         1
+          suppressed             1   20.0%
+            unsubscribe          1
+          invalid                1   20.0%
+            bad_address          1
+          open                   1   20.0%
+          12 rows filtered out by --where, not counted above
+        ");
     }
 
     #[test]
@@ -172,14 +187,19 @@ mod tests {
     fn runs_are_a_table_and_the_empty_one_says_so() {
         let (_, standing, _) = fixture::run();
         let finished = Run { state: RunState::Finished, exit: Some(0), ..fixture::ledger_run() };
-        insta::assert_snapshot!(runs_table(&[(fixture::ledger_run(), standing.clone()), (finished, standing)], 100), @"");
+        insta::assert_snapshot!(runs_table(&[(fixture::ledger_run(), standing.clone()), (finished, standing)], 100), @"
+        run                   campaign          state         rows  accepted  failed  open
+        ────────────────────────────────────────────────────────────────────────────────────
+        20261121-034500-k3f9  spring (staging)  open, exit 3     5         1       1     1
+        20261121-034500-k3f9  spring (staging)  finished         5         1       1     1
+        ");
         assert_eq!(runs_table(&[], 80), "no runs yet\n");
     }
 
     #[test]
     fn a_runs_object_has_no_message() {
         let (_, standing, _) = fixture::run();
-        insta::assert_snapshot!(status_json(&fixture::ledger_run(), &standing), @"");
+        insta::assert_snapshot!(status_json(&fixture::ledger_run(), &standing), @r#"{"v":1,"run":"20261121-034500-k3f9","campaign":"spring","env":"staging","kind":"marketing","provider":"relay","lists":["list.csv","more.ndjson"],"state":"open","gate":{"gate":"passed","evidence":"2 of 100 failed (2.0%), 5% allowed","by":null},"started_at":"2026-11-21T03:45:00.000Z","finished_at":"2026-11-21T03:47:14.500Z","input":5,"counts":{"accepted":1,"rejected":1,"deferred":0,"unknown":0,"suppressed":1,"invalid":1,"duplicate":0,"already_accepted":0,"held":0,"open":1},"filtered":12,"exit":3,"type":"status","canary":{"accepted":0,"rejected":0,"deferred":0,"unknown":0,"suppressed":0,"invalid":0,"duplicate":0,"already_accepted":0,"held":0},"reasons":[{"outcome":"rejected","reason":"mailbox_gone","count":1},{"outcome":"suppressed","reason":"unsubscribe","count":1},{"outcome":"invalid","reason":"bad_address","count":1}]}"#);
     }
 
     #[test]
@@ -188,7 +208,12 @@ mod tests {
             Decision { at: "2026-11-21T03:45:00Z".parse().unwrap(), what: "planned".into(), detail: "row 7, rest".into() },
             Decision { at: "2026-11-21T03:45:02.5Z".parse().unwrap(), what: "accepted".into(), detail: "250 2.0.0 \x1b[31mok".into() },
         ];
-        insta::assert_snapshot!(why_table(&decisions, 80), @"");
+        insta::assert_snapshot!(why_table(&decisions, 80), @"
+        when                      what      detail
+        ───────────────────────────────────────────────────────
+        2026-11-21T03:45:00.000Z  planned   row 7, rest
+        2026-11-21T03:45:02.500Z  accepted  250 2.0.0 �[31mok
+        ");
         assert_eq!(why_json(&fixture::ledger_run(), "a@b.c", &decisions)["decisions"][1]["at"], "2026-11-21T03:45:02.500Z");
     }
 }

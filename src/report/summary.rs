@@ -126,12 +126,80 @@ mod tests {
 
     #[test]
     fn the_summary_sums_to_the_input_and_ends_with_the_next_command() {
-        insta::assert_snapshot!(summary(&fixture::ledger_run(), &standing(), &extra()), @"");
+        insta::assert_snapshot!(summary(&fixture::ledger_run(), &standing(), &extra()), @"
+        run 20261121-034500-k3f9 · spring (staging) · relay · 2m 14s · 369/s
+
+          accepted          49,290   98.5%
+          rejected             310    0.6%
+            mailbox_gone       290
+            policy              20
+          already accepted     400    0.8%
+            earlier_run        400
+          50,000 rows in = 49,290 + 310 + 400
+          12 rows filtered out by --where, not counted above
+
+        note    canary: 2 of 100 failed (2.0%), 5% allowed
+        exit 3  310 rejected
+        report  /srv/mail/.mailbatch/reports/r.csv
+        next    mailbatch report 20261121-034500-k3f9 --outcome rejected
+        ");
     }
 
     #[test]
     fn the_completed_object_carries_every_outcome() {
-        insta::assert_snapshot!(serde_json::to_string_pretty(&summary_json(&fixture::ledger_run(), &standing(), &extra())).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&summary_json(&fixture::ledger_run(), &standing(), &extra())).unwrap(), @r#"
+        {
+          "v": 1,
+          "type": "batch.completed",
+          "run": "20261121-034500-k3f9",
+          "campaign": "spring",
+          "env": "staging",
+          "input": 50000,
+          "counts": {
+            "accepted": 49290,
+            "rejected": 310,
+            "deferred": 0,
+            "unknown": 0,
+            "suppressed": 0,
+            "invalid": 0,
+            "duplicate": 0,
+            "already_accepted": 400,
+            "held": 0
+          },
+          "reasons": [
+            {
+              "outcome": "rejected",
+              "reason": "mailbox_gone",
+              "count": 290
+            },
+            {
+              "outcome": "rejected",
+              "reason": "policy",
+              "count": 20
+            },
+            {
+              "outcome": "already_accepted",
+              "reason": "earlier_run",
+              "count": 400
+            }
+          ],
+          "filtered": 12,
+          "handed_over": 49600,
+          "elapsed_seconds": 134.5,
+          "exit": 3,
+          "exit_reasons": [
+            {
+              "exit": 3,
+              "why": "310 rejected"
+            }
+          ],
+          "notes": [
+            "canary: 2 of 100 failed (2.0%), 5% allowed"
+          ],
+          "report": "/srv/mail/.mailbatch/reports/r.csv",
+          "next": "mailbatch report 20261121-034500-k3f9 --outcome rejected"
+        }
+        "#);
     }
 
     #[test]

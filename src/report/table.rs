@@ -17,7 +17,7 @@ pub(super) fn grid(width: u16, header: &[&str]) -> comfy_table::Table {
     const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─'));
     let mut table = comfy_table::Table::new();
     table.force_no_tty().load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    table.set_header(header.iter().map(|name| Cell::new(name)));
+    table.set_header(header.iter().map(Cell::new));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -147,7 +147,26 @@ mod tests {
         let (head, standing, rows) = fixture::run();
         let mut out = Vec::new();
         write(Format::Table, &head, &standing, rows, Options { width: Some(80), ..Options::default() }, &mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+        run 20261121-034500-k3f9 · spring (staging) · 2026-11-21T03:45:00Z
+
+          accepted               1   20.0%
+          rejected               1   20.0%
+            mailbox_gone         1
+          suppressed             1   20.0%
+            unsubscribe          1
+          invalid                1   20.0%
+            bad_address          1
+          open                   1   20.0%
+          5 rows in
+
+        where          address          outcome                 answer
+        ─────────────────────────────────────────────────────────────────────────────
+        list.csv:3     bob@example.org  rejected mailbox_gone   550 5.1.1 no <such>
+                                                                user, "bob"
+        list.csv:4     not an address   invalid bad_address
+        more.ndjson:1  kim@example.com  suppressed unsubscribe
+        "#);
     }
 
     #[test]
