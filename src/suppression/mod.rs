@@ -1,1 +1,22 @@
-//! Who must not be mailed: the suppression files and their index.
+//! Who must not be mailed: the suppression files, what the ledger has learned, and the index both are screened by.
+//!
+//! The rules it keeps: a line that cannot be understood stops the send, because it may be somebody who must not be mailed; while a run
+//! goes on entries are only ever added; and no message names an address, only a file and a line.
+//!
+//! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it, `index` answers look-ups,
+//! `watched` notices
+//! what changes in it, `screening` joins files and ledger, `edit` is the only writer of a suppression file, `exchange` speaks to people and other tools.
+
+mod edit;
+mod entry;
+mod exchange;
+mod format;
+mod index;
+mod records;
+mod screening;
+mod watched;
+
+pub use edit::{Removed, append, remove};
+pub use entry::{Entry, Scope, parse_entry};
+pub use exchange::{ExportFormat, Import, List, Listed, export, import, list};
+pub use screening::{Hit, Suppressions};

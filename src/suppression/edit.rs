@@ -1,0 +1,197 @@
+//! The only writer of suppression files. Writers take turns by an advisory lock on the file; readers need none, because an addition is
+//! one write at the end and a removal puts a new file in the old one's place.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use super::entry::{Entry, Form, key_of, parse_entry, sha256_keys};
+use super::format::{Columns, HEADER};
+use super::records::{Position, Record, Records, Step, Tail, Trouble};
+use super::watched::refused;
+use crate::address::Address;
+use crate::error::{Error, Result};
+use crate::ledger::LedgerSuppression;
+
+/// What [`remove`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The number of records taken out of the file.
+    pub lines: u64,
+    /// Domain entries of the file that still suppress an address that was to be removed, each once.
+    pub domains: Vec<String>,
+}
+
+/// Appends entries to a suppression file with the columns it has, all of them or none, and waits until they are on the disk. A file that
+/// does not exist is made, readable by its owner alone. What the file has no column for is left out, never so that less is suppressed.
+pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let (locked, is_new) = open_locked(file, true)?;
+    let failed = |why: io::Error| cannot_write(file, &why);
+    let length = locked.metadata().map_err(failed)?.len();
+    let mut text = String::new();
+    let columns = if length == 0 {
+        text.push_str(HEADER);
+        text.push('\n');
+        Columns::named_standard()
+    } else {
+        columns_of(&locked).map_err(|trouble| refused(file, trouble))?
+    };
+    let mut last = [b'\n'];
+    if length > 0 {
+        locked.read_exact_at(&mut last, length - 1).map_err(failed)?;
+    }
+    if last != *b"\n" {
+        text.push('\n');
+    }
+    for kept in entries {
+        text.push_str(&columns.line(&Entry::from(kept)));
+        text.push('\n');
+    }
+    // One write, so that no reader sees one entry's beginning joined to another's end.
+    let written = (&locked).write_all(text.as_bytes()).and_then(|()| locked.sync_all());
+    if let Err(why) = written {
+        // Half a line would stop the next send; the file becomes what it was. Should that fail too, the first failure is the one to tell.
+        let _ = locked.set_len(length);
+        return Err(failed(why));
+    }
+    if is_new { sync_directory(file).map_err(failed) } else { Ok(()) }
+}
+
+/// Takes entries out of a suppression file: for an address its own entry and its `sha256:` form. The file is replaced at once; it keeps
+/// its mode, comments, columns, and every line that cannot be understood. Texts that are no entry are refused with exit 2.
+pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {
+    let unwanted = Unwanted::new(entries)?;
+    // A link stays a link; what it points at is replaced.
+    let target = fs::canonicalize(file).map_err(|why| refused(file, why.into()))?;
+    let (locked, _) = open_locked(&target, false)?;
+    let failed = |why: io::Error| cannot_write(file, &why);
+    let metadata = locked.metadata().map_err(failed)?;
+    let copy = tempfile::Builder::new().prefix(".suppressions-").tempfile_in(directory(&target)).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 20, copy.as_file());
+    let mut removed = Removed::default();
+    let mut records = Records::new(&locked, Position::default(), Tail::Take);
+    loop {
+        let keeps = match records.careful() {
+            Ok(None) => break,
+            Ok(Some(Step::Record(Record::Entry(entry)))) => {
+                if unwanted.is_under(&entry.entry) && !removed.domains.contains(&entry.entry) {
+                    removed.domains.push(entry.entry.clone());
+                }
+                !unwanted.holds(&entry.entry)
+            }
+            Ok(Some(_)) => true,
+            Err(trouble @ Trouble::Io(_)) => return Err(refused(file, trouble)),
+            Err(trouble) if records.raw().is_empty() => return Err(refused(file, trouble)),
+            Err(Trouble::Line(..)) => true,
+        };
+        if keeps {
+            out.write_all(records.raw()).map_err(failed)?;
+        } else {
+            removed.lines += 1;
+        }
+    }
+    if removed.lines == 0 {
+        return Ok(removed);
+    }
+    out.flush().map_err(failed)?;
+    drop(out);
+    copy.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
+    // Only root may give a file away; for everybody else the owner is the same already or cannot be kept.
+    let _ = fchown(copy.as_file(), Some(metadata.uid()), Some(metadata.gid()));
+    copy.as_file().sync_all().map_err(failed)?;
+    copy.persist(&target).map_err(|why| failed(why.error))?;
+    sync_directory(&target).map_err(failed)?;
+    Ok(removed)
+}
+
+/// What is to be removed, in every form it may stand in the file.
+struct Unwanted {
+    entries: HashSet<String>,
+    hashes: HashSet<u128>,
+    domains: HashSet<String>,
+}
+
+impl Unwanted {
+    fn new(entries: &[String]) -> Result<Self> {
+        let mut unwanted = Self { entries: HashSet::new(), hashes: HashSet::new(), domains: HashSet::new() };
+        for (i, text) in entries.iter().enumerate() {
+            let entry = parse_entry(text).map_err(|why| {
+                Error::usage(format!("entry {} to remove: {why}", i + 1)).hint("write an address, @domain, or sha256:<64 hex digits>")
+            })?;
+            match key_of(&entry) {
+                (_, Form::Address) => {
+                    unwanted.hashes.extend(sha256_keys(&entry));
+                    unwanted.domains.extend(Address::parse(&entry).ok().map(|address| format!("@{}", address.domain())));
+                }
+                (hash, Form::Hash) => {
+                    unwanted.hashes.insert(hash);
+                }
+                (_, Form::Domain) => {}
+            }
+            unwanted.entries.insert(entry);
+        }
+        Ok(unwanted)
+    }
+
+    fn holds(&self, entry: &str) -> bool {
+        self.entries.contains(entry) || matches!(key_of(entry), (hash, Form::Hash) if self.hashes.contains(&hash))
+    }
+
+    /// Whether this is the domain entry of an unwanted address, and is to stay.
+    fn is_under(&self, entry: &str) -> bool {
+        self.domains.contains(entry) && !self.entries.contains(entry)
+    }
+}
+
+/// Opens a file for appending and waits for the lock; returns whether the file was made. A file that was replaced meanwhile is let go,
+/// because what is written to it would be lost.
+fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
+    let open = || -> io::Result<(File, bool)> {
+        loop {
+            let is_new = may_create && !path.exists();
+            let file = OpenOptions::new().read(true).append(true).create(may_create).mode(0o600).open(path)?;
+            file.lock()?;
+            let mine = file.metadata()?;
+            match fs::metadata(path) {
+                Ok(there) if (there.dev(), there.ino()) == (mine.dev(), mine.ino()) => return Ok((file, is_new)),
+                Ok(_) => {}
+                Err(why) if why.kind() == io::ErrorKind::NotFound && may_create => {}
+                Err(why) => return Err(why),
+            }
+        }
+    };
+    open().map_err(|why| if may_create { cannot_write(path, &why) } else { refused(path, why.into()) })
+}
+
+fn columns_of(mut file: &File) -> Result<Columns, Trouble> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut records = Records::new(file, Position::default(), Tail::Take);
+    while records.columns().is_none() {
+        match records.careful() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            // A first line that is no entry leaves the columns in doubt; guessing would make a second bad line.
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(records.columns().cloned().unwrap_or_else(Columns::standard))
+}
+
+fn cannot_write(path: &Path, why: &io::Error) -> Error {
+    Error::internal(format!("suppression file {} cannot be written: {why}", path.display()))
+        .hint("nothing was changed; make room or correct the permissions, then repeat")
+}
+
+fn directory(path: &Path) -> PathBuf {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// A new name is on the disk only when its directory is.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
+}

@@ -1,0 +1,275 @@
+//! One suppression: whom it names, why, and for which kind of mail.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::address::{Address, AddressError, domain_to_ascii};
+use crate::ledger::LedgerSuppression;
+use crate::outcome::{Kind, Reason};
+
+/// Which kind of mail an entry stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// What the reason says: `unsubscribe` stops marketing, the others stop everything.
+    #[default]
+    Own,
+    /// Every kind of mail.
+    All,
+    /// Marketing only.
+    Marketing,
+}
+
+impl Scope {
+    /// The word of the `scope` column, empty for the reason's own.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "",
+            Self::All => "all",
+            Self::Marketing => "marketing",
+        }
+    }
+
+    /// Whether an entry with this scope and `reason` lets transactional mail pass.
+    pub fn is_marketing_only(self, reason: Reason) -> bool {
+        match self {
+            Self::Own => reason == Reason::Unsubscribe,
+            Self::All => false,
+            Self::Marketing => true,
+        }
+    }
+
+    /// Whether an entry with this scope and `reason` stops mail of `kind`.
+    pub fn stops(self, reason: Reason, kind: Kind) -> bool {
+        kind == Kind::Marketing || !self.is_marketing_only(reason)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        [Self::Own, Self::All, Self::Marketing]
+            .into_iter()
+            .find(|scope| text.eq_ignore_ascii_case(scope.as_str()))
+            .ok_or_else(|| "scope is none of: all, marketing, empty".to_owned())
+    }
+}
+
+/// One suppression with everything a file says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Lowercased address, `@domain`, or `sha256:` and 64 hex digits.
+    pub entry: String,
+    /// One of `hard_bounce`, `complaint`, `unsubscribe`, `manual`.
+    pub reason: Reason,
+    /// The kind of mail it stops.
+    pub scope: Scope,
+    /// Where it came from, in the operator's words.
+    pub source: String,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// From when on it no longer suppresses.
+    pub expires_at: Option<Timestamp>,
+    /// Anything else.
+    pub note: String,
+}
+
+impl Entry {
+    /// Whether the entry names `address`, be it by address, hash, or domain.
+    pub fn covers(&self, address: &Address) -> bool {
+        let (hash, form) = key_of(&self.entry);
+        match form {
+            Form::Address => address.folded() == self.entry,
+            Form::Domain => self.entry.strip_prefix('@') == Some(address.domain()),
+            Form::Hash => sha256_keys(&address.folded()).any(|key| key == hash),
+        }
+    }
+
+    /// Whether the entry no longer suppresses at `now`.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// The entry as the ledger keeps it; one without a date is dated `now`.
+    pub fn into_ledger(self, now: Timestamp) -> LedgerSuppression {
+        LedgerSuppression {
+            entry: self.entry,
+            reason: self.reason,
+            scope: self.scope.as_str().to_owned(),
+            source: self.source,
+            created_at: self.created_at.unwrap_or(now),
+            expires_at: self.expires_at,
+            note: self.note,
+        }
+    }
+}
+
+impl From<&LedgerSuppression> for Entry {
+    /// A scope word that is not known counts as `all`, an entry that cannot be read as a lowercased address: doubt suppresses.
+    fn from(kept: &LedgerSuppression) -> Self {
+        Self {
+            entry: parse_entry(&kept.entry).unwrap_or_else(|_| kept.entry.trim().to_lowercase()),
+            reason: kept.reason,
+            scope: kept.scope.parse().unwrap_or(Scope::All),
+            source: kept.source.clone(),
+            created_at: Some(kept.created_at),
+            expires_at: kept.expires_at,
+            note: kept.note.clone(),
+        }
+    }
+}
+
+/// Brings `ann@Example.com`, `@domain` or `sha256:HEX` into the form that is stored and compared. The error never repeats the text.
+pub fn parse_entry(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if let Some((scheme, digits)) = text.split_once(':')
+        && scheme.eq_ignore_ascii_case("sha256")
+    {
+        let digits = digits.trim();
+        return if digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(format!("sha256:{}", digits.to_ascii_lowercase()))
+        } else {
+            Err("sha256 entry does not have 64 hex digits".to_owned())
+        };
+    }
+    if let Some(domain) = text.strip_prefix('@') {
+        return match domain_to_ascii(domain) {
+            Ok(domain) => Ok(format!("@{domain}")),
+            Err(AddressError::Domain) if domain.starts_with("*.") => Err("domain entry has a wildcard, and one entry is one domain".to_owned()),
+            Err(why) => Err(why.to_string()),
+        };
+    }
+    Address::parse(text).map(|address| address.folded()).map_err(|why| why.to_string())
+}
+
+/// The reason words of suppressions, mildest first; the place in the list is the rank.
+const RANKED: [Reason; 4] = [Reason::Manual, Reason::Unsubscribe, Reason::HardBounce, Reason::Complaint];
+
+/// How much a reason weighs against another one for the same person: complaint, hard bounce, unsubscribe, manual.
+pub(super) fn rank_of(reason: Reason) -> u8 {
+    match reason {
+        Reason::Complaint => 3,
+        Reason::HardBounce => 2,
+        Reason::Unsubscribe => 1,
+        _ => 0,
+    }
+}
+
+/// The reason with this rank.
+pub(super) fn reason_of(rank: u8) -> Reason {
+    RANKED[usize::from(rank & 3)]
+}
+
+/// Reads a word of the `reason` column; empty means `manual`.
+pub(super) fn parse_reason(text: &str) -> Option<Reason> {
+    let text = text.trim();
+    if text.is_empty() { Some(Reason::Manual) } else { RANKED.into_iter().find(|reason| text.eq_ignore_ascii_case(reason.as_str())) }
+}
+
+/// How an entry names people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Address,
+    Domain,
+    Hash,
+}
+
+/// The 128 bits by which a normalised entry is looked up. No address begins with `@`, so domains share the space with addresses, and a
+/// SHA-256 is as random as a hash of ours.
+pub(super) fn key_of(entry: &str) -> (u128, Form) {
+    if let Some(first_half) = entry.strip_prefix("sha256:").and_then(|digits| digits.get(..32)) {
+        return (u128::from_str_radix(first_half, 16).unwrap_or_default(), Form::Hash);
+    }
+    (xxh3_128(entry.as_bytes()), if entry.starts_with('@') { Form::Domain } else { Form::Address })
+}
+
+/// The keys of the `sha256:` entries that would name this lowercased address: its own, and that of its spelling with a Unicode domain.
+pub(super) fn sha256_keys(folded: &str) -> impl Iterator<Item = u128> {
+    let unicode = folded.split_once('@').filter(|(_, domain)| domain.contains("xn--")).map(|(local, domain)| {
+        let (domain, _) = idna::domain_to_unicode(domain);
+        sha256_key(&format!("{local}@{domain}"))
+    });
+    std::iter::once(sha256_key(folded)).chain(unicode)
+}
+
+fn sha256_key(text: &str) -> u128 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOMEBODY: &str = "sha256:4D4A9C3C1F4A1B1FDFC0DC0A5CD4DD95F7EB9D8C6C9B37A0C8B2E1B4C2F3A5D6";
+
+    #[test]
+    fn entries_are_brought_into_one_form() {
+        assert_eq!(parse_entry("  Ann@EXAMPLE.com "), Ok("ann@example.com".to_owned()));
+        assert_eq!(parse_entry("JÖSÉ@exämple.com"), Ok("jösé@xn--exmple-cua.com".to_owned()));
+        assert_eq!(parse_entry("@Exämple.COM"), Ok("@xn--exmple-cua.com".to_owned()));
+        assert_eq!(parse_entry(SOMEBODY), Ok(SOMEBODY.to_ascii_lowercase()));
+        assert_eq!(parse_entry(&SOMEBODY.replace("sha256:", "SHA256: ")), Ok(SOMEBODY.to_ascii_lowercase()));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused_without_repeating_it() {
+        for text in ["", "ann", "example.com", "@", "@*.example.com", "@[10.0.0.1]", "sha256:abcd", "a b@example.com"] {
+            let why = parse_entry(text).expect_err(text);
+            assert!(text.len() < 2 || !why.contains(text), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_entry_covers_by_address_domain_and_hash() {
+        let address = Address::parse("Ann@Example.com").expect("an address");
+        let covers = |text: &str| entry(text).covers(&address);
+        let digest = ring::digest::digest(&ring::digest::SHA256, b"ann@example.com");
+        let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        assert!(covers("ann@example.com"));
+        assert!(covers("@example.com"));
+        assert!(covers(&format!("sha256:{hex}")));
+        assert!(!covers("@www.example.com"));
+        assert!(!covers("anna@example.com"));
+        assert!(!covers(SOMEBODY));
+    }
+
+    #[test]
+    fn a_hash_of_the_unicode_spelling_names_the_same_person() {
+        let digest = ring::digest::digest(&ring::digest::SHA256, "ann@exämple.com".as_bytes());
+        let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+        assert!(entry(&format!("sha256:{hex}")).covers(&Address::parse("ann@exämple.com").expect("an address")));
+    }
+
+    #[test]
+    fn unsubscribe_alone_stops_marketing_only() {
+        for reason in RANKED {
+            assert!(Scope::Own.stops(reason, Kind::Marketing));
+            assert_eq!(Scope::Own.stops(reason, Kind::Transactional), reason != Reason::Unsubscribe);
+            assert!(Scope::All.stops(reason, Kind::Transactional));
+            assert!(!Scope::Marketing.stops(reason, Kind::Transactional));
+            assert_eq!(reason_of(rank_of(reason)), reason);
+        }
+    }
+
+    fn entry(text: &str) -> Entry {
+        Entry {
+            entry: parse_entry(text).expect("an entry"),
+            reason: Reason::Manual,
+            scope: Scope::Own,
+            source: String::new(),
+            created_at: None,
+            expires_at: None,
+            note: String::new(),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The columns of a suppression file and its CSV quoting (RFC 4180), in both directions.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use memchr::{memchr, memchr2};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::entry::{Entry, Scope, parse_entry, parse_reason, rank_of};
+use crate::outcome::Reason;
+
+/// The columns of a file that has no header, and the header of a file that we make.
+const STANDARD: [(&str, Column); 7] = [
+    ("email", Column::Email),
+    ("reason", Column::Reason),
+    ("scope", Column::Scope),
+    ("source", Column::Source),
+    ("created_at", Column::CreatedAt),
+    ("expires_at", Column::ExpiresAt),
+    ("note", Column::Note),
+];
+
+/// The header of a file that we make.
+pub(super) const HEADER: &str = "email,reason,scope,source,created_at,expires_at,note";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Email,
+    Reason,
+    Scope,
+    Source,
+    CreatedAt,
+    ExpiresAt,
+    Note,
+    /// A column of somebody else: left alone.
+    Other,
+}
+
+/// Why a line cannot be understood, and how to mend it. Holds nothing of the line itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) what: String,
+    pub(super) hint: String,
+}
+
+impl Problem {
+    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: hint.into() }
+    }
+}
+
+/// A record whose last field opens a quote and does not close it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Open;
+
+/// What the fast path makes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plain {
+    pub(super) hash: u128,
+    pub(super) rank: u8,
+    pub(super) is_marketing_only: bool,
+}
+
+/// Which field of a record is what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Columns {
+    kinds: Vec<Column>,
+    /// Whether the file names its columns.
+    is_named: bool,
+}
+
+impl Columns {
+    /// The columns of a file without a header.
+    pub(super) fn standard() -> Self {
+        Self { kinds: STANDARD.iter().map(|(_, kind)| *kind).collect(), is_named: false }
+    }
+
+    /// The columns of a file that begins with [`HEADER`].
+    pub(super) fn named_standard() -> Self {
+        Self { is_named: true, ..Self::standard() }
+    }
+
+    /// The columns named by a file's first record, if that is a header.
+    pub(super) fn from_header(fields: &[Cow<'_, str>]) -> Result<Option<Self>, Problem> {
+        if !fields.iter().any(|name| name.trim().eq_ignore_ascii_case("email")) {
+            return Ok(None);
+        }
+        let kinds: Vec<Column> = fields
+            .iter()
+            .map(|name| STANDARD.iter().find(|(known, _)| name.trim().eq_ignore_ascii_case(known)).map_or(Column::Other, |(_, kind)| *kind))
+            .collect();
+        for (name, kind) in STANDARD {
+            if kinds.iter().filter(|other| **other == kind).count() > 1 {
+                return Err(Problem::new(format!("header names the column {name} twice"), "rename or remove one of them"));
+            }
+        }
+        Ok(Some(Self { kinds, is_named: true }))
+    }
+
+    fn has(&self, kind: Column) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// Reads a line without quotes, spaces, dates or anything else out of the ordinary; `None` sends it through [`Columns::entry`],
+    /// which is the one to judge it.
+    pub(super) fn plain(&self, line: &[u8]) -> Option<Plain> {
+        if line.first() == Some(&b'#') {
+            return None;
+        }
+        let mut rest = line;
+        let (mut hash, mut reason, mut scope) = (None, Reason::Manual, Scope::Own);
+        for kind in &self.kinds {
+            let (field, more) = match memchr(b',', rest) {
+                Some(end) => (&rest[..end], Some(&rest[end + 1..])),
+                None => (rest, None),
+            };
+            match kind {
+                Column::Email => hash = Some(hash_plain_address(field)?),
+                Column::Reason => reason = plain_reason(field)?,
+                Column::Scope => scope = plain_scope(field)?,
+                Column::CreatedAt if is_plain_time(field) => {}
+                Column::ExpiresAt if field.is_empty() => {}
+                Column::CreatedAt | Column::ExpiresAt => return None,
+                Column::Source | Column::Note | Column::Other => {
+                    if !field.is_ascii() || memchr2(b'"', 0, field).is_some() {
+                        return None;
+                    }
+                }
+            }
+            match more {
+                Some(more) => rest = more,
+                None => return Some(Plain { hash: hash?, rank: rank_of(reason), is_marketing_only: scope.is_marketing_only(reason) }),
+            }
+        }
+        None
+    }
+
+    /// Reads the fields of one record; `None` if all of them are empty.
+    pub(super) fn entry(&self, fields: &[Cow<'_, str>]) -> Result<Option<Entry>, Problem> {
+        if fields.iter().all(|field| field.trim().is_empty()) {
+            return Ok(None);
+        }
+        if let Some(extra) = fields.get(self.kinds.len()..)
+            && extra.iter().any(|field| !field.trim().is_empty())
+        {
+            let what = format!("line has {} fields, the file has {} columns", fields.len(), self.kinds.len());
+            return Err(Problem::new(what, "put quotes around a field that holds a comma"));
+        }
+        let of = |kind| self.kinds.iter().position(|other| *other == kind).and_then(|i| fields.get(i)).map_or("", |field| field.trim());
+        let email = of(Column::Email);
+        if email.is_empty() {
+            return Err(Problem::new("email is empty", "fill in the address, or remove the line"));
+        }
+        let entry = parse_entry(email).map_err(|what| Problem::new(what, entry_hint(email)))?;
+        let reason = parse_reason(of(Column::Reason)).ok_or_else(|| {
+            Problem::new("reason is none of: hard_bounce, complaint, unsubscribe, manual", "use one of these words, or leave it empty for manual")
+        })?;
+        let scope = of(Column::Scope).parse().map_err(|what: String| Problem::new(what, "leave it empty for what the reason says"))?;
+        Ok(Some(Entry {
+            entry,
+            reason,
+            scope,
+            source: of(Column::Source).to_owned(),
+            created_at: time("created_at", of(Column::CreatedAt), Day::Start)?,
+            expires_at: time("expires_at", of(Column::ExpiresAt), Day::End)?,
+            note: of(Column::Note).to_owned(),
+        }))
+    }
+
+    /// One entry as a line with these columns, without the line feed. What the file has no column for is left out, but never so that
+    /// less would be suppressed.
+    pub(super) fn line(&self, entry: &Entry) -> String {
+        let is_bare = entry.reason == Reason::Manual
+            && entry.scope == Scope::Own
+            && entry.source.is_empty()
+            && entry.expires_at.is_none()
+            && entry.note.is_empty();
+        if !self.is_named && is_bare {
+            return quote(&entry.entry).into_owned();
+        }
+        let needs_scope = Scope::Own.is_marketing_only(entry.reason) && !entry.scope.is_marketing_only(entry.reason);
+        let reason = if needs_scope && !self.has(Column::Scope) { Reason::Manual } else { entry.reason };
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+        let mut line = String::with_capacity(96);
+        for (i, kind) in self.kinds.iter().enumerate() {
+            if i > 0 {
+                line.push(',');
+            }
+            let value: Cow<'_, str> = match kind {
+                Column::Email => Cow::Borrowed(&entry.entry),
+                Column::Reason => Cow::Borrowed(reason.as_str()),
+                Column::Scope => Cow::Borrowed(entry.scope.as_str()),
+                Column::Source => Cow::Borrowed(&entry.source),
+                Column::CreatedAt => Cow::Owned(time(entry.created_at)),
+                Column::ExpiresAt => Cow::Owned(time(entry.expires_at)),
+                Column::Note => Cow::Borrowed(&entry.note),
+                Column::Other => Cow::Borrowed(""),
+            };
+            line.push_str(&quote(&value));
+        }
+        line
+    }
+}
+
+fn entry_hint(email: &str) -> &'static str {
+    if email.contains(['\t', ';']) {
+        "columns are separated by commas"
+    } else if email.starts_with("@*.") {
+        "list each domain: @domain stands for that domain without its subdomains"
+    } else if !email.contains('@') && email.contains('.') {
+        "write @example.com for a whole domain"
+    } else {
+        "write an address, @domain, or sha256:<64 hex digits>; a header needs a column called email; begin a comment with #"
+    }
+}
+
+/// Splits a record into its fields. A quote opens a quoted field only as its first character, and where text follows the closing quote
+/// the field is taken as it stands, so that `"a b"@example.com` is an address with a quoted local part.
+pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Open> {
+    let bytes = record.as_bytes();
+    let mut fields = Vec::with_capacity(STANDARD.len());
+    let mut start = 0;
+    loop {
+        let mut end = start;
+        let mut is_quoted = false;
+        if bytes.get(start) == Some(&b'"') {
+            end = closing_quote(bytes, start + 1).ok_or(Open)? + 1;
+            is_quoted = matches!(bytes.get(end), None | Some(b','));
+        }
+        if is_quoted {
+            let inner = &record[start + 1..end - 1];
+            fields.push(if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) });
+        } else {
+            end += memchr(b',', &bytes[end..]).unwrap_or(bytes.len() - end);
+            fields.push(Cow::Borrowed(&record[start..end]));
+        }
+        if end == bytes.len() {
+            return Ok(fields);
+        }
+        start = end + 1;
+    }
+}
+
+fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let found = from + memchr(b'"', &bytes[from..])?;
+        if bytes.get(found + 1) != Some(&b'"') {
+            return Some(found);
+        }
+        from = found + 2;
+    }
+}
+
+/// A field as it is written: quoted where it must be, line breaks and NUL made spaces, because one entry is one line.
+pub(super) fn quote(field: &str) -> Cow<'_, str> {
+    let field = if field.contains(['\r', '\n', '\0']) { Cow::Owned(field.replace(['\r', '\n', '\0'], " ")) } else { Cow::Borrowed(field) };
+    // A line that begins with # would be a comment.
+    if field.contains(['"', ',']) || field.starts_with('#') { Cow::Owned(format!("\"{}\"", field.replace('"', "\"\""))) } else { field }
+}
+
+/// Which end of the day a date without a time stands for.
+#[derive(Clone, Copy)]
+pub(super) enum Day {
+    Start,
+    End,
+}
+
+/// How to mend a time of ours.
+pub(super) const TIME_HINT: &str = "write 2026-11-21, 2026-11-21T08:00:00Z, or leave it empty";
+
+/// Reads a time of RFC 3339, or a date in UTC.
+pub(super) fn time(column: &str, text: &str, day: Day) -> Result<Option<Timestamp>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || Problem::new(format!("{column} is not a time"), TIME_HINT);
+    let parsed = if text.len() == 10 {
+        text.parse::<Date>().and_then(|date| match day {
+            Day::Start => Ok(date),
+            Day::End => date.tomorrow(),
+        })
+    } else {
+        return text.parse().map(Some).map_err(|_| wrong());
+    };
+    let midnight = parsed.and_then(|date| date.to_zoned(TimeZone::UTC)).map_err(|_| wrong())?;
+    Ok(Some(midnight.timestamp()))
+}
+
+fn plain_reason(field: &[u8]) -> Option<Reason> {
+    match field {
+        b"" | b"manual" => Some(Reason::Manual),
+        b"unsubscribe" => Some(Reason::Unsubscribe),
+        b"hard_bounce" => Some(Reason::HardBounce),
+        b"complaint" => Some(Reason::Complaint),
+        _ => None,
+    }
+}
+
+fn plain_scope(field: &[u8]) -> Option<Scope> {
+    match field {
+        b"" => Some(Scope::Own),
+        b"all" => Some(Scope::All),
+        b"marketing" => Some(Scope::Marketing),
+        _ => None,
+    }
+}
+
+/// Whether the field is empty or a time that needs no calendar to be right: `2026-11-21T08:00:00Z` on one of the first 28 days.
+fn is_plain_time(field: &[u8]) -> bool {
+    if field.is_empty() {
+        return true;
+    }
+    let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] = *field else {
+        return false;
+    };
+    let digits = [y1, y2, y3, y4, mo1, mo2, d1, d2, h1, h2, m1, m2, s1, s2];
+    let two = |tens: u8, ones: u8| (tens.wrapping_sub(b'0')).wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'));
+    digits.iter().all(u8::is_ascii_digit)
+        && y1 != b'0'
+        && (1..=12).contains(&two(mo1, mo2))
+        && (1..=28).contains(&two(d1, d2))
+        && two(h1, h2) < 24
+        && two(m1, m2) < 60
+        && two(s1, s2) < 60
+}
+
+/// The longest address the fast path takes, and the width it works in: whole registers, so that the compiler can use them.
+const LONGEST: usize = 128;
+const LANE: usize = 32;
+
+/// The hash of an address that is beyond doubt: letters, digits, `.`, `-`, `_` and, before the `@`, `+`; no two of `.`, `-`, `@` side by
+/// side (which leaves `xn--` to the careful path), none at either end, one `@`, a short domain that ends in a letter.
+fn hash_plain_address(field: &[u8]) -> Option<u128> {
+    let n = field.len();
+    if !(5..=LONGEST).contains(&n) {
+        return None;
+    }
+    let mut folded = [b'a'; LONGEST + LANE];
+    folded[..n].copy_from_slice(field);
+    let lanes = n.next_multiple_of(LANE);
+    let mut is_odd = false;
+    let mut ats = 0_u32;
+    for lane in folded[..lanes].as_chunks_mut::<LANE>().0 {
+        let mut odd = 0_u8;
+        let mut at = 0_u8;
+        for byte in lane {
+            let b = *byte;
+            let upper = b.wrapping_sub(b'A') < 26;
+            let letter = (b | 0x20).wrapping_sub(b'a') < 26;
+            let digit = b.wrapping_sub(b'0') < 10;
+            let mark = (b == b'.') | (b == b'-') | (b == b'_') | (b == b'+') | (b == b'@');
+            *byte = b | (u8::from(upper) << 5);
+            odd |= u8::from(!(letter | digit | mark));
+            at += u8::from(b == b'@');
+        }
+        is_odd |= odd != 0;
+        ats += u32::from(at);
+    }
+    if is_odd || ats != 1 {
+        return None;
+    }
+    let is_joint = |b: u8| (b == b'.') | (b == b'-') | (b == b'@');
+    let mut side_by_side = 0_u8;
+    for start in (0..lanes).step_by(LANE) {
+        for i in start..start + LANE {
+            side_by_side |= u8::from(is_joint(folded[i]) & is_joint(folded[i + 1]));
+        }
+    }
+    let at = memchr(b'@', &folded[..n])?;
+    let domain = &folded[at + 1..n];
+    let is_sound = side_by_side == 0
+        && !is_joint(folded[0])
+        && (1..=64).contains(&at)
+        && (1..=63).contains(&domain.len())
+        && folded[n - 1].is_ascii_lowercase()
+        && memchr(b'+', domain).is_none();
+    is_sound.then(|| xxh3_128(&folded[..n]))
+}

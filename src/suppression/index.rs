@@ -1,0 +1,130 @@
+//! The loaded entries as 16 bytes each: sorted hashes whose two lowest bits hold the reason's rank, with buckets by their highest bits.
+//!
+//! Two different addresses with the same 126 bits: one in 10^25 runs of a million recipients against ten million entries.
+
+/// The bits of a key that hold the rank.
+const RANK: u128 = 3;
+/// Above this many keys a second thread is worth its start.
+const WORTH_A_THREAD: usize = 1 << 17;
+
+/// One key for the index.
+pub(super) fn packed(hash: u128, rank: u8) -> u128 {
+    (hash & !RANK) | u128::from(rank)
+}
+
+/// The part of a hash that is compared.
+pub(super) fn masked(hash: u128) -> u128 {
+    hash & !RANK
+}
+
+/// An immutable set of hashes with ranks.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    keys: Vec<u128>,
+    /// Where the keys of each bucket begin, and behind the last one their number.
+    starts: Vec<u32>,
+    shift: u32,
+}
+
+impl Index {
+    /// Sorts packed keys; of equal hashes the highest rank stays. The number of keys must fit into 32 bits.
+    pub(super) fn new(mut keys: Vec<u128>) -> Self {
+        sort(&mut keys);
+        keys.dedup_by(|later, kept| {
+            let is_same = masked(*later) == masked(*kept);
+            if is_same {
+                // Sorted, so the later one has the higher rank.
+                *kept = *later;
+            }
+            is_same
+        });
+        let bits = (keys.len() / 8).checked_ilog2().unwrap_or(0).min(20);
+        let shift = 128 - bits;
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        for (i, key) in keys.iter().enumerate() {
+            let bucket = bucket(*key, shift);
+            while starts.len() <= bucket {
+                starts.push(u32::try_from(i).expect("the caller keeps the number of keys within 32 bits"));
+            }
+        }
+        starts.resize((1 << bits) + 1, u32::try_from(keys.len()).expect("the caller keeps the number of keys within 32 bits"));
+        Self { keys, starts, shift }
+    }
+
+    /// The rank of the entry with this hash.
+    pub(super) fn get(&self, hash: u128) -> Option<u8> {
+        let bucket = bucket(hash, self.shift);
+        let (from, to) = (*self.starts.get(bucket)?, *self.starts.get(bucket + 1)?);
+        let keys = &self.keys[from as usize..to as usize];
+        let found = keys[keys.partition_point(|key| masked(*key) < masked(hash))..].first()?;
+        (masked(*found) == masked(hash)).then_some((*found & RANK) as u8)
+    }
+
+    /// The number of different hashes.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+fn bucket(key: u128, shift: u32) -> usize {
+    // A shift by the whole width stands for a single bucket.
+    key.checked_shr(shift).unwrap_or(0) as usize
+}
+
+/// Sorts in place; the halves below and above the median on two threads.
+fn sort(keys: &mut [u128]) {
+    if keys.len() < WORTH_A_THREAD {
+        return keys.sort_unstable();
+    }
+    let middle = keys.len() / 2;
+    keys.select_nth_unstable(middle);
+    let (low, high) = keys.split_at_mut(middle);
+    std::thread::scope(|scope| {
+        scope.spawn(|| low.sort_unstable());
+        high.sort_unstable();
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_index_finds_nothing() {
+        assert_eq!(Index::new(Vec::new()).get(0), None);
+        assert_eq!(Index::default().get(u128::MAX), None);
+    }
+
+    #[test]
+    fn a_large_index_is_sorted_by_two_threads_and_finds_all() {
+        let hash = |i: u32| xxhash_rust::xxh3::xxh3_128(&i.to_le_bytes());
+        let n = (WORTH_A_THREAD as u32) + 1_000;
+        let index = Index::new((0..n).map(|i| packed(hash(i), (i % 4) as u8)).collect());
+        assert_eq!(index.len(), n as usize);
+        assert!((0..n).all(|i| index.get(hash(i)) == Some((i % 4) as u8)));
+        assert!((n..n + 10_000).all(|i| index.get(hash(i)).is_none()));
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_answers_as_a_map_that_keeps_the_highest_rank(
+            entries in prop::collection::vec((prop_oneof![any::<u128>(), (0_u128..64).prop_map(|n| n << 2), Just(u128::MAX)], 0_u8..4), 0..300),
+        ) {
+            let mut map: HashMap<u128, u8> = HashMap::new();
+            for (hash, rank) in &entries {
+                let kept = map.entry(masked(*hash)).or_default();
+                *kept = (*kept).max(*rank);
+            }
+            let index = Index::new(entries.iter().map(|(hash, rank)| packed(*hash, *rank)).collect());
+            prop_assert_eq!(index.len(), map.len());
+            for (hash, rank) in &map {
+                prop_assert_eq!(index.get(*hash), Some(*rank));
+                prop_assert_eq!(index.get(hash ^ 4), map.get(&(hash ^ 4)).copied());
+            }
+        }
+    }
+}

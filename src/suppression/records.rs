@@ -1,0 +1,350 @@
+//! Reads a suppression file record by record, at the speed of the disk: a plain line is judged where it lies in the buffer, everything
+//! else goes the careful way. Remembers how far complete lines reach, so that a file that grows is read on from there.
+
+use std::io::{self, Read};
+
+use memchr::memchr;
+
+use super::entry::Entry;
+use super::format::{Columns, Plain, Problem, split};
+
+const BLOCK: usize = 1 << 20;
+/// No entry is longer than this; what looks longer is not a suppression file.
+const LONGEST_LINE: usize = 1 << 20;
+/// No note has more lines than this; what looks longer is a quote that nobody closed.
+const MOST_LINES: usize = 100;
+
+/// Why a file cannot be read to its end.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Io(io::Error),
+    /// The record that begins at this line.
+    Line(u64, Problem),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(why: io::Error) -> Self {
+        Self::Io(why)
+    }
+}
+
+/// What to do with a last line that has no line feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// It is complete.
+    Take,
+    /// Somebody may still be writing it.
+    Leave,
+}
+
+/// How far a file has been read: behind the last record that ended in a line feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) offset: u64,
+    pub(super) lines: u64,
+    /// The columns, once a complete first record has told them.
+    pub(super) columns: Option<Columns>,
+}
+
+/// One entry.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// Its key is all that is known of it.
+    Plain(Plain),
+    Entry(Box<Entry>),
+}
+
+/// What one step found.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A blank line, a comment, the header, or a record of empty fields.
+    Nothing,
+    Record(Record),
+}
+
+/// The records of one file.
+pub(super) struct Records<R> {
+    lines: Lines<R>,
+    columns: Option<Columns>,
+    tail: Tail,
+    wants_entries: bool,
+    record: Vec<u8>,
+    first_line: u64,
+    position: Position,
+    has_left_a_tail: bool,
+}
+
+impl<R: Read> Records<R> {
+    /// Reads on from `position`, where `reader` stands.
+    pub(super) fn new(reader: R, position: Position, tail: Tail) -> Self {
+        let lines = Lines { reader, buffer: Vec::new(), start: 0, end: 0, is_over: false, passed: position.offset, number: position.lines };
+        Self {
+            lines,
+            columns: position.columns.clone(),
+            tail,
+            wants_entries: false,
+            record: Vec::new(),
+            first_line: 0,
+            position,
+            has_left_a_tail: false,
+        }
+    }
+
+    /// Gives every record as an entry.
+    pub(super) fn with_entries(mut self) -> Self {
+        self.wants_entries = true;
+        self
+    }
+
+    /// How far complete lines reach.
+    pub(super) fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Whether a last line without a line feed was left.
+    pub(super) fn has_left_a_tail(&self) -> bool {
+        self.has_left_a_tail
+    }
+
+    /// The number of the line at which the last record began, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.first_line
+    }
+
+    /// The bytes of the last careful step as they stand in the file, with their line feed if they had one; empty after a line too long.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.record
+    }
+
+    /// The columns, once the first record has been read.
+    pub(super) fn columns(&self) -> Option<&Columns> {
+        self.columns.as_ref()
+    }
+
+    /// The next entry, or `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Record>, Trouble> {
+        loop {
+            match self.step()? {
+                None => return Ok(None),
+                Some(Step::Nothing) => {}
+                Some(Step::Record(record)) => return Ok(Some(record)),
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Step>, Trouble> {
+        let Some(line) = self.lines.next().map_err(|why| self.at_next_line(why))? else { return Ok(None) };
+        if line.is_terminated
+            && !self.wants_entries
+            && let Some(columns) = &self.columns
+            && let Some(plain) = columns.plain(without_return(self.lines.bytes(line)))
+        {
+            self.first_line = self.lines.number;
+            self.position.offset = self.lines.passed;
+            self.position.lines = self.lines.number;
+            return Ok(Some(Step::Record(Record::Plain(plain))));
+        }
+        self.judge(line)
+    }
+
+    /// The next record, comment or blank line, keeping its bytes for [`Records::raw`]; after a line that cannot be understood one may go on.
+    pub(super) fn careful(&mut self) -> Result<Option<Step>, Trouble> {
+        self.record.clear();
+        match self.lines.next().map_err(|why| self.at_next_line(why))? {
+            Some(line) => self.judge(line),
+            None => Ok(None),
+        }
+    }
+
+    fn at_next_line(&self, why: LineError) -> Trouble {
+        match why {
+            LineError::Io(why) => Trouble::Io(why),
+            LineError::TooLong => {
+                let hint = "a suppression file has one entry a line, as plain UTF-8 text";
+                Trouble::Line(self.lines.number + 1, Problem::new("line is longer than 1 MiB", hint))
+            }
+        }
+    }
+
+    fn judge(&mut self, line: Line) -> Result<Option<Step>, Trouble> {
+        self.first_line = self.lines.number;
+        self.record.clear();
+        self.take(line);
+        let mut is_terminated = line.is_terminated;
+        let mut count = 1;
+        let found = loop {
+            match self.read() {
+                Err(Flaw::Problem(problem)) => break Err(problem),
+                Ok(step) => break Ok(step),
+                Err(Flaw::Open) if count == MOST_LINES => break Err(never_closed()),
+                Err(Flaw::Open) => {}
+            }
+            match self.lines.next().map_err(|why| self.at_next_line(why))? {
+                Some(line) => {
+                    self.take(line);
+                    is_terminated = line.is_terminated;
+                    count += 1;
+                }
+                None if self.tail == Tail::Leave => {
+                    self.has_left_a_tail = true;
+                    return Ok(None);
+                }
+                None => break Err(never_closed()),
+            }
+        };
+        if !is_terminated && self.tail == Tail::Leave {
+            self.has_left_a_tail = true;
+            return Ok(None);
+        }
+        let step = found.map(|(step, columns)| {
+            if columns.is_some() {
+                self.columns = columns;
+            }
+            step
+        });
+        if is_terminated {
+            self.position.offset = self.lines.passed;
+            self.position.lines = self.lines.number;
+            if self.position.columns.is_none() {
+                self.position.columns.clone_from(&self.columns);
+            }
+        }
+        step.map(Some).map_err(|problem| Trouble::Line(self.first_line, problem))
+    }
+
+    fn take(&mut self, line: Line) {
+        self.record.extend_from_slice(self.lines.bytes(line));
+        if line.is_terminated {
+            self.record.push(b'\n');
+        }
+    }
+
+    /// Reads the collected record; with it the columns, if it is the first one.
+    fn read(&self) -> Result<(Step, Option<Columns>), Flaw> {
+        let mut bytes = without_return(self.record.strip_suffix(b"\n").unwrap_or(&self.record));
+        if self.first_line == 1 {
+            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        }
+        if memchr(0, bytes).is_some() {
+            return Err(Problem::new("line holds a NUL byte", "save the file as plain UTF-8 text").into());
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("line is not valid UTF-8", "save the file as UTF-8"))?;
+        if text.trim().is_empty() || text.starts_with('#') {
+            return Ok((Step::Nothing, None));
+        }
+        let fields = split(text).map_err(|_| Flaw::Open)?;
+        let mut learned = None;
+        let columns = match &self.columns {
+            Some(columns) => columns,
+            None => {
+                if let Some(named) = Columns::from_header(&fields)? {
+                    return Ok((Step::Nothing, Some(named)));
+                }
+                learned.insert(Columns::standard())
+            }
+        };
+        let step = columns.entry(&fields)?.map_or(Step::Nothing, |entry| Step::Record(Record::Entry(Box::new(entry))));
+        Ok((step, learned))
+    }
+}
+
+enum Flaw {
+    Open,
+    Problem(Problem),
+}
+
+impl From<Problem> for Flaw {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+fn never_closed() -> Problem {
+    Problem::new("line opens a quote that is not closed", "close it, or double a quote that belongs to the text")
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Where a line lies in the buffer, without its line feed.
+#[derive(Clone, Copy)]
+struct Line {
+    start: usize,
+    end: usize,
+    is_terminated: bool,
+}
+
+enum LineError {
+    Io(io::Error),
+    TooLong,
+}
+
+/// The physical lines of a file, and how many bytes and lines of it have been passed.
+struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    is_over: bool,
+    passed: u64,
+    number: u64,
+}
+
+impl<R: Read> Lines<R> {
+    fn bytes(&self, line: Line) -> &[u8] {
+        &self.buffer[line.start..line.end]
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<Option<Line>, LineError> {
+        let mut searched = 0;
+        loop {
+            if let Some(length) = memchr(b'\n', &self.buffer[self.start + searched..self.end]) {
+                let line = Line { start: self.start, end: self.start + searched + length, is_terminated: true };
+                self.pass(line.end + 1);
+                return Ok(Some(line));
+            }
+            searched = self.end - self.start;
+            if searched > LONGEST_LINE {
+                return Err(LineError::TooLong);
+            }
+            if !self.is_over {
+                self.fill().map_err(LineError::Io)?;
+            } else if searched == 0 {
+                return Ok(None);
+            } else {
+                let line = Line { start: self.start, end: self.end, is_terminated: false };
+                self.pass(line.end);
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    fn pass(&mut self, to: usize) {
+        self.passed += (to - self.start) as u64;
+        self.start = to;
+        self.number += 1;
+    }
+
+    /// Moves what is left to the front and reads behind it.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < self.end + BLOCK / 2 {
+            self.buffer.resize(self.end + BLOCK, 0);
+        }
+        loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(n) => {
+                    self.end += n;
+                    self.is_over = n == 0;
+                    return Ok(());
+                }
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why),
+            }
+        }
+    }
+}
