@@ -147,14 +147,14 @@ pub struct LedgerRow {
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
     pub cohort: Option<Cohort>,
-    /// Rows after this one; retries that are due come first whatever their row.
+    /// Rows after this one (rows are counted from 1); retries that are due come first whatever their row.
     pub after: JobId,
     /// Only this receiving domain.
     pub only_domain: Option<String>,
     /// None of these receiving domains.
     pub not_domains: Vec<String>,
     pub limit: usize,
-    /// Rows waiting for another attempt count from this moment on.
+    /// Rows waiting for another attempt count when they are due by then; `None` is the present.
     pub now: Option<Timestamp>,
 }
 
@@ -315,6 +315,7 @@ pub trait Ledger: Send + Sync {
     fn remove(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
 
     // ----- read
+    /// All runs, newest first, planning ones included. Their `head.message` is null, because it may be large; `run` has it.
     fn runs(&self) -> BoxFuture<'_, LedgerResult<Vec<Run>>>;
     fn run(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
     /// The newest run of a campaign in an environment, planning ones left out.

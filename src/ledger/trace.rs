@@ -1,1 +1,309 @@
 //! The un-synced log beside the ledger that narrows what a crash leaves in doubt.
+//!
+//! Before a write that can complete a message the process appends "crossing", and "answered" once the answer is known. Each record is one
+//! `write(2)` to a file opened for appending, with nothing buffered in the process, so that all of it survives the process; a power cut
+//! may lose it, which is why a reader asks for the boot id first.
+//!
+//! The file is text: a line that names format and version, then one line for each record: eight hexadecimal digits (the low half of the
+//! xxh3-64 of what follows the space), a space, the record as a JSON array. It holds row numbers, and no addresses of ours.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::outcome::Reason;
+use crate::provider::{JobId, Refusal, Verdict};
+
+const HEADER: &str = "mailbatch-trace 1";
+
+/// The directory of the traces under a state directory.
+pub fn directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("trace")
+}
+
+/// The trace of one execution.
+#[derive(Debug)]
+pub struct Trace {
+    name: String,
+    path: PathBuf,
+    file: Mutex<Appender>,
+}
+
+#[derive(Debug)]
+struct Appender {
+    file: File,
+    /// The last write was cut short, so the next record starts on a new line.
+    torn: bool,
+}
+
+/// What a trace tells about each member of each batch.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TraceState {
+    /// The last thing recorded is this answer.
+    pub answered: HashMap<(i64, JobId), Verdict>,
+    /// The last thing recorded is that a write was about to complete the message.
+    pub crossing: HashSet<(i64, JobId)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Record {
+    #[serde(rename = "crossing")]
+    Crossing(i64, Vec<JobId>),
+    #[serde(rename = "answered")]
+    Answered(i64, JobId, Words),
+}
+
+/// A verdict as it is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Words {
+    Accepted(Option<String>, String, String),
+    Rejected(Reason, String, String, bool),
+    Suppressed(Reason, String, String, bool),
+    NotTaken(Reason, String, String, bool, bool),
+    Unknown(String),
+}
+
+impl From<&Verdict> for Words {
+    fn from(verdict: &Verdict) -> Self {
+        let parts = |r: &Refusal| (r.reason, r.code.clone(), r.detail.clone(), r.mailbox_gone);
+        match verdict {
+            Verdict::Accepted { provider_id, code, detail } => Self::Accepted(provider_id.clone(), code.clone(), detail.clone()),
+            Verdict::Rejected(refusal) => {
+                let (reason, code, detail, gone) = parts(refusal);
+                Self::Rejected(reason, code, detail, gone)
+            }
+            Verdict::Suppressed(refusal) => {
+                let (reason, code, detail, gone) = parts(refusal);
+                Self::Suppressed(reason, code, detail, gone)
+            }
+            Verdict::NotTaken { refusal, counts } => {
+                let (reason, code, detail, gone) = parts(refusal);
+                Self::NotTaken(reason, code, detail, gone, *counts)
+            }
+            Verdict::Unknown { detail } => Self::Unknown(detail.clone()),
+        }
+    }
+}
+
+impl From<Words> for Verdict {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::Accepted(provider_id, code, detail) => Self::Accepted { provider_id, code, detail },
+            Words::Rejected(reason, code, detail, mailbox_gone) => Self::Rejected(Refusal { reason, code, detail, mailbox_gone }),
+            Words::Suppressed(reason, code, detail, mailbox_gone) => Self::Suppressed(Refusal { reason, code, detail, mailbox_gone }),
+            Words::NotTaken(reason, code, detail, mailbox_gone, counts) => {
+                Self::NotTaken { refusal: Refusal { reason, code, detail, mailbox_gone }, counts }
+            }
+            Words::Unknown(detail) => Self::Unknown { detail },
+        }
+    }
+}
+
+impl Trace {
+    /// Creates the trace of an execution of `run` by this process.
+    pub fn create(state_dir: &Path, run: &str) -> io::Result<Self> {
+        let directory = directory(state_dir);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+        let name = format!("{run}-{}-{}.log", std::process::id(), uuid::Uuid::now_v7().simple());
+        let path = directory.join(&name);
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
+        let trace = Self { name, path, file: Mutex::new(Appender { file, torn: false }) };
+        trace.append(format!("{HEADER}\n").as_bytes())?;
+        Ok(trace)
+    }
+
+    /// The file's name within the directory of traces, as the ledger records it with each batch.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Records that the next write can complete these members of a batch. When it errs, that write must not happen.
+    pub fn crossing(&self, batch: i64, jobs: &[JobId]) -> io::Result<()> {
+        self.record(&Record::Crossing(batch, jobs.to_vec()))
+    }
+
+    /// Records what was answered about a member of a batch.
+    pub fn answered(&self, batch: i64, job: JobId, verdict: &Verdict) -> io::Result<()> {
+        self.record(&Record::Answered(batch, job, verdict.into()))
+    }
+
+    /// Deletes the file, once every batch that was claimed under it has been settled.
+    pub fn remove(self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+
+    fn record(&self, record: &Record) -> io::Result<()> {
+        let json = serde_json::to_string(record)?;
+        self.append(format!("{:08x} {json}\n", checksum(json.as_bytes())).as_bytes())
+    }
+
+    fn append(&self, line: &[u8]) -> io::Result<()> {
+        let mut appender = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let whole: &[u8] = if appender.torn { &[b"\n", line].concat() } else { line };
+        loop {
+            match appender.file.write(whole) {
+                Ok(n) if n == whole.len() => {
+                    appender.torn = false;
+                    return Ok(());
+                }
+                Ok(_) => {
+                    appender.torn = true;
+                    return Err(io::Error::new(
+                        io::ErrorKind::StorageFull,
+                        format!("{}: a record could be written only in part", self.path.display()),
+                    ));
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Reads a trace. A last line without its end is left out, since the process died before it went on; anything else that cannot be
+    /// understood is an error, and the trace proves nothing then.
+    pub fn read(path: &Path) -> io::Result<TraceState> {
+        let text = std::fs::read(path)?;
+        let damaged = |line: usize| io::Error::new(io::ErrorKind::InvalidData, format!("{}:{line}: damaged trace", path.display()));
+        let mut state = TraceState::default();
+        let mut lines = text.split_inclusive(|octet| *octet == b'\n').enumerate();
+        match lines.next() {
+            Some((_, header)) if header.strip_suffix(b"\n") == Some(HEADER.as_bytes()) => {}
+            // Nothing can have been handed over before the header was complete.
+            None => return Ok(state),
+            Some((_, header)) if !header.ends_with(b"\n") && HEADER.as_bytes().starts_with(header) => return Ok(state),
+            Some(_) => return Err(damaged(1)),
+        }
+        for (i, line) in lines {
+            let Some(line) = line.strip_suffix(b"\n") else { break };
+            let record = parse(line).ok_or_else(|| damaged(i + 1))?;
+            match record {
+                Record::Crossing(batch, jobs) => {
+                    for job in jobs {
+                        state.answered.remove(&(batch, job));
+                        state.crossing.insert((batch, job));
+                    }
+                }
+                Record::Answered(batch, job, words) => {
+                    state.crossing.remove(&(batch, job));
+                    state.answered.insert((batch, job), words.into());
+                }
+            }
+        }
+        Ok(state)
+    }
+}
+
+fn checksum(text: &[u8]) -> u32 {
+    (xxh3_64(text) & 0xffff_ffff) as u32
+}
+
+fn parse(line: &[u8]) -> Option<Record> {
+    let (sum, json) = line.split_at_checked(8)?;
+    let json = json.strip_prefix(b" ")?;
+    let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
+    if sum != checksum(json) {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> Refusal {
+        Refusal { reason: Reason::MailboxGone, code: "550 5.1.1".into(), detail: "no such\nuser".into(), mailbox_gone: true }
+    }
+
+    fn written() -> (tempfile::TempDir, Trace) {
+        let dir = tempfile::tempdir().unwrap();
+        let trace = Trace::create(dir.path(), "20260101-000000-abcd").unwrap();
+        (dir, trace)
+    }
+
+    #[test]
+    fn what_was_recorded_reads_back() {
+        let (_dir, trace) = written();
+        let verdicts = [
+            Verdict::Accepted { provider_id: Some("q1".into()), code: "250".into(), detail: "ok".into() },
+            Verdict::Accepted { provider_id: None, code: String::new(), detail: String::new() },
+            Verdict::Rejected(refusal()),
+            Verdict::Suppressed(refusal()),
+            Verdict::NotTaken { refusal: refusal(), counts: true },
+            Verdict::Unknown { detail: "lost".into() },
+        ];
+        trace.crossing(1, &[0, 1, 2, 3, 4, 5, 6, u64::MAX]).unwrap();
+        for (job, verdict) in verdicts.iter().enumerate() {
+            trace.answered(1, job as u64, verdict).unwrap();
+        }
+        let state = Trace::read(&trace.path).unwrap();
+        assert_eq!(state.crossing, HashSet::from([(1, 6), (1, u64::MAX)]));
+        for (job, verdict) in verdicts.iter().enumerate() {
+            assert_eq!(state.answered[&(1, job as u64)], *verdict);
+        }
+    }
+
+    #[test]
+    fn the_last_record_about_a_member_counts_and_batches_are_told_apart() {
+        let (_dir, trace) = written();
+        let not_taken = Verdict::NotTaken { refusal: refusal(), counts: true };
+        trace.crossing(1, &[7]).unwrap();
+        trace.answered(1, 7, &not_taken).unwrap();
+        trace.crossing(1, &[7]).unwrap();
+        trace.answered(2, 7, &not_taken).unwrap();
+        let state = Trace::read(&trace.path).unwrap();
+        assert_eq!(state.crossing, HashSet::from([(1, 7)]));
+        assert_eq!(state.answered.keys().collect::<Vec<_>>(), [&(2, 7)]);
+    }
+
+    #[test]
+    fn a_torn_end_is_left_out_at_every_octet_and_damage_before_it_is_an_error() {
+        let (dir, trace) = written();
+        trace.crossing(1, &[1]).unwrap();
+        let before = std::fs::read(&trace.path).unwrap();
+        trace.crossing(1, &[2]).unwrap();
+        let whole = std::fs::read(&trace.path).unwrap();
+        let copy = dir.path().join("copy");
+        for end in 0..whole.len() {
+            std::fs::write(&copy, &whole[..end]).unwrap();
+            let state = Trace::read(&copy).unwrap();
+            assert_eq!(state.crossing.contains(&(1, 1)), end >= before.len(), "cut at {end}");
+            assert!(!state.crossing.contains(&(1, 2)));
+        }
+        let mut damaged = whole.clone();
+        damaged[before.len() - 3] ^= 1;
+        std::fs::write(&copy, &damaged).unwrap();
+        assert!(Trace::read(&copy).is_err());
+        std::fs::write(&copy, "mailbatch-trace 9\n").unwrap();
+        assert!(Trace::read(&copy).is_err());
+    }
+
+    #[test]
+    fn only_the_owner_can_read_it_and_removing_leaves_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, trace) = written();
+        assert_eq!(std::fs::metadata(&trace.path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(directory(dir.path())).unwrap().permissions().mode() & 0o777, 0o700);
+        trace.remove().unwrap();
+        assert_eq!(std::fs::read_dir(directory(dir.path())).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_trace_of_version_1_stays_readable() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger/v1.trace");
+        let state = Trace::read(&path).unwrap();
+        assert_eq!(state.crossing, HashSet::from([(3, 12)]));
+        assert_eq!(
+            state.answered[&(3, 10)],
+            Verdict::Accepted { provider_id: Some("queued as 4A".into()), code: "250 2.0.0".into(), detail: "ok".into() }
+        );
+        assert_eq!(state.answered[&(3, 11)], Verdict::Rejected(refusal()));
+    }
+}

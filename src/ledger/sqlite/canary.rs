@@ -1,0 +1,48 @@
+//! The draw of the canary: spread over receiving domains in proportion, the same after a restart. Sorting is left to SQLite, which spills
+//! to disk, so that memory does not grow with the list.
+
+use rusqlite::{Connection, params};
+
+use super::fault::Result;
+use crate::literal::CanarySize;
+
+/// Moves the canary's recipients into its cohort and returns how many they are. Recipients that are always in the canary are added
+/// beyond its size when they were not drawn.
+pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64> {
+    let sendable: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1", [seq], |row| row.get(0))?;
+    let wanted = size.of(sendable as u64) as i64;
+    if wanted > 0 {
+        share_out(conn, seq, sendable, wanted)?;
+        conn.execute(
+            "UPDATE recipients SET cohort = 0 WHERE id IN (
+               SELECT id FROM (
+                 SELECT r.id, d.quota, row_number() OVER (PARTITION BY r.domain ORDER BY r.draw, r.id) AS place
+                 FROM recipients r JOIN temp.shares d ON d.domain = r.domain WHERE r.run = ?1 AND r.cohort = 1 AND r.state = 1 AND d.quota > 0)
+               WHERE place <= quota)",
+            [seq],
+        )?;
+        conn.execute_batch("DELETE FROM temp.shares")?;
+    }
+    conn.execute("UPDATE recipients SET cohort = 0 WHERE run = ?1 AND cohort = 1 AND state = 1 AND always <> 0", [seq])?;
+    let drawn: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 0 AND state = 1", [seq], |row| row.get(0))?;
+    Ok(drawn as u64)
+}
+
+/// Divides `wanted` places among the domains by largest remainder; of equal remainders the domain that comes first by name wins.
+fn share_out(conn: &Connection, seq: i64, sendable: i64, wanted: i64) -> Result<()> {
+    conn.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS shares(domain TEXT PRIMARY KEY, quota INTEGER NOT NULL, remainder INTEGER NOT NULL) WITHOUT ROWID;
+         DELETE FROM temp.shares;",
+    )?;
+    conn.execute(
+        "INSERT INTO temp.shares SELECT domain, ?2 * count(*) / ?3, ?2 * count(*) % ?3
+         FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1 GROUP BY domain",
+        params![seq, wanted, sendable],
+    )?;
+    let given: i64 = conn.query_row("SELECT coalesce(sum(quota), 0) FROM temp.shares", [], |row| row.get(0))?;
+    conn.execute(
+        "UPDATE temp.shares SET quota = quota + 1 WHERE domain IN (SELECT domain FROM temp.shares ORDER BY remainder DESC, domain LIMIT ?1)",
+        [wanted - given],
+    )?;
+    Ok(())
+}

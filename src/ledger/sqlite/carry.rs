@@ -1,0 +1,243 @@
+//! What a run inherits from earlier runs of its campaign, and what is kept of them when they are removed.
+//!
+//! Everything is compared by keyed hash (HMAC-SHA256 under the workspace's secret key, 16 octets), so that what outlives a removed run
+//! tells nobody an address. An accepted recipient stays accepted whatever came later; otherwise the newest run decides, and one that left
+//! the recipient `deferred` or `held` lets this run send.
+
+use ring::hmac;
+use rusqlite::{Connection, params};
+
+use super::fault::Result;
+use super::words;
+use crate::outcome::{Outcome, Reason};
+
+type Hash = [u8; 16];
+
+/// Hashes of recipients of one campaign in one environment.
+struct Hasher {
+    key: hmac::Key,
+    scope: Vec<u8>,
+}
+
+impl Hasher {
+    fn new(key: &[u8; 32], campaign: &str, env: Option<&str>) -> Self {
+        let mut scope = Vec::new();
+        for part in [campaign, env.unwrap_or("")] {
+            scope.extend((part.len() as u64).to_le_bytes());
+            scope.extend(part.as_bytes());
+        }
+        scope.push(u8::from(env.is_some()));
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), scope }
+    }
+
+    fn hash(&self, kind: u8, text: &str) -> Hash {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(&self.scope);
+        context.update(&[kind]);
+        context.update(text.as_bytes());
+        let mut hash = Hash::default();
+        hash.copy_from_slice(&context.sign().as_ref()[..16]);
+        hash
+    }
+
+    fn key(&self, key: &str) -> Hash {
+        self.hash(b'k', key)
+    }
+
+    fn folded(&self, email: &str) -> Hash {
+        self.hash(b'a', &email.to_lowercase())
+    }
+
+    fn exact(&self, email: &str) -> Hash {
+        self.hash(b'x', email)
+    }
+
+    /// The hashes under which a recipient is looked for.
+    fn wanted(&self, dedupe: &Compare, key: &str, email: &str) -> impl Iterator<Item = Hash> + use<> {
+        let address = match dedupe {
+            Compare::KeyOnly => None,
+            Compare::Exact => Some(self.exact(email)),
+            Compare::Folded => Some(self.folded(email)),
+        };
+        std::iter::once(self.key(key)).chain(address)
+    }
+}
+
+/// What besides the key makes two recipients the same.
+enum Compare {
+    KeyOnly,
+    Exact,
+    Folded,
+}
+
+struct Scope {
+    campaign: String,
+    env: Option<String>,
+    compare: Compare,
+}
+
+fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
+    let (campaign, env, settings): (String, Option<String>, String) =
+        conn.query_row("SELECT campaign, env, settings FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let settings: serde_json::Value = serde_json::from_str(&settings)?;
+    let compare = match settings.get("dedupe").and_then(serde_json::Value::as_str) {
+        Some("off") => Compare::KeyOnly,
+        Some("exact") => Compare::Exact,
+        _ => Compare::Folded,
+    };
+    Ok(Scope { campaign, env, compare })
+}
+
+/// Settles the rows of a run that is being sealed by what became of the same recipients before.
+pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
+    let Scope { campaign, env, compare } = scope(conn, seq)?;
+    let earlier: Vec<(i64, String)> = conn
+        .prepare("SELECT seq, id FROM runs WHERE campaign = ?1 AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
+        .query_map(params![campaign, env, seq], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let removed = conn.prepare("SELECT 1 FROM reached LIMIT 1")?.exists([])?;
+    if earlier.is_empty() && !removed {
+        return Ok(());
+    }
+    let hasher = Hasher::new(key, &campaign, env.as_deref());
+    conn.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
+         DELETE FROM temp.earlier;",
+    )?;
+    for (old, _) in &earlier {
+        gather(conn, &hasher, &compare, *old)?;
+    }
+    apply(conn, &hasher, &compare, seq)?;
+    conn.execute_batch("DELETE FROM temp.earlier")?;
+    Ok(())
+}
+
+/// Adds what one earlier run decided to the gathered decisions; runs come oldest first.
+fn gather(conn: &Connection, hasher: &Hasher, compare: &Compare, old: i64) -> Result<()> {
+    let accepted = words::outcome_number(Outcome::Accepted);
+    let kept = [accepted, words::outcome_number(Outcome::Rejected), words::outcome_number(Outcome::Unknown)];
+    let (first, last) = words::ids_of(old);
+    let mut rows = conn.prepare(&format!(
+        "SELECT id, outcome, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome IN ({}, {}, {}, {}, {}) AND key <> ''",
+        kept[0],
+        kept[1],
+        kept[2],
+        words::outcome_number(Outcome::Deferred),
+        words::outcome_number(Outcome::Held)
+    ))?;
+    let mut keep = conn.prepare(&format!(
+        "INSERT INTO temp.earlier(hash, outcome, recipient) VALUES (?1, ?2, ?3)
+         ON CONFLICT(hash) DO UPDATE SET outcome = excluded.outcome, recipient = excluded.recipient WHERE outcome <> {accepted}"
+    ))?;
+    let mut forget = conn.prepare(&format!("DELETE FROM temp.earlier WHERE hash = ?1 AND outcome <> {accepted}"))?;
+    let mut rows = rows.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        let (id, outcome): (i64, i64) = (row.get(0)?, row.get(1)?);
+        for hash in
+            hasher.wanted(compare, row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?, row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)
+        {
+            if kept.contains(&outcome) {
+                keep.execute(params![hash, outcome, id])?;
+            } else {
+                forget.execute([hash])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What an earlier run says about a recipient of this one.
+struct Found {
+    outcome: Outcome,
+    reason: Option<i64>,
+    code: String,
+    detail: String,
+    /// The name of the run, empty when it has been removed.
+    run: String,
+}
+
+fn apply(conn: &Connection, hasher: &Hasher, compare: &Compare, seq: i64) -> Result<()> {
+    let (first, last) = words::ids_of(seq);
+    let mut rows = conn.prepare(&format!(
+        "SELECT id, state, key, email FROM recipients WHERE id > ?1 AND id <= ?2 AND key <> '' AND (state = 1 OR outcome = {}) ORDER BY id LIMIT 1000",
+        words::outcome_number(Outcome::Suppressed)
+    ))?;
+    let mut update =
+        conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = ?4, detail = ?5, carried_from = ?6 WHERE id = ?1")?;
+    let mut after = first - 1;
+    loop {
+        // The rows that the query reads are those that the update changes, so a page is read before any of it is changed.
+        let page: Vec<(i64, i64, String, String)> =
+            rows.query_map([after, last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?.collect::<rusqlite::Result<_>>()?;
+        let Some((newest, ..)) = page.last() else { return Ok(()) };
+        after = *newest;
+        for (id, state, key, email) in page {
+            let mut best: Option<Found> = None;
+            for hash in hasher.wanted(compare, &key, &email) {
+                if let Some(found) = look_up(conn, &hash)?
+                    && (best.is_none() || found.outcome == Outcome::Accepted)
+                {
+                    best = Some(found);
+                }
+            }
+            let Some(found) = best else { continue };
+            let from = if found.run.is_empty() { "a removed run".to_owned() } else { format!("run {}", found.run) };
+            if found.outcome == Outcome::Accepted {
+                let (outcome, reason) = (words::outcome_number(Outcome::AlreadyAccepted), words::reason_number(Reason::EarlierRun));
+                update.execute(params![id, outcome, reason, "", format!("accepted in {from}"), from])?;
+            } else if state == words::OPEN {
+                update.execute(params![id, words::outcome_number(found.outcome), found.reason, found.code, found.detail, from])?;
+            }
+        }
+    }
+}
+
+fn look_up(conn: &Connection, hash: &Hash) -> Result<Option<Found>> {
+    let mut live = conn.prepare_cached(
+        "SELECT r.outcome, r.reason, r.code, r.detail, runs.id FROM temp.earlier e JOIN recipients r ON r.id = e.recipient
+         JOIN runs ON runs.seq = r.run WHERE e.hash = ?1",
+    )?;
+    let mut removed = conn.prepare_cached("SELECT outcome, reason, '', '', '' FROM reached WHERE hash = ?1")?;
+    let mut newest: Option<Found> = None;
+    for statement in [&mut live, &mut removed] {
+        let mut rows = statement.query([hash])?;
+        if let Some(row) = rows.next()? {
+            let Some(outcome) = words::outcome(row.get(0)?)? else { continue };
+            let found = Found { outcome, reason: row.get(1)?, code: row.get(2)?, detail: row.get(3)?, run: row.get(4)? };
+            if newest.is_none() || found.outcome == Outcome::Accepted {
+                newest = Some(found);
+            }
+        }
+    }
+    Ok(newest)
+}
+
+/// Keeps hashes of the recipients that a run about to be removed reached, was refused, or may have reached.
+pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
+    let Scope { campaign, env, .. } = scope(conn, seq)?;
+    let hasher = Hasher::new(key, &campaign, env.as_deref());
+    let unknown = words::outcome_number(Outcome::Unknown);
+    let accepted = words::outcome_number(Outcome::Accepted);
+    let (first, last) = words::ids_of(seq);
+    let mut rows = conn.prepare(&format!(
+        "SELECT coalesce(outcome, {unknown}), coalesce(reason, {}), key, email, outcome = {accepted} FROM recipients
+         WHERE id BETWEEN ?1 AND ?2 AND key <> '' AND (state = {} OR outcome IN ({accepted}, {}, {unknown}))",
+        words::reason_number(Reason::NoReply),
+        words::CLAIMED,
+        words::outcome_number(Outcome::Rejected),
+    ))?;
+    let mut keep = conn.prepare(&format!(
+        "INSERT INTO reached(hash, outcome, reason) VALUES (?1, ?2, ?3)
+         ON CONFLICT(hash) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason WHERE outcome <> {accepted}"
+    ))?;
+    let mut rows = rows.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        let (outcome, reason): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let reason = (row.get::<_, Option<bool>>(4)? != Some(true)).then_some(reason);
+        let (key, email): (String, String) = (row.get(2)?, row.get(3)?);
+        for hash in [hasher.key(&key), hasher.folded(&email), hasher.exact(&email)] {
+            keep.execute(params![hash, outcome, reason])?;
+        }
+    }
+    Ok(())
+}

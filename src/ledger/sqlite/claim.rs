@@ -1,0 +1,261 @@
+//! Claim and settle: what is durable before the wire is touched, and what came of it.
+//!
+//! A recipient is claimed only while it is open or waiting, and settled only by the batch that holds its claim; anything else is an error,
+//! so that no defect elsewhere mails somebody twice.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::caps;
+use super::fault::{Fault, Result};
+use super::plan::seq_of;
+use super::words::{self, FINAL, WAITING};
+use crate::ledger::{Claimed, Draft, Settled};
+use crate::outcome::{Outcome, Reason};
+use crate::provider::{Feedback, JobId, Verdict};
+
+/// The trace of this process and the boot it runs in, as recorded with each batch.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) trace: Option<String>,
+    pub(super) boot: String,
+}
+
+pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Timestamp) -> Result<Claimed> {
+    let (seq, state): (i64, i64) = conn
+        .prepare_cached("SELECT seq, state FROM runs WHERE id = ?1")?
+        .query_row([&draft.run], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| Fault::NoSuchRun(draft.run.clone()))?;
+    if state != 1 {
+        return Err(Fault::Damaged(format!("run {} is not open, so nothing of it can be claimed", draft.run)));
+    }
+    if let Some(reason) = conn.prepare_cached("SELECT reason FROM pause")?.query_row([], |row| row.get(0)).optional()? {
+        return Ok(Claimed::Paused { reason });
+    }
+    for (row, reason, detail) in &draft.suppressed {
+        screen(conn, words::id_of(seq, *row)?, *reason, detail, now)?;
+    }
+    if draft.members.is_empty() {
+        return Ok(Claimed::Nothing);
+    }
+    if let Some(capped) = caps::check(conn, &draft.provider, &draft.caps, draft.members.len() as u64, now)? {
+        return Ok(capped);
+    }
+    conn.prepare_cached(
+        "INSERT INTO batches(run, provider, key, generation, claimed_at, size, members, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        seq,
+        draft.provider,
+        draft.key,
+        draft.generation,
+        draft.claimed_at.as_microsecond(),
+        draft.members.len() as i64,
+        words::pack(draft.members.iter().map(|member| member.row)),
+        trace_number(conn, origin)?,
+    ])?;
+    let batch = conn.last_insert_rowid();
+    let mut take = conn.prepare_cached(
+        "UPDATE recipients SET state = 3, batch = ?2, provider = ?3, message_id = ?4, next_at = NULL WHERE id = ?1 AND state IN (1, 2)",
+    )?;
+    for member in &draft.members {
+        if take.execute(params![words::id_of(seq, member.row)?, batch, draft.provider, member.message_id])? != 1 {
+            return Err(Fault::Damaged(format!("row {} of run {} is not open, so it cannot be claimed", member.row, draft.run)));
+        }
+    }
+    Ok(Claimed::Batch(batch))
+}
+
+/// Settles a member that was suppressed before it was claimed. One that is no longer open keeps what it has.
+fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<()> {
+    let changed = conn
+        .prepare_cached(
+            "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, last_at = ?5, next_at = NULL
+             WHERE id = ?1 AND state IN (1, 2)",
+        )?
+        .execute(params![id, words::outcome_number(Outcome::Suppressed), words::reason_number(reason), detail, now.as_microsecond()])?;
+    if changed > 0 {
+        remember(conn, id, None, now, "screened", Some(reason), "", detail)?;
+    }
+    Ok(())
+}
+
+fn trace_number(conn: &Connection, origin: &Origin) -> Result<Option<i64>> {
+    let Some(name) = &origin.trace else { return Ok(None) };
+    let mut find = conn.prepare_cached("SELECT id FROM traces WHERE name = ?1")?;
+    if let Some(id) = find.query_row([name], |row| row.get(0)).optional()? {
+        return Ok(Some(id));
+    }
+    conn.prepare_cached("INSERT INTO traces(name, boot) VALUES (?1, ?2)")?.execute(params![name, origin.boot])?;
+    Ok(Some(conn.last_insert_rowid()))
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are the columns of one row")]
+fn remember(
+    conn: &Connection,
+    id: i64,
+    batch: Option<i64>,
+    at: Timestamp,
+    what: &str,
+    reason: Option<Reason>,
+    code: &str,
+    detail: &str,
+) -> Result<()> {
+    conn.prepare_cached("INSERT INTO attempts(recipient, batch, at, what, reason, code, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![id, batch, at.as_microsecond(), what, reason.map(words::reason_number), code, detail])?;
+    Ok(())
+}
+
+/// What a member's row becomes.
+struct Change<'a> {
+    state: i64,
+    outcome: Option<Outcome>,
+    reason: Option<Reason>,
+    code: &'a str,
+    detail: &'a str,
+    provider_id: &'a str,
+    /// Hand-overs to add to the attempts.
+    attempts: i64,
+    /// Whether a hand-over was begun, which caps count.
+    begun: bool,
+    next_at: Option<Timestamp>,
+    /// What `why` calls it; nothing where the row itself tells.
+    what: Option<&'static str>,
+}
+
+impl<'a> Change<'a> {
+    fn new(state: i64, outcome: Option<Outcome>, reason: Option<Reason>, code: &'a str, detail: &'a str) -> Self {
+        Self { state, outcome, reason, code, detail, provider_id: "", attempts: 1, begun: true, next_at: None, what: None }
+    }
+
+    fn of(settled: &'a Settled, now: Timestamp) -> Self {
+        let done = |outcome, reason, code, detail, what| Self { what: Some(what), ..Self::new(FINAL, Some(outcome), reason, code, detail) };
+        match settled {
+            Settled::Final(Verdict::Accepted { provider_id, code, detail }) => {
+                Self { provider_id: provider_id.as_deref().unwrap_or(""), ..Self::new(FINAL, Some(Outcome::Accepted), None, code, detail) }
+            }
+            Settled::Final(Verdict::Rejected(r)) => done(Outcome::Rejected, Some(r.reason), &r.code, &r.detail, "rejected"),
+            Settled::Final(Verdict::Suppressed(r)) => done(Outcome::Suppressed, Some(r.reason), &r.code, &r.detail, "suppressed"),
+            Settled::Final(Verdict::Unknown { detail }) => done(Outcome::Unknown, Some(Reason::NoReply), "", detail, "unknown"),
+            Settled::Final(Verdict::NotTaken { refusal: r, .. }) | Settled::GaveUp { refusal: r } => {
+                done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred")
+            }
+            Settled::Retry { refusal: r, at, counts } => Self {
+                attempts: i64::from(*counts),
+                next_at: Some(*at),
+                what: Some("not_taken"),
+                ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
+            },
+            Settled::Void => Self { next_at: Some(now), ..Self::void() },
+            Settled::Screened { reason, detail } => {
+                Self { attempts: 0, begun: false, ..done(Outcome::Suppressed, Some(*reason), "", detail, "screened") }
+            }
+        }
+    }
+
+    /// Never begun. It waits until now instead of being open, so that `next` names it whatever row it is asked from.
+    fn void() -> Self {
+        Self { attempts: 0, begun: false, ..Self::new(WAITING, None, None, "", "") }
+    }
+}
+
+/// An unsettled batch.
+pub(super) struct OpenBatch {
+    pub(super) id: i64,
+    pub(super) claimed_at: i64,
+    pub(super) members: Vec<JobId>,
+}
+
+pub(super) fn settle(
+    conn: &Connection,
+    run: &str,
+    batch: i64,
+    items: &[(JobId, Settled)],
+    feedback: &[(JobId, Feedback)],
+    now: Timestamp,
+) -> Result<()> {
+    let seq = seq_of(conn, run)?;
+    let found = conn
+        .prepare_cached("SELECT claimed_at, members FROM batches WHERE id = ?1 AND run = ?2 AND settled_at IS NULL")?
+        .query_row([batch, seq], |row| Ok((row.get(0)?, words::unpack(row.get_ref(1)?.as_blob()?).collect())))
+        .optional()?;
+    let Some((claimed_at, members)) = found else {
+        return Err(Fault::Damaged(format!("batch {batch} is not an open batch of run {run}, so it cannot be settled")));
+    };
+    close(conn, seq, &OpenBatch { id: batch, claimed_at, members }, items, now)?;
+    let mut tell =
+        conn.prepare_cached("UPDATE recipients SET feedback = CASE WHEN feedback IN ('', ?2) THEN ?2 ELSE feedback || ' ' || ?2 END WHERE id = ?1")?;
+    for (row, word) in feedback {
+        tell.execute(params![words::id_of(seq, *row)?, word.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Closes a batch. Of several items about one member the first counts; members without one are void.
+pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(JobId, Settled)], now: Timestamp) -> Result<()> {
+    let mut by_row: HashMap<JobId, &Settled> = HashMap::with_capacity(items.len());
+    for (row, settled) in items {
+        by_row.entry(*row).or_insert(settled);
+    }
+    let mut begun = 0;
+    for row in &batch.members {
+        let change = by_row.remove(row).map_or_else(|| Change::of(&Settled::Void, now), |settled| Change::of(settled, now));
+        begun += i64::from(change.begun);
+        apply(conn, words::id_of(seq, *row)?, batch, &change, now)?;
+    }
+    for row in by_row.keys() {
+        tracing::warn!(batch = batch.id, row, "a verdict about a recipient that is not in the batch was left out");
+    }
+    conn.prepare_cached("UPDATE batches SET settled_at = ?2, size = ?3 WHERE id = ?1")?.execute([batch.id, now.as_microsecond(), begun])?;
+    Ok(())
+}
+
+fn apply(conn: &Connection, id: i64, batch: &OpenBatch, change: &Change<'_>, now: Timestamp) -> Result<()> {
+    let changed = if change.begun || change.state == FINAL {
+        conn.prepare_cached(
+            "UPDATE recipients SET state = ?3, outcome = ?4, reason = ?5, code = ?6, detail = ?7, provider_id = ?8, attempts = attempts + ?9,
+               first_at = CASE WHEN ?10 THEN coalesce(first_at, ?11) ELSE first_at END, last_at = ?12, next_at = ?13
+             WHERE id = ?1 AND state = 3 AND batch = ?2",
+        )?
+        .execute(params![
+            id,
+            batch.id,
+            change.state,
+            change.outcome.map(words::outcome_number),
+            change.reason.map(words::reason_number),
+            change.code,
+            change.detail,
+            change.provider_id,
+            change.attempts,
+            change.begun,
+            batch.claimed_at,
+            now.as_microsecond(),
+            change.next_at.map(Timestamp::as_microsecond),
+        ])?
+    } else {
+        conn.prepare_cached("UPDATE recipients SET state = ?3, next_at = ?4 WHERE id = ?1 AND state = 3 AND batch = ?2")?.execute(params![
+            id,
+            batch.id,
+            change.state,
+            change.next_at.map(Timestamp::as_microsecond)
+        ])?
+    };
+    if changed != 1 {
+        return Err(Fault::Damaged(format!("row {} is not claimed by batch {}, so it cannot be settled", words::row_of(id), batch.id)));
+    }
+    if let Some(what) = change.what {
+        remember(conn, id, Some(batch.id), now, what, change.reason, change.code, change.detail)?;
+    }
+    Ok(())
+}
+
+/// What recovery does with a member that was certainly not taken.
+pub(super) fn open_again(now: Timestamp, verdict: Option<&Verdict>) -> Settled {
+    match verdict {
+        Some(Verdict::NotTaken { refusal, counts }) => Settled::Retry { refusal: refusal.clone(), at: now, counts: *counts },
+        _ => Settled::Void,
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong inside one request, before it is known under which path it is reported.
+
+use rusqlite::ErrorCode;
+
+use crate::ledger::LedgerError;
+
+/// The failure of one request.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sql(rusqlite::Error),
+    Newer(i64),
+    NoSuchRun(String),
+    Damaged(String),
+}
+
+pub(super) type Result<T> = std::result::Result<T, Fault>;
+
+/// SQLITE_IOERR_SHMSIZE: the shared-memory file could not grow, which is how a full disk shows when a ledger is opened.
+const SHM_CANNOT_GROW: i32 = 4874;
+
+impl Fault {
+    /// The error as the callers of the ledger see it.
+    pub(super) fn at(self, path: &str) -> LedgerError {
+        let path = path.to_owned();
+        match self {
+            Self::Sql(rusqlite::Error::SqliteFailure(e, _)) if e.code == ErrorCode::DiskFull || e.extended_code == SHM_CANNOT_GROW => {
+                LedgerError::Full { path }
+            }
+            Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                LedgerError::Broken { path, detail: "this is no SQLite database; move the file away or restore it from a backup".into() }
+            }
+            Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                LedgerError::Broken { path, detail: "another process has kept the ledger locked for too long".into() }
+            }
+            Self::Sql(e) => LedgerError::Broken { path, detail: e.to_string() },
+            Self::Newer(found) => LedgerError::Newer { path, found, known: super::schema::VERSION },
+            Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
+            Self::Damaged(detail) => LedgerError::Broken { path, detail },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sql(e)
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(e: serde_json::Error) -> Self {
+        Self::Damaged(e.to_string())
+    }
+}
+
+/// The same error for another member of a group that failed together.
+pub(super) fn repeat(error: &LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Newer { path, found, known } => LedgerError::Newer { path: path.clone(), found: *found, known: *known },
+        LedgerError::Full { path } => LedgerError::Full { path: path.clone() },
+        LedgerError::Broken { path, detail } => LedgerError::Broken { path: path.clone(), detail: detail.clone() },
+        LedgerError::Gone(why) => LedgerError::Gone(why.clone()),
+        LedgerError::NoSuchRun(what) => LedgerError::NoSuchRun(what.clone()),
+    }
+}

@@ -1,0 +1,253 @@
+//! How a run comes to be: begun, planned row by row, sealed. Also how its rows leave again.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::{Fault, Result};
+use super::words::{self, FINAL, OPEN, WAITING};
+use super::{canary, carry, recover, workspace};
+use crate::ledger::{Gate, PlannedRow, RunHead, RunId, RunState, Seal};
+use crate::outcome::{Outcome, Reason};
+
+/// How long the batches of a removed run are kept, because caps count them: the longest window there is, and a day for clocks.
+const KEEP_FOR_CAPS: i64 = 2 * 86_400 * 1_000_000;
+
+pub(super) fn state_number(state: RunState) -> i64 {
+    match state {
+        RunState::Planning => 0,
+        RunState::Open => 1,
+        RunState::Finished => 2,
+    }
+}
+
+/// The number of a run.
+pub(super) fn seq_of(conn: &Connection, run: &str) -> Result<i64> {
+    conn.prepare_cached("SELECT seq FROM runs WHERE id = ?1")?
+        .query_row([run], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| Fault::NoSuchRun(run.to_owned()))
+}
+
+/// The number of a run that has not been sealed.
+fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
+    let seq = seq_of(conn, run)?;
+    let state: i64 = conn.prepare_cached("SELECT state FROM runs WHERE seq = ?1")?.query_row([seq], |row| row.get(0))?;
+    if state == state_number(RunState::Planning) { Ok(seq) } else { Err(Fault::Damaged(format!("run {run} is sealed already"))) }
+}
+
+pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result<RunId> {
+    let mut stale = conn.prepare_cached("SELECT seq FROM runs WHERE campaign = ?1 AND env IS ?2 AND state = 0")?;
+    let stale: Vec<i64> = stale.query_map(params![head.campaign, head.env], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for seq in stale {
+        delete(conn, seq)?;
+    }
+    let mut id = run_id(now);
+    while conn.prepare_cached("SELECT 1 FROM runs WHERE id = ?1")?.exists([&id])? {
+        id = run_id(now);
+    }
+    conn.prepare_cached(
+        "INSERT INTO runs(id, campaign, env, kind, provider, lists, list_fingerprint, message_fingerprint, settings, state, gate, started_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11)",
+    )?
+    .execute(params![
+        id,
+        head.campaign,
+        head.env,
+        head.kind.as_str(),
+        head.provider,
+        serde_json::to_string(&head.lists)?,
+        head.list_fingerprint,
+        head.message_fingerprint,
+        head.settings.to_string(),
+        serde_json::to_string(&Gate::Ahead)?,
+        now.as_microsecond(),
+    ])?;
+    let seq = conn.last_insert_rowid();
+    conn.prepare_cached("INSERT INTO messages(run, message) VALUES (?1, ?2)")?.execute(params![seq, head.message.to_string()])?;
+    Ok(id)
+}
+
+/// A name from the clock and four characters that nobody else draws in the same second, without those that look alike.
+fn run_id(now: Timestamp) -> RunId {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let random = uuid::Uuid::now_v7().into_bytes();
+    let tail: String = random[12..].iter().map(|octet| char::from(LETTERS[usize::from(octet & 31)])).collect();
+    format!("{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
+}
+
+pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<()> {
+    let seq = seq_of_planned(conn, run)?;
+    let mut recipient = conn.prepare_cached(
+        "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    let mut fields = conn.prepare_cached("INSERT INTO fields(id, fields) VALUES (?1, ?2)")?;
+    for row in rows {
+        if row.row == 0 {
+            return Err(Fault::Damaged("rows are counted from 1".into()));
+        }
+        let id = words::id_of(seq, row.row)?;
+        let (state, outcome, reason, detail) = match &row.outcome {
+            None => (OPEN, None, None, ""),
+            Some((outcome, reason, detail)) => (FINAL, Some(words::outcome_number(*outcome)), Some(words::reason_number(*reason)), detail.as_str()),
+        };
+        let line = i64::try_from(row.line).map_err(|_| Fault::Damaged(format!("line {} is beyond what a list can hold", row.line)))?;
+        recipient.execute(params![id, seq, state, outcome, reason, row.list, line, row.draw, row.always, row.email, row.domain, row.key, detail])?;
+        fields.execute(params![id, row.fields])?;
+    }
+    Ok(())
+}
+
+/// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit, draws the canary. Returns the closed runs.
+pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seal: &Seal, now: Timestamp) -> Result<Vec<String>> {
+    let seq = seq_of_planned(conn, run)?;
+    let closed = close_unfinished(conn, boot, trace_dir, run, seq, now)?;
+    let key = workspace::secret_key(conn)?;
+    carry::carry_over(conn, &key, seq)?;
+    if let Some(limit) = seal.limit {
+        let cut: Option<i64> = conn
+            .prepare("SELECT id FROM recipients WHERE run = ?1 AND state = 1 AND cohort = 1 ORDER BY id LIMIT 1 OFFSET ?2")?
+            .query_row(params![seq, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))
+            .optional()?;
+        if let Some(cut) = cut {
+            conn.prepare("UPDATE recipients SET state = 0, outcome = ?3, reason = ?4 WHERE run = ?1 AND state = 1 AND cohort = 1 AND id >= ?2")?
+                .execute(params![seq, cut, words::outcome_number(Outcome::Held), words::reason_number(Reason::Limit)])?;
+        }
+    }
+    let drawn = match seal.canary {
+        Some(size) => canary::draw(conn, seq, size)?,
+        None => 0,
+    };
+    let gate = match (seal.canary, drawn) {
+        (None, _) => Gate::Passed { evidence: "no canary".into(), by: None },
+        (Some(_), 0) => Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None },
+        (Some(_), _) => Gate::Ahead,
+    };
+    conn.execute(
+        "UPDATE runs SET state = 1, list_fingerprint = ?2, columns = ?3, filtered = ?4, gate = ?5 WHERE seq = ?1",
+        params![
+            seq,
+            seal.list_fingerprint,
+            serde_json::to_string(&seal.columns)?,
+            i64::try_from(seal.filtered).unwrap_or(i64::MAX),
+            serde_json::to_string(&gate)?
+        ],
+    )?;
+    Ok(closed)
+}
+
+/// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so none of them has a process.
+fn close_unfinished(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seq: i64, now: Timestamp) -> Result<Vec<String>> {
+    let open: Vec<(i64, String)> = conn
+        .prepare(
+            "SELECT old.seq, old.id FROM runs old JOIN runs new ON new.seq = ?1 AND old.campaign = new.campaign AND old.env IS new.env
+             WHERE old.seq <> ?1 AND old.state = 1",
+        )?
+        .query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut closed = Vec::new();
+    for (old, id) in open {
+        recover::recover(conn, boot, trace_dir, &id, now)?;
+        hold(conn, old, Reason::Interrupted, &format!("closed by run {run}"), now)?;
+        conn.execute("UPDATE runs SET state = 2, finished_at = ?2 WHERE seq = ?1", params![old, now.as_microsecond()])?;
+        closed.push(id);
+    }
+    Ok(closed)
+}
+
+/// Makes every row without an outcome that is not claimed `held`.
+pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<u64> {
+    let mut held = 0;
+    for state in [OPEN, WAITING] {
+        // One statement for each state lets the partial index of that state find the rows.
+        let sql = format!(
+            "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, next_at = NULL
+             WHERE run = ?1 AND cohort IN (0, 1) AND state = {state}"
+        );
+        held += conn.prepare(&sql)?.execute(params![seq, words::outcome_number(Outcome::Held), words::reason_number(reason), detail])?;
+    }
+    if held > 0 {
+        let what = if detail.is_empty() { reason.as_str().to_owned() } else { format!("{reason}: {detail}") };
+        note(conn, seq, "held", &what, now)?;
+    }
+    Ok(held as u64)
+}
+
+/// Remembers a decision about many rows of a run at once.
+fn note(conn: &Connection, seq: i64, what: &str, detail: &str, now: Timestamp) -> Result<()> {
+    conn.execute("INSERT INTO decisions(run, at, what, detail) VALUES (?1, ?2, ?3, ?4)", params![seq, now.as_microsecond(), what, detail])?;
+    Ok(())
+}
+
+/// Opens rows with one of these outcomes again, and the run with them.
+pub(super) fn reopen(conn: &Connection, run: &str, outcomes: &[Outcome], now: Timestamp) -> Result<u64> {
+    let seq = seq_of(conn, run)?;
+    let (first, last) = words::ids_of(seq);
+    let mut opened = 0;
+    for outcome in outcomes {
+        let number = words::outcome_number(*outcome);
+        if *outcome != Outcome::Held {
+            conn.prepare(
+                "INSERT INTO attempts(recipient, at, what, code, detail)
+                 SELECT id, ?4, 'reopened', code, ?5 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3",
+            )?
+            .execute(params![first, last, number, now.as_microsecond(), outcome.as_str()])?;
+        }
+        let changed = conn
+            .prepare(
+                "UPDATE recipients SET state = 1, outcome = NULL, reason = NULL, code = '', detail = '', next_at = NULL
+                 WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3",
+            )?
+            .execute(params![first, last, number])?;
+        if changed > 0 && *outcome == Outcome::Held {
+            note(conn, seq, "reopened", outcome.as_str(), now)?;
+        }
+        opened += changed as u64;
+    }
+    if opened > 0 {
+        conn.execute("UPDATE runs SET state = 1, finished_at = NULL WHERE seq = ?1 AND state = 2", [seq])?;
+    }
+    Ok(opened)
+}
+
+pub(super) fn finish(conn: &Connection, run: &str, state: RunState, exit: u8, now: Timestamp) -> Result<()> {
+    let seq = seq_of(conn, run)?;
+    let finished = (state == RunState::Finished).then(|| now.as_microsecond());
+    conn.execute("UPDATE runs SET state = ?2, exit = ?3, finished_at = ?4 WHERE seq = ?1", params![seq, state_number(state), exit, finished])?;
+    Ok(())
+}
+
+pub(super) fn set_gate(conn: &Connection, run: &str, gate: &Gate) -> Result<()> {
+    let seq = seq_of(conn, run)?;
+    conn.execute("UPDATE runs SET gate = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(gate)?])?;
+    Ok(())
+}
+
+pub(super) fn discard(conn: &Connection, run: &str) -> Result<()> {
+    let seq = seq_of_planned(conn, run)?;
+    delete(conn, seq)
+}
+
+pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
+    let seq = seq_of(conn, run)?;
+    let key = workspace::secret_key(conn)?;
+    carry::keep_hashes(conn, &key, seq)?;
+    conn.execute(
+        "UPDATE batches SET run = 0, key = '', members = x'', trace = NULL, settled_at = coalesce(settled_at, ?2) WHERE run = ?1",
+        params![seq, now.as_microsecond()],
+    )?;
+    conn.execute("DELETE FROM batches WHERE run = 0 AND settled_at < ?1", [now.as_microsecond() - KEEP_FOR_CAPS])?;
+    conn.execute("DELETE FROM traces WHERE name GLOB ?1 || '-*'", [run])?;
+    delete(conn, seq)
+}
+
+fn delete(conn: &Connection, seq: i64) -> Result<()> {
+    let (first, last) = words::ids_of(seq);
+    for table in ["recipients WHERE id", "fields WHERE id", "attempts WHERE recipient"] {
+        conn.execute(&format!("DELETE FROM {table} BETWEEN ?1 AND ?2"), [first, last])?;
+    }
+    for table in ["decisions WHERE run", "messages WHERE run", "batches WHERE run", "runs WHERE seq"] {
+        conn.execute(&format!("DELETE FROM {table} = ?1"), [seq])?;
+    }
+    Ok(())
+}

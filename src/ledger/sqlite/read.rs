@@ -1,0 +1,197 @@
+//! Reading runs and rows. Nothing here changes anything.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::{Fault, Result};
+use super::plan::seq_of;
+use super::words;
+use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing};
+use crate::outcome::Cohort;
+use crate::provider::JobId;
+
+const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, r.list_fingerprint, r.message_fingerprint, r.settings, r.state,
+    r.gate, r.started_at, r.finished_at, r.columns, r.exit, r.filtered";
+
+/// The columns of a row as `row_of` reads them.
+const RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
+    r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback FROM recipients r JOIN fields f ON f.id = r.id";
+
+fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
+    let kind: String = row.get(3)?;
+    let state: i64 = row.get(9)?;
+    Ok(Run {
+        id: row.get(0)?,
+        head: RunHead {
+            campaign: row.get(1)?,
+            env: row.get(2)?,
+            kind: kind.parse().map_err(Fault::Damaged)?,
+            provider: row.get(4)?,
+            lists: serde_json::from_str(row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?,
+            list_fingerprint: row.get(6)?,
+            message_fingerprint: row.get(7)?,
+            message,
+            settings: serde_json::from_str(row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?)?,
+        },
+        state: match state {
+            0 => RunState::Planning,
+            1 => RunState::Open,
+            _ => RunState::Finished,
+        },
+        gate: serde_json::from_str(row.get_ref(10)?.as_str().map_err(rusqlite::Error::from)?)?,
+        started_at: words::time(row.get(11)?)?,
+        finished_at: words::times(row.get(12)?)?,
+        columns: serde_json::from_str(row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?)?,
+        exit: row.get(14)?,
+        filtered: row.get::<_, i64>(15)?.max(0) as u64,
+    })
+}
+
+/// All runs, newest first, with an empty message each.
+pub(super) fn runs(conn: &Connection) -> Result<Vec<Run>> {
+    let mut query = conn.prepare(&format!("{RUN} FROM runs r ORDER BY r.seq DESC"))?;
+    let mut rows = query.query([])?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.push(run_of(row, serde_json::Value::Null)?);
+    }
+    Ok(runs)
+}
+
+pub(super) fn run(conn: &Connection, id: &str) -> Result<Option<Run>> {
+    let mut query = conn.prepare(&format!("{RUN}, m.message FROM runs r JOIN messages m ON m.run = r.seq WHERE r.id = ?1"))?;
+    let mut rows = query.query([id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let message = serde_json::from_str(row.get_ref(16)?.as_str().map_err(rusqlite::Error::from)?)?;
+    run_of(row, message).map(Some)
+}
+
+pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -> Result<Option<Run>> {
+    let id: Option<String> = conn
+        .prepare("SELECT id FROM runs WHERE campaign = ?1 AND env IS ?2 AND state <> 0 ORDER BY seq DESC LIMIT 1")?
+        .query_row(params![campaign, env], |row| row.get(0))
+        .optional()?;
+    id.map_or(Ok(None), |id| run(conn, &id))
+}
+
+pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
+    let (first, last) = words::ids_of(seq_of(conn, run)?);
+    let mut query =
+        conn.prepare("SELECT cohort, outcome, reason, count(*) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason")?;
+    let mut rows = query.query([first, last])?;
+    let mut standing = Standing::default();
+    while let Some(row) = rows.next()? {
+        let canary = words::cohort(row.get(0)?) == Cohort::Canary;
+        let (outcome, reason) = (words::outcome(row.get(1)?)?, words::reason(row.get(2)?)?);
+        let n = row.get::<_, i64>(3)?.max(0) as u64;
+        for tally in std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary)) {
+            match outcome {
+                Some(outcome) => tally.add(outcome, n),
+                None => tally.open += n,
+            }
+        }
+        if let Some(key) = outcome.zip(reason) {
+            *standing.reasons.entry(key).or_default() += n;
+        }
+    }
+    Ok(standing)
+}
+
+fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
+    Ok(LedgerRow {
+        row: words::row_of(row.get(0)?),
+        list: row.get(1)?,
+        line: row.get::<_, i64>(2)?.max(0) as u64,
+        email: row.get(3)?,
+        domain: row.get(4)?,
+        key: row.get(5)?,
+        fields: row.get(6)?,
+        cohort: words::cohort(row.get(7)?),
+        outcome: words::outcome(row.get(8)?)?,
+        reason: words::reason(row.get(9)?)?,
+        code: row.get(10)?,
+        detail: row.get(11)?,
+        provider: row.get(12)?,
+        batch: row.get(13)?,
+        attempts: row.get(14)?,
+        message_id: row.get(15)?,
+        provider_id: row.get(16)?,
+        first_at: words::times(row.get(17)?)?,
+        last_at: words::times(row.get(18)?)?,
+        feedback: row.get(19)?,
+    })
+}
+
+pub(super) fn rows(conn: &Connection, run: &str, after: JobId, limit: usize) -> Result<Vec<LedgerRow>> {
+    let seq = seq_of(conn, run)?;
+    let mut query = conn.prepare_cached(&format!("SELECT {RECIPIENT} WHERE r.id > ?1 AND r.id <= ?2 ORDER BY r.id LIMIT ?3"))?;
+    let mut rows = query.query(params![words::id_of(seq, after)?, words::ids_of(seq).1, limit as i64])?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        page.push(row_of(row)?);
+    }
+    Ok(page)
+}
+
+/// The cohorts that an optional one stands for.
+fn cohorts(cohort: Option<Cohort>) -> &'static [Cohort] {
+    match cohort {
+        Some(Cohort::Canary) => &[Cohort::Canary],
+        Some(Cohort::Rest) => &[Cohort::Rest],
+        None => &[Cohort::Canary, Cohort::Rest],
+    }
+}
+
+/// The recipients that may be claimed: waiting ones that are due, earliest first, then open ones in row order.
+pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> Result<Vec<LedgerRow>> {
+    let seq = seq_of(conn, run)?;
+    let now = ask.now.unwrap_or(now).as_microsecond();
+    // The domains are read from a JSON array, so that one prepared statement serves any number of them.
+    let not = serde_json::to_string(&ask.not_domains)?;
+    let domain = "(?3 IS NULL OR r.domain = ?3) AND (?4 = '[]' OR r.domain NOT IN (SELECT value FROM json_each(?4)))";
+    let due = format!(
+        "SELECT id, next_at FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 2 AND next_at <= ?5 AND {domain} ORDER BY next_at, id LIMIT ?6"
+    );
+    let open = format!("SELECT id, id FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 1 AND id > ?5 AND {domain} ORDER BY id LIMIT ?6");
+    let mut found: Vec<i64> = Vec::new();
+    for (sql, bound) in [(due, now), (open, words::id_of(seq, ask.after)?)] {
+        let missing = ask.limit.saturating_sub(found.len());
+        let mut ids: Vec<(i64, i64)> = Vec::new();
+        for cohort in cohorts(ask.cohort) {
+            let mut query = conn.prepare_cached(&sql)?;
+            let rows = query.query_map(params![seq, words::cohort_number(*cohort), ask.only_domain, not, bound, missing as i64], |row| {
+                Ok((row.get(1)?, row.get(0)?))
+            })?;
+            for row in rows {
+                ids.push(row?);
+            }
+        }
+        ids.sort_unstable();
+        found.extend(ids.into_iter().take(missing).map(|(_, id)| id));
+    }
+    let mut query = conn.prepare_cached(&format!("SELECT {RECIPIENT} WHERE r.id = ?1"))?;
+    let mut page = Vec::with_capacity(found.len());
+    for id in found {
+        let mut rows = query.query([id])?;
+        if let Some(row) = rows.next()? {
+            page.push(row_of(row)?);
+        }
+    }
+    Ok(page)
+}
+
+pub(super) fn next_retry_at(conn: &Connection, run: &str, cohort: Option<Cohort>) -> Result<Option<Timestamp>> {
+    let seq = seq_of(conn, run)?;
+    let mut query = conn.prepare_cached("SELECT min(next_at) FROM recipients WHERE run = ?1 AND cohort = ?2 AND state = 2")?;
+    let mut earliest: Option<i64> = None;
+    for cohort in cohorts(cohort) {
+        let at: Option<i64> = query.query_row(params![seq, words::cohort_number(*cohort)], |row| row.get(0))?;
+        earliest = earliest.into_iter().chain(at).min();
+    }
+    words::times(earliest)
+}
+
+pub(super) fn has_key(conn: &Connection, run: &str, key: &str) -> Result<bool> {
+    let (first, last) = words::ids_of(seq_of(conn, run)?);
+    Ok(conn.prepare_cached("SELECT 1 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND key = ?3 LIMIT 1")?.exists(params![first, last, key])?)
+}

@@ -1,0 +1,100 @@
+//! What becomes of the open claims of a process that is gone.
+//!
+//! Where the machine has not been restarted and the trace can be read, it tells what was answered, what may have been completed and what
+//! certainly was not. Without it every open claim may have been taken.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::claim::{self, OpenBatch};
+use super::fault::Result;
+use super::plan::seq_of;
+use super::words;
+use crate::ledger::trace::{Trace, TraceState};
+use crate::ledger::{Recovered, Settled};
+use crate::provider::{JobId, Verdict};
+
+/// The boot id where the system tells none; claims made under it are judged as after a power cut.
+pub(super) const NO_BOOT: &str = "none";
+
+/// The id of this boot of the machine.
+pub(super) fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| NO_BOOT.to_owned(), |id| id.trim().to_owned())
+}
+
+/// Settles the open claims of a run. Its traces prove nothing more once that is committed.
+pub(super) fn recover(conn: &Connection, boot: &str, trace_dir: &Path, run: &str, now: Timestamp) -> Result<Recovered> {
+    let seq = seq_of(conn, run)?;
+    let mut recovered = Recovered::default();
+    let mut traces: HashMap<String, Option<TraceState>> = HashMap::new();
+    for (batch, trace) in open_batches(conn, seq)? {
+        let state = match trace {
+            Some((name, claimed_in)) => {
+                let usable = claimed_in == boot && boot != NO_BOOT;
+                traces.entry(name.clone()).or_insert_with(|| if usable { read(trace_dir, &name) } else { None }).as_ref()
+            }
+            None => None,
+        };
+        let items: Vec<(JobId, Settled)> = batch.members.iter().map(|row| (*row, judge(batch.id, *row, state, now))).collect();
+        for (_, settled) in &items {
+            match settled {
+                Settled::Final(Verdict::Unknown { .. }) => recovered.unknown += 1,
+                Settled::Final(_) => recovered.settled += 1,
+                _ => recovered.reopened += 1,
+            }
+        }
+        claim::close(conn, seq, &batch, &items, now)?;
+    }
+    Ok(recovered)
+}
+
+/// Deletes the traces of a run, except the one of this execution. One that stays behind does no harm.
+pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
+    let Ok(entries) = std::fs::read_dir(trace_dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.strip_prefix(run).is_some_and(|rest| rest.starts_with('-')) && Some(name) != current {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+type FoundTrace = Option<(String, String)>;
+
+fn open_batches(conn: &Connection, seq: i64) -> Result<Vec<(OpenBatch, FoundTrace)>> {
+    let mut open = conn.prepare(
+        "SELECT b.id, b.claimed_at, b.members, t.name, t.boot FROM batches b LEFT JOIN traces t ON t.id = b.trace
+         WHERE b.run = ?1 AND b.settled_at IS NULL ORDER BY b.id",
+    )?;
+    let rows = open.query_map([seq], |row| {
+        let batch = OpenBatch { id: row.get(0)?, claimed_at: row.get(1)?, members: words::unpack(row.get_ref(2)?.as_blob()?).collect() };
+        let (name, boot): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
+        Ok((batch, name.zip(boot)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
+    match Trace::read(&trace_dir.join(name)) {
+        Ok(state) => Some(state),
+        Err(e) => {
+            tracing::warn!("the trace of an interrupted run cannot be read ({e}); every claim of it counts as unknown");
+            None
+        }
+    }
+}
+
+fn judge(batch: i64, row: JobId, state: Option<&TraceState>, now: Timestamp) -> Settled {
+    let unknown = |detail: &str| Settled::Final(Verdict::Unknown { detail: detail.into() });
+    let Some(state) = state else { return unknown("the machine or the process stopped before the answer, and no trace tells how far it came") };
+    match state.answered.get(&(batch, row)) {
+        Some(verdict @ Verdict::NotTaken { .. }) => claim::open_again(now, Some(verdict)),
+        Some(verdict) => Settled::Final(verdict.clone()),
+        None if state.crossing.contains(&(batch, row)) => unknown("the process ended before the answer"),
+        None => claim::open_again(now, None),
+    }
+}

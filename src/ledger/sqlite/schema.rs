@@ -1,0 +1,147 @@
+//! The tables of the SQLite ledger and how an older file becomes a newer one. `PRAGMA user_version` holds the version.
+//!
+//! A recipient's `id` is its run's number times 2^40 plus its row, so that a run's rows lie next to each other in input order. Times are
+//! microseconds since 1970 UTC. Numbers that stand for words are listed in `words.rs`.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::Fault;
+
+/// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
+const MIGRATIONS: &[&str] = &[V1];
+
+/// The version this program writes.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+const V1: &str = "
+CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE runs(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  campaign TEXT NOT NULL,
+  env TEXT,
+  kind TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  lists TEXT NOT NULL,
+  list_fingerprint TEXT NOT NULL,
+  message_fingerprint TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+  gate TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  columns TEXT NOT NULL DEFAULT '[]',
+  exit INTEGER,
+  filtered INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX runs_of_campaign ON runs(campaign, env, seq);
+CREATE TABLE messages(run INTEGER PRIMARY KEY, message TEXT NOT NULL);
+
+-- state: 0 final, 1 open, 2 waiting until next_at, 3 claimed by batch
+CREATE TABLE recipients(
+  id INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL,
+  cohort INTEGER NOT NULL DEFAULT 1 CHECK (cohort IN (0, 1)),
+  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),
+  outcome INTEGER CHECK ((outcome IS NOT NULL) = (state = 0)),
+  reason INTEGER,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  batch INTEGER,
+  first_at INTEGER,
+  last_at INTEGER,
+  next_at INTEGER,
+  list INTEGER NOT NULL,
+  line INTEGER NOT NULL,
+  draw INTEGER NOT NULL,
+  always INTEGER NOT NULL,
+  email TEXT NOT NULL,
+  domain TEXT NOT NULL,
+  key TEXT NOT NULL,
+  provider TEXT NOT NULL DEFAULT '',
+  message_id TEXT NOT NULL DEFAULT '',
+  provider_id TEXT NOT NULL DEFAULT '',
+  feedback TEXT NOT NULL DEFAULT '',
+  carried_from TEXT,
+  code TEXT NOT NULL DEFAULT '',
+  detail TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX recipients_open ON recipients(run, cohort, id, domain) WHERE state = 1;
+CREATE INDEX recipients_due ON recipients(run, cohort, next_at) WHERE state = 2;
+-- The merge fields stand apart, so that a change of state does not rewrite them.
+CREATE TABLE fields(id INTEGER PRIMARY KEY, fields TEXT NOT NULL);
+
+-- size: the members while unsettled; afterwards those whose hand-over was begun, which is what caps count.
+CREATE TABLE batches(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  key TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  claimed_at INTEGER NOT NULL,
+  settled_at INTEGER,
+  size INTEGER NOT NULL,
+  members BLOB NOT NULL,
+  trace INTEGER
+);
+CREATE INDEX batches_for_caps ON batches(provider, settled_at, size);
+CREATE INDEX batches_open ON batches(run) WHERE settled_at IS NULL;
+CREATE TABLE traces(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, boot TEXT NOT NULL);
+
+-- What came of hand-overs that did not end in acceptance, and rows that were opened again.
+CREATE TABLE attempts(
+  id INTEGER PRIMARY KEY,
+  recipient INTEGER NOT NULL,
+  batch INTEGER,
+  at INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  reason INTEGER,
+  code TEXT NOT NULL,
+  detail TEXT NOT NULL
+);
+CREATE INDEX attempts_of_recipient ON attempts(recipient);
+-- Decisions about all rows of a run that were open (what = held) or held (what = reopened).
+CREATE TABLE decisions(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX decisions_of_run ON decisions(run);
+
+CREATE TABLE leases(key TEXT NOT NULL, starts INTEGER NOT NULL, ends INTEGER NOT NULL, count INTEGER NOT NULL);
+CREATE INDEX leases_of_key ON leases(key, ends);
+
+-- Keyed hashes of whom removed runs reached.
+CREATE TABLE reached(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, reason INTEGER) WITHOUT ROWID;
+
+CREATE TABLE pause(only INTEGER PRIMARY KEY CHECK (only = 1), since INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE suppressions(
+  entry TEXT NOT NULL,
+  reason INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  source TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  note TEXT NOT NULL,
+  PRIMARY KEY (entry, reason, scope)
+) WITHOUT ROWID;
+CREATE TABLE unsuppressed(id INTEGER PRIMARY KEY, entry TEXT NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL);
+";
+
+/// The version of the file behind `conn`; 0 for a file that holds nothing yet.
+pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Brings the file up to `VERSION`. Several processes may do so at once: the first one works, the others find it done. Errs with
+/// `Fault::Newer` when the file is ahead of this program.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
+    if version(conn)? == VERSION {
+        return Ok(());
+    }
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&tx)?;
+    let done = usize::try_from(found).ok().filter(|n| *n <= MIGRATIONS.len()).ok_or(Fault::Newer(found))?;
+    for step in &MIGRATIONS[done..] {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()?;
+    Ok(())
+}

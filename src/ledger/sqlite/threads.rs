@@ -1,0 +1,148 @@
+//! The threads that own the connections: one that writes, in groups with one commit each, and some that read beside it.
+//!
+//! A request that fails takes back only what it did itself; a commit that fails fails every request of its group. Nobody is answered
+//! before the commit has reached the disk.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::fault::{Fault, Result, repeat};
+use crate::ledger::{LedgerError, LedgerResult};
+
+/// The most requests that share a commit.
+const GROUP: usize = 64;
+/// The most requests that wait for a thread before the askers wait themselves.
+const QUEUE: usize = 128;
+
+/// One request, from the question to the answer.
+trait Work: Send {
+    /// Does the work inside the open transaction and keeps the result. False when the work has to be taken back.
+    fn run(&mut self, conn: &Connection) -> bool;
+    /// What the work itself failed with.
+    fn failure(&self) -> Option<LedgerError>;
+    /// Answers the asker; `lost` says why the transaction did not reach the disk.
+    fn answer(self: Box<Self>, lost: Option<&LedgerError>);
+}
+
+struct Task<F, T> {
+    work: Option<F>,
+    result: Option<LedgerResult<T>>,
+    reply: oneshot::Sender<LedgerResult<T>>,
+    path: Arc<str>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Work for Task<F, T> {
+    fn run(&mut self, conn: &Connection) -> bool {
+        let work = self.work.take().expect("a request is run once");
+        let result = work(conn).map_err(|fault| fault.at(&self.path));
+        let ok = result.is_ok();
+        self.result = Some(result);
+        ok
+    }
+
+    fn failure(&self) -> Option<LedgerError> {
+        self.result.as_ref().and_then(|result| result.as_ref().err()).map(repeat)
+    }
+
+    fn answer(self: Box<Self>, lost: Option<&LedgerError>) {
+        let answer = match (self.result, lost) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Some(lost)) => Err(repeat(lost)),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => Err(LedgerError::Gone("a request was not run".into())),
+        };
+        // An asker that has stopped waiting needs no answer.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// A thread with a connection of its own and a bounded queue before it. Dropping it waits until what is queued has been done.
+pub(super) struct Worker {
+    queue: Option<mpsc::Sender<Box<dyn Work>>>,
+    thread: Option<JoinHandle<()>>,
+    path: Arc<str>,
+}
+
+impl Worker {
+    /// The thread that writes.
+    pub(super) fn writer(conn: Connection, path: Arc<str>) -> std::io::Result<Self> {
+        let for_thread = path.clone();
+        Self::start("ledger-writer", path, move |mut queue| {
+            let mut group = Vec::with_capacity(GROUP);
+            while queue.blocking_recv_many(&mut group, GROUP) > 0 {
+                commit(&conn, std::mem::take(&mut group), &for_thread);
+            }
+        })
+    }
+
+    /// A thread that reads; each request sees one state of the ledger, the latest committed one.
+    pub(super) fn reader(conn: Connection, path: Arc<str>) -> std::io::Result<Self> {
+        let for_thread = path.clone();
+        Self::start("ledger-reader", path, move |mut queue| {
+            while let Some(mut work) = queue.blocking_recv() {
+                let begun = conn.execute_batch("BEGIN").map_err(|e| Fault::from(e).at(&for_thread));
+                if begun.is_ok() {
+                    work.run(&conn);
+                    // Nothing was written, so there is nothing that a failure here could lose.
+                    let _ = conn.execute_batch("COMMIT");
+                }
+                work.answer(begun.as_ref().err());
+            }
+        })
+    }
+
+    fn start(name: &str, path: Arc<str>, body: impl FnOnce(mpsc::Receiver<Box<dyn Work>>) + Send + 'static) -> std::io::Result<Self> {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || body(receiver))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), path })
+    }
+
+    /// Hands `work` to the thread and waits for its answer.
+    pub(super) async fn ask<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
+        let gone = || LedgerError::Gone("its thread has ended".into());
+        let (reply, answer) = oneshot::channel();
+        let task: Box<dyn Work> = Box::new(Task { work: Some(work), result: None, reply, path: self.path.clone() });
+        self.queue.as_ref().ok_or_else(gone)?.send(task).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs a group of requests, each in a savepoint of its own, commits once, and answers.
+fn commit(conn: &Connection, mut group: Vec<Box<dyn Work>>, path: &str) {
+    let lost = run_group(conn, &mut group, path).err();
+    if lost.is_some() && !conn.is_autocommit() {
+        // Should this fail as well, the next BEGIN says so.
+        let _ = conn.execute_batch("ROLLBACK");
+    }
+    for work in group {
+        work.answer(lost.as_ref());
+    }
+}
+
+fn run_group(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<()> {
+    let sql = |text: &str| conn.execute_batch(text).map_err(|e| Fault::from(e).at(path));
+    sql("BEGIN IMMEDIATE")?;
+    for work in group {
+        sql("SAVEPOINT request")?;
+        let ok = work.run(conn);
+        if conn.is_autocommit() {
+            // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier requests included.
+            return Err(work.failure().unwrap_or_else(|| LedgerError::Gone("the transaction ended before its time".into())));
+        }
+        sql(if ok { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" })?;
+    }
+    sql("COMMIT")
+}

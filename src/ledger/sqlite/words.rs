@@ -1,0 +1,148 @@
+//! How words and times are written in the tables. The numbers are on disk: lists only grow, at their end.
+
+use jiff::Timestamp;
+
+use super::fault::{Fault, Result};
+use crate::outcome::{Cohort, Outcome, Reason};
+use crate::provider::JobId;
+
+const OUTCOMES: [Outcome; 9] = [
+    Outcome::Accepted,
+    Outcome::Rejected,
+    Outcome::Deferred,
+    Outcome::Unknown,
+    Outcome::Suppressed,
+    Outcome::Invalid,
+    Outcome::Duplicate,
+    Outcome::AlreadyAccepted,
+    Outcome::Held,
+];
+
+const REASONS: [Reason; 22] = [
+    Reason::BadAddress,
+    Reason::Render,
+    Reason::Repeated,
+    Reason::EarlierRun,
+    Reason::HardBounce,
+    Reason::Complaint,
+    Reason::Unsubscribe,
+    Reason::Manual,
+    Reason::MailboxGone,
+    Reason::MailboxTransient,
+    Reason::Rate,
+    Reason::Policy,
+    Reason::Content,
+    Reason::Session,
+    Reason::Auth,
+    Reason::NoReply,
+    Reason::Canary,
+    Reason::Paused,
+    Reason::Window,
+    Reason::Cap,
+    Reason::Limit,
+    Reason::Interrupted,
+];
+
+/// `recipients.state`.
+pub(super) const FINAL: i64 = 0;
+pub(super) const OPEN: i64 = 1;
+pub(super) const WAITING: i64 = 2;
+pub(super) const CLAIMED: i64 = 3;
+
+fn place<T: PartialEq>(list: &[T], value: &T) -> i64 {
+    list.iter().position(|v| v == value).expect("the lists hold every value, which a test makes sure of") as i64
+}
+
+fn at<T: Copy>(list: &[T], number: i64, what: &str) -> Result<T> {
+    usize::try_from(number).ok().and_then(|n| list.get(n).copied()).ok_or_else(|| Fault::Damaged(format!("no {what} has the number {number}")))
+}
+
+pub(super) fn outcome_number(outcome: Outcome) -> i64 {
+    place(&OUTCOMES, &outcome)
+}
+
+pub(super) fn outcome(number: Option<i64>) -> Result<Option<Outcome>> {
+    number.map(|n| at(&OUTCOMES, n, "outcome")).transpose()
+}
+
+pub(super) fn reason_number(reason: Reason) -> i64 {
+    place(&REASONS, &reason)
+}
+
+pub(super) fn reason(number: Option<i64>) -> Result<Option<Reason>> {
+    number.map(|n| at(&REASONS, n, "reason")).transpose()
+}
+
+pub(super) fn cohort_number(cohort: Cohort) -> i64 {
+    match cohort {
+        Cohort::Canary => 0,
+        Cohort::Rest => 1,
+    }
+}
+
+pub(super) fn cohort(number: i64) -> Cohort {
+    if number == 0 { Cohort::Canary } else { Cohort::Rest }
+}
+
+pub(super) fn time(micros: i64) -> Result<Timestamp> {
+    Timestamp::from_microsecond(micros).map_err(|_| Fault::Damaged(format!("{micros} is no time")))
+}
+
+pub(super) fn times(micros: Option<i64>) -> Result<Option<Timestamp>> {
+    micros.map(time).transpose()
+}
+
+const ROW_BITS: u32 = 40;
+
+/// The first and the last id that a recipient of run number `seq` can have.
+pub(super) fn ids_of(seq: i64) -> (i64, i64) {
+    (seq << ROW_BITS, (seq << ROW_BITS) | ((1 << ROW_BITS) - 1))
+}
+
+/// The id of a row of run number `seq`.
+pub(super) fn id_of(seq: i64, row: JobId) -> Result<i64> {
+    match i64::try_from(row) {
+        Ok(row) if row < 1 << ROW_BITS => Ok((seq << ROW_BITS) | row),
+        _ => Err(Fault::Damaged(format!("row {row} is beyond what a run can hold"))),
+    }
+}
+
+/// The row that an id stands for.
+pub(super) fn row_of(id: i64) -> JobId {
+    (id & ((1 << ROW_BITS) - 1)) as JobId
+}
+
+/// The members of a batch as its row holds them: eight octets for each, little-endian.
+pub(super) fn pack(members: impl Iterator<Item = JobId>) -> Vec<u8> {
+    members.flat_map(JobId::to_le_bytes).collect()
+}
+
+/// Reads back what `pack` wrote.
+pub(super) fn unpack(members: &[u8]) -> impl Iterator<Item = JobId> + '_ {
+    members.as_chunks::<8>().0.iter().map(|eight| JobId::from_le_bytes(*eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_has_a_number_that_reads_back() {
+        for o in Outcome::ALL {
+            assert_eq!(outcome(Some(outcome_number(*o))).unwrap(), Some(*o));
+        }
+        for r in Reason::ALL {
+            assert_eq!(reason(Some(reason_number(*r))).unwrap(), Some(*r));
+        }
+        assert!(outcome(Some(99)).is_err() && reason(Some(-1)).is_err());
+    }
+
+    #[test]
+    fn ids_hold_the_run_and_the_row() {
+        assert_eq!(row_of(id_of(7, 123).unwrap()), 123);
+        let (first, last) = ids_of(7);
+        assert!(first <= id_of(7, 0).unwrap() && id_of(7, (1 << ROW_BITS) - 1).unwrap() == last);
+        assert!(id_of(7, 1 << ROW_BITS).is_err());
+        assert_eq!(unpack(&pack([3, 1, u64::MAX].into_iter())).collect::<Vec<_>>(), [3, 1, u64::MAX]);
+    }
+}
