@@ -1,3 +1,6 @@
 //! The integration tests: the real binary against real peers. One module for each theme.
 
+mod support;
+
 mod docs;
+mod peers;
