@@ -3,8 +3,12 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Authority, Server, Stored};
+use crate::support::wait_for;
 
 /// The owner of the mailbox; needs no entry among the system's users.
 const VMAIL: u32 = 5000;
@@ -29,6 +33,7 @@ pub(crate) struct PostfixOptions {
 /// A running Postfix.
 pub(crate) struct Postfix {
     _auth: Option<Server>,
+    _master: Master,
     server: Server,
     port: u16,
     root: PathBuf,
@@ -71,10 +76,11 @@ impl Postfix {
 
         let mut server = Server::spawn(Command::new(postfix).arg("-c").arg(root.join("etc")).arg("start-fg"), root.join("postfix.log"));
         // smtpd ends at once when nobody answers for AUTH, so Dovecot comes before the first connection; its socket lies in Postfix's queue directory.
+        let master = Master { pid_file: root.join("spool/pid/master.pid") };
         server.wait_until("Postfix", || root.join("spool/private/smtp").exists());
         let auth = dovecot.filter(|_| options.auth).map(|program| start_dovecot(&program, &root));
         server.wait_until("Postfix", || super::greets(port));
-        Some(Self { _auth: auth, server, port, root, authority, options, _dir: dir })
+        Some(Self { _auth: auth, _master: master, server, port, root, authority, options, _dir: dir })
     }
 
     /// The port on 127.0.0.1.
@@ -101,9 +107,9 @@ impl Postfix {
 
     /// Waits until `count` messages are delivered; panics with the log if they are not within a minute for each thousand.
     pub(crate) fn wait_delivered(&self, count: usize) -> Vec<Stored> {
-        let patience = std::time::Duration::from_secs(60 + count as u64 * 60 / 1000);
+        let patience = Duration::from_secs(60 + count as u64 * 60 / 1000);
         let delivered = || std::fs::read_dir(self.mailbox()).map_or(0, Iterator::count);
-        let came = crate::support::wait_for(|| delivered() >= count, patience);
+        let came = wait_for(|| delivered() >= count, patience);
         assert!(came, "{} of {count} messages were delivered:\n{}", delivered(), self.log());
         self.delivered()
     }
@@ -116,6 +122,29 @@ impl Postfix {
     fn mailbox(&self) -> PathBuf {
         self.root.join("mail/all/new")
     }
+}
+
+/// Postfix's master process, which leaves the process group it was started in.
+struct Master {
+    pid_file: PathBuf,
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        let pid = std::fs::read_to_string(&self.pid_file).ok().and_then(|text| text.trim().parse().ok()).and_then(Pid::from_raw);
+        let Some(pid) = pid else { return };
+        // It leads a group of its own, so its services end with it.
+        let _ = kill_process_group(pid, Signal::TERM);
+        if !wait_for(|| has_ended(pid), Duration::from_secs(5)) {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Whether the process is gone, or waits only for somebody to ask how it ended.
+fn has_ended(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    status.rsplit(')').next().is_none_or(|rest| matches!(rest.trim_start().chars().next(), None | Some('Z')))
 }
 
 fn main_cf(root: &Path, options: &PostfixOptions, authority: Option<&Authority>) -> String {
@@ -212,10 +241,12 @@ fn start_dovecot(program: &Path, root: &Path) -> Server {
              auth_failure_delay = 0 secs\n\
              passdb {{\n  driver = passwd-file\n  args = {shown}/users\n}}\n\
              userdb {{\n  driver = static\n  args = uid={VMAIL} gid={VMAIL} home=/nonexistent\n}}\n\
+             service anvil {{\n  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\n\
              service auth {{\n  unix_listener {} {{\n    mode = 0666\n  }}\n}}\n",
             socket.display()
         ),
     );
+    // The penalty, switched off above, makes everybody wait for seconds after one wrong password.
     let mut server = Server::spawn(Command::new(program).arg("-F").arg("-c").arg(&config), root.join("dovecot.out"));
     server.wait_until("Dovecot", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     server
