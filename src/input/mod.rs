@@ -1,1 +1,3 @@
-//! Lists become rows: CSV, TSV, JSON and NDJSON, plain or compressed, one row at a time.
+//! List files become rows, one at a time: memory does not grow with the list.
+
+pub mod context;

@@ -1,0 +1,223 @@
+//! What templates and `--where` see of a row: a value per column, made when it is asked for.
+//!
+//! A name is looked up as it is written in the list first; failing that as the snake_case form of a column (`First Name` is also
+//! `first_name`), provided only one column has that form; failing that, `row` is the whole row, for names that are no identifiers
+//! (`row["First Name"]`). Anything else is undefined, and so is a JSON `null`: neither can be printed by mistake.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, Serde, Value};
+
+use crate::recipient::{Columns, Fields};
+
+/// The name under which the whole row can be reached.
+const ROW: &str = "row";
+
+/// The columns of a list with their places, prepared once for many look-ups.
+#[derive(Debug, Default)]
+pub struct ColumnIndex {
+    columns: Columns,
+    places: HashMap<String, usize>,
+    aliases: HashMap<String, usize>,
+}
+
+impl ColumnIndex {
+    /// Prepares look-ups in `columns`; where a name stands twice the first counts.
+    pub fn new(columns: &Columns) -> Self {
+        let mut places = HashMap::new();
+        let mut aliases: HashMap<String, Option<usize>> = HashMap::new();
+        for (place, name) in columns.names().iter().enumerate() {
+            places.entry(name.clone()).or_insert(place);
+            aliases.entry(alias(name)).and_modify(|only| *only = None).or_insert(Some(place));
+        }
+        let aliases = aliases.into_iter().filter_map(|(name, only)| Some((name, only?))).collect();
+        Self { columns: columns.clone(), places, aliases }
+    }
+
+    /// The columns themselves.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// The place of the column called exactly `name`.
+    pub fn exact(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// The place of the column that `name` means in a template: its own name, or its snake_case form where that is unambiguous.
+    pub fn resolve(&self, name: &str) -> Option<usize> {
+        self.exact(name).or_else(|| self.aliases.get(name).copied())
+    }
+}
+
+/// The snake_case form of a column name: `First Name`, `first-name` and `FirstName` are all `first_name`.
+pub fn alias(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    let mut gap = false;
+    let mut lower_before = false;
+    for c in name.chars() {
+        if !c.is_alphanumeric() {
+            gap = true;
+            lower_before = false;
+            continue;
+        }
+        if (gap || (lower_before && c.is_uppercase())) && !out.is_empty() {
+            out.push('_');
+        }
+        gap = false;
+        lower_before = c.is_lowercase();
+        out.extend(c.to_lowercase());
+    }
+    out
+}
+
+/// The fields of a row as a template context.
+///
+/// Columns are known to `columns`; a JSON row is looked up in its own keys, so that its meaning does not depend on the rows before it.
+pub fn row_value(columns: &Arc<ColumnIndex>, fields: &Fields) -> Value {
+    shared_row_value(columns, Arc::new(fields.clone()))
+}
+
+/// The same as [`row_value`] for fields that are shared already, without copying them.
+pub fn shared_row_value(columns: &Arc<ColumnIndex>, fields: Arc<Fields>) -> Value {
+    Value::from_object(RowContext { columns: Arc::clone(columns), fields, whole: false })
+}
+
+/// One row as the template engine sees it.
+#[derive(Debug)]
+pub struct RowContext {
+    columns: Arc<ColumnIndex>,
+    fields: Arc<Fields>,
+    /// Whether this is the value of `row`, which knows exact names only and can be listed.
+    whole: bool,
+}
+
+impl RowContext {
+    fn look_up(&self, name: &str) -> Option<Value> {
+        let found = match &*self.fields {
+            Fields::Text(record) => {
+                let place = if self.whole { self.columns.exact(name) } else { self.columns.resolve(name) };
+                place.map(|place| record.get(place).map(Value::from))
+            }
+            Fields::Json(map) => {
+                let value = map.get(name).or_else(|| if self.whole { None } else { only_alias(map, name) });
+                value.map(|value| (!value.is_null()).then(|| json_value(value)))
+            }
+        };
+        match found {
+            Some(value) => value,
+            None if name == ROW && !self.whole => {
+                let whole = Self { columns: Arc::clone(&self.columns), fields: Arc::clone(&self.fields), whole: true };
+                Some(Value::from_object(whole))
+            }
+            None => None,
+        }
+    }
+
+    fn names(&self) -> Vec<Value> {
+        match &*self.fields {
+            Fields::Text(_) => self.columns.columns().names().iter().map(|name| Value::from(name.as_str())).collect(),
+            Fields::Json(map) => map.keys().map(|name| Value::from(name.as_str())).collect(),
+        }
+    }
+}
+
+impl Object for RowContext {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.look_up(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.look_up(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.names())
+    }
+}
+
+/// The value of the only key whose snake_case form is `name`.
+fn only_alias<'a>(map: &'a serde_json::Map<String, serde_json::Value>, name: &str) -> Option<&'a serde_json::Value> {
+    let mut with_alias = map.iter().filter(|(key, _)| alias(key) == name);
+    let (_, value) = with_alias.next()?;
+    with_alias.next().is_none().then_some(value)
+}
+
+fn json_value(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::String(text) => Value::from(text.as_str()),
+        other => Value::from(Serde(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::{Environment, UndefinedBehavior};
+
+    use super::*;
+
+    fn render(source: &str, names: &[&str], fields: &Fields) -> Result<String, minijinja::Error> {
+        let mut env = Environment::new();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        let columns = Columns::new(names.iter().map(|&name| name.to_owned()).collect());
+        env.render_str(source, row_value(&Arc::new(ColumnIndex::new(&columns)), fields))
+    }
+
+    fn text(cells: &[&str]) -> Fields {
+        Fields::Text(csv::StringRecord::from(cells.to_vec()))
+    }
+
+    fn json(source: &str) -> Fields {
+        Fields::Json(serde_json::from_str(source).expect("valid"))
+    }
+
+    #[test]
+    fn snake_case_forms() {
+        for name in ["First Name", "first-name", "FirstName", " first  name ", "FIRST_NAME", "first.name"] {
+            assert_eq!(alias(name), "first_name", "{name:?}");
+        }
+        assert_eq!(alias("EMAIL"), "email");
+        assert_eq!(alias("Straße Nr."), "straße_nr");
+        assert_eq!(alias("--"), "");
+    }
+
+    #[test]
+    fn a_cell_is_found_by_its_name_its_snake_case_form_and_through_row() {
+        let fields = text(&["Zoë", "a@example.com"]);
+        let names = ["First Name", "email"];
+        assert_eq!(render(r#"{{ first_name }} {{ row["First Name"] }} {{ email }}"#, &names, &fields).unwrap(), "Zoë Zoë a@example.com");
+        assert!(render("{{ row.first_name }}", &names, &fields).is_err(), "row knows exact names only");
+        assert_eq!(
+            render("{% for name in row %}{{ name }}={{ row[name] }};{% endfor %}", &names, &fields).unwrap(),
+            "First Name=Zoë;email=a@example.com;"
+        );
+    }
+
+    #[test]
+    fn an_exact_name_wins_over_a_snake_case_form() {
+        let fields = text(&["long", "short"]);
+        assert_eq!(render("{{ first_name }}", &["First Name", "first_name"], &fields).unwrap(), "short");
+        assert_eq!(render("{{ row }}", &["row", "x"], &fields).unwrap(), "long");
+    }
+
+    #[test]
+    fn an_ambiguous_snake_case_form_is_undefined() {
+        assert!(render("{{ first_name }}", &["First Name", "First-Name"], &text(&["a", "b"])).is_err());
+        assert!(render("{{ first_name }}", &[], &json(r#"{"First Name":1,"First-Name":2}"#)).is_err());
+    }
+
+    #[test]
+    fn a_missing_column_and_a_null_are_undefined() {
+        assert!(render("{{ naem }}", &["name"], &text(&["x"])).is_err());
+        assert!(render("{{ name }}", &["name", "other"], &json(r#"{"name":null}"#)).is_err());
+        assert_eq!(render("{{ name | default('friend') }}", &[], &json(r#"{"name":null}"#)).unwrap(), "friend");
+        assert_eq!(render("[{{ name }}]", &["name"], &text(&[""])).unwrap(), "[]", "an empty cell is a value");
+    }
+
+    #[test]
+    fn json_keeps_its_types() {
+        let fields = json(r#"{"n":3,"f":1.5,"b":true,"Tags":["x","y"],"o":{"k":"v"}}"#);
+        assert_eq!(render("{{ n + 1 }} {{ f }} {{ b }} {{ tags[1] }} {{ o.k }} {{ row.n }}", &[], &fields).unwrap(), "4 1.5 True y v 3");
+    }
+}
