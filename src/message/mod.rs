@@ -1,1 +1,301 @@
 //! The message file becomes one message for each recipient.
+//!
+//! A message is loaded once (front matter, templates, attachments), frozen with the run, and rendered for each row from its frozen form
+//! alone. The rules it keeps: equal input gives equal octets, a value never makes a header nor HTML, and no error shows a value.
+
+use std::sync::Arc;
+
+use lettre::message::SinglePart;
+use minijinja::value::Value;
+
+use crate::address::Address;
+use crate::error::{Error, Result};
+use crate::input::context::{ColumnIndex, row_value};
+use crate::outcome::Kind;
+use crate::recipient::Fields;
+
+mod attachment;
+mod base64;
+mod body;
+mod file;
+mod frozen;
+mod header;
+mod ident;
+mod keys;
+mod load;
+mod mailbox;
+mod markdown;
+mod mime;
+mod template;
+
+pub use ident::{Ident, message_id};
+pub use keys::{AttachmentKey, HeaderKeys, MessageKeys, MessageSource};
+pub use template::RenderError;
+
+use frozen::{Frozen, VERSION};
+use mailbox::Mailbox;
+use template::{BodyContext, Templates};
+
+const SUBJECT: &str = "subject";
+const TO_NAME: &str = "to_name";
+const UNSUBSCRIBE_URL: &str = "unsubscribe_url";
+
+/// The longest subject that most readers show whole, in characters.
+const LONG_SUBJECT: usize = 78;
+/// Attachments beyond this many octets are refused by many receivers.
+const HEAVY_ATTACHMENTS: usize = 10 * 1024 * 1024;
+
+/// A message, compiled and ready to be rendered for any row, from any thread.
+#[derive(Debug)]
+pub struct Message {
+    frozen: Frozen,
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+    envelope_sender: Address,
+    templates: Templates,
+    /// The custom headers: their names, and the names of their templates.
+    headers: Vec<(String, String)>,
+    attachments: Vec<SinglePart>,
+    odd: Vec<String>,
+}
+
+/// One recipient's mail.
+#[derive(Clone)]
+pub struct Rendered {
+    /// The whole message, CRLF line ends, not dot-stuffed.
+    pub bytes: Vec<u8>,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// The subject as people read it.
+    pub subject: String,
+    /// From as people read it.
+    pub from: String,
+    /// To as people read it.
+    pub to: String,
+    pub html: Option<String>,
+    pub text: Option<String>,
+}
+
+impl std::fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rendered").field("message_id", &self.message_id).field("octets", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Message {
+    /// Reads and compiles a message. Keys that are missing or wrong are exit 2, files and templates that cannot be used exit 4.
+    pub fn load(source: &MessageSource) -> Result<Self> {
+        let (frozen, odd) = load::load(source)?;
+        Self::compile(frozen, odd)
+    }
+
+    /// The form that the ledger keeps, attachments included.
+    pub fn freeze(&self) -> serde_json::Value {
+        serde_json::to_value(&self.frozen).expect("texts and numbers are always JSON")
+    }
+
+    /// Reads back what `freeze` wrote.
+    pub fn thaw(frozen: &serde_json::Value) -> Result<Self> {
+        let version = frozen.get("v").and_then(serde_json::Value::as_u64);
+        if let Some(newer) = version.filter(|version| *version > u64::from(VERSION)) {
+            return Err(Error::internal(format!("the run's message has version {newer}, this mailbatch knows versions up to {VERSION}"))
+                .hint("use the mailbatch that planned the run"));
+        }
+        let frozen: Frozen = serde::Deserialize::deserialize(frozen)
+            .map_err(|_| Error::internal("the run's message cannot be read back from the ledger").hint("plan the run anew with `mailbatch send`"))?;
+        Self::compile(frozen, Vec::new())
+    }
+
+    fn compile(frozen: Frozen, odd: Vec<String>) -> Result<Self> {
+        let damaged = |why: String| Error::internal(format!("the message's {why}"));
+        let mut templates = Templates::new();
+        templates.add(SUBJECT, &frozen.subject)?;
+        if let Some(source) = &frozen.to_name {
+            templates.add(TO_NAME, source)?;
+        }
+        if let Some(source) = &frozen.unsubscribe_url {
+            templates.add(UNSUBSCRIBE_URL, source)?;
+        }
+        let mut headers = Vec::with_capacity(frozen.headers.len());
+        for (name, source) in &frozen.headers {
+            let template = format!("header {name}");
+            templates.add(&template, source)?;
+            headers.push((name.clone(), template));
+        }
+        frozen.body.compile(&mut templates)?;
+        Ok(Self {
+            from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
+            reply_to: frozen.reply_to.as_deref().map(Mailbox::parse).transpose().map_err(|why| damaged(format!("reply_to {why}")))?,
+            envelope_sender: Address::parse(&frozen.envelope_sender).map_err(|why| damaged(format!("envelope_sender: {why}")))?,
+            attachments: frozen
+                .attachments
+                .iter()
+                .map(|a| a.part())
+                .collect::<Result<_, _>>()
+                .map_err(|why| damaged(format!("attachment: {why}")))?,
+            templates,
+            headers,
+            frozen,
+            odd,
+        })
+    }
+
+    /// SHA-256, in hex, of everything that shapes the mail.
+    pub fn fingerprint(&self) -> String {
+        self.frozen.fingerprint()
+    }
+
+    /// Marketing or transactional.
+    pub fn kind(&self) -> Kind {
+        self.frozen.kind
+    }
+
+    /// Where bounces go.
+    pub fn envelope_sender(&self) -> &Address {
+        &self.envelope_sender
+    }
+
+    /// The address in From.
+    pub fn from_address(&self) -> &Address {
+        &self.from.address
+    }
+
+    /// The message file's name without its suffix, or `inline`.
+    pub fn name(&self) -> &str {
+        &self.frozen.name
+    }
+
+    /// What is legal about the message and yet worth a look before it goes out.
+    pub fn lint(&self) -> Vec<String> {
+        let mut found = self.odd.clone();
+        if self.frozen.kind == Kind::Marketing && self.frozen.unsubscribe_url.is_none() {
+            found.push("marketing mail without `unsubscribe_url`: large receivers demand one-click unsubscribe".to_owned());
+        }
+        let subject = &self.frozen.subject.text;
+        if !subject.contains('{') && subject.chars().count() > LONG_SUBJECT {
+            found.push(format!("the subject is longer than {LONG_SUBJECT} characters and will be cut off by most readers"));
+        }
+        if !self.from.address.domain().contains('.') {
+            found.push("the domain of `from` has no dot: few servers will take mail from it".to_owned());
+        }
+        if self.from.address.needs_smtputf8() {
+            found.push("the address of `from` is not ASCII: only servers with SMTPUTF8 will take it".to_owned());
+        }
+        let octets: usize = self.frozen.attachments.iter().map(attachment::Attachment::octets).sum();
+        if octets > HEAVY_ATTACHMENTS {
+            found.push(format!("the attachments are {} MiB: many receivers refuse that, and every recipient gets a copy", octets / 1024 / 1024));
+        }
+        found
+    }
+
+    /// Renders every template for a row and throws the results away, which finds whatever `render` would refuse at a fraction of its cost.
+    pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address) -> Result<(), RenderError> {
+        let row = row_value(index, fields);
+        self.head(&row, to, None)?;
+        let context = self.body_context(&row)?;
+        self.frozen.body.probe(&self.templates, &context)
+    }
+
+    /// Renders a row and encodes it. The same arguments give the same octets.
+    pub fn render(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Rendered, RenderError> {
+        let row = row_value(index, fields);
+        let message_id = message_id(ident.campaign, ident.env, ident.key, self.from.address.domain(), ident.secret);
+        let head = self.head(&row, to, Some((&message_id, ident)))?;
+        let parts = self.frozen.body.render(&self.templates, &self.body_context(&row)?)?;
+        let bytes = mime::assemble(&head.block, &parts, &self.attachments, &message_id);
+        Ok(Rendered {
+            bytes,
+            message_id,
+            subject: head.subject,
+            from: self.from.to_string(),
+            to: head.to.to_string(),
+            html: parts.html,
+            text: Some(parts.text),
+        })
+    }
+
+    /// The header block but for MIME-Version and what follows it.
+    fn head(&self, row: &Value, to: &Address, stamp: Option<(&str, &Ident<'_>)>) -> Result<Head, RenderError> {
+        let subject = self.templates.render(SUBJECT, row)?;
+        let subject = header::sanitise(&subject).into_owned();
+        let name = if self.frozen.to_name.is_some() { self.templates.render(TO_NAME, row)? } else { String::new() };
+        let to = Mailbox { name: header::sanitise(&name).into_owned(), address: to.clone() };
+        let mut block = String::with_capacity(512);
+        self.from.push_header(&mut block, "From");
+        to.push_header(&mut block, "To");
+        if let Some(reply_to) = &self.reply_to {
+            reply_to.push_header(&mut block, "Reply-To");
+        }
+        header::push_text(&mut block, "Subject", &subject);
+        if let Some((message_id, ident)) = stamp {
+            block.push_str(&format!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
+            block.push_str(&format!("Message-ID: <{message_id}>\r\n"));
+        }
+        if let Some(url) = self.unsubscribe_url(row)? {
+            block.push_str(&format!("List-Unsubscribe: <{url}>\r\n"));
+            // RFC 8058 section 3.1: one click works over https only.
+            if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+                block.push_str("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+            }
+        }
+        for (name, template) in &self.headers {
+            let value = self.templates.render(template, row)?;
+            if !header::sanitise(&value).is_empty() {
+                header::push_custom(&mut block, name, &value);
+            }
+        }
+        Ok(Head { block, subject, to })
+    }
+
+    fn body_context(&self, row: &Value) -> Result<Value, RenderError> {
+        Ok(match self.unsubscribe_url(row)? {
+            None => row.clone(),
+            Some(unsubscribe_url) => Value::from_object(BodyContext { row: row.clone(), unsubscribe_url }),
+        })
+    }
+
+    fn unsubscribe_url(&self, row: &Value) -> Result<Option<String>, RenderError> {
+        if self.frozen.unsubscribe_url.is_none() {
+            return Ok(None);
+        }
+        let url = self.templates.render(UNSUBSCRIBE_URL, row)?;
+        let url = url.trim();
+        match check_url(url) {
+            Ok(()) => Ok(Some(url.to_owned())),
+            Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
+        }
+    }
+}
+
+struct Head {
+    block: String,
+    subject: String,
+    to: Mailbox,
+}
+
+fn check_url(url: &str) -> Result<(), &'static str> {
+    let after = ["https://", "http://", "mailto:"]
+        .iter()
+        .find(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+        .map(|scheme| &url[scheme.len()..]);
+    if !after.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#'])) {
+        return Err("is not an https, http or mailto URL");
+    }
+    if !url.bytes().all(|b| matches!(b, 33..=126) && !b"<>\"\\^`{|}".contains(&b)) {
+        return Err("holds a character that a URL cannot hold; use {{ name | urlencode }}");
+    }
+    if url.len() > header::LONGEST_TOKEN {
+        return Err("is longer than 900 octets");
+    }
+    Ok(())
+}
+
+/// A mail as `preview` shows it: From, To, Subject, and the text part.
+pub fn preview_text(mail: &Rendered) -> String {
+    let text = mail.text.as_deref().unwrap_or_default();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("From: {}\nTo: {}\nSubject: {}\n\n{text}{end}", mail.from, mail.to, mail.subject)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! What can be said about a message, in its front matter, in mailbatch.toml or by flags, and which of the three wins.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use crate::outcome::Kind;
+
+/// Where a message comes from. Flags (and the environment) win over the file's front matter, which wins over mailbatch.toml.
+#[derive(Clone, Debug, Default)]
+pub struct MessageSource {
+    /// The message file, of `--message` or of `[message] file`.
+    pub file: Option<PathBuf>,
+    /// The keys under `[message]` of mailbatch.toml.
+    pub inline: MessageKeys,
+    /// What flags and the environment say.
+    pub flags: MessageKeys,
+}
+
+/// The keys of a message; each may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MessageKeys {
+    /// One mailbox, the same for every recipient.
+    pub from: Option<String>,
+    /// One mailbox, the same for every recipient.
+    pub reply_to: Option<String>,
+    /// A template.
+    pub subject: Option<String>,
+    pub kind: Option<Kind>,
+    /// A template; the result is an https, http or mailto URL.
+    pub unsubscribe_url: Option<String>,
+    /// Further headers; the values are templates, and one that renders to nothing leaves its header out.
+    pub headers: HeaderKeys,
+    /// Where bounces go; the address of `from` unless set.
+    pub envelope_sender: Option<String>,
+    /// A template for the display name of To.
+    pub to_name: Option<String>,
+    /// An HTML body instead of a file.
+    pub html: Option<String>,
+    /// A text body instead of a file, or beside `html`.
+    pub text: Option<String>,
+    /// Files that go with every message; relative paths are relative to the file that names them.
+    pub attachments: Option<Vec<AttachmentKey>>,
+}
+
+/// The keys that a front matter may hold: all but the bodies, for the body follows it.
+pub(super) const FRONT_MATTER: &[&str] =
+    &["from", "reply_to", "subject", "kind", "unsubscribe_url", "headers", "envelope_sender", "to_name", "attachments"];
+
+impl MessageKeys {
+    /// These keys, and `lower`'s where these are absent. Headers are merged name by name.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            from: self.from.or(lower.from),
+            reply_to: self.reply_to.or(lower.reply_to),
+            subject: self.subject.or(lower.subject),
+            kind: self.kind.or(lower.kind),
+            unsubscribe_url: self.unsubscribe_url.or(lower.unsubscribe_url),
+            headers: self.headers.over(lower.headers),
+            envelope_sender: self.envelope_sender.or(lower.envelope_sender),
+            to_name: self.to_name.or(lower.to_name),
+            html: self.html.or(lower.html),
+            text: self.text.or(lower.text),
+            attachments: self.attachments.or(lower.attachments),
+        }
+    }
+}
+
+/// Custom headers in the order in which they were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderKeys(pub Vec<(String, String)>);
+
+impl HeaderKeys {
+    fn over(self, lower: Self) -> Self {
+        let mut merged = lower.0;
+        for (name, value) in self.0 {
+            match merged.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                Some(entry) => *entry = (name, value),
+                None => merged.push((name, value)),
+            }
+        }
+        Self(merged)
+    }
+}
+
+impl<'de> Deserialize<'de> for HeaderKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = HeaderKeys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of header names and their values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderKeys, A::Error> {
+                let mut headers = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    headers.push(entry);
+                }
+                Ok(HeaderKeys(headers))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// One attachment: a path, or a path with the name and the content type it is sent under.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "AttachmentForm")]
+pub struct AttachmentKey {
+    pub path: PathBuf,
+    /// The file's own name unless set.
+    pub name: Option<String>,
+    /// Guessed from the name's suffix unless set.
+    pub content_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a path, or a table of path, name and content_type")]
+enum AttachmentForm {
+    Path(PathBuf),
+    Table(AttachmentTable),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttachmentTable {
+    path: PathBuf,
+    name: Option<String>,
+    content_type: Option<String>,
+}
+
+impl From<AttachmentForm> for AttachmentKey {
+    fn from(form: AttachmentForm) -> Self {
+        match form {
+            AttachmentForm::Path(path) => Self { path, name: None, content_type: None },
+            AttachmentForm::Table(AttachmentTable { path, name, content_type }) => Self { path, name, content_type },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_and_the_upper_ones_win() {
+        let upper: MessageKeys = toml::from_str("subject = 'new'\nheaders = { x-b = '3', X-C = '4' }").expect("valid");
+        let lower: MessageKeys =
+            toml::from_str("subject = 'old'\nfrom = 'a@b.example'\nkind = 'marketing'\n[headers]\nX-A = '1'\nX-B = '2'").expect("valid");
+        let merged = upper.over(lower);
+        assert_eq!((merged.subject.as_deref(), merged.from.as_deref(), merged.kind), (Some("new"), Some("a@b.example"), Some(Kind::Marketing)));
+        let headers: Vec<(&str, &str)> = merged.headers.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(headers, [("X-A", "1"), ("x-b", "3"), ("X-C", "4")]);
+    }
+
+    #[test]
+    fn attachments_are_paths_or_tables() {
+        let keys: MessageKeys =
+            toml::from_str("attachments = ['a.pdf', { path = 'b', name = 'c.txt', content_type = 'text/plain' }]").expect("valid");
+        let attachments = keys.attachments.expect("two");
+        assert_eq!(attachments[0], AttachmentKey { path: "a.pdf".into(), name: None, content_type: None });
+        assert_eq!(attachments[1].name.as_deref(), Some("c.txt"));
+        assert!(toml::from_str::<MessageKeys>("attachments = [{ path = 'b', nmae = 'c' }]").is_err());
+        assert!(toml::from_str::<MessageKeys>("sujbect = 'x'").is_err());
+    }
+}

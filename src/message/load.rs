@@ -1,0 +1,172 @@
+//! From keys and files to a frozen message; every refusal names the key and where to put it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::address::Address;
+use crate::error::{Error, Result};
+
+use super::attachment::Attachment;
+use super::body::{Body, Format};
+use super::file::{self, MessageFile};
+use super::frozen::{Frozen, VERSION};
+use super::header::{self, NameError};
+use super::keys::{MessageKeys, MessageSource};
+use super::mailbox::Mailbox;
+use super::template::Source;
+
+/// Reads all that `source` names. The second value is what is odd about it.
+pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
+    let file = source.file.as_deref().map(file::read).transpose()?;
+    let places = Places::new(source, file.as_ref());
+    let front = file.as_ref().map(|file| file.keys.clone()).unwrap_or_default();
+    let attachments = attachments(source, &front)?;
+    let keys = source.flags.clone().over(front).over(source.inline.clone());
+
+    let from = places.mailbox("from", places.required("from", keys.from.as_deref(), "from = \"Acme <news@acme.example>\"")?)?;
+    let kind = places.required("kind", keys.kind, "kind = \"marketing\" or kind = \"transactional\"")?;
+    let subject = places.required("subject", keys.subject.as_deref(), "subject = \"...\"")?;
+    if subject.trim().is_empty() {
+        return Err(Error::usage(format!("{}: the subject is empty", places.at("subject"))));
+    }
+    let reply_to = keys.reply_to.as_deref().map(|text| places.mailbox("reply_to", text)).transpose()?;
+    let envelope_sender = match keys.envelope_sender.as_deref() {
+        None => from.address.clone(),
+        Some(text) => Address::parse(text).map_err(|why| Error::usage(format!("{}: {why}", places.at("envelope_sender"))))?,
+    };
+    let mut headers: Vec<(String, Source)> = Vec::new();
+    for (name, value) in &keys.headers.0 {
+        let key = format!("headers.{name}");
+        check_header(&places.at(&key), name)?;
+        if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Err(Error::usage(format!("{}: the header stands twice", places.at(&key))));
+        }
+        headers.push((name.clone(), places.source(&key, value)));
+    }
+    let mut odd = Vec::new();
+    if file.is_some() && (keys.html.is_some() || keys.text.is_some()) {
+        odd.push("`html` and `text` under [message] are not used, since the body stands in a message file".to_owned());
+    }
+    let frozen = Frozen {
+        v: VERSION,
+        name: name(source),
+        kind,
+        from: from.to_string(),
+        reply_to: reply_to.map(|mailbox| mailbox.to_string()),
+        envelope_sender: envelope_sender.to_string(),
+        subject: places.source("subject", subject),
+        to_name: keys.to_name.as_deref().map(|text| places.source("to_name", text)),
+        unsubscribe_url: keys.unsubscribe_url.as_deref().map(|text| places.source("unsubscribe_url", text)),
+        headers,
+        body: body(file, &keys, &places)?,
+        attachments,
+    };
+    Ok((frozen, odd))
+}
+
+fn name(source: &MessageSource) -> String {
+    let stem = source.file.as_deref().and_then(Path::file_stem);
+    stem.map_or_else(|| "inline".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn attachments(source: &MessageSource, front: &MessageKeys) -> Result<Vec<Attachment>> {
+    let directory = source.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let (keys, directory) = match (&source.flags.attachments, &front.attachments, &source.inline.attachments) {
+        (Some(keys), _, _) => (keys, Path::new("")),
+        (None, Some(keys), _) => (keys, directory),
+        (None, None, Some(keys)) => (keys, Path::new("")),
+        (None, None, None) => return Ok(Vec::new()),
+    };
+    keys.iter().map(|key| Attachment::load(key, directory)).collect()
+}
+
+fn body(file: Option<MessageFile>, keys: &MessageKeys, places: &Places<'_>) -> Result<Body> {
+    if let Some(file) = file {
+        let source = Source { text: file.body, file: places.file.clone(), line: file.body_line };
+        return Ok(match file.format {
+            Format::Text => Body::Text(source),
+            Format::Markdown => Body::Markdown(source),
+            Format::Html => Body::Html { html: source, text: None },
+        });
+    }
+    let given = |key: &str, text: &Option<String>| text.as_deref().filter(|text| !text.trim().is_empty()).map(|text| places.source(key, text));
+    match (given("html", &keys.html), given("text", &keys.text)) {
+        (Some(html), text) => Ok(Body::Html { html, text }),
+        (None, Some(text)) => Ok(Body::Text(text)),
+        (None, None) => Err(Error::usage("the message has no body")
+            .hint("name a message file (--message FILE, or `file` under [message] in mailbatch.toml), or set `text` or `html` there")),
+    }
+}
+
+fn check_header(place: &str, name: &str) -> Result<()> {
+    match header::check_name(name) {
+        Ok(()) => Ok(()),
+        Err(NameError::Syntax) => {
+            Err(Error::usage(format!("{place}: {name:?} cannot be the name of a header")).hint("use letters, digits and hyphens, as in X-Campaign"))
+        }
+        Err(NameError::Owned(instead)) => {
+            let error = Error::usage(format!("{place}: the header {name} cannot be set"));
+            Err(match instead {
+                Some(key) => error.hint(format!("set `{key}` instead")),
+                None => error.hint("mailbatch or a mail server writes it; remove the line"),
+            })
+        }
+    }
+}
+
+/// Where keys stand, for errors.
+struct Places<'a> {
+    source: &'a MessageSource,
+    file: Option<String>,
+    lines: HashMap<String, u32>,
+}
+
+impl<'a> Places<'a> {
+    fn new(source: &'a MessageSource, file: Option<&MessageFile>) -> Self {
+        let shown = source.file.as_deref().map(|path| path.display().to_string());
+        Self { source, file: shown, lines: file.map(|file| file.lines.clone()).unwrap_or_default() }
+    }
+
+    /// The line of the message file on which the value in force begins.
+    fn line(&self, key: &str) -> Option<u32> {
+        let by_flag = match key {
+            "from" => self.source.flags.from.is_some(),
+            "reply_to" => self.source.flags.reply_to.is_some(),
+            "subject" => self.source.flags.subject.is_some(),
+            "unsubscribe_url" => self.source.flags.unsubscribe_url.is_some(),
+            "envelope_sender" => self.source.flags.envelope_sender.is_some(),
+            "to_name" => self.source.flags.to_name.is_some(),
+            _ => key.strip_prefix("headers.").is_some_and(|name| self.source.flags.headers.0.iter().any(|(flag, _)| flag.eq_ignore_ascii_case(name))),
+        };
+        if by_flag { None } else { self.lines.get(key).copied() }
+    }
+
+    fn at(&self, key: &str) -> String {
+        match (&self.file, self.line(key)) {
+            (Some(file), Some(line)) => format!("{file}:{line}: {key}"),
+            _ => format!("message.{key}"),
+        }
+    }
+
+    fn source(&self, key: &str, text: &str) -> Source {
+        match self.line(key) {
+            Some(line) => Source { text: text.to_owned(), file: self.file.clone(), line },
+            None => Source { text: text.to_owned(), file: None, line: 1 },
+        }
+    }
+
+    fn mailbox(&self, key: &str, text: &str) -> Result<Mailbox> {
+        Mailbox::parse(text)
+            .map_err(|why| Error::usage(format!("{}: {why}", self.at(key))).hint(format!("write it as {key} = \"Acme <news@acme.example>\"")))
+    }
+
+    fn required<T>(&self, key: &str, value: Option<T>, example: &str) -> Result<T> {
+        value.ok_or_else(|| {
+            let (what, place) = match &self.file {
+                Some(file) => (format!("{file}: `{key}` is not set"), format!("between +++ lines at the top of {file}, or ")),
+                None => (format!("message: `{key}` is not set"), String::new()),
+            };
+            Error::usage(what).hint(format!("put {example} {place}under [message] in mailbatch.toml"))
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! One mailbox as people write it: `Acme, Inc. <news@acme.example>` or a bare address.
+
+use std::fmt;
+
+use crate::address::Address;
+
+use super::header;
+
+/// A display name, perhaps empty, and an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mailbox {
+    pub(super) name: String,
+    pub(super) address: Address,
+}
+
+impl Mailbox {
+    /// Reads one mailbox; the error is a fragment that does not repeat the text.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.contains("{{") || text.contains("{%") {
+            return Err("is the same for every recipient and cannot be a template".to_owned());
+        }
+        let Some((name, address)) = text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) else {
+            let address = Address::parse(text).map_err(|why| why.to_string())?;
+            return Ok(Self { name: String::new(), address });
+        };
+        let address = Address::parse(address).map_err(|why| why.to_string())?;
+        let name = display_name(name.trim())?;
+        if name.chars().any(char::is_control) {
+            return Err("has a control character in its display name".to_owned());
+        }
+        Ok(Self { name, address })
+    }
+
+    /// Appends the mailbox as a header.
+    pub(super) fn push_header(&self, out: &mut String, header: &str) {
+        header::push_mailbox(out, header, &self.name, self.address.as_str());
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            return write!(f, "{}", self.address);
+        }
+        let mut phrase = String::new();
+        header::push_phrase(&mut phrase, &self.name);
+        write!(f, "{phrase} <{}>", self.address)
+    }
+}
+
+fn display_name(text: &str) -> Result<String, String> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        if text.contains(['<', '>', '@', '"']) {
+            return Err("must be one mailbox, such as \"Acme <news@acme.example>\"".to_owned());
+        }
+        return Ok(text.to_owned());
+    };
+    let mut name = String::with_capacity(quoted.len());
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if chars.as_str().is_empty() => return Ok(name),
+            '"' => return Err("must be one mailbox, with nothing between the quoted name and the address".to_owned()),
+            '\\' => name.extend(chars.next()),
+            c => name.push(c),
+        }
+    }
+    Err("has a quoted display name that is not closed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mailboxes_are_read_as_people_write_them() {
+        for (text, name, address) in [
+            ("news@acme.example", "", "news@acme.example"),
+            ("<news@acme.example>", "", "news@acme.example"),
+            ("Acme <news@acme.example>", "Acme", "news@acme.example"),
+            ("Acme, Inc. <news@acme.example>", "Acme, Inc.", "news@acme.example"),
+            ("\"O'Brien, \\\"Bob\\\"\" <bob@acme.example>", "O'Brien, \"Bob\"", "bob@acme.example"),
+            ("Zoë Müller <zoe@exämple.com>", "Zoë Müller", "zoe@xn--exmple-cua.com"),
+        ] {
+            let mailbox = Mailbox::parse(text).expect(text);
+            assert_eq!((mailbox.name.as_str(), mailbox.address.as_str()), (name, address));
+            assert_eq!(Mailbox::parse(&mailbox.to_string()), Ok(mailbox), "its own text reads back");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "Acme",
+            "a@b.example, Bob <c@d.example>",
+            "A <a@b.example> <c@d.example>",
+            "\"A <a@b.example>",
+            "\"A\" B <a@b.example>",
+            "A <a b@c.example>",
+            "{{ from }}",
+            "A\r\nBcc: x <a@b.example>",
+        ] {
+            assert!(Mailbox::parse(text).is_err(), "{text}");
+        }
+    }
+}

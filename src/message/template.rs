@@ -1,0 +1,294 @@
+//! The templates of one message, compiled once and shared by every row.
+//!
+//! Undefined names are errors everywhere, a `null` is as good as undefined, and a template that never ends runs out of fuel. No error
+//! shows a value of the row: only the template's own text.
+
+use std::fmt;
+
+use minijinja::value::{Object, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+use super::markdown;
+
+/// The most instructions that one template may run for one row.
+const FUEL: u64 = 1_000_000;
+/// The most octets of a template that an error quotes.
+const LONGEST_EXCERPT: usize = 200;
+const MARKDOWN: &str = "markdown";
+/// The names of the bodies among a message's templates.
+pub(super) const TEXT_BODY: &str = "text body";
+pub(super) const HTML_BODY: &str = "html body";
+pub(super) const MARKDOWN_BODY: &str = "body";
+
+/// A template's text and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) text: String,
+    /// The file it stands in; `None` for mailbatch.toml and flags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<String>,
+    /// The line of that file on which it begins, from 1.
+    pub(super) line: u32,
+}
+
+/// Why a row cannot be rendered. Shows nothing of the row's values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderError {
+    /// Which template: `subject`, `body`, `header X-Name`.
+    pub template: String,
+    /// The line of the file the template stands in, from 1.
+    pub line: Option<u32>,
+    pub message: String,
+    /// The name that is undefined for this row, as the template writes it.
+    pub missing: Option<String>,
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.template)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+impl RenderError {
+    /// An error in what a template rendered to.
+    pub(super) fn of(template: &str, line: Option<u32>, message: impl Into<String>) -> Self {
+        Self { template: template.to_owned(), line, message: message.into(), missing: None }
+    }
+}
+
+/// All templates of one message.
+pub(super) struct Templates {
+    env: Environment<'static>,
+    sources: Vec<(String, Source)>,
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.sources.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Templates {
+    /// No templates yet.
+    pub(super) fn new() -> Self {
+        let mut env = Environment::new();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Without this, errors in release builds know neither the place nor the name.
+        env.set_debug(true);
+        env.set_fuel(Some(FUEL));
+        env.set_auto_escape_callback(|name| match name {
+            HTML_BODY => AutoEscape::Html,
+            MARKDOWN_BODY => AutoEscape::Custom(MARKDOWN.into()),
+            _ => AutoEscape::None,
+        });
+        env.set_formatter(write_value);
+        Self { env, sources: Vec::new() }
+    }
+
+    /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the template.
+    pub(super) fn add(&mut self, name: &str, source: &Source) -> Result<()> {
+        if let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone()) {
+            let column = why.range().map_or(1, |range| column(&source.text, range.start));
+            let line = absolute_line(source, why.line().unwrap_or(1));
+            let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
+            let is_body = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].contains(&name);
+            let message = match &source.file {
+                Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
+                // A key's value is indented by its name, so that a column counted in the value would mislead.
+                Some(file) => format!("{file}:{line}: {name}: {what}"),
+                None => format!("{name}:{line}:{column}: {what}"),
+            };
+            return Err(Error::refused(message).hint("values stand between {{ and }}, conditions and loops between {% and %}"));
+        }
+        self.sources.push((name.to_owned(), source.clone()));
+        Ok(())
+    }
+
+    /// Renders one template for one row.
+    pub(super) fn render(&self, name: &str, context: &Value) -> Result<String, RenderError> {
+        self.env.get_template(name).and_then(|template| template.render(context)).map_err(|why| self.explain(name, &why))
+    }
+
+    /// The line on which a template begins, if it stands in a file.
+    pub(super) fn line(&self, name: &str) -> Option<u32> {
+        self.source(name).filter(|source| source.file.is_some()).map(|source| source.line)
+    }
+
+    fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|(known, _)| known == name).map(|(_, source)| source)
+    }
+
+    fn explain(&self, name: &str, why: &minijinja::Error) -> RenderError {
+        let source = self.source(name);
+        let excerpt = source.zip(why.range()).and_then(|(source, range)| source.text.get(range)).map(str::trim);
+        let missing = (why.kind() == ErrorKind::UndefinedError).then(|| undefined_name(why.detail(), excerpt)).flatten();
+        let tag = source.zip(why.range()).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
+        let message = match (&missing, tag) {
+            (Some(name), _) => format!("`{name}` is undefined"),
+            (None, Some(tag)) if tag.len() <= LONGEST_EXCERPT => format!("`{tag}`: {}", why.kind()),
+            (None, _) => why.kind().to_string(),
+        };
+        let line = source.zip(why.line()).map(|(source, line)| absolute_line(source, line));
+        RenderError { template: name.to_owned(), line, message, missing }
+    }
+}
+
+/// The engine's detail is "`a.b` is undefined" where it knows the name; otherwise the failing expression is the best name there is.
+fn undefined_name(detail: Option<&str>, excerpt: Option<&str>) -> Option<String> {
+    let named = detail.and_then(|detail| detail.strip_prefix('`')).and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
+    named.or(excerpt).filter(|name| !name.is_empty() && name.len() <= LONGEST_EXCERPT).map(str::to_owned)
+}
+
+/// The tag around an offset of a template.
+fn enclosing_tag(text: &str, offset: usize) -> Option<&str> {
+    let before = text.get(..offset)?;
+    let start = before.rfind("{{").max(before.rfind("{%"))?;
+    let rest = &text[start..];
+    let end = rest.find(if rest.starts_with("{{") { "}}" } else { "%}" })? + 2;
+    Some(&rest[..end])
+}
+
+fn absolute_line(source: &Source, line: usize) -> u32 {
+    source.line.saturating_add(u32::try_from(line).unwrap_or(u32::MAX)).saturating_sub(1)
+}
+
+fn column(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or(text);
+    before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1
+}
+
+fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), minijinja::Error> {
+    if value.is_none() {
+        return Err(minijinja::Error::from(ErrorKind::UndefinedError));
+    }
+    // What an `if` expression without `else` leaves; ordinary undefined values have been refused before.
+    if value.is_undefined() {
+        return Ok(());
+    }
+    if value.kind() == ValueKind::Bool {
+        return out.write_str(if value.is_true() { "true" } else { "false" }).map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure));
+    }
+    let as_it_is = value.is_safe() || value.is_number();
+    let written = match (state.auto_escape(), value.as_str()) {
+        (AutoEscape::Html, Some(text)) if !as_it_is => push_html_escaped(out, text),
+        (AutoEscape::Html, None) if !as_it_is => push_html_escaped(out, &value.to_string()),
+        (AutoEscape::Custom(_), Some(text)) if !as_it_is => markdown::push_slot(out, text),
+        (AutoEscape::Custom(_), None) if !as_it_is => markdown::push_slot(out, &value.to_string()),
+        (_, Some(text)) => out.write_str(text),
+        (_, None) => fmt::Write::write_fmt(out, format_args!("{value}")),
+    };
+    written.map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))
+}
+
+/// Appends text so that it is text in HTML elements and in quoted attributes.
+pub(super) fn push_html_escaped(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        out.write_str(&rest[..at])?;
+        out.write_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            _ => "&#39;",
+        })?;
+        rest = &rest[at + 1..];
+    }
+    out.write_str(rest)
+}
+
+/// What a body sees: the row, and `unsubscribe_url` unless the row has a column of that name.
+#[derive(Debug)]
+pub(super) struct BodyContext {
+    pub(super) row: Value,
+    pub(super) unsubscribe_url: String,
+}
+
+impl Object for BodyContext {
+    fn get_value_by_str(self: &std::sync::Arc<Self>, key: &str) -> Option<Value> {
+        match self.row.get_attr(key).ok().filter(|value| !value.is_undefined()) {
+            None if key == "unsubscribe_url" => Some(Value::from(self.unsubscribe_url.as_str())),
+            found => found,
+        }
+    }
+
+    fn get_value(self: &std::sync::Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::context;
+
+    use super::*;
+
+    fn with(name: &str, text: &str) -> Templates {
+        let mut templates = Templates::new();
+        templates.add(name, &Source { text: text.to_owned(), file: Some("welcome.md".to_owned()), line: 10 }).expect("compiles");
+        templates
+    }
+
+    fn render(name: &str, text: &str, context: Value) -> Result<String, RenderError> {
+        with(name, text).render(name, &context)
+    }
+
+    #[test]
+    fn only_html_bodies_are_escaped() {
+        let row = || context! { name => "<b>&\"'/", n => 3, ok => true };
+        assert_eq!(render(HTML_BODY, "{{ name }} {{ n }} {{ ok }}", row()).expect("renders"), "&lt;b&gt;&amp;&quot;&#39;/ 3 true");
+        assert_eq!(render(HTML_BODY, "{{ name | safe }}", row()).expect("renders"), "<b>&\"'/");
+        assert_eq!(render(TEXT_BODY, "{{ name }} {{ n }}", row()).expect("renders"), "<b>&\"'/ 3");
+        assert_eq!(render("subject", "{{ name }}", row()).expect("renders"), "<b>&\"'/");
+    }
+
+    #[test]
+    fn an_undefined_name_is_named_with_its_line() {
+        let why = render("subject", "Hi\n{{ naem }}", context! { name => "x" }).expect_err("undefined");
+        assert_eq!((why.missing.as_deref(), why.line), (Some("naem"), Some(11)));
+        assert_eq!(why.to_string(), "subject, line 11: `naem` is undefined");
+        let why = render(TEXT_BODY, "{{ items[0].titel }}", context! { items => vec![context! { title => "x" }] }).expect_err("undefined");
+        assert_eq!(why.missing.as_deref(), Some("items[0].titel"));
+        let why = render(TEXT_BODY, "{% if naem %}x{% endif %}", context! {}).expect_err("undefined");
+        assert_eq!(why.missing.as_deref(), Some("naem"));
+    }
+
+    #[test]
+    fn a_null_is_as_good_as_undefined_and_an_if_without_else_is_empty() {
+        let why = render(HTML_BODY, "{{ name }}", context! { name => () }).expect_err("null");
+        assert_eq!(why.missing.as_deref(), Some("name"));
+        assert_eq!(render("subject", "a{{ 'x' if n > 3 }}b", context! { n => 1 }).expect("renders"), "ab");
+    }
+
+    #[test]
+    fn errors_do_not_show_values() {
+        let why = render(TEXT_BODY, "{{ age | int }}", context! { age => "ann@example.com" }).expect_err("no number");
+        assert!(!why.to_string().contains("ann@") && why.to_string().contains("age"), "{why}");
+    }
+
+    #[test]
+    fn a_template_that_never_ends_is_stopped() {
+        let text = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}";
+        assert_eq!(render(TEXT_BODY, text, context! {}).expect_err("no fuel").missing, None);
+    }
+
+    #[test]
+    fn a_syntax_error_names_file_line_and_column() {
+        let source = |file: Option<&str>| Source { text: "Hi\n  {{ name".to_owned(), file: file.map(str::to_owned), line: 10 };
+        let complain = |name: &str, file| Templates::new().add(name, &source(file)).expect_err("refused").to_string();
+        assert!(complain(MARKDOWN_BODY, Some("welcome.md")).starts_with("welcome.md:11:"), "{}", complain(MARKDOWN_BODY, Some("welcome.md")));
+        assert!(complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject: "));
+        let inline = Templates::new().add("subject", &Source { text: "Hi {{ a b }}".to_owned(), file: None, line: 1 }).expect_err("refused");
+        assert!(inline.to_string().starts_with("subject:1:9: "), "{inline}");
+    }
+}
