@@ -191,17 +191,18 @@ impl Message {
     /// Renders every template for a row and throws the results away, which finds whatever `render` would refuse at a fraction of its cost.
     pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address) -> Result<(), RenderError> {
         let row = row_value(index, fields);
-        self.head(&row, to, None)?;
-        let context = self.body_context(&row)?;
-        self.frozen.body.probe(&self.templates, &context)
+        let url = self.unsubscribe_url(&row)?;
+        self.head(&row, to, url.as_deref(), None)?;
+        self.frozen.body.probe(&self.templates, &body_context(row, url))
     }
 
     /// Renders a row and encodes it. The same arguments give the same octets.
     pub fn render(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Rendered, RenderError> {
         let row = row_value(index, fields);
         let message_id = message_id(ident.campaign, ident.env, ident.key, self.from.address.domain(), ident.secret);
-        let head = self.head(&row, to, Some((&message_id, ident)))?;
-        let parts = self.frozen.body.render(&self.templates, &self.body_context(&row)?)?;
+        let url = self.unsubscribe_url(&row)?;
+        let head = self.head(&row, to, url.as_deref(), Some((&message_id, ident)))?;
+        let parts = self.frozen.body.render(&self.templates, &body_context(row, url))?;
         let bytes = mime::assemble(&head.block, &parts, &self.attachments, &message_id);
         Ok(Rendered {
             bytes,
@@ -215,7 +216,7 @@ impl Message {
     }
 
     /// The header block but for MIME-Version and what follows it.
-    fn head(&self, row: &Value, to: &Address, stamp: Option<(&str, &Ident<'_>)>) -> Result<Head, RenderError> {
+    fn head(&self, row: &Value, to: &Address, unsubscribe_url: Option<&str>, stamp: Option<(&str, &Ident<'_>)>) -> Result<Head, RenderError> {
         let subject = self.templates.render(SUBJECT, row)?;
         let subject = header::sanitise(&subject).into_owned();
         let name = if self.frozen.to_name.is_some() { self.templates.render(TO_NAME, row)? } else { String::new() };
@@ -231,7 +232,7 @@ impl Message {
             block.push_str(&format!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
             block.push_str(&format!("Message-ID: <{message_id}>\r\n"));
         }
-        if let Some(url) = self.unsubscribe_url(row)? {
+        if let Some(url) = unsubscribe_url {
             block.push_str(&format!("List-Unsubscribe: <{url}>\r\n"));
             // RFC 8058 section 3.1: one click works over https only.
             if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
@@ -247,13 +248,6 @@ impl Message {
         Ok(Head { block, subject, to })
     }
 
-    fn body_context(&self, row: &Value) -> Result<Value, RenderError> {
-        Ok(match self.unsubscribe_url(row)? {
-            None => row.clone(),
-            Some(unsubscribe_url) => Value::from_object(BodyContext { row: row.clone(), unsubscribe_url }),
-        })
-    }
-
     fn unsubscribe_url(&self, row: &Value) -> Result<Option<String>, RenderError> {
         if self.frozen.unsubscribe_url.is_none() {
             return Ok(None);
@@ -264,6 +258,14 @@ impl Message {
             Ok(()) => Ok(Some(url.to_owned())),
             Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
         }
+    }
+}
+
+/// What the body's templates see.
+fn body_context(row: Value, unsubscribe_url: Option<String>) -> Value {
+    match unsubscribe_url {
+        None => row,
+        Some(unsubscribe_url) => Value::from_object(BodyContext { row, unsubscribe_url }),
     }
 }
 

@@ -107,6 +107,41 @@ fn markdown_gives_both_parts_and_attachments_follow() {
 }
 
 #[test]
+fn attachment_names_of_every_kind_read_back() {
+    for name in ["a \"b\"; c.pdf", "Übersicht 2026.pdf", "山田太郎の請求書.pdf", "🦆.pdf", &"é".repeat(120), &"x".repeat(200)] {
+        let attachment = attachment::Attachment { name: name.to_owned(), content_type: "application/pdf".to_owned(), data: base64::encode(b"%PDF") };
+        let mut frozen = simple("text = 'x'").frozen;
+        frozen.attachments = vec![attachment];
+        let mail = render(&Message::compile(frozen, Vec::new()).expect("valid"), "Ann").expect("renders");
+        check_octets(&mail.bytes);
+        let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
+        assert_eq!(parsed.attachment(0).and_then(MimeHeaders::attachment_name), Some(name), "{}", String::from_utf8_lossy(&mail.bytes));
+        assert_eq!(parsed.body_text(0).as_deref(), Some("x"));
+    }
+}
+
+#[test]
+fn bodies_of_every_kind_read_back() {
+    for body in [
+        "",
+        "x",
+        "trailing space \nand\ttab",
+        ".\n..\n.x",
+        "From me",
+        &"long ".repeat(400),
+        &"x".repeat(5000),
+        &"山".repeat(3000),
+        "=20 =?utf-8?q?x?=",
+    ] {
+        let mail = render(&simple("text = '{{ name }}'"), body).expect("renders");
+        check_octets(&mail.bytes);
+        let parsed = MessageParser::default().parse(&mail.bytes).expect("a message");
+        let text = parsed.body_text(0).unwrap_or_default().replace("\r\n", "\n");
+        assert_eq!(text.strip_suffix('\n').unwrap_or(&text), body);
+    }
+}
+
+#[test]
 fn an_html_file_gives_a_text_part() {
     let message = from_file("a.html", "+++\nfrom='a@acme.example'\nkind='transactional'\nsubject='x'\n+++\n<p>Hi {{ name }}</p>\n").expect("valid");
     let mail = render(&message, "A & <B>").expect("renders");
