@@ -1,3 +1,37 @@
-//! List files become rows, one at a time: memory does not grow with the list.
+//! List files become rows, one at a time: memory does not grow with the list, and what cannot be read stops the list by name and line.
+//!
+//! ```text
+//! file or stdin ─► compression ─► encoding (UTF-8 text, lines counted) ─► delimited | json ─► ListReader ─► rows
+//! ```
+//!
+//! A structural error (encoding, columns, damaged file) ends the list; a ragged row is handed on with its defect, so that it is counted.
 
+mod column;
+mod compression;
 pub mod context;
+mod delimited;
+mod encoding;
+mod filter;
+mod fingerprint;
+mod format;
+mod json;
+mod problem;
+mod reader;
+mod source;
+
+pub use column::guess_email_column;
+pub use filter::Filter;
+pub use fingerprint::Fingerprint;
+pub use format::Format;
+pub use problem::ReadError;
+pub use reader::{ListReader, ListRow, ReadOptions};
+pub use source::Source;
+
+/// The largest single field, in bytes of UTF-8: 1 MiB. More means a missing quote or the wrong file.
+pub const MAX_FIELD_BYTES: usize = 1 << 20;
+
+/// The largest row, in bytes of UTF-8: 4 MiB.
+pub const MAX_RECORD_BYTES: usize = 4 << 20;
+
+/// The most columns (or different JSON keys) that one list may have.
+pub const MAX_COLUMNS: usize = 10_000;

@@ -1,0 +1,236 @@
+//! Bytes become UTF-8 text: byte order marks, UTF-16 with and without one, Windows-1252, and anything that is named by its label.
+//!
+//! Text is never repaired: a byte that does not fit stops the list, since a replaced character might stand in somebody's address.
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::compression::Plain;
+use super::problem::{Place, Problem};
+
+/// How much is read at a time, and how much of the beginning decides the encoding.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// A list as UTF-8 text without a byte order mark.
+pub(super) struct Text {
+    bytes: Plain,
+    block: Vec<u8>,
+    /// How many bytes at the beginning of `block` wait to be decoded.
+    held: usize,
+    /// Where those bytes stand in the decompressed data.
+    offset: u64,
+    line: u64,
+    decoder: Option<Decoder>,
+    ended: bool,
+    note: Option<String>,
+}
+
+impl Text {
+    /// Looks at the first block and settles the encoding: `label` if given, else the mark, else what the bytes can be.
+    pub(super) fn new(mut bytes: Plain, label: Option<&'static Encoding>) -> Result<Self, Problem> {
+        let mut block = vec![0; BLOCK_BYTES];
+        let held = bytes.read_full(&mut block)?;
+        let first = &block[..held];
+        let (encoding, skip) = match (label, Encoding::for_bom(first)) {
+            (None, Some((encoding, mark))) => (encoding, mark),
+            (None, None) => (guess(first, held < BLOCK_BYTES), 0),
+            (Some(label), Some((marked, mark))) if marked == label => (label, mark),
+            // The label `utf-16` means little endian (Encoding Standard, section 4.2), but a mark knows better.
+            (Some(label), Some((marked, mark))) if label == UTF_16LE && marked == UTF_16BE => (marked, mark),
+            (Some(label), _) => (label, 0),
+        };
+        let note = (label.is_none() && encoding == WINDOWS_1252).then(|| "is read as Windows-1252, for it is no UTF-8".to_owned());
+        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
+        block.copy_within(skip..held, 0);
+        Ok(Self { bytes, block, held: held - skip, offset: skip as u64, line: 1, decoder, ended: false, note })
+    }
+
+    /// What the reader of a report should know about the encoding.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Appends the next block of text to `out`. Gives `false` when the text has ended.
+    pub(super) fn fill(&mut self, out: &mut String) -> Result<bool, Problem> {
+        if self.ended {
+            return Ok(false);
+        }
+        let start = out.len();
+        let read = self.bytes.read_full(&mut self.block[self.held..])?;
+        self.held += read;
+        self.ended = self.held < BLOCK_BYTES;
+        let used = match self.decoder {
+            Some(_) => self.decode(out)?,
+            None => self.validate(out)?,
+        };
+        self.block.copy_within(used..self.held, 0);
+        self.held -= used;
+        self.offset += used as u64;
+        let fresh = &out.as_bytes()[start..];
+        if let Some(nul) = memchr::memchr(0, fresh) {
+            let line = self.line + newlines(&fresh[..nul]);
+            return Err(Problem::new(Place::Line(line), "holds a NUL byte: this is no text").hint("export the list again as plain CSV or JSON"));
+        }
+        self.line += newlines(fresh);
+        Ok(true)
+    }
+
+    fn validate(&mut self, out: &mut String) -> Result<usize, Problem> {
+        let held = &self.block[..self.held];
+        let error = match std::str::from_utf8(held) {
+            Ok(text) => {
+                out.push_str(text);
+                return Ok(held.len());
+            }
+            Err(error) => error,
+        };
+        let (good, bad) = held.split_at(error.valid_up_to());
+        if error.error_len().is_none() && !self.ended {
+            out.push_str(std::str::from_utf8(good).expect("checked just before"));
+            return Ok(good.len());
+        }
+        let line = self.line + newlines(good);
+        let at = self.offset + good.len() as u64;
+        let problem = Problem::new(Place::Line(line), format!("byte 0x{:02X} at offset {at} is no UTF-8", bad[0]));
+        Err(problem.hint("if the list comes from Excel or an old system, try --encoding windows-1252"))
+    }
+
+    fn decode(&mut self, out: &mut String) -> Result<usize, Problem> {
+        let decoder = self.decoder.as_mut().expect("only called where there is one");
+        let mut used = 0;
+        let start = out.len();
+        loop {
+            let rest = &self.block[used..self.held];
+            out.reserve(decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(4 * BLOCK_BYTES));
+            let (result, read) = decoder.decode_to_string_without_replacement(rest, out, self.ended);
+            used += read;
+            match result {
+                DecoderResult::InputEmpty => return Ok(used),
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(_, _) => {
+                    let line = self.line + newlines(&out.as_bytes()[start..]);
+                    let at = self.offset + used as u64;
+                    let name = decoder.encoding().name();
+                    let problem = Problem::new(Place::Line(line), format!("the bytes before offset {at} are no {name}"));
+                    return Err(problem.hint("name the encoding it has: --encoding LABEL"));
+                }
+            }
+        }
+    }
+}
+
+/// The encoding with this label (`utf-8`, `windows-1252`, `utf-16`, `shift_jis`, ...).
+pub(super) fn by_label(label: &str) -> Option<&'static Encoding> {
+    Encoding::for_label_no_replacement(label.as_bytes())
+}
+
+fn guess(first: &[u8], whole: bool) -> &'static Encoding {
+    if let Some(wide) = guess_utf_16(first) {
+        return wide;
+    }
+    match std::str::from_utf8(first) {
+        Ok(_) => UTF_8,
+        Err(error) if error.error_len().is_none() && !whole => UTF_8,
+        Err(_) => WINDOWS_1252,
+    }
+}
+
+/// Text in a Latin script has a zero in every other byte of its UTF-16.
+fn guess_utf_16(first: &[u8]) -> Option<&'static Encoding> {
+    let pairs = first.len() / 2;
+    if pairs < 2 {
+        return None;
+    }
+    let (mut high_first, mut low_first) = (0, 0);
+    for pair in first.chunks_exact(2) {
+        high_first += usize::from(pair[0] == 0);
+        low_first += usize::from(pair[1] == 0);
+    }
+    let (most, few) = (pairs * 2 / 5, pairs / 20);
+    if low_first > most && high_first <= few {
+        Some(UTF_16LE)
+    } else if high_first > most && low_first <= few {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+fn newlines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    pub(in crate::input) fn utf_16(text: &str, big: bool) -> Vec<u8> {
+        text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+    }
+
+    fn read(data: Vec<u8>, label: Option<&str>) -> Result<(String, Option<String>), String> {
+        let show = |problem: Problem| problem.in_list("l").to_string();
+        let plain = Plain::new("l", Box::new(Cursor::new(data))).map_err(show)?;
+        let mut text = Text::new(plain, label.map(|label| by_label(label).expect("known"))).map_err(show)?;
+        let mut out = String::new();
+        while text.fill(&mut out).map_err(show)? {}
+        Ok((out, text.note().map(str::to_owned)))
+    }
+
+    #[test]
+    fn utf_8_with_and_without_a_mark_survives_any_block_border() {
+        let long = "é".repeat(BLOCK_BYTES);
+        for source in ["Zoë,山田\n", "", &long, &format!("x{long}")] {
+            assert_eq!(read(source.as_bytes().to_vec(), None).unwrap(), (source.to_owned(), None));
+            assert_eq!(read(format!("\u{feff}{source}").into_bytes(), None).unwrap().0, source);
+        }
+    }
+
+    #[test]
+    fn utf_16_is_read_with_and_without_a_mark_in_either_order() {
+        let source = "email,name\na@example.com,Zoë 山\n".repeat(5000);
+        for big in [false, true] {
+            assert_eq!(read(utf_16(&source, big), None).unwrap().0, source);
+            assert_eq!(read(utf_16(&format!("\u{feff}{source}"), big), None).unwrap().0, source);
+            assert_eq!(read(utf_16(&format!("\u{feff}{source}"), big), Some("utf-16")).unwrap().0, source);
+        }
+    }
+
+    #[test]
+    fn utf_16_cut_inside_a_character_is_refused() {
+        let mut data = utf_16("email\nabc", false);
+        data.pop();
+        assert!(read(data, Some("utf-16le")).unwrap_err().contains("no UTF-16LE"));
+    }
+
+    #[test]
+    fn what_is_no_utf_8_from_the_start_is_windows_1252_and_says_so() {
+        let (text, note) = read(b"email,name\na@example.com,Zo\xeb \x80\n".to_vec(), None).unwrap();
+        assert_eq!(text, "email,name\na@example.com,Zoë €\n");
+        assert!(note.unwrap().contains("Windows-1252"));
+        assert_eq!(read(b"Zo\xeb".to_vec(), Some("latin1")).unwrap(), ("Zoë".to_owned(), None));
+    }
+
+    #[test]
+    fn a_stray_byte_later_on_is_refused_with_line_and_offset() {
+        let mut data = "0123456\n".repeat(BLOCK_BYTES / 8).into_bytes();
+        data.extend_from_slice(b"abc\nd\xe9f\n");
+        let error = read(data, None).unwrap_err();
+        assert!(error.starts_with("l:8194: byte 0xE9 at offset 65541 is no UTF-8\nhint: "), "{error}");
+        assert!(error.contains("--encoding windows-1252"));
+        assert!(read(b"abc\nd\xe9f\n".to_vec(), Some("utf-8")).unwrap_err().starts_with("l:2: byte 0xE9 at offset 5"));
+        assert!(read(b"\xef\xbb\xbfab\xe9".to_vec(), None).unwrap_err().contains("offset 5"));
+    }
+
+    #[test]
+    fn a_nul_byte_is_refused_with_its_line() {
+        assert!(read(b"email\nann\0@example.com\n".to_vec(), None).unwrap_err().starts_with("l:2: holds a NUL byte"));
+    }
+
+    #[test]
+    fn labels_are_those_of_the_encoding_standard() {
+        assert_eq!(by_label("Windows-1252"), Some(WINDOWS_1252));
+        assert!(by_label("shift_jis").is_some() && by_label("utf-7").is_none());
+    }
+}

@@ -1,0 +1,118 @@
+//! `--where EXPR`: which rows of a list are meant at all. The expression must say true or false, so that no row is let through by mistake.
+
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::ValueKind;
+use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior};
+
+use super::ListRow;
+use super::context::{ColumnIndex, row_value};
+use crate::error::{Error, Result};
+
+/// How many steps one row may take; ordinary expressions take a few dozen.
+const FUEL: u64 = 100_000;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    // Without this, errors in release builds have no position.
+    environment.set_debug(true);
+    environment
+});
+
+/// A compiled `--where` expression. CSV cells are text in it, JSON values keep their types.
+#[derive(Debug)]
+pub struct Filter {
+    expression: Expression<'static, 'static>,
+}
+
+impl Filter {
+    /// Compiles an expression. Errs with exit 2 and the column at which it cannot be understood.
+    pub fn parse(source: &str) -> Result<Self> {
+        let expression = ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| {
+            let column = error.range().and_then(|range| source.get(..range.start)).map(|before| before.chars().count() + 1);
+            let place = column.map(|column| format!(" (column {column})")).unwrap_or_default();
+            Error::usage(format!("--where: {}{place}", described(&error))).hint(r#"an example: --where 'country == "AT" and plan != "free"'"#)
+        })?;
+        Ok(Self { expression })
+    }
+
+    /// Whether the row belongs to the list. Errs with exit 2 where the expression fails on it or is neither true nor false.
+    pub fn admits(&self, columns: &Arc<ColumnIndex>, row: &ListRow, list_name: &str) -> Result<bool> {
+        let place = || format!("--where, at {list_name}:{}", row.line);
+        let value = self.expression.eval(row_value(columns, &row.fields)).map_err(|error| {
+            let failed = Error::usage(format!("{}: {}", place(), described(&error)));
+            match error.kind() {
+                ErrorKind::UndefinedError => {
+                    failed.hint("columns go by their name, or its snake_case form; `X is defined and ...` allows for rows without X")
+                }
+                _ => failed.hint("cells of a CSV list are text: compare them with text, or write `age | int > 17`"),
+            }
+        })?;
+        if value.kind() != ValueKind::Bool {
+            let error = Error::usage(format!("{}: the expression gives {}, neither true nor false", place(), value.kind()));
+            return Err(error.hint(r#"compare it with something: vip == "yes""#));
+        }
+        Ok(value.is_true())
+    }
+}
+
+/// The engine's message without what it may quote from a row.
+fn described(error: &minijinja::Error) -> String {
+    match (error.kind(), error.detail()) {
+        (
+            ErrorKind::SyntaxError | ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction,
+            Some(detail),
+        ) => {
+            format!("{}: {detail}", error.kind())
+        }
+        (kind, _) => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use crate::recipient::{Columns, Fields};
+
+    fn admits(source: &str, fields: Fields) -> Result<bool> {
+        let columns = Columns::new(vec!["email".to_owned(), "First Name".to_owned(), "age".to_owned()]);
+        let row = ListRow { line: 7, fields, defect: None };
+        Filter::parse(source)?.admits(&Arc::new(ColumnIndex::new(&columns)), &row, "l.csv")
+    }
+
+    fn cells() -> Fields {
+        Fields::Text(csv::StringRecord::from(vec!["ann@example.com", "Ann", "9"]))
+    }
+
+    #[test]
+    fn cells_are_compared_as_text_and_json_by_type() {
+        assert!(admits(r#"first_name == "Ann" and age == "9""#, cells()).unwrap());
+        assert!(!admits(r#"row["First Name"] != "Ann""#, cells()).unwrap());
+        assert!(admits("age | int > 8", cells()).unwrap());
+        assert!(admits(r#"email is endingwith("@example.com")"#, cells()).unwrap());
+        let object = serde_json::from_str(r#"{"age":9,"vip":true}"#).unwrap();
+        assert!(admits("vip and age > 8", Fields::Json(object)).unwrap());
+    }
+
+    #[test]
+    fn an_expression_that_cannot_be_understood_names_the_column() {
+        let error = Filter::parse("age = = 3").unwrap_err();
+        assert_eq!(error.exit(), Exit::USAGE);
+        assert!(error.to_string().contains("(column "), "{error}");
+        assert!(Filter::parse("").is_err());
+    }
+
+    #[test]
+    fn an_unknown_column_and_a_value_that_is_no_boolean_are_refused_by_line() {
+        let error = admits("naem == 'x'", cells()).unwrap_err();
+        assert_eq!(error.exit(), Exit::USAGE);
+        assert!(error.to_string().starts_with("--where, at l.csv:7: undefined value") && error.to_string().contains("naem"), "{error}");
+        let error = admits("email", cells()).unwrap_err();
+        assert!(error.to_string().contains("gives string, neither true nor false"), "{error}");
+        let error = admits("email | int > 3", cells()).unwrap_err();
+        assert!(!error.to_string().contains("ann@"), "{error}");
+    }
+}

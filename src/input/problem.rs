@@ -1,0 +1,75 @@
+//! What makes a list unreadable: where in it, what, and how to mend it. Never quotes a cell, since cells are personal data.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// Where in a list something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The list as a whole.
+    List,
+    /// A line of the text, from 1.
+    Line(u64),
+    /// An element of a JSON array, from 1.
+    Element(u64),
+}
+
+/// A structural error that does not know the list's name yet.
+#[derive(Debug)]
+pub(super) struct Problem {
+    place: Place,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into(), hint: None }
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn in_list(self, list: &str) -> ReadError {
+        ReadError { list: list.to_owned(), problem: self }
+    }
+}
+
+/// A structural error: the list cannot be read past it.
+#[derive(Debug)]
+pub struct ReadError {
+    list: String,
+    problem: Problem,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problem.place {
+            Place::List => write!(f, "{}: {}", self.list, self.problem.message)?,
+            Place::Line(line) => write!(f, "{}:{line}: {}", self.list, self.problem.message)?,
+            Place::Element(number) => write!(f, "{}: element {number}: {}", self.list, self.problem.message)?,
+        }
+        match &self.problem.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        let ReadError { list, problem: Problem { place, message, hint } } = error;
+        let bare = ReadError { list, problem: Problem { place, message, hint: None } };
+        let error = Self::refused(bare.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
