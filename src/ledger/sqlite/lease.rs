@@ -77,3 +77,112 @@ pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: u32, slice: 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rate(text: &str) -> Rate {
+        text.parse().unwrap()
+    }
+
+    fn table() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE leases(key TEXT NOT NULL, starts INTEGER NOT NULL, ends INTEGER NOT NULL, count INTEGER NOT NULL)").unwrap();
+        conn
+    }
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_microsecond(micros).unwrap()
+    }
+
+    #[test]
+    fn a_lease_is_a_slice_of_the_rate_and_the_next_one_follows_it() {
+        let conn = table();
+        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), 1_000, Duration::from_millis(100), at(now)).unwrap();
+        assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(0), until: at(100_000) }));
+        assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(100_000), until: at(200_000) }));
+        for _ in 0..8 {
+            assert!(matches!(ask(0), Leased::Granted(_)));
+        }
+        assert_eq!(ask(0), Leased::NotBefore(at(1_100_000)));
+        assert_eq!(ask(1_100_000), Leased::Granted(Lease { count: 5, from: at(1_100_000), until: at(1_200_000) }));
+        let other = lease(&conn, "relay/gmail.com", rate("1/s"), 9, Duration::from_millis(100), at(0)).unwrap();
+        assert_eq!(other, Leased::Granted(Lease { count: 1, from: at(0), until: at(1_000_000) }));
+    }
+
+    #[test]
+    fn what_is_left_of_a_window_is_granted_and_not_more() {
+        let conn = table();
+        let ask = |want| lease(&conn, "relay", rate("10/s"), want, Duration::from_millis(700), at(0)).unwrap();
+        assert!(matches!(ask(7), Leased::Granted(Lease { count: 7, .. })));
+        assert!(matches!(ask(7), Leased::Granted(Lease { count: 3, .. })));
+        assert!(matches!(ask(7), Leased::NotBefore(_)));
+    }
+
+    #[test]
+    fn a_clock_set_back_neither_blocks_for_ever_nor_lets_more_through() {
+        let conn = table();
+        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), 2, Duration::from_secs(1), at(now)).unwrap();
+        let day = 86_400_000_000;
+        assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
+        assert_eq!(ask(0), Leased::NotBefore(at(1_000_000)));
+        assert_eq!(ask(500_000), Leased::NotBefore(at(1_000_000)));
+        assert!(matches!(ask(1_000_000), Leased::Granted(Lease { count: 2, .. })));
+    }
+
+    #[test]
+    fn over_a_long_time_nearly_the_whole_rate_is_given() {
+        let conn = table();
+        let (mut now, mut given) = (0, 0);
+        while now < 60_000_000 {
+            match lease(&conn, "relay", rate("50/s"), 50, Duration::from_millis(50), at(now)).unwrap() {
+                Leased::Granted(lease) => {
+                    given += lease.count;
+                    now = lease.until.as_microsecond();
+                }
+                Leased::NotBefore(t) => now = t.as_microsecond(),
+            }
+        }
+        assert!((2_820..=3_000).contains(&given), "{given}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_sliding_window_ever_holds_more_than_the_rate(
+            count in 1u32..60,
+            per in 1u64..4,
+            slice in 1u64..2_000,
+            asks in proptest::collection::vec((0i64..700_000, 1u32..80, any::<bool>(), 0u8..3), 1..150),
+        ) {
+            let rate = Rate { count: count.try_into().unwrap(), per: Duration::from_secs(per) };
+            let window = per as i64 * 1_000_000;
+            let conn = table();
+            let mut now = 0;
+            let mut used: Vec<i64> = Vec::new();
+            for (pause, want, second, when) in asks {
+                now += pause;
+                // Two holders on one machine; the second one's clock is never ahead, which makes it ask for the past.
+                let asked_at = if second { now - pause / 2 } else { now };
+                if let Leased::Granted(lease) = lease(&conn, "relay", rate, want, Duration::from_millis(slice), at(asked_at)).unwrap() {
+                    prop_assert!(lease.count >= 1 && lease.count <= want);
+                    prop_assert!(lease.from.as_microsecond() >= asked_at);
+                    let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
+                    // The holder hands over all at the start, all at the end, or evenly.
+                    used.extend((0..i64::from(lease.count)).map(|n| match when {
+                        0 => from,
+                        1 => until,
+                        _ => from + (until - from) * n / i64::from(lease.count),
+                    }));
+                }
+            }
+            used.sort_unstable();
+            for (i, first) in used.iter().enumerate() {
+                let within = used[i..].iter().take_while(|t| **t - first < window).count();
+                prop_assert!(within <= count as usize, "{within} within one window from {first}");
+            }
+        }
+    }
+}

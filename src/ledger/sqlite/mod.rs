@@ -325,3 +325,6 @@ impl std::fmt::Debug for SqliteLedger {
         f.debug_struct("SqliteLedger").field("trace_dir", &self.trace_dir).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

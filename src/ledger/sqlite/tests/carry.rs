@@ -1,0 +1,155 @@
+use super::*;
+
+/// A finished run whose rows 1 to 5 are accepted, rejected, unknown, deferred, held.
+async fn earlier(bed: &Bed) -> RunId {
+    let run = bed.simple(5).await;
+    bed.settled(&run, vec![(1, accepted()), (2, rejected()), (3, unknown()), (4, Settled::GaveUp { refusal: refusal() })]).await;
+    bed.ledger.hold_rest(&run, Reason::Canary, "").await.unwrap();
+    bed.ledger.finish(&run, RunState::Finished, 12).await.unwrap();
+    run
+}
+
+fn same_people() -> Vec<PlannedRow> {
+    (1..=6).map(|n| row(n, &format!("u{n}@example.com"))).collect()
+}
+
+fn what_a_later_run_does() -> [(Option<Outcome>, Option<Reason>); 6] {
+    [
+        (Some(Outcome::AlreadyAccepted), Some(Reason::EarlierRun)),
+        (Some(Outcome::Rejected), Some(Reason::MailboxGone)),
+        (Some(Outcome::Unknown), Some(Reason::NoReply)),
+        (None, None),
+        (None, None),
+        (None, None),
+    ]
+}
+
+#[tokio::test]
+async fn a_later_run_keeps_who_was_accepted_rejected_or_is_unknown_and_sends_the_others() {
+    let bed = Bed::new();
+    let old = earlier(&bed).await;
+    let run = bed.sealed(head(), same_people(), seal()).await;
+    assert_eq!(bed.outcomes(&run).await, what_a_later_run_does());
+    assert_eq!(bed.row(&run, 1).await.detail, format!("accepted in run {old}"));
+    let second = bed.row(&run, 2).await;
+    assert_eq!((second.code.as_str(), second.detail.as_str(), second.attempts), ("550 5.1.1", "no such user", 0));
+    let why = bed.ledger.why(&run, "u2@example.com").await.unwrap();
+    assert_eq!((why[1].what.as_str(), why[1].detail.clone()), ("rejected", format!("carried over from run {old}")));
+    // And so does the run after that.
+    let third = bed.sealed(head(), same_people(), seal()).await;
+    assert_eq!(bed.outcomes(&third).await, what_a_later_run_does());
+}
+
+#[tokio::test]
+async fn a_removed_run_is_remembered_without_an_address() {
+    let bed = Bed::new();
+    let old = earlier(&bed).await;
+    bed.ledger.remove(&old).await.unwrap();
+    assert!(bed.ledger.runs().await.unwrap().is_empty());
+    assert_eq!(bed.number("SELECT count(*) FROM recipients").await, 0);
+    let run = bed.sealed(head(), same_people(), seal()).await;
+    assert_eq!(bed.outcomes(&run).await, what_a_later_run_does());
+    assert_eq!(bed.row(&run, 1).await.detail, "accepted in a removed run");
+    let other = bed.sealed(RunHead { campaign: "summer".into(), ..head() }, same_people(), seal()).await;
+    assert_eq!(bed.outcomes(&other).await, [(None, None); 6], "another campaign reaches everybody");
+}
+
+#[tokio::test]
+async fn removing_an_unfinished_run_remembers_open_claims_as_unknown() {
+    let bed = Bed::new();
+    let run = bed.simple(2).await;
+    bed.claimed(&run, &[1]).await;
+    bed.ledger.remove(&run).await.unwrap();
+    let run = bed.simple(2).await;
+    assert_eq!(bed.outcomes(&run).await, [(Some(Outcome::Unknown), Some(Reason::NoReply)), (None, None)]);
+}
+
+#[tokio::test]
+async fn other_campaigns_and_environments_are_not_looked_at() {
+    let bed = Bed::new();
+    earlier(&bed).await;
+    for head in [
+        RunHead { campaign: "summer".into(), ..head() },
+        RunHead { env: Some("staging".into()), ..head() },
+        RunHead { env: Some(String::new()), ..head() },
+    ] {
+        let run = bed.sealed(head, same_people(), seal()).await;
+        assert_eq!(bed.outcomes(&run).await, [(None, None); 6]);
+    }
+}
+
+#[tokio::test]
+async fn already_accepted_comes_before_suppressed_and_after_invalid_and_duplicate() {
+    let bed = Bed::new();
+    earlier(&bed).await;
+    let rows = vec![
+        screened(1, "u1@example.com", Outcome::Suppressed, Reason::Unsubscribe),
+        screened(2, "U1@example.com", Outcome::Duplicate, Reason::Repeated),
+        screened(3, "u1@example.com", Outcome::Invalid, Reason::Render),
+        screened(4, "u2@example.com", Outcome::Suppressed, Reason::HardBounce),
+        screened(5, "u3@example.com", Outcome::Suppressed, Reason::Unsubscribe),
+    ];
+    let run = bed.sealed(head(), rows, seal()).await;
+    assert_eq!(
+        bed.outcomes(&run).await.iter().map(|(outcome, _)| outcome.unwrap()).collect::<Vec<_>>(),
+        [Outcome::AlreadyAccepted, Outcome::Duplicate, Outcome::Invalid, Outcome::Suppressed, Outcome::Suppressed]
+    );
+}
+
+/// A first run with `Zoë@example.com` under id 7, and a second with the given id and address.
+async fn second_run_of(dedupe: &str, remove: bool, key: &str, email: &str) -> Option<Outcome> {
+    let bed = Bed::new();
+    let head = || RunHead { settings: serde_json::json!({ "dedupe": dedupe }), ..head() };
+    let first = bed.sealed(head(), vec![PlannedRow { key: "7".into(), ..row(1, "ZOË@example.com") }], seal()).await;
+    bed.settled(&first, vec![(1, accepted())]).await;
+    if remove {
+        bed.ledger.remove(&first).await.unwrap();
+    }
+    let second = bed.sealed(head(), vec![PlannedRow { key: key.into(), ..row(1, email) }], seal()).await;
+    bed.row(&second, 1).await.outcome
+}
+
+#[tokio::test]
+async fn the_key_or_the_address_matches_as_dedupe_has_it() {
+    for remove in [false, true] {
+        let reached = Some(Outcome::AlreadyAccepted);
+        assert_eq!(second_run_of("ci", remove, "7", "new@example.com").await, reached);
+        assert_eq!(second_run_of("ci", remove, "8", "zoë@example.com").await, reached);
+        assert_eq!(second_run_of("ci", remove, "8", "new@example.com").await, None);
+        assert_eq!(second_run_of("exact", remove, "8", "zoë@example.com").await, None);
+        assert_eq!(second_run_of("exact", remove, "8", "ZOË@example.com").await, reached);
+        assert_eq!(second_run_of("off", remove, "8", "ZOË@example.com").await, None);
+        assert_eq!(second_run_of("off", remove, "7", "new@example.com").await, reached);
+    }
+}
+
+#[tokio::test]
+async fn acceptance_wins_over_whatever_came_before_or_after_and_else_the_newest_run_decides() {
+    let bed = Bed::new();
+    let one = bed.simple(4).await;
+    bed.settled(&one, vec![(1, accepted()), (2, unknown()), (3, rejected()), (4, unknown())]).await;
+    bed.ledger.finish(&one, RunState::Finished, 6).await.unwrap();
+    let two = bed.simple(4).await;
+    assert_eq!(bed.ledger.reopen(&two, &[Outcome::Unknown, Outcome::Rejected]).await.unwrap(), 3);
+    bed.settled(&two, vec![(2, accepted()), (3, Settled::GaveUp { refusal: refusal() }), (4, rejected())]).await;
+    bed.ledger.finish(&two, RunState::Finished, 5).await.unwrap();
+    let three = bed.simple(4).await;
+    let outcomes: Vec<_> = bed.outcomes(&three).await.into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::AlreadyAccepted), Some(Outcome::AlreadyAccepted), None, Some(Outcome::Rejected)]);
+}
+
+#[tokio::test]
+async fn sealing_closes_the_unfinished_run_of_the_campaign() {
+    let bed = Bed::new();
+    let old = bed.simple(4).await;
+    bed.settled(&old, vec![(1, accepted()), (2, Settled::Retry { refusal: refusal(), at: Timestamp::now(), counts: true })]).await;
+    bed.claimed(&old, &[3]).await;
+    let run = bed.simple(5).await;
+    let closed = bed.ledger.run(&old).await.unwrap().unwrap();
+    assert_eq!((closed.state, closed.finished_at.is_some()), (RunState::Finished, true));
+    let held = (Some(Outcome::Held), Some(Reason::Interrupted));
+    assert_eq!(bed.outcomes(&old).await, [(Some(Outcome::Accepted), None), held, (Some(Outcome::Unknown), Some(Reason::NoReply)), held]);
+    assert_eq!(bed.row(&old, 4).await.detail, format!("closed by run {run}"));
+    let outcomes: Vec<_> = bed.outcomes(&run).await.into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::AlreadyAccepted), None, Some(Outcome::Unknown), None, None]);
+}

@@ -1,0 +1,136 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join(".mailbatch");
+    assert!(SqliteLedger::open_existing(&state).unwrap().is_none());
+    assert!(!state.exists());
+    let ledger = SqliteLedger::open(&state).unwrap();
+    ledger.begin(head()).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        assert_eq!(mode(&state.join(file)), 0o600, "{file}");
+    }
+    assert!(SqliteLedger::open_existing(&state).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn commits_are_synced_and_written_ahead() {
+    let bed = Bed::new();
+    let setting = async |pragma: &'static str| {
+        bed.ledger.write(move |conn| Ok(conn.query_row(pragma, [], |row| row.get::<_, rusqlite::types::Value>(0))?)).await.unwrap()
+    };
+    assert_eq!(setting("PRAGMA synchronous").await, rusqlite::types::Value::Integer(2));
+    assert_eq!(setting("PRAGMA journal_mode").await, rusqlite::types::Value::Text("wal".into()));
+}
+
+#[test]
+fn a_ledger_of_a_newer_version_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.db");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE future(x); PRAGMA user_version = 99").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    match SqliteLedger::open(dir.path()) {
+        Err(LedgerError::Newer { found: 99, known, .. }) => assert_eq!(known, schema::VERSION),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ledger.db"), "not a database, but long enough to be read as one page header".repeat(20)).unwrap();
+    match SqliteLedger::open(dir.path()) {
+        Err(e @ LedgerError::Broken { .. }) => assert!(e.to_string().contains("ledger.db: this is no SQLite database"), "{e}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn processes_that_make_the_ledger_at_once_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| SqliteLedger::open(dir.path()).map(drop))).collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn two_handles_share_the_file_and_see_each_other_at_once() {
+    let bed = Bed::new();
+    let other = SqliteLedger::open(bed.dir.path()).unwrap();
+    let run = bed.simple(40).await;
+    assert_eq!(bed.ledger.secret_key().await.unwrap(), other.secret_key().await.unwrap());
+    assert_ne!(other.secret_key().await.unwrap(), [0; 32]);
+    for n in 1..=20 {
+        bed.claimed(&run, &[2 * n - 1]).await;
+        assert!(matches!(other.claim(draft(&run, &[2 * n])).await.unwrap(), Claimed::Batch(_)));
+        assert_eq!(bed.next(&run).await.len() as u64, 40 - 2 * n);
+    }
+    assert!(other.claim(draft(&run, &[1])).await.is_err());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_the_ledger_goes_on_when_there_is_room_again() {
+    let bed = Bed::new();
+    let run = bed.ledger.begin(head()).await.unwrap();
+    bed.ledger
+        .write(|conn| {
+            let pages: i64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            conn.query_row(&format!("PRAGMA max_page_count = {}", pages + 2), [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let rows = |from: u64| (from..from + 1_000).map(|n| row(n, &format!("u{n}@example.com"))).collect::<Vec<_>>();
+    match bed.ledger.plan(&run, rows(1)).await {
+        Err(e @ LedgerError::Full { .. }) => assert!(e.to_string().ends_with("ledger.db: the disk is full"), "{e}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(bed.ledger.rows(&run, 0, 9).await.unwrap().is_empty(), "nothing of a failed call stays");
+    bed.ledger.write(|conn| Ok(conn.query_row("PRAGMA max_page_count = 1073741823", [], |_| Ok(()))?)).await.unwrap();
+    bed.ledger.plan(&run, rows(1)).await.unwrap();
+    bed.ledger.seal(&run, seal()).await.unwrap();
+    assert_eq!(bed.next(&run).await.len(), 1_000);
+}
+
+#[tokio::test]
+async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
+    let bed = Bed::new();
+    let (first, second) = tokio::join!(
+        bed.ledger.write(|conn| Ok(conn.execute_batch("INSERT INTO meta(name, value) VALUES ('lost', 1)")?)),
+        bed.ledger.write(|conn| -> fault::Result<()> {
+            conn.execute_batch("ROLLBACK")?;
+            Err(Fault::Damaged("the disk is gone".into()))
+        })
+    );
+    // Whether the two shared a group is up to the thread; where they did, neither is answered as done.
+    let kept = bed.number("SELECT count(*) FROM meta WHERE name = 'lost'").await;
+    assert_eq!(first.is_ok(), kept == 1);
+    assert!(second.is_err());
+    bed.simple(1).await;
+}
+
+#[tokio::test]
+async fn a_ledger_of_version_1_stays_readable() {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger/v1.sql")).unwrap();
+    Connection::open(dir.path().join("ledger.db")).unwrap().execute_batch(&dump).unwrap();
+    let ledger = SqliteLedger::open(dir.path()).unwrap();
+    let run = ledger.latest_run("spring", None).await.unwrap().unwrap();
+    assert_eq!((run.id.as_str(), run.state, run.columns.len()), ("20260105-080000-k3f9", RunState::Open, 1));
+    let rows = ledger.rows(&run.id, 0, 10).await.unwrap();
+    let outcomes: Vec<_> = rows.iter().map(|row| row.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::Accepted), Some(Outcome::Rejected), None, None, Some(Outcome::Suppressed)]);
+    assert_eq!(ledger.next(&run.id, Ask { limit: 9, ..Ask::default() }).await.unwrap()[0].row, 3);
+    assert_eq!(ledger.recover(&run.id).await.unwrap(), Recovered { unknown: 1, ..Recovered::default() });
+    assert_eq!(ledger.why(&run.id, "bob@example.com").await.unwrap().len(), 3);
+    assert_eq!(ledger.suppressions().await.unwrap().len(), 1);
+}
