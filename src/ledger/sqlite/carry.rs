@@ -5,7 +5,7 @@
 //! the recipient `deferred` or `held` lets this run send.
 
 use ring::hmac;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::fault::Result;
 use super::words;
@@ -52,14 +52,17 @@ impl Hasher {
         self.hash(b'x', email)
     }
 
-    /// The hashes under which a recipient is looked for.
-    fn wanted(&self, dedupe: &Compare, key: &str, email: &str) -> impl Iterator<Item = Hash> + use<> {
-        let address = match dedupe {
-            Compare::KeyOnly => None,
-            Compare::Exact => Some(self.exact(email)),
-            Compare::Folded => Some(self.folded(email)),
+    /// The hashes under which a recipient is looked for. A key that is the address itself needs no second hash.
+    fn wanted(&self, compare: &Compare, key: &str, email: &str) -> impl Iterator<Item = Hash> + use<> {
+        let (same, address) = match compare {
+            Compare::KeyOnly => (false, None),
+            Compare::Exact => (key == email, Some(self.exact(email))),
+            Compare::Folded => {
+                let folded = email.to_lowercase();
+                (key == folded, Some(self.hash(b'a', &folded)))
+            }
         };
-        std::iter::once(self.key(key)).chain(address)
+        (!same).then(|| self.key(key)).into_iter().chain(address)
     }
 }
 
@@ -91,39 +94,42 @@ fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
 /// Settles the rows of a run that is being sealed by what became of the same recipients before.
 pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, compare } = scope(conn, seq)?;
-    let earlier: Vec<(i64, String)> = conn
-        .prepare("SELECT seq, id FROM runs WHERE campaign = ?1 AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
-        .query_map(params![campaign, env, seq], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let earlier: Vec<i64> = conn
+        .prepare("SELECT seq FROM runs WHERE campaign = ?1 AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
+        .query_map(params![campaign, env, seq], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let removed = conn.prepare("SELECT 1 FROM reached LIMIT 1")?.exists([])?;
     if earlier.is_empty() && !removed {
         return Ok(());
     }
     let hasher = Hasher::new(key, &campaign, env.as_deref());
+    // The cache holds the hashes of a large run, which are looked up in no order.
     conn.execute_batch(
-        "CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
+        "PRAGMA temp.cache_size = -16384;
+         CREATE TEMP TABLE IF NOT EXISTS earlier(hash BLOB PRIMARY KEY, outcome INTEGER NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
          DELETE FROM temp.earlier;",
     )?;
-    for (old, _) in &earlier {
-        gather(conn, &hasher, &compare, *old)?;
+    for (place, old) in earlier.iter().enumerate() {
+        gather(conn, &hasher, &compare, *old, place == 0)?;
     }
-    apply(conn, &hasher, &compare, seq)?;
-    conn.execute_batch("DELETE FROM temp.earlier")?;
+    apply(conn, &mut Lookup::new(conn, removed)?, &hasher, &compare, seq)?;
+    conn.execute_batch("DELETE FROM temp.earlier; PRAGMA shrink_memory")?;
     Ok(())
 }
 
-/// Adds what one earlier run decided to the gathered decisions; runs come oldest first.
-fn gather(conn: &Connection, hasher: &Hasher, compare: &Compare, old: i64) -> Result<()> {
+/// Adds what one earlier run decided to the gathered decisions; runs come oldest first, and the oldest has nothing to take back.
+fn gather(conn: &Connection, hasher: &Hasher, compare: &Compare, old: i64, oldest: bool) -> Result<()> {
     let accepted = words::outcome_number(Outcome::Accepted);
     let kept = [accepted, words::outcome_number(Outcome::Rejected), words::outcome_number(Outcome::Unknown)];
     let (first, last) = words::ids_of(old);
+    let mut read = kept.to_vec();
+    if !oldest {
+        read.extend([words::outcome_number(Outcome::Deferred), words::outcome_number(Outcome::Held)]);
+    }
+    let read: Vec<String> = read.iter().map(i64::to_string).collect();
     let mut rows = conn.prepare(&format!(
-        "SELECT id, outcome, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome IN ({}, {}, {}, {}, {}) AND key <> ''",
-        kept[0],
-        kept[1],
-        kept[2],
-        words::outcome_number(Outcome::Deferred),
-        words::outcome_number(Outcome::Held)
+        "SELECT id, outcome, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome IN ({}) AND key <> ''",
+        read.join(", ")
     ))?;
     let mut keep = conn.prepare(&format!(
         "INSERT INTO temp.earlier(hash, outcome, recipient) VALUES (?1, ?2, ?3)
@@ -156,7 +162,50 @@ struct Found {
     run: String,
 }
 
-fn apply(conn: &Connection, hasher: &Hasher, compare: &Compare, seq: i64) -> Result<()> {
+/// Finds what earlier runs say about a hash.
+struct Lookup<'a> {
+    live: Statement<'a>,
+    row: Statement<'a>,
+    removed: Option<Statement<'a>>,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(conn: &'a Connection, removed: bool) -> Result<Self> {
+        Ok(Self {
+            live: conn.prepare("SELECT recipient FROM temp.earlier WHERE hash = ?1")?,
+            row: conn
+                .prepare("SELECT r.outcome, r.reason, r.code, r.detail, runs.id FROM recipients r JOIN runs ON runs.seq = r.run WHERE r.id = ?1")?,
+            removed: if removed { Some(conn.prepare("SELECT outcome, reason FROM reached WHERE hash = ?1")?) } else { None },
+        })
+    }
+
+    /// What was decided; a run that is still there comes before a removed one, unless that had accepted.
+    fn find(&mut self, hash: &Hash) -> Result<Option<Found>> {
+        let recipient: Option<i64> = self.live.query_row([hash], |row| row.get(0)).optional()?;
+        let mut found = None;
+        if let Some(id) = recipient {
+            let mut rows = self.row.query([id])?;
+            if let Some(row) = rows.next()?
+                && let Some(outcome) = words::outcome(row.get(0)?)?
+            {
+                found = Some(Found { outcome, reason: row.get(1)?, code: row.get(2)?, detail: row.get(3)?, run: row.get(4)? });
+            }
+        }
+        let Some(removed) = self.removed.as_mut().filter(|_| found.as_ref().is_none_or(|found| found.outcome != Outcome::Accepted)) else {
+            return Ok(found);
+        };
+        let kept: Option<(i64, Option<i64>)> = removed.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((outcome, reason)) = kept
+            && let Some(outcome) = words::outcome(Some(outcome))?
+            && (found.is_none() || outcome == Outcome::Accepted)
+        {
+            found = Some(Found { outcome, reason, code: String::new(), detail: String::new(), run: String::new() });
+        }
+        Ok(found)
+    }
+}
+
+fn apply(conn: &Connection, lookup: &mut Lookup<'_>, hasher: &Hasher, compare: &Compare, seq: i64) -> Result<()> {
     let (first, last) = words::ids_of(seq);
     let mut rows = conn.prepare(&format!(
         "SELECT id, state, key, email FROM recipients WHERE id > ?1 AND id <= ?2 AND key <> '' AND (state = 1 OR outcome = {}) ORDER BY id LIMIT 1000",
@@ -174,7 +223,7 @@ fn apply(conn: &Connection, hasher: &Hasher, compare: &Compare, seq: i64) -> Res
         for (id, state, key, email) in page {
             let mut best: Option<Found> = None;
             for hash in hasher.wanted(compare, &key, &email) {
-                if let Some(found) = look_up(conn, &hash)?
+                if let Some(found) = lookup.find(&hash)?
                     && (best.is_none() || found.outcome == Outcome::Accepted)
                 {
                     best = Some(found);
@@ -190,26 +239,6 @@ fn apply(conn: &Connection, hasher: &Hasher, compare: &Compare, seq: i64) -> Res
             }
         }
     }
-}
-
-fn look_up(conn: &Connection, hash: &Hash) -> Result<Option<Found>> {
-    let mut live = conn.prepare_cached(
-        "SELECT r.outcome, r.reason, r.code, r.detail, runs.id FROM temp.earlier e JOIN recipients r ON r.id = e.recipient
-         JOIN runs ON runs.seq = r.run WHERE e.hash = ?1",
-    )?;
-    let mut removed = conn.prepare_cached("SELECT outcome, reason, '', '', '' FROM reached WHERE hash = ?1")?;
-    let mut newest: Option<Found> = None;
-    for statement in [&mut live, &mut removed] {
-        let mut rows = statement.query([hash])?;
-        if let Some(row) = rows.next()? {
-            let Some(outcome) = words::outcome(row.get(0)?)? else { continue };
-            let found = Found { outcome, reason: row.get(1)?, code: row.get(2)?, detail: row.get(3)?, run: row.get(4)? };
-            if newest.is_none() || found.outcome == Outcome::Accepted {
-                newest = Some(found);
-            }
-        }
-    }
-    Ok(newest)
 }
 
 /// Keeps hashes of the recipients that a run about to be removed reached, was refused, or may have reached.

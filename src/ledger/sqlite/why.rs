@@ -105,7 +105,7 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
         let id = if person.provider_id.is_empty() { String::new() } else { format!("the provider calls it {}", person.provider_id) };
         events.push(Event { at, order: 4, what: "accepted".into(), detail: joined(&[&person.code, &person.detail, &id]) });
     }
-    if let (Some(at), None, None) = (person.next_at, person.outcome, person.last_at.filter(|_| !tried)) {
+    if let (Some(at), None) = (person.next_at, person.outcome) {
         events.push(Event { at, order: 7, what: "may be claimed again".into(), detail: String::new() });
     }
     if let (false, Some(at)) = (person.feedback.is_empty(), person.last_at) {
