@@ -30,8 +30,34 @@ pub mod input;
 pub mod ledger;
 pub mod limit;
 pub mod message;
+pub mod pipeline;
+pub mod plan;
 pub mod provider;
 pub mod suppression;
 
 pub mod progress;
 pub mod report;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs the program: parses the arguments, runs the command, prints an error with its hint, and returns the exit code.
+pub fn run() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, on standard output and with code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::Exit::USAGE.code()));
+        }
+    };
+    match commands::run(&cli) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr().lock(), "mailbatch: {error}");
+            ExitCode::from(error.exit().code())
+        }
+    }
+}

@@ -1,3 +1,5 @@
-//! Parses the arguments, runs the command, prints an error, returns the exit code; nothing else.
+//! Runs mailbatch and returns its exit code; nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    mailbatch::run()
+}

@@ -130,6 +130,12 @@ impl Tally {
         self.counts[outcome as usize] += n;
     }
 
+    /// One open recipient gets its outcome.
+    pub fn settle(&mut self, outcome: Outcome) {
+        self.open = self.open.saturating_sub(1);
+        self.add(outcome, 1);
+    }
+
     /// The number of recipients with `outcome`.
     pub fn get(&self, outcome: Outcome) -> u64 {
         self.counts[outcome as usize]

@@ -1,7 +1,5 @@
 //! One input row and its fields, as read from a list and as frozen in the ledger.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 /// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list never does.
@@ -71,7 +69,7 @@ impl Fields {
                 out.push(']');
                 out
             }
-            Self::Json(map) => Value::Object(map.clone()).to_string(),
+            Self::Json(map) => serde_json::to_string(map).expect("a JSON object can be written"),
         }
     }
 
@@ -106,13 +104,6 @@ pub struct Row {
     /// The line of that list on which it begins (the element's number in a JSON array), from 1.
     pub line: u64,
     /// Its merge fields.
-    pub fields: Fields,
-}
-
-/// A row together with the columns of its list: what a template sees.
-#[derive(Clone, Debug)]
-pub struct RowView {
-    pub columns: Arc<Columns>,
     pub fields: Fields,
 }
 

@@ -1,11 +1,74 @@
 //! One file per subcommand: builds the parts, runs them, says what came of it.
 
+mod campaign;
+mod check;
 pub mod config;
+mod dry_run;
 pub mod generate;
+mod preview;
+mod results;
+mod resume;
+mod running;
+mod runs;
+mod send;
+mod suppress;
+mod workbench;
 
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
+use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
+use crate::exit::Exit;
+
+/// Runs the command that was typed. Blocks; starts the runtime that the command needs.
+pub fn run(cli: &Cli) -> Result<Exit> {
+    let mut out = std::io::stdout();
+    match &cli.command {
+        Command::Config(args) => return config::run(&cli.globals, &args.command, &mut out),
+        Command::Completions(args) => {
+            generate::completions(args.shell, &mut out)?;
+            return Ok(Exit::OK);
+        }
+        Command::Man(args) => {
+            generate::man(&args.dir)?;
+            return Ok(Exit::OK);
+        }
+        _ => {}
+    }
+    // Two threads for the wire; reading, rendering and SQLite have threads of their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(64)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::internal(format!("cannot start: {e}")))?;
+    let exit = runtime.block_on(dispatch(cli));
+    // After a second Ctrl-C a blocking task may still hang on a file; nothing is waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(cli: &Cli) -> Result<Exit> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Send(args) => send::run(globals, args).await,
+        Command::Check(args) => check::run(globals, args).await,
+        Command::Preview(args) => preview::run(globals, args).await,
+        Command::Resume(args) => resume::resume(globals, args).await,
+        Command::Retry(args) => resume::retry(globals, args).await,
+        Command::Pause(args) => runs::pause(globals, args).await,
+        Command::Unpause => runs::unpause(globals).await,
+        Command::Status(args) => results::status(globals, args).await,
+        Command::Wait(args) => results::wait(globals, args).await,
+        Command::Runs(args) => runs::run(globals, args).await,
+        Command::Report(args) => results::report(globals, args).await,
+        Command::Why(args) => results::why(globals, args).await,
+        Command::Suppress(args) => suppress::run(globals, args).await,
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::OK),
+    }
+}
 
 /// Writes to standard output what was asked for; a reader that has left is no error.
 pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
@@ -13,4 +76,10 @@ pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::internal(format!("standard output: {e}"))),
         _ => Ok(()),
     }
+}
+
+/// Makes a directory for files that hold addresses: mode 0700.
+pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|e| Error::internal(format!("{}: {e}", dir.display())))
 }

@@ -79,6 +79,13 @@ pub struct RunHead {
     pub settings: serde_json::Value,
 }
 
+impl RunHead {
+    /// The campaign as people see it: without the fingerprint of paths that an unnamed one is told apart by.
+    pub fn name(&self) -> &str {
+        self.campaign.split('#').next().unwrap_or(&self.campaign)
+    }
+}
+
 /// A run as `runs`, `status` and the planner see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Run {
@@ -271,6 +278,8 @@ pub struct Standing {
     pub tally: Tally,
     /// By cohort: canary, rest.
     pub canary: Tally,
+    /// Rejected after an attempt of this run, not carried over from an earlier one.
+    pub rejected_here: u64,
     /// Outcomes by reason.
     pub reasons: BTreeMap<(Outcome, Reason), u64>,
 }

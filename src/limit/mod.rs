@@ -1,1 +1,121 @@
-//! When may how many go: leases from the ledger, paced by governor.
+//! When may how many go: grants leased from the ledger, paced by governor inside each lease.
+//!
+//! The ledger keeps the promise (no sliding window of any run of the workspace ever holds more than the rate); governor only
+//! spreads the grants of one lease evenly, so that a server sees a steady stream and not a burst at each lease's start.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::ledger::{Lease, Leased, Ledger, LedgerResult};
+use crate::literal::Rate;
+
+/// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
+pub struct Pacer {
+    ledger: Arc<dyn Ledger>,
+    key: String,
+    rate: Rate,
+    slice: Duration,
+    want: u32,
+    spread: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    lease: Option<Lease>,
+    left: u32,
+    next: Option<Leased>,
+}
+
+impl Pacer {
+    /// A pacer for the rate known in the ledger as `key` (`relay`, or `relay/gmail.com`).
+    pub fn new(ledger: Arc<dyn Ledger>, key: String, rate: Rate) -> Self {
+        // A twentieth of the window loses at most a twentieth of the rate to the window's edge, and keeps what a crash forfeits small.
+        let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
+        let per_slice = rate.per_second() * slice.as_secs_f64();
+        let want = (per_slice.floor() as u32).clamp(1, rate.count.get());
+        // A burst of 5 ms covers the granularity of timers; below 200 per second there is none.
+        let burst = NonZeroU32::new((rate.per_second() * 0.005).ceil() as u32).unwrap_or(NonZeroU32::MIN);
+        let apart = rate.per.div_f64(f64::from(rate.count.get())).max(Duration::from_nanos(1));
+        let quota = Quota::with_period(apart).expect("the period is not zero").allow_burst(burst);
+        Self {
+            ledger,
+            key,
+            rate,
+            slice,
+            want,
+            spread: RateLimiter::direct(quota),
+            clock: DefaultClock::default(),
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    /// The rate that is kept.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Waits until one more may go. Dropping the future gives nothing away that had been granted to others.
+    pub async fn slot(&self) -> LedgerResult<()> {
+        let mut state = self.state.lock().await;
+        loop {
+            if state.left == 0 {
+                self.renew(&mut state).await?;
+                continue;
+            }
+            let Some(lease) = state.lease else {
+                state.left = 0;
+                continue;
+            };
+            let now = Timestamp::now();
+            if now < lease.from {
+                tokio::time::sleep(self.bounded(now, lease.from)).await;
+            } else if now >= lease.until {
+                // Grants that were not used in time have expired: using them late is what would make a burst.
+                state.left = 0;
+            } else if let Err(not_until) = self.spread.check() {
+                let wait = tokio::time::sleep(not_until.wait_time_from(self.clock.now()));
+                if state.left == 1 && state.next.is_none() {
+                    let (next, ()) = futures_util::future::join(self.ask(), wait).await;
+                    state.next = Some(next?);
+                } else {
+                    wait.await;
+                }
+            } else {
+                state.left -= 1;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn renew(&self, state: &mut State) -> LedgerResult<()> {
+        let leased = match state.next.take() {
+            Some(leased) => leased,
+            None => self.ask().await?,
+        };
+        match leased {
+            Leased::Granted(lease) => {
+                state.left = lease.count;
+                state.lease = Some(lease);
+            }
+            Leased::NotBefore(then) => tokio::time::sleep(self.bounded(Timestamp::now(), then)).await,
+        }
+        Ok(())
+    }
+
+    async fn ask(&self) -> LedgerResult<Leased> {
+        self.ledger.lease(&self.key, self.rate, self.want, self.slice).await
+    }
+
+    /// The time from `now` to `then`; bounded by the window, so that a clock set back cannot stop a run for longer.
+    fn bounded(&self, now: Timestamp, then: Timestamp) -> Duration {
+        Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO).clamp(Duration::from_micros(200), self.rate.per)
+    }
+}

@@ -56,6 +56,13 @@ pub struct Snapshot {
     pub note: Option<String>,
 }
 
+impl Snapshot {
+    /// The state in one line, for a log or a signal.
+    pub fn line(&self) -> String {
+        plain::line(self)
+    }
+}
+
 /// Somebody who looks on. Calls return at once; how often they lead to output is the observer's affair.
 pub trait Progress: Send + Sync {
     /// Sending begins.

@@ -69,7 +69,7 @@ pub(super) fn opening(start: &Start) -> String {
     )
 }
 
-fn line(snapshot: &Snapshot) -> String {
+pub(super) fn line(snapshot: &Snapshot) -> String {
     let mut parts = vec![
         format!("{} {}/{} {}", snapshot.phase, grouped(snapshot.done), grouped(snapshot.total), percent(snapshot.done, snapshot.total)),
         format!("{} {}", snapshot.provider, rate(snapshot.rate)),

@@ -7,7 +7,7 @@ use super::fault::{Fault, Result};
 use super::plan::seq_of;
 use super::words;
 use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing};
-use crate::outcome::Cohort;
+use crate::outcome::{Cohort, Outcome};
 use crate::provider::JobId;
 
 const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, r.list_fingerprint, r.message_fingerprint, r.settings, r.state,
@@ -76,14 +76,18 @@ pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -
 
 pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
     let (first, last) = words::ids_of(seq_of(conn, run)?);
-    let mut query =
-        conn.prepare("SELECT cohort, outcome, reason, count(*) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason")?;
+    let mut query = conn.prepare(
+        "SELECT cohort, outcome, reason, count(*), sum(attempts > 0) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason",
+    )?;
     let mut rows = query.query([first, last])?;
     let mut standing = Standing::default();
     while let Some(row) = rows.next()? {
         let canary = words::cohort(row.get(0)?) == Cohort::Canary;
         let (outcome, reason) = (words::outcome(row.get(1)?)?, words::reason(row.get(2)?)?);
         let n = row.get::<_, i64>(3)?.max(0) as u64;
+        if outcome == Some(Outcome::Rejected) {
+            standing.rejected_here += row.get::<_, i64>(4)?.max(0) as u64;
+        }
         for tally in std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary)) {
             match outcome {
                 Some(outcome) => tally.add(outcome, n),

@@ -5,7 +5,6 @@ mod claims;
 mod disk;
 mod plan;
 mod recovery;
-mod speed;
 
 use super::*;
 use crate::ledger::Member;

@@ -1,0 +1,140 @@
+//! `mailbatch check`: everything `send` would refuse, found without sending. Writes LIST.rejected.csv.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::address::Address;
+use crate::cli::{CheckArgs, Globals};
+use crate::commands::running::note_all;
+use crate::commands::say;
+use crate::commands::send::{lists, survey_notes};
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::input::Filter;
+use crate::ledger::{Ledger, PlannedRow, Standing};
+use crate::outcome::Outcome;
+use crate::pipeline::ledger_error;
+use crate::plan::{self, Screening, Survey};
+use crate::report::{Format, Head, Options, ReportFile, ReportRow};
+
+/// Runs the command. Exit 4 when a send would refuse the list.
+pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, args.target.env.as_deref())?;
+    let (message, _) = bench.message(&args.message)?;
+    let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
+    bench.settings.connect(provider)?;
+    let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
+    let ledger = bench.existing_ledger()?;
+    let secret = match &ledger {
+        Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
+        None => [0; 32],
+    };
+    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let suppressions = bench.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
+    let screening = Screening {
+        suppressions: &suppressions,
+        allow: bench.settings.allow.as_deref(),
+        dedupe: args.list.screening.dedupe,
+        always: &bench.settings.canary.always,
+        message: &message,
+        secret,
+        campaign: "",
+    };
+    let mut rejected = Vec::new();
+    let mut odd = BTreeMap::<&'static str, (u64, Vec<String>)>::new();
+    let names = lists.names();
+    let mut sink = |rows: Vec<PlannedRow>| {
+        for row in rows {
+            note_odd(&row, &names, &mut odd);
+            if matches!(row.outcome, Some((Outcome::Invalid, ..))) {
+                rejected.push(report_row(row));
+            }
+        }
+        Ok(())
+    };
+    let survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
+    let written = write_rejected(&bench, &args.list.lists, &survey, rejected, args.spreadsheet_safe)?;
+    tell(&bench, &survey, &written, &odd)?;
+    note_all(&bench, &message.lint());
+    note_all(&bench, &survey_notes(&survey));
+    survey.judge(args.list.screening.max_invalid, args.list.screening.expect_count.as_ref())?;
+    Ok(Exit::OK)
+}
+
+/// Counts addresses that are legal and often a mistake.
+fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut BTreeMap<&'static str, (u64, Vec<String>)>) {
+    const PLACES: usize = 5;
+    if row.key.is_empty() {
+        return;
+    }
+    let Ok(address) = Address::parse(&row.email) else { return };
+    for note in address.notes() {
+        let (count, places) = odd.entry(note.as_str()).or_default();
+        *count += 1;
+        if places.len() < PLACES {
+            places.push(format!("{}:{}", lists.get(row.list as usize).map_or("", String::as_str), row.line));
+        }
+    }
+}
+
+fn report_row(row: PlannedRow) -> ReportRow {
+    let (outcome, reason, detail) = row.outcome.map_or((None, None, String::new()), |(o, r, d)| (Some(o), Some(r), d));
+    ReportRow { row: row.row, list: row.list, line: row.line, email: row.email, outcome, reason, detail, fields: row.fields, ..ReportRow::default() }
+}
+
+/// One file beside each list that has rejected rows; for standard input, in the directory the command started in.
+fn write_rejected(bench: &Workbench, lists: &[PathBuf], survey: &Survey, rows: Vec<ReportRow>, spreadsheet_safe: bool) -> Result<Vec<PathBuf>> {
+    let head = Head::of_lists(lists.iter().map(|path| path.display().to_string()).collect(), survey.columns.clone());
+    let mut by_list = BTreeMap::<u32, Vec<ReportRow>>::new();
+    for row in rows {
+        by_list.entry(row.list).or_default().push(row);
+    }
+    let mut written = Vec::new();
+    for (list, rows) in by_list {
+        let list = lists.get(list as usize).ok_or_else(|| Error::internal("a row of no list"))?;
+        let name = if list.as_os_str() == "-" { "stdin".into() } else { list.clone().into_os_string() };
+        let mut name = name;
+        name.push(".rejected.csv");
+        let path = bench.settings.workspace.from_arguments(PathBuf::from(name));
+        let options = Options { spreadsheet_safe, ..Options::default() };
+        let mut file = ReportFile::create(&path, Format::Csv, &head, &Standing::default(), options)?;
+        rows.iter().try_for_each(|row| file.row(row))?;
+        written.push(file.finish()?);
+    }
+    Ok(written)
+}
+
+fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], odd: &BTreeMap<&'static str, (u64, Vec<String>)>) -> Result<()> {
+    if bench.globals.json {
+        let mut counts: serde_json::Map<String, serde_json::Value> =
+            Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
+        counts.insert("sendable".into(), survey.tally.open.into());
+        let odd: serde_json::Map<String, serde_json::Value> = odd.iter().map(|(what, (count, _))| ((*what).to_owned(), (*count).into())).collect();
+        let object = serde_json::json!({
+            "v": 1, "type": "check", "input": survey.rows(), "filtered": survey.filtered, "counts": counts, "odd": odd,
+            "rejected": written.iter().map(|path| bench.settings.workspace.shown(path)).collect::<Vec<_>>(),
+        });
+        return say(&mut std::io::stdout(), &format!("{object}\n"));
+    }
+    if bench.globals.quiet {
+        return Ok(());
+    }
+    let mut text = format!("  {:>9}  sendable\n", survey.tally.open);
+    for (outcome, count) in survey.tally.non_zero() {
+        text.push_str(&format!("  {count:>9}  {outcome}\n"));
+    }
+    text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
+    if survey.filtered > 0 {
+        text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
+    }
+    for (what, (count, places)) in odd {
+        let more = if *count > places.len() as u64 { ", …" } else { "" };
+        text.push_str(&format!("legal, but look: {count} with {what}: {}{more}\n", places.join(", ")));
+    }
+    for path in written {
+        text.push_str(&format!("bad rows are in {}\n", bench.settings.workspace.shown(path)));
+    }
+    say(&mut std::io::stdout(), &text)
+}

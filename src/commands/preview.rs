@@ -1,0 +1,155 @@
+//! `mailbatch preview`: the message as one recipient gets it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::cli::{Globals, PreviewArgs};
+use crate::commands::send::lists;
+use crate::commands::workbench::Workbench;
+use crate::commands::{make_private_dir, say};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::input::context::ColumnIndex;
+use crate::input::{Filter, ListReader, guess_email_column};
+use crate::message::{Ident, Message, Rendered, preview_text};
+use crate::recipient::Fields;
+
+/// One rendered row.
+struct Shown {
+    row: u64,
+    rendered: Rendered,
+}
+
+/// Runs the command.
+pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, args.target.env.as_deref())?;
+    let (message, _) = bench.message(&args.message)?;
+    let shown = tokio::task::block_in_place(|| pick(&bench, args, &message))?;
+    if shown.is_empty() {
+        return Err(Error::refused("no row of the list fits").hint("`mailbatch check` says what is wrong with the rows"));
+    }
+    if let Some(dir) = &args.out {
+        let dir = bench.settings.workspace.from_arguments(dir);
+        make_private_dir(&dir)?;
+        for one in &shown {
+            let path = dir.join(format!("row-{}.eml", one.row));
+            write(&path, &one.rendered.bytes)?;
+            bench.note(&format!("wrote {}", bench.settings.workspace.shown(&path)));
+        }
+    } else if args.open {
+        let dir = bench.settings.workspace.state_dir.join("preview");
+        make_private_dir(&dir)?;
+        for one in &shown {
+            let path = dir.join(format!("row-{}.eml", one.row));
+            write(&path, &one.rendered.bytes)?;
+            open(&path)?;
+        }
+    } else {
+        let texts: Vec<String> = shown.iter().map(|one| preview_text(&one.rendered)).collect();
+        say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))?;
+    }
+    Ok(Exit::OK)
+}
+
+fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<Shown>> {
+    let lists = lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
+    let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
+    let (source, name) = &lists.sources[0];
+    let mut reader = ListReader::open(source, &lists.options)?;
+    let at = guess_email_column(reader.columns(), lists.email.as_deref(), name)?;
+    let email = reader.columns().names()[at].clone();
+    let mut found: Vec<Shown> = Vec::new();
+    let (mut number, mut renderable, mut draws) = (0, 0, Draws::new());
+    while let Some(row) = reader.next_row() {
+        let row = row.map_err(Error::from)?;
+        let columns = reader.columns();
+        if let Some(filter) = &filter
+            && !filter.admits(&Arc::new(ColumnIndex::new(columns)), &row, name)?
+        {
+            continue;
+        }
+        number += 1;
+        let address = row.fields.text(columns, &email).and_then(|cell| Address::parse(&cell).ok());
+        let wanted = match (&args.row, &args.email) {
+            (Some(wanted), _) => *wanted == number,
+            (_, Some(wanted)) => address.as_ref().is_some_and(|address| address.folded() == wanted.folded()),
+            _ => true,
+        };
+        if !wanted {
+            continue;
+        }
+        let named = args.row.is_some() || args.email.is_some();
+        let to = match address {
+            Some(to) => to,
+            None if named => return Err(Error::refused(format!("{name}:{}: the row has no usable address", row.line))),
+            None => continue,
+        };
+        let rendered = match render(bench, message, &Arc::new(ColumnIndex::new(columns)), &row.fields, &to) {
+            Ok(rendered) => rendered,
+            Err(why) if named => return Err(Error::refused(format!("{name}:{}: {why}", row.line))),
+            Err(_) => continue,
+        };
+        renderable += 1;
+        let one = Shown { row: number, rendered };
+        if args.worst {
+            if found.first().is_none_or(|longest| longest.rendered.bytes.len() < one.rendered.bytes.len()) {
+                found = vec![one];
+            }
+        } else if let Some(sample) = args.sample {
+            draws.keep(&mut found, one, renderable, usize::try_from(sample).unwrap_or(usize::MAX));
+        } else {
+            found.push(one);
+            break;
+        }
+    }
+    found.sort_by_key(|one| one.row);
+    Ok(found)
+}
+
+/// Draws a sample from a stream of unknown length (algorithm R), the same one each time.
+struct Draws {
+    state: u64,
+}
+
+impl Draws {
+    fn new() -> Self {
+        Self { state: 0 }
+    }
+
+    fn keep(&mut self, sample: &mut Vec<Shown>, one: Shown, seen: u64, size: usize) {
+        if sample.len() < size {
+            sample.push(one);
+            return;
+        }
+        self.state += 1;
+        let at = xxhash_rust::xxh3::xxh3_64(&self.state.to_le_bytes()) % seen;
+        if let Some(place) = usize::try_from(at).ok().and_then(|at| sample.get_mut(at)) {
+            *place = one;
+        }
+    }
+}
+
+fn render(bench: &Workbench, message: &Message, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address) -> Result<Rendered, String> {
+    let key = to.folded();
+    let ident = Ident { campaign: "preview", env: bench.settings.env.as_deref(), key: &key, secret: &[0; 32], date: Timestamp::now() };
+    message.render(index, fields, to, &ident).map_err(|e| e.to_string())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(|e| Error::internal(format!("{}: {e}", path.display())))
+}
+
+fn open(path: &PathBuf) -> Result<()> {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let status = std::process::Command::new(opener).arg(path).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Error::internal(format!("{opener} could not open {}", path.display())).hint("open the file by hand, or use --out DIR")),
+    }
+}

@@ -1,0 +1,135 @@
+//! `mailbatch status`, `wait`, `report` and `why`: what the ledger knows.
+
+use std::io::{BufWriter, Write};
+use std::time::{Duration, Instant};
+
+use crate::cli::{Globals, ReportArgs, ReportFormat, StatusArgs, WaitArgs, WhyArgs};
+use crate::commands::running::{each_row, format_of};
+use crate::commands::workbench::Workbench;
+use crate::commands::{campaign, say};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, Run, RunState};
+use crate::pipeline::ledger_error;
+use crate::report::{self, Format, Head, Options, ReportFile, Writer};
+
+/// How often a followed or awaited run is looked at.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Columns of the terminal; 100 without one.
+pub(crate) fn width() -> u16 {
+    console::Term::stdout().size_checked().map_or(100, |(_, columns)| columns)
+}
+
+/// Shows where a run stands.
+pub(crate) async fn status(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    let mut run = bench.run(ledger.as_ref(), args.run.as_deref()).await?;
+    show(&bench, ledger.as_ref(), &run).await?;
+    while args.follow && is_going(&bench, ledger.as_ref(), &run).await? {
+        tokio::time::sleep(EVERY).await;
+        run = bench.run(ledger.as_ref(), Some(&run.id)).await?;
+        show(&bench, ledger.as_ref(), &run).await?;
+    }
+    Ok(Exit::OK)
+}
+
+/// Prints one run.
+pub(crate) async fn show(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let text = if bench.globals.json { format!("{}\n", report::status_json(run, &standing)) } else { report::status(run, &standing, width()) };
+    say(&mut std::io::stdout(), &text)?;
+    Ok(Exit::OK)
+}
+
+/// Whether an execution of the run goes on: its campaign is locked and it has rows without an outcome.
+async fn is_going(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<bool> {
+    let state_dir = &bench.settings.workspace.state_dir;
+    if run.state == RunState::Finished || !campaign::is_running(state_dir, &run.head.campaign, run.head.env.as_deref())? {
+        return Ok(false);
+    }
+    Ok(ledger.standing(&run.id).await.map_err(ledger_error)?.tally.open > 0)
+}
+
+/// Waits until a run's execution has ended, and ends with its exit code.
+pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    let start = Instant::now();
+    loop {
+        let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
+        if !is_going(&bench, ledger.as_ref(), &run).await? {
+            show(&bench, ledger.as_ref(), &run).await?;
+            return Ok(run.exit.and_then(Exit::from_code).unwrap_or(Exit::OK));
+        }
+        if args.timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
+            return Err(Error::new(Exit::DEADLINE, format!("run {} still goes on", run.id)).hint("`mailbatch status` shows where it stands"));
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Writes what became of everybody.
+pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let head = Head::from(&run);
+    let options =
+        Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
+    let format = match (args.format, &args.output) {
+        (Some(format), _) => of(format),
+        (None, Some(path)) => format_of(path)?,
+        (None, None) if bench.globals.json => Format::Json,
+        (None, None) => Format::Table,
+    };
+    if let Some(path) = &args.output {
+        let mut file = ReportFile::create(&bench.settings.workspace.from_arguments(path), format, &head, &standing, options)?;
+        each_row(ledger.as_ref(), &run.id, |row| file.row(&row.into())).await?;
+        file.finish()?;
+        return Ok(Exit::OK);
+    }
+    let closed = |e: std::io::Error| {
+        if e.kind() == std::io::ErrorKind::BrokenPipe { Error::new(Exit::OK, "") } else { Error::internal(format!("standard output: {e}")) }
+    };
+    let written = async {
+        let mut writer = Writer::new(format, &head, &standing, options, BufWriter::new(std::io::stdout())).map_err(closed)?;
+        each_row(ledger.as_ref(), &run.id, |row| writer.row(&row.into()).map_err(closed)).await?;
+        writer.finish().and_then(|mut out| out.flush()).map_err(closed)
+    };
+    match written.await {
+        // Whoever read it has seen enough.
+        Err(error) if error.exit() == Exit::OK => Ok(Exit::OK),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Exit::OK),
+    }
+}
+
+fn of(format: ReportFormat) -> Format {
+    match format {
+        ReportFormat::Table => Format::Table,
+        ReportFormat::Csv => Format::Csv,
+        ReportFormat::Ndjson => Format::Ndjson,
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Html => Format::Html,
+        ReportFormat::Junit => Format::Junit,
+        ReportFormat::Md => Format::Markdown,
+    }
+}
+
+/// Prints every decision taken about one recipient.
+pub(crate) async fn why(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
+    let email = crate::address::Address::parse(&args.email).map_or_else(|_| args.email.clone(), |address| address.to_string());
+    let decisions = ledger.why(&run.id, &email).await.map_err(ledger_error)?;
+    if decisions.is_empty() {
+        return Err(Error::usage(format!("run {} has no such recipient", run.id)).hint(format!("`mailbatch report {}` lists all of them", run.id)));
+    }
+    let text = if bench.globals.json { format!("{}\n", report::why_json(&run, &email, &decisions)) } else { report::why_table(&decisions, width()) };
+    say(&mut std::io::stdout(), &text)?;
+    Ok(Exit::OK)
+}

@@ -1,0 +1,110 @@
+//! `mailbatch resume` and `mailbatch retry`: go on with a run from the ledger alone.
+
+use std::sync::Arc;
+
+use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
+use crate::commands::campaign;
+use crate::commands::running::{Going, format_of, frozen, latched};
+use crate::commands::send::refuse_while_paused;
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Gate, Ledger, Run, RunState};
+use crate::message::Message;
+use crate::outcome::{Outcome, Reason};
+use crate::pipeline::ledger_error;
+
+/// Continues a run, or decides about one that waits.
+pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
+    let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
+    let _lock = lock(&bench, &run, &args.sending)?;
+    ledger.recover(&run.id).await.map_err(ledger_error)?;
+    if args.abandon {
+        return abandon(&bench, ledger.as_ref(), &run).await;
+    }
+    refuse_while_paused(ledger.as_ref()).await?;
+    if args.go_on {
+        let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
+        let evidence = match &run.gate {
+            Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Passed { evidence, .. } => evidence.clone(),
+            Gate::Ahead => String::new(),
+        };
+        if matches!(run.gate, Gate::Failed { .. } | Gate::Waiting { .. }) {
+            let by = by.unwrap_or_else(|| "resume --continue".to_owned());
+            ledger.set_gate(&run.id, Gate::Passed { evidence, by: Some(by) }).await.map_err(ledger_error)?;
+        }
+    } else {
+        latched(&run)?;
+    }
+    let mut open = vec![Outcome::Held, Outcome::Deferred];
+    if args.sending.on_unknown == OnUnknown::Retry {
+        open.push(Outcome::Unknown);
+    }
+    go(&bench, ledger, &run.id, &open, &args.sending).await
+}
+
+/// Sends again to those whom a finished attempt did not reach.
+pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
+    let (bench, ledger, run) = find(globals, Some(&args.run)).await?;
+    let _lock = lock(&bench, &run, &args.sending)?;
+    ledger.recover(&run.id).await.map_err(ledger_error)?;
+    refuse_while_paused(ledger.as_ref()).await?;
+    latched(&run)?;
+    let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };
+    go(&bench, ledger, &run.id, &only, &args.sending).await
+}
+
+async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    let run = match name {
+        Some(_) => bench.run(ledger.as_ref(), name).await?,
+        // Without a name: the newest that is not finished, else the newest.
+        None => {
+            let runs = ledger.runs().await.map_err(ledger_error)?;
+            let unfinished = runs.iter().position(|run| run.state == RunState::Open).unwrap_or(0);
+            runs.into_iter().nth(unfinished).ok_or_else(|| Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"))?
+        }
+    };
+    // The run's environment is frozen with it: its overlay is in force again.
+    let bench = if run.head.env.is_some() { Workbench::new(globals, run.head.env.as_deref())? } else { bench };
+    if run.state == RunState::Planning {
+        return Err(Error::usage(format!("run {} was never planned to its end; nothing was sent", run.id)).hint("run the send again"));
+    }
+    Ok((bench, ledger, run))
+}
+
+fn lock(bench: &Workbench, run: &Run, sending: &SendingArgs) -> Result<campaign::Lock> {
+    for path in &sending.report {
+        format_of(path)?;
+    }
+    let state_dir = &bench.settings.workspace.state_dir;
+    campaign::lock(state_dir, &run.head.campaign, run.head.env.as_deref(), sending.wait_lock.unwrap_or_default())
+}
+
+async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {
+    let reopened = ledger.reopen(run, open).await.map_err(ledger_error)?;
+    let run = bench.run(ledger.as_ref(), Some(run)).await?;
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    if standing.tally.open == 0 {
+        bench.note(&format!("mailbatch: nothing to do: run {} has nobody left to send to\nnext: mailbatch report {}", run.id, run.id));
+        return Ok(if standing.tally.get(Outcome::Unknown) > 0 { Exit::UNKNOWN } else { Exit::OK });
+    }
+    let message = Arc::new(Message::thaw(&run.head.message)?);
+    let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
+    let secret = ledger.secret_key().await.map_err(ledger_error)?;
+    let notes = if reopened > 0 { vec![format!("{reopened} recipients were opened again")] } else { Vec::new() };
+    Going { bench, ledger, run, message, suppressions, sending, limit: None, continued: true, secret, notes }.go().await
+}
+
+/// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
+async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
+    ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await.map_err(ledger_error)?;
+    let gate = Gate::Passed { evidence: "abandoned".into(), by: Some("resume --abandon".into()) };
+    ledger.set_gate(&run.id, gate).await.map_err(ledger_error)?;
+    ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code()).await.map_err(ledger_error)?;
+    let held = ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held);
+    bench.note(&format!("mailbatch: run {} is closed; {held} recipients were not mailed", run.id));
+    Ok(Exit::OK)
+}

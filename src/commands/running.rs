@@ -1,0 +1,362 @@
+//! One execution of a run, from the ledger to the exit code: what `send`, `resume` and `retry` share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::cli::{OnCap, SendingArgs, Then};
+use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::trace::Trace;
+use crate::ledger::{Gate, Ledger, LedgerRow, Run, RunState, Standing};
+use crate::literal::CanarySize;
+use crate::message::Message;
+use crate::outcome::{Outcome, Reason};
+use crate::pipeline::{Learn, Limits, Parts, RetryPolicy, Why, execute, ledger_error};
+use crate::progress::{self, Mode, Start};
+use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
+use crate::suppression::Suppressions;
+
+/// What else is frozen with a run, beside its message and rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Frozen {
+    /// How duplicates were found; the ledger reads it when it carries earlier runs over.
+    pub(crate) dedupe: String,
+    pub(crate) redirect: Option<String>,
+    /// Suppression files given by flag.
+    pub(crate) suppress: Vec<PathBuf>,
+    pub(crate) canary: Option<String>,
+    /// The message's path as typed, for people.
+    pub(crate) message: String,
+}
+
+/// An execution that is about to begin. The caller holds the campaign's lock.
+pub(crate) struct Going<'a> {
+    pub(crate) bench: &'a Workbench,
+    pub(crate) ledger: Arc<SqliteLedger>,
+    pub(crate) run: Run,
+    pub(crate) message: Arc<Message>,
+    pub(crate) suppressions: Arc<Suppressions>,
+    pub(crate) sending: &'a SendingArgs,
+    pub(crate) limit: Option<u64>,
+    pub(crate) continued: bool,
+    /// The workspace's key.
+    pub(crate) secret: [u8; 32],
+    pub(crate) notes: Vec<String>,
+}
+
+/// What ended, for the closing summary.
+struct Ended {
+    run: Run,
+    standing: Standing,
+    earned: Vec<(Exit, String)>,
+    next: Option<String>,
+}
+
+impl Going<'_> {
+    /// Sends what is open, writes the reports, prints the summary, and returns the exit code.
+    pub(crate) async fn go(self) -> Result<Exit> {
+        let started = Instant::now();
+        let before = self.ledger.standing(&self.run.id).await.map_err(ledger_error)?;
+        if !self.confirmed(&before)? {
+            self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await.map_err(ledger_error)?;
+            self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code()).await.map_err(ledger_error)?;
+            return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
+        }
+        let parts = self.parts()?;
+        parts.progress.start(&start(&self.run, &before, self.continued));
+        let why = execute(Arc::clone(&parts)).await;
+        parts.progress.finish();
+        let why = match why {
+            Ok(Some(Why::Broken(error))) | Err(error) => return Err(error),
+            Ok(why) => why,
+        };
+        // What a second Ctrl-C left on the wire: the trace knows what may have been taken.
+        self.ledger.recover(&self.run.id).await.map_err(ledger_error)?;
+        let trace = Arc::clone(&parts.trace);
+        drop(parts);
+        let ended = self.conclude(why, &before).await?;
+        if let Ok(trace) = Arc::try_unwrap(trace) {
+            // A trace that stays behind is only clutter: its batches are settled.
+            let _ = trace.remove();
+        }
+        self.tell(ended, started).await
+    }
+
+    /// Asks once on a terminal before more than a hundred leave the machine.
+    fn confirmed(&self, before: &Standing) -> Result<bool> {
+        const MANY: u64 = 100;
+        let open = before.tally.open;
+        let (_, config) = self.bench.settings.provider(Some(&self.run.head.provider))?;
+        let leaves = config.kind != "sandbox";
+        if !leaves || self.sending.yes || open <= MANY || !has_person() {
+            return Ok(true);
+        }
+        Ok(ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
+    }
+
+    fn parts(&self) -> Result<Arc<Parts>> {
+        let settings = &self.bench.settings;
+        let (name, config) = settings.provider(Some(&self.run.head.provider))?;
+        let rate = match (config.rate, self.sending.rate) {
+            (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
+            (configured, typed) => typed.or(configured),
+        };
+        let provider = settings.connect(name)?;
+        let state_dir = &settings.workspace.state_dir;
+        let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
+        self.ledger.set_trace(trace.name());
+        let frozen: Frozen = frozen(&self.run)?;
+        let redirect = frozen.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))?;
+        let mode: Mode = match self.sending.progress {
+            crate::cli::ProgressMode::Auto if self.bench.globals.json => Mode::Json,
+            crate::cli::ProgressMode::Auto => Mode::Auto,
+            crate::cli::ProgressMode::Bar => Mode::Bar,
+            crate::cli::ProgressMode::Plain => Mode::Plain,
+            crate::cli::ProgressMode::Json => Mode::Json,
+            crate::cli::ProgressMode::None => Mode::None,
+        };
+        let stderr_is_tty = std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let then = self.sending.then.or(settings.canary.then).unwrap_or(if has_person() { Then::Ask } else { Then::Continue });
+        Ok(Arc::new(Parts {
+            ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            provider: Arc::from(provider),
+            provider_name: name.to_owned(),
+            limits: Limits {
+                rate,
+                caps: config.caps.clone(),
+                per_domain: config.per_domain.clone(),
+                in_flight: config.in_flight,
+                retry: RetryPolicy { give_up_after: config.retry.for_, base: config.retry.base, max: config.retry.max },
+                limit: self.limit,
+                wait_on_cap: self.sending.on_cap == OnCap::Wait,
+            },
+            message: Arc::clone(&self.message),
+            columns: column_indexes(&self.run),
+            suppressions: Arc::clone(&self.suppressions),
+            learn: (!self.sending.no_learn).then(|| Learn { file: settings.suppression_files.first().cloned() }),
+            trace: Arc::new(trace),
+            run: self.run.clone(),
+            secret: self.secret,
+            redirect,
+            max_failed: settings.canary.max_failed,
+            then,
+            ask: (has_person() && !self.sending.yes).then_some(|evidence: &str| ask(&format!("{evidence}; send the rest?"))),
+            progress: Arc::from(progress::pick(mode, self.bench.globals.quiet, stderr_is_tty, self.sending.stats)),
+        }))
+    }
+
+    /// Gives every row that is left an outcome, and works out the exit code.
+    async fn conclude(&self, why: Option<Why>, before: &Standing) -> Result<Ended> {
+        let id = &self.run.id;
+        let resume = format!("mailbatch resume {id}");
+        let mut earned = Vec::new();
+        let mut next = None;
+        let held = match why {
+            None => None,
+            Some(Why::Signal(exit)) => {
+                earned.push((exit, exit.meaning().to_owned()));
+                next = Some(resume.clone());
+                Some((Reason::Interrupted, String::new()))
+            }
+            Some(Why::NoProvider(refusal)) => {
+                earned.push((Exit::NO_PROVIDER, format!("{} takes nothing more: {} {}", self.run.head.provider, refusal.code, refusal.detail)));
+                next = Some(format!("{resume}    # when the provider has been mended"));
+                Some((refusal.reason, refusal.detail))
+            }
+            Some(Why::Failing(refusal)) => {
+                earned.push((Exit::RETRYABLE, format!("{} failed for too long: {} {}", self.run.head.provider, refusal.code, refusal.detail)));
+                next = Some(resume.clone());
+                Some((Reason::Session, refusal.detail))
+            }
+            Some(Why::CanaryFailed(evidence)) => {
+                earned.push((Exit::STOPPED, format!("canary failed: {evidence}")));
+                next = Some(format!("mailbatch report {id} --outcome rejected,deferred,unknown    # then {resume} --continue, or --abandon"));
+                Some((Reason::Canary, evidence))
+            }
+            Some(Why::Waiting(evidence)) => {
+                earned.push((Exit::WAITING, format!("waiting for a person: {evidence}")));
+                next = Some(format!("{resume} --continue    # or --abandon"));
+                Some((Reason::Canary, evidence))
+            }
+            Some(Why::Capped(text)) => {
+                earned.push((Exit::CAP, text.clone()));
+                next = Some(resume.clone());
+                Some((Reason::Cap, text))
+            }
+            Some(Why::Paused(reason)) => {
+                let reason = if reason.is_empty() { "paused".to_owned() } else { format!("paused: {reason}") };
+                earned.push((Exit::STOPPED, reason.clone()));
+                next = Some(format!("mailbatch unpause && {resume}"));
+                Some((Reason::Paused, reason))
+            }
+            Some(Why::Limit) => {
+                next = Some(resume.clone());
+                Some((Reason::Limit, "--limit is reached".to_owned()))
+            }
+            Some(Why::Suppression(error)) => {
+                earned.push((Exit::RETRYABLE, error.to_string().lines().next().unwrap_or_default().to_owned()));
+                next = Some(format!("{resume}    # when the suppression file has been mended"));
+                Some((Reason::Interrupted, "the suppression file cannot be read".to_owned()))
+            }
+            Some(Why::Broken(error)) => return Err(error),
+        };
+        if let Some((reason, detail)) = held {
+            self.ledger.hold_rest(id, reason, &detail).await.map_err(ledger_error)?;
+        }
+        let standing = self.ledger.standing(id).await.map_err(ledger_error)?;
+        if standing.tally.open > 0 || standing.tally.total() != before.tally.total() {
+            return Err(Error::internal(format!("run {id} does not add up: {} rows in, {standing:?}", before.tally.total())));
+        }
+        self.earn(&standing, &mut earned);
+        let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
+        let state = if left == 0 { RunState::Finished } else { RunState::Open };
+        let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
+        self.ledger.finish(id, state, exit.code()).await.map_err(ledger_error)?;
+        let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
+        if next.is_none() && left > 0 {
+            next = Some(resume);
+        }
+        Ok(Ended { run, standing, earned, next })
+    }
+
+    /// What the outcomes themselves earn.
+    fn earn(&self, standing: &Standing, earned: &mut Vec<(Exit, String)>) {
+        let count = |outcome| standing.tally.get(outcome);
+        if count(Outcome::Unknown) > 0 {
+            earned.push((Exit::UNKNOWN, format!("{} may have been taken", count(Outcome::Unknown))));
+        }
+        if count(Outcome::Deferred) > 0 {
+            earned.push((Exit::RETRYABLE, format!("{} still deferred", count(Outcome::Deferred))));
+        }
+        let attempted = standing.rejected_here + count(Outcome::Accepted) + count(Outcome::Deferred) + count(Outcome::Unknown);
+        if standing.rejected_here as f64 > attempted as f64 * self.sending.fail_over.fraction() + 1e-9 {
+            earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
+        }
+        let unwanted: Vec<String> =
+            self.sending.fail_on.iter().filter(|outcome| count(**outcome) > 0).map(|outcome| format!("{} {outcome}", count(*outcome))).collect();
+        if !unwanted.is_empty() {
+            earned.push((Exit::REJECTED, format!("--fail-on: {}", unwanted.join(", "))));
+        }
+    }
+
+    async fn tell(&self, ended: Ended, started: Instant) -> Result<Exit> {
+        let Ended { run, standing, earned, next } = ended;
+        let dir = self.bench.settings.workspace.state_dir.join("reports");
+        crate::commands::make_private_dir(&dir)?;
+        let standard = dir.join(format!("{}.csv", run.id));
+        let mut paths = vec![standard.clone()];
+        paths.extend(self.sending.report.iter().map(|path| self.bench.settings.workspace.from_arguments(path)));
+        let options = Options { spreadsheet_safe: self.sending.spreadsheet_safe, ..Options::default() };
+        write_reports(self.ledger.as_ref(), &run, &standing, &paths, options).await?;
+        let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
+        let shown = self.bench.settings.workspace.shown(&standard);
+        let attempted = [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
+        let extra = SummaryExtra {
+            elapsed: started.elapsed(),
+            handed_over: attempted.iter().map(|outcome| standing.tally.get(*outcome)).sum(),
+            report: Some(PathBuf::from(shown)),
+            next: next.map(|next| self.in_this_workspace(&next)),
+            exit,
+            exit_reasons: earned,
+            notes: self.notes.clone(),
+        };
+        if self.bench.globals.json || self.sending.progress == crate::cli::ProgressMode::Json {
+            crate::commands::say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(&run, &standing, &extra)))?;
+        } else if !self.bench.globals.quiet || exit != Exit::OK {
+            crate::commands::say(&mut std::io::stdout(), &report::summary(&run, &standing, &extra))?;
+        }
+        Ok(exit)
+    }
+
+    /// The command as it must be typed from where the program was started.
+    fn in_this_workspace(&self, command: &str) -> String {
+        match &self.bench.globals.directory {
+            Some(dir) => command.replacen("mailbatch ", &format!("mailbatch -C {} ", dir.display()), 1),
+            None => command.to_owned(),
+        }
+    }
+}
+
+fn start(run: &Run, before: &Standing, continued: bool) -> Start {
+    Start {
+        run: run.id.clone(),
+        campaign: run.head.name().to_owned(),
+        env: run.head.env.clone(),
+        provider: run.head.provider.clone(),
+        input: before.tally.total(),
+        to_send: before.tally.open,
+        canary: if run.gate == Gate::Ahead { before.canary.open } else { 0 },
+        continued,
+    }
+}
+
+/// What was frozen with a run.
+pub(crate) fn frozen(run: &Run) -> Result<Frozen> {
+    serde_json::from_value(run.head.settings.clone()).map_err(|e| Error::internal(format!("run {}: {e}", run.id)))
+}
+
+/// The canary's size frozen with a run.
+pub(crate) fn canary_size(text: Option<&str>) -> Result<Option<CanarySize>> {
+    text.map(str::parse).transpose().map_err(Error::internal)
+}
+
+/// Repeats a latched gate; a run whose gate is open passes.
+pub(crate) fn latched(run: &Run) -> Result<()> {
+    let next = format!("mailbatch resume {} --continue lets the rest go, --abandon closes the run", run.id);
+    match &run.gate {
+        Gate::Failed { evidence } => Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id)).hint(next)),
+        Gate::Waiting { evidence } => Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id)).hint(next)),
+        Gate::Ahead | Gate::Passed { .. } => Ok(()),
+    }
+}
+
+/// Reads the rows of a run a page at a time.
+pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
+    const PAGE: usize = 1_000;
+    let mut after = 0;
+    loop {
+        let rows = ledger.rows(run, after, PAGE).await.map_err(ledger_error)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.row;
+        for row in rows {
+            visit(row)?;
+        }
+    }
+}
+
+async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, paths: &[PathBuf], options: Options) -> Result<()> {
+    let head = Head::from(run);
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        files.push(ReportFile::create(path, format_of(path)?, &head, standing, options.clone())?);
+    }
+    each_row(ledger, &run.id, |row| {
+        let row = row.into();
+        files.iter_mut().try_for_each(|file| file.row(&row))
+    })
+    .await?;
+    for file in files {
+        file.finish()?;
+    }
+    Ok(())
+}
+
+/// The format that a report file's suffix asks for; exit 2 for one that there is not, before anything is sent.
+pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
+    report::Format::of_path(path).ok_or_else(|| {
+        Error::usage(format!("{}: the suffix names no report format", path.display())).hint("use .csv .ndjson .json .html .xml .md or .txt")
+    })
+}
+
+/// Says on standard error what a command found, unless it is quiet.
+pub(crate) fn note_all(bench: &Workbench, notes: &[String]) {
+    if !bench.globals.quiet {
+        notes.iter().for_each(|note| eprintln_quietly(&format!("mailbatch: {note}")));
+    }
+}

@@ -1,0 +1,87 @@
+//! `mailbatch runs`, `pause` and `unpause`.
+
+use crate::cli::{Globals, PauseArgs, RunsArgs, RunsCommand};
+use crate::commands::campaign;
+use crate::commands::say;
+use crate::commands::workbench::{Workbench, ask, has_person};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, RunState};
+use crate::pipeline::ledger_error;
+use crate::report;
+
+/// Lists, shows or removes runs.
+pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    match &args.command {
+        None | Some(RunsCommand::List) => list(&bench).await,
+        Some(RunsCommand::Show { run }) => {
+            let ledger = bench.used_ledger()?;
+            let run = bench.run(ledger.as_ref(), Some(run)).await?;
+            super::results::show(&bench, ledger.as_ref(), &run).await
+        }
+        Some(RunsCommand::Rm { run, yes }) => remove(&bench, run, *yes).await,
+    }
+}
+
+async fn list(bench: &Workbench) -> Result<Exit> {
+    let mut runs = Vec::new();
+    if let Some(ledger) = bench.existing_ledger()? {
+        for run in ledger.runs().await.map_err(ledger_error)? {
+            let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+            runs.push((run, standing));
+        }
+    }
+    let text = if bench.globals.json {
+        runs.iter().map(|(run, standing)| format!("{}\n", report::run_json(run, standing))).collect()
+    } else {
+        report::runs_table(&runs, super::results::width())
+    };
+    say(&mut std::io::stdout(), &text)?;
+    Ok(Exit::OK)
+}
+
+async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
+    let ledger = bench.used_ledger()?;
+    let run = bench.run(ledger.as_ref(), Some(name)).await?;
+    let state_dir = &bench.settings.workspace.state_dir;
+    let _lock = campaign::lock(state_dir, &run.head.campaign, run.head.env.as_deref(), std::time::Duration::ZERO)?;
+    if !yes {
+        let question =
+            if run.state == RunState::Open { "the run is not finished; remove it all the same?" } else { "remove the run's rows and report?" };
+        if !has_person() {
+            return Err(Error::usage("removing a run without a terminal needs --yes"));
+        }
+        if !ask(question) {
+            return Ok(Exit::OK);
+        }
+    }
+    ledger.remove(&run.id).await.map_err(ledger_error)?;
+    // The report holds addresses too; that it is gone already is fine.
+    match std::fs::remove_file(state_dir.join("reports").join(format!("{}.csv", run.id))) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::internal(format!("the report of {}: {e}", run.id))),
+        _ => {
+            bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
+            Ok(Exit::OK)
+        }
+    }
+}
+
+/// Stops everything in the workspace until `unpause`.
+pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    bench.ledger()?.pause(&args.reason).await.map_err(ledger_error)?;
+    bench.note("mailbatch: paused: nothing in this workspace sends until `mailbatch unpause`");
+    Ok(Exit::OK)
+}
+
+/// Lets the workspace send again.
+pub(crate) async fn unpause(globals: &Globals) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let was = match bench.existing_ledger()? {
+        Some(ledger) => ledger.unpause().await.map_err(ledger_error)?,
+        None => false,
+    };
+    bench.note(if was { "mailbatch: no longer paused; `mailbatch resume` continues the newest run" } else { "mailbatch: it was not paused" });
+    Ok(Exit::OK)
+}

@@ -1,0 +1,363 @@
+//! `mailbatch send`: check, screen, plan, send; again continues where it stopped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
+use crate::commands::running::{Frozen, Going, canary_size, format_of, latched, note_all};
+use crate::commands::workbench::Workbench;
+use crate::commands::{campaign, dry_run};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::input::{Filter, Format, ReadOptions};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Ledger, Run, RunHead, RunState, Seal};
+use crate::message::Message;
+use crate::outcome::Outcome;
+use crate::pipeline::ledger_error;
+use crate::plan::{self, Lists, Screening, Survey};
+use crate::suppression::Suppressions;
+
+/// Runs the command.
+pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, args.target.env.as_deref())?;
+    for path in &args.sending.report {
+        format_of(path)?;
+    }
+    let (message, source) = bench.message(&args.message)?;
+    let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
+    let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
+    // Secrets and keys are found wanting before the list is read.
+    bench.settings.connect(provider)?;
+    let campaign = identity(&bench, args, &message, &source, &lists)?;
+    if let Some(redirect) = &args.redirect_all_to {
+        allowed(&bench, redirect)?;
+    }
+    let sending = Sending { bench: &bench, args, message: Arc::new(message), lists, filter, campaign, provider: provider.to_owned() };
+    if args.dry_run {
+        return dry_run::run(&sending).await;
+    }
+    sending.run().await
+}
+
+/// A send with everything it was told.
+pub(crate) struct Sending<'a> {
+    pub(crate) bench: &'a Workbench,
+    pub(crate) args: &'a SendArgs,
+    pub(crate) message: Arc<Message>,
+    pub(crate) lists: Lists,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) campaign: String,
+    pub(crate) provider: String,
+}
+
+impl Sending<'_> {
+    async fn run(&self) -> Result<Exit> {
+        let bench = self.bench;
+        let ledger = bench.ledger()?;
+        let wait = self.args.sending.wait_lock.unwrap_or_default();
+        let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign, bench.settings.env.as_deref(), wait)?;
+        refuse_while_paused(ledger.as_ref()).await?;
+        let secret = ledger.secret_key().await.map_err(ledger_error)?;
+        let latest = ledger.latest_run(&self.campaign, bench.settings.env.as_deref()).await.map_err(ledger_error)?;
+        if let Some(run) = &latest
+            && run.state == RunState::Open
+        {
+            ledger.recover(&run.id).await.map_err(ledger_error)?;
+            latched(run)?;
+        }
+        let suppressions = Arc::new(bench.suppressions(&self.args.list.screening.suppress, Some(ledger.as_ref()), self.message.kind()).await?);
+        let mut notes = self.message.lint();
+        let mut planned = None;
+        if let Some(run) = latest {
+            let changed = if self.lists.has_stdin() {
+                // Standard input can be read only once: it is planned first, and dropped again if nothing has changed.
+                let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
+                let changed = self.changes(&run, &fresh.head.list_fingerprint);
+                if changed.is_empty() || self.refuses(&run, &changed).is_some() {
+                    ledger.discard(&fresh.id).await.map_err(ledger_error)?;
+                } else {
+                    planned = Some(fresh);
+                }
+                changed
+            } else {
+                self.changes(&run, &self.fingerprint()?)
+            };
+            if changed.is_empty() && !abandoned(ledger.as_ref(), &run).await? {
+                return self.again(ledger, run, suppressions, secret, notes).await;
+            }
+            if let Some(refusal) = self.refuses(&run, &changed) {
+                return Err(refusal);
+            }
+        }
+        let run = match planned {
+            Some(run) => run,
+            None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
+        };
+        let run = self.seal(&ledger, run).await?;
+        note_all(bench, &notes);
+        self.going(ledger, run, suppressions, secret, false, None).go().await
+    }
+
+    fn going(
+        &self,
+        ledger: Arc<SqliteLedger>,
+        run: Run,
+        suppressions: Arc<Suppressions>,
+        secret: [u8; 32],
+        continued: bool,
+        limit: Option<u64>,
+    ) -> Going<'_> {
+        let notes = if run.filtered > 0 { vec![format!("{} rows left out by --where; they are not rows in", run.filtered)] } else { Vec::new() };
+        Going {
+            bench: self.bench,
+            ledger,
+            run,
+            message: Arc::clone(&self.message),
+            suppressions,
+            sending: &self.args.sending,
+            limit,
+            continued,
+            secret,
+            notes,
+        }
+    }
+
+    /// The same command once more: continues an unfinished run, and has nothing to do for a finished one.
+    async fn again(
+        &self,
+        ledger: Arc<SqliteLedger>,
+        run: Run,
+        suppressions: Arc<Suppressions>,
+        secret: [u8; 32],
+        notes: Vec<String>,
+    ) -> Result<Exit> {
+        let mut open = vec![Outcome::Held, Outcome::Deferred];
+        if self.args.sending.on_unknown == OnUnknown::Retry {
+            open.push(Outcome::Unknown);
+        }
+        ledger.reopen(&run.id, &open).await.map_err(ledger_error)?;
+        let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+        if standing.tally.open > 0 {
+            note_all(self.bench, &notes);
+            return self.going(ledger, run, suppressions, secret, true, self.args.limit).go().await;
+        }
+        let unknown = standing.tally.get(Outcome::Unknown);
+        let exit = if unknown > 0 {
+            Exit::UNKNOWN
+        } else if self.args.error_on_empty {
+            Exit::EMPTY
+        } else {
+            Exit::OK
+        };
+        let next = match unknown {
+            0 => format!("mailbatch report {}", run.id),
+            _ => format!("mailbatch report {} --outcome unknown", run.id),
+        };
+        if self.bench.globals.json {
+            let extra = crate::report::SummaryExtra {
+                elapsed: std::time::Duration::ZERO,
+                handed_over: 0,
+                report: None,
+                next: Some(next),
+                exit,
+                exit_reasons: Vec::new(),
+                notes: vec!["nothing to do".into()],
+            };
+            crate::commands::say(&mut std::io::stdout(), &format!("{}\n", crate::report::summary_json(&run, &standing, &extra)))?;
+        } else {
+            let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
+            self.bench.note(&format!("mailbatch: nothing to do: run {} of {} is finished{doubt}\nnext: {next}", run.id, run.head.name()));
+        }
+        Ok(exit)
+    }
+
+    fn fingerprint(&self) -> Result<String> {
+        tokio::task::block_in_place(|| plan::fingerprint(&self.lists, self.filter.as_ref()))
+    }
+
+    /// What differs from an earlier run of the campaign, in words.
+    fn changes(&self, run: &Run, list_fingerprint: &str) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        if run.head.list_fingerprint != list_fingerprint {
+            changed.push("the list");
+        }
+        if run.head.message_fingerprint != self.message.fingerprint() {
+            changed.push("the message");
+        }
+        changed
+    }
+
+    /// Why a campaign may not go on with what has changed; `None` where it may.
+    fn refuses(&self, run: &Run, changed: &[&'static str]) -> Option<Error> {
+        let what = changed.join(" and ");
+        let have = if changed.len() > 1 { "have" } else { "has" };
+        let refuse =
+            |hint: &str| Some(Error::new(Exit::CHANGED, format!("{what} {have} changed since run {} of {}", run.id, run.head.name())).hint(hint));
+        if changed.is_empty() {
+            return None;
+        }
+        if self.args.target.campaign.is_none() {
+            return refuse("name the campaign: --campaign NAME sends to added rows only and never twice, a new name begins anew");
+        }
+        if changed.contains(&"the message") && !self.args.accept_changes {
+            return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew");
+        }
+        None
+    }
+
+    /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
+    async fn plan(&self, ledger: &Arc<SqliteLedger>, suppressions: &Arc<Suppressions>, secret: [u8; 32], notes: &mut Vec<String>) -> Result<Run> {
+        let screening = &self.args.list.screening;
+        let frozen = Frozen {
+            dedupe: screening.dedupe.to_string(),
+            redirect: self.args.redirect_all_to.as_ref().map(ToString::to_string),
+            suppress: screening.suppress.iter().map(|file| self.bench.settings.workspace.from_arguments(file)).collect(),
+            canary: self.args.canary.or(self.bench.settings.canary.size).map(|size| size.to_string()),
+            message: self.message.name().to_owned(),
+        };
+        let head = RunHead {
+            campaign: self.campaign.clone(),
+            env: self.bench.settings.env.clone(),
+            kind: self.message.kind(),
+            provider: self.provider.clone(),
+            lists: self.lists.names(),
+            list_fingerprint: String::new(),
+            message_fingerprint: self.message.fingerprint(),
+            message: self.message.freeze(),
+            settings: serde_json::to_value(&frozen).map_err(|e| Error::internal(e.to_string()))?,
+        };
+        let id = ledger.begin(head.clone()).await.map_err(ledger_error)?;
+        let read = self.read(ledger, &id, suppressions, secret).await;
+        let survey = match read.and_then(|survey| survey.judge(screening.max_invalid, screening.expect_count.as_ref()).map(|()| survey)) {
+            Ok(survey) => survey,
+            Err(error) => {
+                // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
+                let _ = ledger.discard(&id).await;
+                return Err(error);
+            }
+        };
+        notes.extend(survey_notes(&survey));
+        Ok(Run {
+            id,
+            head: RunHead { list_fingerprint: survey.fingerprint, ..head },
+            state: RunState::Planning,
+            gate: crate::ledger::Gate::Ahead,
+            started_at: jiff::Timestamp::now(),
+            finished_at: None,
+            columns: survey.columns,
+            exit: None,
+            filtered: survey.filtered,
+        })
+    }
+
+    async fn read(&self, ledger: &Arc<SqliteLedger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
+        let handle = tokio::runtime::Handle::current();
+        let mut sink = |rows| handle.block_on(ledger.plan(run, rows)).map_err(ledger_error);
+        tokio::task::block_in_place(|| plan::read(&self.lists, self.filter.as_ref(), &self.screening(suppressions, secret), &mut sink))
+    }
+
+    pub(crate) fn screening<'a>(&'a self, suppressions: &'a Suppressions, secret: [u8; 32]) -> Screening<'a> {
+        Screening {
+            suppressions,
+            allow: self.bench.settings.allow.as_deref().filter(|_| self.args.redirect_all_to.is_none()),
+            dedupe: self.args.list.screening.dedupe,
+            always: &self.bench.settings.canary.always,
+            message: &self.message,
+            secret,
+            campaign: &self.campaign,
+        }
+    }
+
+    async fn seal(&self, ledger: &Arc<SqliteLedger>, run: Run) -> Result<Run> {
+        let frozen = crate::commands::running::frozen(&run)?;
+        let seal = Seal {
+            list_fingerprint: run.head.list_fingerprint,
+            columns: run.columns,
+            filtered: run.filtered,
+            canary: canary_size(frozen.canary.as_deref())?,
+            limit: self.args.limit,
+        };
+        ledger.seal(&run.id, seal).await.map_err(ledger_error)?;
+        if self.args.sending.on_unknown == OnUnknown::Retry {
+            // Unknowns of earlier runs have been carried over.
+            ledger.reopen(&run.id, &[Outcome::Unknown]).await.map_err(ledger_error)?;
+        }
+        ledger.run(&run.id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
+    }
+}
+
+/// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
+async fn abandoned(ledger: &dyn Ledger, run: &Run) -> Result<bool> {
+    Ok(run.state == RunState::Finished && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held) > 0)
+}
+
+/// The lists as typed, and how to read them.
+pub(crate) fn lists(bench: &Workbench, lists: &[PathBuf], reading: &ReadingArgs, email: Option<String>) -> Lists {
+    let options = ReadOptions {
+        format: reading.format.map(|format| match format {
+            ListFormat::Csv => Format::Csv,
+            ListFormat::Tsv => Format::Tsv,
+            ListFormat::Json => Format::Json,
+            ListFormat::Ndjson => Format::Ndjson,
+        }),
+        encoding: reading.encoding.map(|encoding| encoding.name().to_owned()),
+        delimiter: None,
+    };
+    let settings = &bench.settings;
+    Lists::new(
+        lists,
+        |path| settings.workspace.from_arguments(path),
+        options,
+        email.or_else(|| settings.list.email.clone()),
+        settings.list.id.clone(),
+    )
+}
+
+/// Lines for people about what reading the lists found.
+pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
+    let mut notes = survey.notes.clone();
+    notes.extend(survey.defects());
+    if survey.always_missing > 0 {
+        notes.push(format!("{} addresses under canary.always are not in the list and are not mailed", survey.always_missing));
+    }
+    notes
+}
+
+/// Exit 12 while `mailbatch pause` is in force.
+pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger) -> Result<()> {
+    match ledger.paused().await.map_err(ledger_error)? {
+        None => Ok(()),
+        Some(pause) => {
+            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+            Err(Error::new(Exit::STOPPED, format!("this workspace has been paused since {:.0}{reason}", pause.since))
+                .hint("`mailbatch unpause` lets it send again"))
+        }
+    }
+}
+
+fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
+    match &bench.settings.allow {
+        Some(allow) if !allow.iter().any(|rule| rule.admits(redirect)) => {
+            Err(Error::usage("--redirect-all-to names an address that this environment does not allow")
+                .hint("add it under `allow` of the environment"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn identity(bench: &Workbench, args: &SendArgs, message: &Message, source: &crate::message::MessageSource, lists: &Lists) -> Result<String> {
+    match &args.target.campaign {
+        Some(typed) => campaign::named(typed, &jiff::Zoned::now()),
+        None if lists.has_stdin() => {
+            Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
+        }
+        None => {
+            let paths: Vec<PathBuf> = args.list.lists.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
+            let file = source.file.clone().unwrap_or_else(|| bench.settings.workspace.config_file.clone());
+            Ok(campaign::unnamed(message.name(), &file, &paths))
+        }
+    }
+}

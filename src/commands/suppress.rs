@@ -1,0 +1,183 @@
+//! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger; what is removed leaves both.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::cli::{self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand};
+use crate::commands::say;
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, LedgerSuppression};
+use crate::pipeline::ledger_error;
+use crate::suppression::{self, Entry, ExportFormat, Import};
+
+/// Runs one of the commands.
+pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, args.env.as_deref())?;
+    match &args.command {
+        SuppressCommand::Add(add) => self::add(&bench, add).await,
+        SuppressCommand::Remove(remove) => self::remove(&bench, remove).await,
+        SuppressCommand::Check(check) => self::check(&bench, &check.entry).await,
+        SuppressCommand::List => list(&bench, None, ExportFormat::Csv).await,
+        SuppressCommand::Import(import) => self::import(&bench, import).await,
+        SuppressCommand::Export(export) => self::export(&bench, export).await,
+    }
+}
+
+/// The file that entries are written to.
+fn first_file(bench: &Workbench) -> Result<PathBuf> {
+    bench.settings.suppression_files.first().cloned().ok_or_else(|| {
+        Error::usage("no suppression file is configured").hint("set files = [\"suppressions.csv\"] under [suppression], or pass --file")
+    })
+}
+
+fn parse(text: &str) -> Result<String> {
+    suppression::parse_entry(text).map_err(|why| Error::usage(why).hint("write ann@example.com, @example.com or sha256:HEX"))
+}
+
+async fn keep(bench: &Workbench, file: &std::path::Path, entries: Vec<LedgerSuppression>) -> Result<u64> {
+    let ledger = bench.ledger()?;
+    suppression::append(file, &entries)?;
+    ledger.suppress(entries).await.map_err(ledger_error)
+}
+
+async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
+    let file = match &args.file {
+        Some(file) => bench.settings.workspace.from_arguments(file),
+        None => first_file(bench)?,
+    };
+    let now = Timestamp::now();
+    let entries = args.entries.iter().map(|entry| {
+        Ok(LedgerSuppression {
+            entry: parse(entry)?,
+            reason: args.reason,
+            scope: args.scope.map_or_else(String::new, |scope| scope.as_str().to_owned()),
+            source: "mailbatch suppress add".into(),
+            created_at: now,
+            expires_at: args.expires,
+            note: args.note.clone(),
+        })
+    });
+    let entries: Vec<_> = entries.collect::<Result<_>>()?;
+    let count = entries.len();
+    keep(bench, &file, entries).await?;
+    bench.note(&format!("mailbatch: {count} added to {}", bench.settings.workspace.shown(&file)));
+    Ok(Exit::OK)
+}
+
+async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
+    let entries: Vec<String> = args.entries.iter().map(|entry| parse(entry)).collect::<Result<_>>()?;
+    let mut lines = 0;
+    let mut domains = Vec::new();
+    for file in bench.settings.suppression_files.iter().filter(|file| file.exists()) {
+        let removed = suppression::remove(file, &entries)?;
+        lines += removed.lines;
+        domains.extend(removed.domains);
+    }
+    if let Some(ledger) = bench.existing_ledger()? {
+        let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "mailbatch suppress remove".into());
+        lines += ledger.unsuppress(entries, &by).await.map_err(ledger_error)?;
+    }
+    for domain in domains {
+        bench.note(&format!("mailbatch: the entry {domain} still suppresses its addresses"));
+    }
+    if lines == 0 {
+        bench.note("mailbatch: nothing was suppressed under these entries");
+    }
+    Ok(Exit::OK)
+}
+
+/// Every entry of the configured files and of the ledger, each ledger entry only if no file has it.
+async fn all(bench: &Workbench) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for listed in suppression::list(&bench.settings.suppression_files) {
+        entries.push(listed?.entry);
+    }
+    if let Some(ledger) = bench.existing_ledger()? {
+        let known: std::collections::HashSet<String> = entries.iter().map(|entry| entry.entry.clone()).collect();
+        let kept = ledger.suppressions().await.map_err(ledger_error)?;
+        entries.extend(kept.iter().map(Entry::from).filter(|entry| !known.contains(&entry.entry)));
+    }
+    Ok(entries)
+}
+
+/// Exit 0 when the address is suppressed for any kind of mail, 9 when it is not.
+async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
+    let address = Address::parse(text).map_err(|e| Error::usage(e.to_string()))?;
+    let now = Timestamp::now();
+    let mut found = Vec::new();
+    for listed in suppression::list(&bench.settings.suppression_files) {
+        let listed = listed?;
+        if listed.entry.covers(&address) && !listed.entry.has_expired(now) {
+            found.push((format!("{}:{}", bench.settings.workspace.shown(&listed.file), listed.line), listed.entry));
+        }
+    }
+    if let Some(ledger) = bench.existing_ledger()? {
+        let kept = ledger.suppressions().await.map_err(ledger_error)?;
+        let entries = kept.iter().map(Entry::from).filter(|entry| entry.covers(&address) && !entry.has_expired(now));
+        found.extend(entries.map(|entry| ("ledger".to_owned(), entry)));
+    }
+    let text: String = if bench.globals.json {
+        let hits: Vec<_> =
+            found.iter().map(|(place, e)| serde_json::json!({"where": place, "reason": e.reason, "scope": e.scope.as_str()})).collect();
+        format!("{}\n", serde_json::json!({"v": 1, "type": "suppress.check", "suppressed": !found.is_empty(), "entries": hits}))
+    } else if found.is_empty() {
+        "not suppressed\n".to_owned()
+    } else {
+        let stops = |e: &Entry| if e.scope.is_marketing_only(e.reason) { "marketing" } else { "all mail" };
+        found.iter().map(|(place, e)| format!("suppressed: {} (stops {}), {place}\n", e.reason, stops(e))).collect()
+    };
+    say(&mut std::io::stdout(), &text)?;
+    Ok(if found.is_empty() { Exit::EMPTY } else { Exit::OK })
+}
+
+async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
+    let target = first_file(bench)?;
+    let name = args.file.display().to_string();
+    let how = Import { name: &name, column: None, reason: Some(args.reason), source: "mailbatch suppress import", now: Timestamp::now() };
+    let entries = if args.file.as_os_str() == "-" {
+        suppression::import(std::io::stdin().lock(), &how)?
+    } else {
+        let path = bench.settings.workspace.from_arguments(&args.file);
+        let file = File::open(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
+        suppression::import(BufReader::new(file), &how)?
+    };
+    let count = entries.len();
+    let fresh = keep(bench, &target, entries).await?;
+    bench.note(&format!("mailbatch: {count} entries imported into {}, {fresh} of them new", bench.settings.workspace.shown(&target)));
+    Ok(Exit::OK)
+}
+
+async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {
+    let format = match args.format {
+        cli::ExportFormat::Csv => ExportFormat::Csv,
+        cli::ExportFormat::Ndjson => ExportFormat::Ndjson,
+    };
+    list(bench, args.output.as_ref().map(|path| bench.settings.workspace.from_arguments(path)), format).await
+}
+
+async fn list(bench: &Workbench, output: Option<PathBuf>, format: ExportFormat) -> Result<Exit> {
+    let entries = all(bench).await?;
+    let format = if bench.globals.json { ExportFormat::Ndjson } else { format };
+    match output {
+        Some(path) => {
+            let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", path.display()));
+            let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
+            let mut out = BufWriter::new(file);
+            suppression::export(entries, format, &mut out).map_err(failed)?;
+            out.flush().map_err(failed)?;
+        }
+        None => {
+            let mut text = Vec::new();
+            suppression::export(entries, format, &mut text).map_err(|e| Error::internal(e.to_string()))?;
+            say(&mut std::io::stdout(), &String::from_utf8_lossy(&text))?;
+        }
+    }
+    Ok(Exit::OK)
+}

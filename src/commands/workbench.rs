@@ -1,0 +1,125 @@
+//! What nearly every command needs: the settings, the ledger, and where to speak.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use crate::cli::Globals;
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::input::context::ColumnIndex;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Ledger, Run};
+use crate::message::{Message, MessageKeys, MessageSource};
+use crate::outcome::Kind;
+use crate::pipeline::ledger_error;
+use crate::recipient::Columns;
+use crate::suppression::Suppressions;
+
+/// The settings of the workspace and what was typed for all commands.
+pub(crate) struct Workbench {
+    pub(crate) globals: Globals,
+    pub(crate) settings: Settings,
+}
+
+impl Workbench {
+    pub(crate) fn new(globals: &Globals, env: Option<&str>) -> Result<Self> {
+        Ok(Self { globals: globals.clone(), settings: Settings::load(globals, env)? })
+    }
+
+    /// Opens the ledger, making it if there is none.
+    pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>> {
+        SqliteLedger::open(&self.settings.workspace.state_dir).map(Arc::new).map_err(ledger_error)
+    }
+
+    /// Opens the ledger if there is one.
+    pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<SqliteLedger>>> {
+        SqliteLedger::open_existing(&self.settings.workspace.state_dir).map(|l| l.map(Arc::new)).map_err(ledger_error)
+    }
+
+    /// The ledger of a workspace that has sent something; exit 2 otherwise.
+    pub(crate) fn used_ledger(&self) -> Result<Arc<SqliteLedger>> {
+        self.existing_ledger()?.ok_or_else(|| Error::usage("nothing has been sent from this workspace").hint("`mailbatch send LIST` begins"))
+    }
+
+    /// The run called `name`, or the newest one; `latest` is the newest too.
+    pub(crate) async fn run(&self, ledger: &dyn Ledger, name: Option<&str>) -> Result<Run> {
+        let found = match name {
+            Some(name) if name != "latest" => ledger.run(name).await.map_err(ledger_error)?,
+            _ => match ledger.runs().await.map_err(ledger_error)?.first() {
+                Some(newest) => ledger.run(&newest.id).await.map_err(ledger_error)?,
+                None => None,
+            },
+        };
+        found.ok_or_else(|| match name {
+            Some(name) => Error::usage(format!("there is no run {name}")).hint("`mailbatch runs` lists them"),
+            None => Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"),
+        })
+    }
+
+    /// Loads the message of the configuration, with what was typed above it.
+    pub(crate) fn message(&self, args: &crate::cli::MessageArgs) -> Result<(Message, MessageSource)> {
+        let workspace = &self.settings.workspace;
+        let mut keys = self.settings.message.clone();
+        keys.remove("file");
+        let mut inline: MessageKeys = keys.try_into().map_err(|e: toml::de::Error| {
+            Error::usage(format!("[message] of the configuration: {}", e.message())).hint("see `mailbatch config show`")
+        })?;
+        for attachment in inline.attachments.iter_mut().flatten() {
+            attachment.path = workspace.from_config(&attachment.path);
+        }
+        let file = match &args.message {
+            Some(file) => Some(workspace.from_arguments(file)),
+            None => self.settings.message.get("file").and_then(toml::Value::as_str).map(|file| workspace.from_config(file)),
+        };
+        let flags = MessageKeys { from: args.from.clone(), subject: args.subject.clone(), ..MessageKeys::default() };
+        let source = MessageSource { file, inline, flags };
+        Ok((Message::load(&source)?, source))
+    }
+
+    /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has learned.
+    pub(crate) async fn suppressions(&self, more: &[std::path::PathBuf], ledger: Option<&dyn Ledger>, kind: Kind) -> Result<Suppressions> {
+        let mut files = self.settings.suppression_files.clone();
+        files.extend(more.iter().map(|file| self.settings.workspace.from_arguments(file)));
+        let learned = match ledger {
+            Some(ledger) => ledger.suppressions().await.map_err(ledger_error)?,
+            None => Vec::new(),
+        };
+        tokio::task::spawn_blocking(move || Suppressions::load(&files, &learned, kind, jiff::Timestamp::now()))
+            .await
+            .map_err(|e| Error::internal(format!("loading the suppressions stopped: {e}")))?
+    }
+
+    /// One line for people on standard error, unless `-q`.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.globals.quiet {
+            eprintln_quietly(line);
+        }
+    }
+}
+
+/// Writes a line to standard error; a closed one is nobody's error.
+pub(crate) fn eprintln_quietly(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Whether a person sits there: standard input and standard error are a terminal.
+pub(crate) fn has_person() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a yes-or-no question on the terminal; everything but yes is no.
+pub(crate) fn ask(question: &str) -> bool {
+    use std::io::Write;
+    let mut err = std::io::stderr().lock();
+    if write!(err, "{question} [y/N] ").and_then(|()| err.flush()).is_err() {
+        return false;
+    }
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// The columns of each list of a run, ready for rendering.
+pub(crate) fn column_indexes(run: &Run) -> Vec<Arc<ColumnIndex>> {
+    run.columns.iter().map(|names| Arc::new(ColumnIndex::new(&Columns::new(names.clone())))).collect()
+}

@@ -1,0 +1,175 @@
+//! Stops on systemic failure of a provider, never on bad recipients.
+
+use std::time::{Duration, Instant};
+
+use crate::outcome::Reason;
+use crate::pipeline::retry::RetryPolicy;
+use crate::provider::{Refusal, Verdict};
+
+/// Provider-level failures in a row that open the breaker.
+const OPENS_AFTER: u32 = 5;
+/// How long an open breaker waits before it lets one probe through.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+/// The same permanent refusal for so many recipients in a row, when it is not about their mailboxes, is the provider's.
+const SAME_REFUSALS: u32 = 20;
+
+/// What the pipeline may do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Admit chunks.
+    Closed,
+    /// Admit nothing before then.
+    Waits(Instant),
+    /// Admit one small chunk to see.
+    HalfOpen,
+    /// Give up: it has failed for too long, or nobody but a person can mend it.
+    Broken(Refusal),
+}
+
+/// The breaker of one provider in one execution.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    policy: RetryPolicy,
+    failures: u32,
+    since: Option<Instant>,
+    wait_until: Option<Instant>,
+    last: Option<Refusal>,
+    broken: Option<Refusal>,
+    same: Option<(String, u32)>,
+}
+
+impl Breaker {
+    pub(crate) fn new(policy: RetryPolicy) -> Self {
+        Self { policy, failures: 0, since: None, wait_until: None, last: None, broken: None, same: None }
+    }
+
+    /// A whole exchange went wrong for a reason that is not a recipient's.
+    pub(crate) fn failed(&mut self, refusal: Refusal, now: Instant, draw: f64) {
+        self.failures += 1;
+        let since = *self.since.get_or_insert(now);
+        let delay = if self.failures >= OPENS_AFTER { PROBE_AFTER.min(self.policy.max) } else { self.policy.ceiling(self.failures).mul_f64(draw) };
+        if now + delay > since + self.policy.give_up_after {
+            self.broken = Some(refusal.clone());
+        }
+        self.wait_until = Some(now + delay);
+        self.last = Some(refusal);
+    }
+
+    /// The provider answered as it should.
+    pub(crate) fn succeeded(&mut self) {
+        self.failures = 0;
+        self.since = None;
+        self.wait_until = None;
+        self.last = None;
+    }
+
+    /// The provider will take nothing until somebody mends it.
+    pub(crate) fn stop(&mut self, refusal: Refusal) {
+        self.broken = Some(refusal);
+    }
+
+    /// Looks at one verdict for a refusal that everybody gets.
+    pub(crate) fn watch(&mut self, verdict: &Verdict) {
+        let refusal = match verdict {
+            Verdict::Rejected(refusal) => refusal,
+            Verdict::Accepted { .. } => {
+                self.same = None;
+                return;
+            }
+            _ => return,
+        };
+        if refusal.mailbox_gone || matches!(refusal.reason, Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress | Reason::Content) {
+            self.same = None;
+            return;
+        }
+        let sign = format!("{} {}", refusal.reason, refusal.code);
+        let count = match &self.same {
+            Some((before, n)) if *before == sign => n + 1,
+            _ => 1,
+        };
+        if count >= SAME_REFUSALS {
+            let detail = format!("the same refusal for {count} recipients in a row: {}", refusal.detail);
+            self.broken = Some(Refusal { detail, mailbox_gone: false, ..refusal.clone() });
+        }
+        self.same = Some((sign, count));
+    }
+
+    pub(crate) fn state(&self, now: Instant) -> State {
+        if let Some(refusal) = &self.broken {
+            return State::Broken(refusal.clone());
+        }
+        match self.wait_until {
+            Some(until) if now < until => State::Waits(until),
+            Some(_) => State::HalfOpen,
+            None => State::Closed,
+        }
+    }
+
+    /// One line for people while it waits.
+    pub(crate) fn note(&self) -> Option<String> {
+        let last = self.last.as_ref()?;
+        Some(format!("the provider fails ({}), {} in a row", last.detail, self.failures))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reason: Reason, code: &str) -> Refusal {
+        Refusal::new(reason, code, "text")
+    }
+
+    fn breaker() -> Breaker {
+        Breaker::new(RetryPolicy::default())
+    }
+
+    #[test]
+    fn it_waits_longer_with_each_failure_and_probes_after_five() {
+        let (mut breaker, start) = (breaker(), Instant::now());
+        for n in 1..=4 {
+            breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
+            assert_eq!(breaker.state(start), State::Waits(start + Duration::from_secs(1 << n)));
+        }
+        breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
+        assert_eq!(breaker.state(start), State::Waits(start + PROBE_AFTER));
+        assert_eq!(breaker.state(start + PROBE_AFTER), State::HalfOpen);
+        breaker.succeeded();
+        assert_eq!(breaker.state(start), State::Closed);
+    }
+
+    #[test]
+    fn it_gives_up_when_the_failures_last_too_long() {
+        let (mut breaker, start) = (breaker(), Instant::now());
+        breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
+        breaker.failed(refusal(Reason::Session, "421"), start + Duration::from_secs(15 * 60), 1.0);
+        assert!(matches!(breaker.state(start), State::Broken(_)));
+    }
+
+    #[test]
+    fn bad_recipients_never_open_it_and_one_policy_for_all_does() {
+        let mut breaker = breaker();
+        let now = Instant::now();
+        for _ in 0..100 {
+            breaker.watch(&Verdict::Rejected(Refusal { mailbox_gone: true, ..refusal(Reason::MailboxGone, "550 5.1.1") }));
+        }
+        assert_eq!(breaker.state(now), State::Closed);
+        for n in 0..SAME_REFUSALS {
+            assert_eq!(breaker.state(now), State::Closed, "{n}");
+            breaker.watch(&Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1")));
+        }
+        assert!(matches!(breaker.state(now), State::Broken(_)));
+    }
+
+    #[test]
+    fn an_accepted_message_between_refusals_starts_the_count_again() {
+        let mut breaker = breaker();
+        for n in 0..100 {
+            if n % 10 == 0 {
+                breaker.watch(&Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() });
+            }
+            breaker.watch(&Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1")));
+        }
+        assert_eq!(breaker.state(Instant::now()), State::Closed);
+    }
+}

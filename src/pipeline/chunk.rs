@@ -1,0 +1,150 @@
+//! One chunk on its way: screen, render, claim, send. The loop admits it and settles what comes back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use ring::digest;
+use tokio::sync::{Semaphore, watch};
+
+use crate::address::Address;
+use crate::error::{Error, Result};
+use crate::ledger::{Claimed, Draft, LedgerRow, Member};
+use crate::message::Ident;
+use crate::outcome::Reason;
+use crate::pipeline::wire::{ClaimWire, Pacers};
+use crate::pipeline::{Parts, ledger_error};
+use crate::provider::{Claim, Job, JobId, Reply};
+use crate::recipient::Fields;
+
+/// How a chunk came back.
+pub(crate) enum Done {
+    /// Nothing was claimed; the rows are as they were.
+    NotClaimed { lane: usize, rows: Vec<JobId>, suppressed: Vec<JobId>, why: Claimed },
+    /// The claim went to the provider; the loop settles it.
+    Sent {
+        lane: usize,
+        batch: i64,
+        rows: Vec<LedgerRow>,
+        claimed_at: Timestamp,
+        reply: Reply,
+        screened: Vec<(JobId, Reason, String)>,
+        suppressed: Vec<JobId>,
+    },
+}
+
+/// What a chunk needs besides the parts of the run.
+pub(crate) struct Ticket {
+    pub(crate) lane: usize,
+    pub(crate) pacers: Pacers,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) connections: Arc<Semaphore>,
+}
+
+/// Takes `rows` from the plan to the provider.
+pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticket) -> Result<Done> {
+    let claimed_at = Timestamp::now();
+    let names: Vec<JobId> = rows.iter().map(|row| row.row).collect();
+    let drafted = {
+        let parts = Arc::clone(&parts);
+        tokio::task::spawn_blocking(move || draft(&parts, rows, claimed_at))
+            .await
+            .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
+    };
+    let Drafted { rows, jobs, recipients, suppressed } = drafted;
+    let key = idempotency_key(&parts, &jobs, 0);
+    let taken_out: Vec<JobId> = suppressed.iter().map(|(row, ..)| *row).collect();
+    let claim = parts
+        .ledger
+        .claim(Draft {
+            run: parts.run.id.clone(),
+            provider: parts.provider_name.clone(),
+            key: key.clone(),
+            generation: 0,
+            claimed_at,
+            members: jobs.iter().map(|job| Member { row: job.id, message_id: job.message_id.clone() }).collect(),
+            suppressed,
+            caps: parts.limits.caps.clone(),
+        })
+        .await
+        .map_err(ledger_error)?;
+    let Claimed::Batch(batch) = claim else {
+        return Ok(Done::NotClaimed { lane: ticket.lane, rows: names, suppressed: taken_out, why: claim });
+    };
+    let _connection = ticket.connections.acquire().await.map_err(|_| Error::internal("the connection limit is closed"))?;
+    let wire = ClaimWire {
+        batch,
+        pacers: ticket.pacers,
+        suppressions: Arc::clone(&parts.suppressions),
+        trace: Arc::clone(&parts.trace),
+        stop: ticket.stop,
+        screened: Mutex::new(Vec::new()),
+        recipients,
+    };
+    let claim = Claim { batch, key, generation: 0, claimed_at, jobs };
+    let reply = parts.provider.send(&claim, &wire).await;
+    let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Done::Sent { lane: ticket.lane, batch, rows, claimed_at, reply, screened, suppressed: taken_out })
+}
+
+struct Drafted {
+    rows: Vec<LedgerRow>,
+    jobs: Vec<Job>,
+    recipients: HashMap<JobId, Address>,
+    suppressed: Vec<(JobId, Reason, String)>,
+}
+
+/// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
+fn draft(parts: &Parts, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
+    let mut jobs = Vec::with_capacity(rows.len());
+    let mut recipients = HashMap::new();
+    let mut suppressed = Vec::new();
+    let mut taken_out = HashSet::new();
+    for row in &rows {
+        let at_row = |what: String| Error::internal(format!("row {}: {what}", row.row));
+        let to = Address::parse(&row.email).map_err(|e| at_row(e.to_string()))?;
+        if let Some(hit) = parts.suppressions.screen(&to) {
+            suppressed.push((row.row, hit.reason, hit.detail));
+            taken_out.insert(row.row);
+            continue;
+        }
+        let fields = Fields::decode(&row.fields).map_err(|e| at_row(e.to_string()))?;
+        let index = parts.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
+        let ident =
+            Ident { campaign: &parts.run.head.campaign, env: parts.run.head.env.as_deref(), key: &row.key, secret: &parts.secret, date: claimed_at };
+        let rendered = parts.message.render(index, &fields, &to, &ident).map_err(|e| at_row(e.to_string()))?;
+        let envelope_to = match &parts.redirect {
+            Some(redirect) => {
+                recipients.insert(row.row, to);
+                redirect.clone()
+            }
+            None => to,
+        };
+        jobs.push(Job {
+            id: row.row,
+            to: envelope_to,
+            envelope_sender: Some(parts.message.envelope_sender().clone()),
+            message: rendered.bytes.into(),
+            message_id: rendered.message_id,
+        });
+    }
+    rows.retain(|row| !taken_out.contains(&row.row));
+    Ok(Drafted { rows, jobs, recipients, suppressed })
+}
+
+/// A function of environment, campaign, members, body and generation.
+fn idempotency_key(parts: &Parts, jobs: &[Job], generation: u32) -> String {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut add = |bytes: &[u8]| {
+        hash.update(&(bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    add(parts.run.head.env.as_deref().unwrap_or("").as_bytes());
+    add(parts.run.head.campaign.as_bytes());
+    add(&generation.to_be_bytes());
+    for job in jobs {
+        add(job.message_id.as_bytes());
+        add(job.to.as_str().as_bytes());
+    }
+    hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

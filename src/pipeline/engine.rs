@@ -1,0 +1,465 @@
+//! The loop itself.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use crate::error::{Error, Result};
+use crate::ledger::{Ask, Claimed, Gate, LedgerRow, Standing};
+use crate::limit::Pacer;
+use crate::outcome::{Cohort, Outcome};
+use crate::pipeline::breaker::{Breaker, State};
+use crate::pipeline::chunk::{self, Done, Ticket};
+use crate::pipeline::gate::{self, Judgement};
+use crate::pipeline::lanes::Lanes;
+use crate::pipeline::settle::{self, Judge, Returned};
+use crate::pipeline::signals::{Signals, Wish};
+use crate::pipeline::wire::Pacers;
+use crate::pipeline::{Parts, Then, Why, ledger_error, retry};
+use crate::progress::{RateMeter, Snapshot};
+use crate::provider::{BoxFuture, Health, JobId};
+
+/// How often pause, suppression files and progress are looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Sends what is open in the run until nothing is left or something stops it. `None` when every row has been settled.
+pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
+    let mut signals = Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+    let mut engine = Engine::new(parts).await?;
+    let why = engine.run(&mut signals).await;
+    engine.parts.provider.close().await;
+    engine.show();
+    why
+}
+
+struct Engine {
+    parts: Arc<Parts>,
+    lanes: Lanes,
+    breaker: Breaker,
+    pacers: Pacers,
+    connections: Arc<Semaphore>,
+    stop: watch::Sender<bool>,
+    chunks: FuturesUnordered<BoxFuture<'static, Result<Done>>>,
+    settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
+    /// Rows whose chunk has not come back: not to be handed out again.
+    out: HashSet<JobId>,
+    phase: Cohort,
+    why: Option<Why>,
+    /// Admit nothing before then: the provider asked for it, or a cap is full.
+    quiet_until: Option<Instant>,
+    room: Option<u64>,
+    left: Option<u64>,
+    standing: Standing,
+    standing_at: Instant,
+    meter: RateMeter,
+    handed_over: u64,
+}
+
+impl Engine {
+    async fn new(parts: Arc<Parts>) -> Result<Self> {
+        let limits = &parts.limits;
+        let pacer = |key: String, rate| Arc::new(Pacer::new(Arc::clone(&parts.ledger), key, rate));
+        let pacers = Pacers {
+            all: limits.rate.map(|rate| pacer(parts.provider_name.clone(), rate)),
+            domains: limits
+                .per_domain
+                .iter()
+                .map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", parts.provider_name), *rate)))
+                .collect::<HashMap<_, _>>(),
+        };
+        let phase = if parts.run.gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
+        let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
+        Ok(Self {
+            lanes: Lanes::new(&limits.per_domain),
+            breaker: Breaker::new(limits.retry),
+            pacers,
+            connections: Arc::new(Semaphore::new(limits.in_flight)),
+            stop: watch::Sender::new(false),
+            chunks: FuturesUnordered::new(),
+            settling: FuturesUnordered::new(),
+            out: HashSet::new(),
+            phase,
+            why: None,
+            quiet_until: None,
+            room: None,
+            left: limits.limit,
+            standing,
+            standing_at: Instant::now(),
+            meter: RateMeter::new(Instant::now()),
+            handed_over: 0,
+            parts,
+        })
+    }
+
+    async fn run(&mut self, signals: &mut Signals) -> Result<Option<Why>> {
+        self.show();
+        loop {
+            let wake = if self.why.is_none() { self.admit().await? } else { None };
+            if self.chunks.is_empty() && self.settling.is_empty() {
+                if self.why.is_some() {
+                    return Ok(self.why.take());
+                }
+                if wake.is_none() && self.phase_is_over().await? {
+                    return Ok(self.why.take());
+                }
+            }
+            let nap = wake.map_or(TICK, |at| at.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), TICK));
+            tokio::select! {
+                Some(done) = self.chunks.next() => self.came_back(done?).await?,
+                Some(settled) = self.settling.next() => settled?,
+                wish = signals.next() => {
+                    if self.heard(wish) {
+                        return Ok(self.why.take());
+                    }
+                }
+                () = tokio::time::sleep(nap) => self.tick().await?,
+            }
+            if self.standing_at.elapsed() >= TICK {
+                self.tick().await?;
+            }
+        }
+    }
+
+    /// Admits as many chunks as may go. Returns when to look again if nothing is in flight and something is only waiting.
+    async fn admit(&mut self) -> Result<Option<Instant>> {
+        // A paced run gains nothing from claims that wait for their slots; an unpaced one keeps a chunk ready for each connection.
+        let ahead = if self.pacers.all.is_some() { 1 } else { 2 };
+        let mut wake = None;
+        while self.chunks.len() < self.parts.limits.in_flight * ahead {
+            let now = Instant::now();
+            if let Some(until) = self.quiet_until.filter(|until| *until > now) {
+                return Ok(Some(until));
+            }
+            let most = match self.breaker.state(now) {
+                State::Closed => self.chunk_size(),
+                State::HalfOpen if self.chunks.is_empty() => 1,
+                State::HalfOpen => break,
+                State::Waits(until) => return Ok(Some(until)),
+                State::Broken(refusal) => {
+                    self.stop_for(if matches!(refusal.reason, crate::outcome::Reason::Session) {
+                        Why::Failing(refusal)
+                    } else {
+                        Why::NoProvider(refusal)
+                    });
+                    return Ok(None);
+                }
+            };
+            if most == 0 {
+                if self.phase_tally().open > self.out.len() as u64 {
+                    self.stop_for(Why::Limit);
+                }
+                return Ok(None);
+            }
+            let Some((lane, rows)) = self.next_rows(most).await? else {
+                wake = self.next_due(now).await?;
+                break;
+            };
+            if let Some(left) = &mut self.left {
+                *left = left.saturating_sub(rows.len() as u64);
+            }
+            self.out.extend(rows.iter().map(|row| row.row));
+            let ticket = Ticket { lane, pacers: self.pacers.clone(), stop: self.stop.subscribe(), connections: Arc::clone(&self.connections) };
+            self.chunks.push(Box::pin(chunk::carry(Arc::clone(&self.parts), rows, ticket)));
+        }
+        Ok(wake)
+    }
+
+    /// The most recipients of the next chunk: the provider's limit, a fair share of what is left, a second's worth of the rate, the room
+    /// under a cap, and `--limit`.
+    fn chunk_size(&self) -> usize {
+        let limits = &self.parts.limits;
+        let mut most = self.parts.provider.capabilities().max_recipients as u64;
+        let open = self.phase_tally().open;
+        most = most.min(open / (2 * limits.in_flight as u64) + 1);
+        if let Some(rate) = limits.rate {
+            most = most.min((rate.per_second() / limits.in_flight as f64).ceil() as u64).max(1);
+        }
+        most = self.room.map_or(most, |room| most.min(room.max(1)));
+        most = self.left.map_or(most, |left| most.min(left));
+        usize::try_from(most).unwrap_or(usize::MAX)
+    }
+
+    async fn next_rows(&mut self, most: usize) -> Result<Option<(usize, Vec<LedgerRow>)>> {
+        let domains = self.lanes.domains();
+        for index in self.lanes.ready(Instant::now()) {
+            let lane = self.lanes.lane(index);
+            let limit = self.lanes.chunk(index, most);
+            let ask = Ask {
+                cohort: Some(self.phase),
+                after: lane.cursor,
+                only_domain: lane.domain.clone(),
+                not_domains: if lane.domain.is_none() { domains.clone() } else { Vec::new() },
+                limit: limit + self.out.len().min(limit),
+                now: Some(Timestamp::now()),
+            };
+            let cursor = lane.cursor;
+            let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
+            let found = rows.len();
+            rows.retain(|row| !self.out.contains(&row.row));
+            rows.truncate(limit);
+            if rows.is_empty() {
+                if found == 0 {
+                    self.lanes.advanced(index, None);
+                }
+                continue;
+            }
+            // Retries that are due stand before the cursor and must not move it.
+            let last = rows.iter().map(|row| row.row).filter(|row| *row > cursor).max().unwrap_or(cursor);
+            self.lanes.advanced(index, Some(last));
+            return Ok(Some((index, rows)));
+        }
+        Ok(None)
+    }
+
+    async fn next_due(&mut self, now: Instant) -> Result<Option<Instant>> {
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, Some(self.phase)).await.map_err(ledger_error)?;
+        let due = due.map(|at| {
+            let wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+            if wait.is_zero() {
+                self.lanes.wake();
+            }
+            now + wait
+        });
+        Ok([due, self.lanes.opens_at(now)].into_iter().flatten().min())
+    }
+
+    async fn came_back(&mut self, done: Done) -> Result<()> {
+        match done {
+            Done::NotClaimed { lane, rows, suppressed, why } => {
+                self.lanes.returned(lane);
+                // With nobody left to claim, the suppressed were settled all the same.
+                if why == Claimed::Nothing {
+                    suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
+                }
+                for row in &rows {
+                    self.out.remove(row);
+                    self.lanes.reopened(*row);
+                }
+                self.give_back(rows.len());
+                match why {
+                    Claimed::Capped { cap, room, until } => self.capped(&cap, room, until),
+                    Claimed::Paused { reason } => self.stop_for(Why::Paused(reason)),
+                    Claimed::Nothing | Claimed::Batch(_) => {}
+                }
+            }
+            Done::Sent { lane, batch, rows, claimed_at, reply, screened, suppressed } => {
+                self.lanes.returned(lane);
+                for row in rows.iter().map(|row| &row.row).chain(&suppressed) {
+                    self.out.remove(row);
+                }
+                let policy = self.parts.limits.retry;
+                let learn = self.parts.learn.is_some() && self.parts.redirect.is_none();
+                let judge = Judge { policy, breaker: &mut self.breaker, lanes: &mut self.lanes, learn };
+                let translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
+                self.give_back(translated.void.len() + suppressed.len());
+                suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
+                translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
+                self.handed_over += reply.items.len() as u64;
+                self.note_health(&reply.health, !reply.items.is_empty());
+                let (parts, feedback, void) = (Arc::clone(&self.parts), reply.feedback, translated.void);
+                // The rows are open again only when this has been committed, so the cursors go back first and find them later.
+                for row in &void {
+                    self.lanes.reopened(*row);
+                }
+                self.lanes.wake();
+                self.settling.push(Box::pin(async move {
+                    settle::keep(&parts, translated.learned).await?;
+                    parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
+                }));
+                // Bounded: a slow disk must not let verdicts pile up behind it.
+                while self.settling.len() > 2 * self.parts.limits.in_flight {
+                    if let Some(settled) = self.settling.next().await {
+                        settled?;
+                    }
+                }
+                if !void.is_empty() {
+                    while let Some(settled) = self.settling.next().await {
+                        settled?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the ledger's count without asking it: counting a million rows takes it a while.
+    fn settled(&mut self, outcome: Outcome) {
+        self.standing.tally.settle(outcome);
+        if self.phase == Cohort::Canary {
+            self.standing.canary.settle(outcome);
+        }
+    }
+
+    fn give_back(&mut self, rows: usize) {
+        if let Some(left) = &mut self.left {
+            *left += rows as u64;
+        }
+    }
+
+    fn note_health(&mut self, health: &Health, answered: bool) {
+        let now = Instant::now();
+        match health {
+            Health::Fine if answered => self.breaker.succeeded(),
+            Health::Fine => {}
+            Health::SlowDown(wait) => self.quiet_until = Some(now + (*wait).min(self.parts.limits.retry.max)),
+            Health::Failing(refusal) => self.breaker.failed(refusal.clone(), now, retry::draw()),
+            Health::Stop(refusal) => {
+                self.breaker.stop(refusal.clone());
+                self.stop_for(Why::NoProvider(refusal.clone()));
+            }
+        }
+    }
+
+    fn capped(&mut self, cap: &str, room: u64, until: Timestamp) {
+        if room > 0 {
+            self.room = Some(room);
+            return;
+        }
+        let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+        if self.parts.limits.wait_on_cap {
+            self.room = None;
+            self.quiet_until = Some(Instant::now() + wait);
+        } else {
+            self.stop_for(Why::Capped(format!("the cap of {cap} is reached; the next recipient may go at {until:.0}")));
+        }
+    }
+
+    /// Claims nothing more, and lets what is on the wire finish. What is claimed under a limit or a cap counts, and goes too. The first
+    /// reason stands, but a signal is always told.
+    fn stop_for(&mut self, why: Why) {
+        if !matches!(why, Why::Limit | Why::Capped(_)) {
+            self.stop.send_replace(true);
+        }
+        if self.why.is_none() || matches!(why, Why::Signal(_)) {
+            self.why = Some(why);
+        }
+    }
+
+    /// Returns whether to leave at once.
+    fn heard(&mut self, wish: Wish) -> bool {
+        match wish {
+            Wish::Status => self.parts.progress.message(&self.snapshot().line()),
+            Wish::Stop(exit) => {
+                let again = matches!(self.why, Some(Why::Signal(_)));
+                self.stop_for(Why::Signal(exit));
+                if again {
+                    self.parts.progress.message("leaving at once: what is on the wire without an answer is unknown");
+                    return true;
+                }
+                let count = self.chunks.len();
+                self.parts.progress.waiting(&format!("stopping: waiting for the messages on the wire in {count} batches; once more leaves at once"));
+            }
+        }
+        false
+    }
+
+    async fn tick(&mut self) -> Result<()> {
+        if let Err(error) = self.parts.suppressions.refresh() {
+            self.stop_for(Why::Suppression(error));
+        }
+        if self.why.is_none()
+            && let Some(pause) = self.parts.ledger.paused().await.map_err(ledger_error)?
+        {
+            self.stop_for(Why::Paused(pause.reason));
+        }
+        self.lanes.wake();
+        self.show();
+        Ok(())
+    }
+
+    fn show(&mut self) {
+        self.standing_at = Instant::now();
+        self.meter.observe(self.handed_over, self.standing_at);
+        self.parts.progress.update(&self.snapshot());
+    }
+
+    fn phase_tally(&self) -> crate::outcome::Tally {
+        match self.phase {
+            Cohort::Canary => self.standing.canary,
+            Cohort::Rest => {
+                let mut rest = self.standing.tally;
+                rest.open = rest.open.saturating_sub(self.standing.canary.open);
+                rest
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let now = Instant::now();
+        let phase = self.phase_tally();
+        let rate = self.meter.per_second(now);
+        let limit = self.parts.limits.rate.map(|rate| rate.per_second());
+        let note = match &self.why {
+            Some(_) => Some("stopping".to_owned()),
+            None => self.breaker.note().or_else(|| self.parts.limits.rate.map(|rate| format!("paced at {rate}"))),
+        };
+        let canary_settled = self.standing.canary.total() - self.standing.canary.open;
+        let (total, done) = match self.phase {
+            Cohort::Canary => (self.standing.canary.total(), canary_settled),
+            Cohort::Rest => (phase.total() - self.standing.canary.total().min(phase.total()), phase.total() - phase.open - canary_settled),
+        };
+        Snapshot {
+            run: self.parts.run.id.clone(),
+            campaign: self.parts.run.head.campaign.clone(),
+            phase: self.phase,
+            provider: self.parts.provider_name.clone(),
+            total,
+            done: done.min(total),
+            tally: self.standing.tally,
+            rate,
+            eta: crate::progress::eta(phase.open, rate, limit),
+            in_flight: self.out.len(),
+            note,
+        }
+    }
+
+    /// Nothing is in flight and nothing waits: judges the canary, or ends. Returns whether the run is over.
+    async fn phase_is_over(&mut self) -> Result<bool> {
+        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+        self.show();
+        if self.phase_tally().open > 0 {
+            // Opened again in the meantime, by a retry that came due or a claim that was not made.
+            self.lanes.wake();
+            return Ok(false);
+        }
+        if self.phase == Cohort::Rest {
+            return Ok(true);
+        }
+        let run = self.parts.run.id.clone();
+        let (gate, why) = match gate::judge(&self.standing.canary, self.parts.max_failed) {
+            Judgement::Failed(evidence) => (Gate::Failed { evidence: evidence.clone() }, Some(Why::CanaryFailed(evidence))),
+            Judgement::NoEvidence(evidence) => (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence))),
+            Judgement::Passed(evidence) => self.after_passing(evidence),
+        };
+        let evidence = match &gate {
+            Gate::Passed { evidence, .. } => format!("canary passed: {evidence}"),
+            Gate::Failed { evidence } => format!("canary failed: {evidence}"),
+            Gate::Waiting { evidence } => format!("canary waits for a person: {evidence}"),
+            Gate::Ahead => String::new(),
+        };
+        self.parts.ledger.set_gate(&run, gate).await.map_err(ledger_error)?;
+        self.parts.progress.message(&evidence);
+        self.why = why;
+        self.phase = Cohort::Rest;
+        self.lanes.rewind();
+        Ok(self.why.is_some() || self.phase_tally().open == 0)
+    }
+
+    fn after_passing(&self, evidence: String) -> (Gate, Option<Why>) {
+        // With nobody left there is nothing to decide.
+        let open = self.standing.tally.open > 0 || self.standing.tally.get(Outcome::Held) > 0;
+        let waits = |evidence: String| (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)));
+        match self.parts.then {
+            Then::Stop if open => waits(evidence),
+            Then::Ask if open => match self.parts.ask {
+                Some(ask) if ask(&evidence) => (Gate::Passed { evidence, by: Some("asked on the terminal".into()) }, None),
+                _ => waits(evidence),
+            },
+            _ => (Gate::Passed { evidence, by: None }, None),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Who may be claimed next: a lane for each receiving domain that has a rate or is held, and one for everybody else.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::literal::Rate;
+use crate::provider::JobId;
+
+/// Transient refusals in a row that take a receiving domain out of everybody else's way.
+const HOLDS_AFTER: u32 = 3;
+/// A lane with a rate claims so much of it at once, so that a slow lane never keeps a connection for long.
+const LANE_SLICE: Duration = Duration::from_millis(250);
+
+/// One queue over the plan.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// `None` for everybody who has no lane.
+    pub(crate) domain: Option<String>,
+    /// Rows up to this one have been handed out.
+    pub(crate) cursor: JobId,
+    /// Nothing is left after the cursor.
+    pub(crate) exhausted: bool,
+    rate: Option<Rate>,
+    held_until: Option<Instant>,
+    busy: bool,
+}
+
+/// All lanes of an execution.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    lanes: Vec<Lane>,
+    failures: HashMap<String, u32>,
+    turn: usize,
+}
+
+impl Lanes {
+    pub(crate) fn new(rates: &[(String, Rate)]) -> Self {
+        let mut lanes = vec![Lane::new(None, None)];
+        lanes.extend(rates.iter().map(|(domain, rate)| Lane::new(Some(domain.clone()), Some(*rate))));
+        Self { lanes, failures: HashMap::new(), turn: 0 }
+    }
+
+    /// Domains with a lane of their own.
+    pub(crate) fn domains(&self) -> Vec<String> {
+        self.lanes.iter().filter_map(|lane| lane.domain.clone()).collect()
+    }
+
+    /// Starts every lane from the beginning of the plan, as for the next cohort.
+    pub(crate) fn rewind(&mut self) {
+        for lane in &mut self.lanes {
+            lane.cursor = 0;
+            lane.exhausted = false;
+        }
+    }
+
+    /// The lanes that may be asked now, each once, in turn; a lane of a domain sends one chunk at a time.
+    pub(crate) fn ready(&mut self, now: Instant) -> Vec<usize> {
+        let count = self.lanes.len();
+        self.turn = (self.turn + 1) % count;
+        (0..count)
+            .map(|i| (self.turn + i) % count)
+            .filter(|i| {
+                let lane = &self.lanes[*i];
+                !lane.exhausted && lane.held_until.is_none_or(|until| until <= now) && !(lane.domain.is_some() && lane.busy)
+            })
+            .collect()
+    }
+
+    pub(crate) fn lane(&self, index: usize) -> &Lane {
+        &self.lanes[index]
+    }
+
+    /// How many recipients one chunk of this lane may hold.
+    pub(crate) fn chunk(&self, index: usize, most: usize) -> usize {
+        match self.lanes[index].rate {
+            Some(rate) => most.min(((rate.per_second() * LANE_SLICE.as_secs_f64()) as usize).max(1)),
+            None => most,
+        }
+    }
+
+    /// Rows up to `last` have been handed out; an empty answer exhausts the lane.
+    pub(crate) fn advanced(&mut self, index: usize, last: Option<JobId>) {
+        let lane = &mut self.lanes[index];
+        match last {
+            Some(row) => {
+                lane.cursor = lane.cursor.max(row);
+                lane.busy = true;
+            }
+            None => lane.exhausted = true,
+        }
+    }
+
+    /// The lane's chunk has come back.
+    pub(crate) fn returned(&mut self, index: usize) {
+        self.lanes[index].busy = false;
+    }
+
+    /// A row is open again: its lanes must look at it once more.
+    pub(crate) fn reopened(&mut self, row: JobId) {
+        for lane in &mut self.lanes {
+            lane.cursor = lane.cursor.min(row.saturating_sub(1));
+            lane.exhausted = false;
+        }
+    }
+
+    /// Something may be due in any lane (a retry).
+    pub(crate) fn wake(&mut self) {
+        for lane in &mut self.lanes {
+            lane.exhausted = false;
+        }
+    }
+
+    /// Takes note of a recipient's answer: a domain that refuses transiently again and again is held, and holds nobody else up.
+    pub(crate) fn heard(&mut self, domain: &str, transient: bool, now: Instant, delay: impl Fn(u32) -> Duration) {
+        if !transient {
+            self.failures.remove(domain);
+            return;
+        }
+        let failures = self.failures.entry(domain.to_owned()).or_default();
+        *failures += 1;
+        if *failures < HOLDS_AFTER {
+            return;
+        }
+        let until = now + delay(*failures + 1 - HOLDS_AFTER);
+        let index = match self.lanes.iter().position(|lane| lane.domain.as_deref() == Some(domain)) {
+            Some(index) => index,
+            None => {
+                self.lanes.push(Lane::new(Some(domain.to_owned()), None));
+                self.lanes.len() - 1
+            }
+        };
+        self.lanes[index].held_until = Some(until);
+    }
+
+    /// When the first held lane opens again.
+    pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
+        self.lanes.iter().filter(|lane| !lane.exhausted).filter_map(|lane| lane.held_until).filter(|until| *until > now).min()
+    }
+}
+
+impl Lane {
+    fn new(domain: Option<String>, rate: Option<Rate>) -> Self {
+        Self { domain, cursor: 0, exhausted: false, rate, held_until: None, busy: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_that_refuses_again_and_again_gets_a_lane_and_is_held() {
+        let mut lanes = Lanes::new(&[]);
+        let now = Instant::now();
+        for _ in 0..HOLDS_AFTER {
+            assert_eq!(lanes.ready(now), [0]);
+            lanes.heard("slow.example", true, now, |_| Duration::from_secs(9));
+        }
+        assert_eq!(lanes.domains(), ["slow.example"]);
+        assert_eq!(lanes.ready(now), [0], "everybody else goes on");
+        assert_eq!(lanes.opens_at(now), Some(now + Duration::from_secs(9)));
+        assert_eq!(lanes.ready(now + Duration::from_secs(9)).len(), 2);
+    }
+
+    #[test]
+    fn an_answer_in_between_forgets_the_failures() {
+        let mut lanes = Lanes::new(&[]);
+        let now = Instant::now();
+        for i in 0..20 {
+            lanes.heard("fine.example", i % 2 == 0, now, |_| Duration::from_secs(9));
+        }
+        assert!(lanes.domains().is_empty());
+    }
+
+    #[test]
+    fn a_reopened_row_is_looked_at_again() {
+        let mut lanes = Lanes::new(&[]);
+        lanes.advanced(0, Some(10));
+        lanes.returned(0);
+        lanes.advanced(0, None);
+        assert!(lanes.ready(Instant::now()).is_empty());
+        lanes.reopened(7);
+        assert_eq!((lanes.ready(Instant::now()), lanes.lane(0).cursor), (vec![0], 6));
+    }
+}

@@ -1,0 +1,112 @@
+//! The one loop: it admits chunks, collects verdicts and hears the stop signal; it never touches single messages on the wire.
+//!
+//! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an observer: the loop waits for it.
+
+mod breaker;
+mod chunk;
+mod engine;
+mod gate;
+mod lanes;
+pub mod retry;
+mod settle;
+mod signals;
+mod wire;
+
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::error::Error;
+use crate::input::context::ColumnIndex;
+use crate::ledger::trace::Trace;
+use crate::ledger::{Ledger, LedgerError, Run};
+use crate::literal::{Percent, Rate};
+use crate::message::Message;
+use crate::progress::Progress;
+use crate::provider::{Provider, Refusal};
+use crate::suppression::Suppressions;
+
+pub use crate::cli::Then;
+pub use engine::execute;
+pub use retry::RetryPolicy;
+
+/// What limits an execution.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Recipients per window over all runs of the workspace.
+    pub rate: Option<Rate>,
+    /// Recipients per hour or day, counted from the ledger.
+    pub caps: Vec<Rate>,
+    /// Rates by receiving domain.
+    pub per_domain: Vec<(String, Rate)>,
+    /// Connections or requests at once.
+    pub in_flight: usize,
+    pub retry: RetryPolicy,
+    /// No more recipients than this in this execution (`--limit`).
+    pub limit: Option<u64>,
+    /// Wait for a cap's window instead of stopping.
+    pub wait_on_cap: bool,
+}
+
+/// Everything an execution of a run needs.
+pub struct Parts {
+    pub ledger: Arc<dyn Ledger>,
+    pub provider: Arc<dyn Provider>,
+    pub provider_name: String,
+    pub limits: Limits,
+    pub message: Arc<Message>,
+    /// The columns of each list of the run.
+    pub columns: Vec<Arc<ColumnIndex>>,
+    pub suppressions: Arc<Suppressions>,
+    /// Where learned suppressions are written; `None` learns nothing.
+    pub learn: Option<Learn>,
+    pub trace: Arc<Trace>,
+    pub run: Run,
+    pub secret: [u8; 32],
+    /// All mail goes here instead (`--redirect-all-to`).
+    pub redirect: Option<Address>,
+    pub max_failed: Percent,
+    pub then: Then,
+    /// Asks a person whether the rest may go; `None` where there is nobody to ask.
+    pub ask: Option<fn(&str) -> bool>,
+    pub progress: Arc<dyn Progress>,
+}
+
+/// Where learned suppressions go besides the ledger.
+#[derive(Clone, Debug)]
+pub struct Learn {
+    /// The first suppression file; `None` when there is none.
+    pub file: Option<std::path::PathBuf>,
+}
+
+/// Why an execution ended before every row had its outcome.
+#[derive(Debug)]
+pub enum Why {
+    /// A signal; the code says which.
+    Signal(crate::exit::Exit),
+    /// The provider will take nothing more.
+    NoProvider(Refusal),
+    /// The provider failed for longer than retries last.
+    Failing(Refusal),
+    CanaryFailed(String),
+    Waiting(String),
+    Capped(String),
+    Paused(String),
+    /// `--limit` is reached.
+    Limit,
+    /// The suppression file cannot be read any more.
+    Suppression(Error),
+    /// The ledger or the program itself failed.
+    Broken(Error),
+}
+
+/// Turns a ledger's failure into the error that ends the program.
+pub fn ledger_error(error: LedgerError) -> Error {
+    match error {
+        LedgerError::Full { .. } => {
+            Error::internal(error.to_string()).hint("nothing was handed over without a record; free some space and run the same command again")
+        }
+        LedgerError::Newer { .. } => Error::usage(error.to_string()).hint("use the newer mailbatch that wrote it"),
+        LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
+        other => Error::internal(other.to_string()),
+    }
+}

@@ -1,0 +1,125 @@
+//! Verdicts become outcomes: retries are scheduled, what was learned is kept, nobody who was begun is forgotten.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::ledger::{LedgerRow, LedgerSuppression, Settled};
+use crate::outcome::{Outcome, Reason};
+use crate::pipeline::retry::draw;
+use crate::pipeline::{Parts, RetryPolicy};
+use crate::provider::{JobId, Reply, Verdict};
+use crate::suppression;
+
+use super::breaker::Breaker;
+use super::lanes::Lanes;
+
+/// A claim's reply, translated.
+pub(crate) struct Translated {
+    pub(crate) items: Vec<(JobId, Settled)>,
+    pub(crate) learned: Vec<LedgerSuppression>,
+    /// Rows that are open again at once: never begun.
+    pub(crate) void: Vec<JobId>,
+}
+
+/// What the verdicts of a claim are judged by, and what learns from them.
+pub(crate) struct Judge<'a> {
+    pub(crate) policy: RetryPolicy,
+    pub(crate) breaker: &'a mut Breaker,
+    pub(crate) lanes: &'a mut Lanes,
+    /// Whether mailboxes that are certainly gone are learned.
+    pub(crate) learn: bool,
+}
+
+/// A claim that has come back.
+pub(crate) struct Returned<'a> {
+    pub(crate) rows: &'a [LedgerRow],
+    pub(crate) claimed_at: Timestamp,
+    pub(crate) reply: &'a Reply,
+    pub(crate) screened: Vec<(JobId, Reason, String)>,
+}
+
+/// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
+pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
+    let Returned { rows, claimed_at, reply, screened } = claim;
+    let Judge { policy, breaker, lanes, learn } = judge;
+    let now = Timestamp::now();
+    let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
+    let mut out = Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
+    for (job, verdict) in &reply.items {
+        let Some(row) = members.remove(job) else { continue };
+        breaker.watch(verdict);
+        let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
+        lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
+        if let Verdict::Rejected(refusal) = verdict
+            && refusal.mailbox_gone
+            && learn
+        {
+            out.learned.push(hard_bounce(row, &refusal.code, now));
+        }
+        out.items.push((*job, settle(row, verdict, claimed_at, now, &policy)));
+    }
+    for (job, reason, detail) in screened {
+        if members.remove(&job).is_some() {
+            out.items.push((job, Settled::Screened { reason, detail }));
+        }
+    }
+    for job in members.into_keys() {
+        out.void.push(job);
+        out.items.push((job, Settled::Void));
+    }
+    out
+}
+
+fn settle(row: &LedgerRow, verdict: &Verdict, claimed_at: Timestamp, now: Timestamp, policy: &RetryPolicy) -> Settled {
+    let Verdict::NotTaken { refusal, counts } = verdict else {
+        return Settled::Final(verdict.clone());
+    };
+    let failures = row.attempts + u32::from(*counts);
+    match policy.next(row.first_at.unwrap_or(claimed_at), now, failures.max(1), draw()) {
+        Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },
+        None => Settled::GaveUp { refusal: refusal.clone() },
+    }
+}
+
+fn hard_bounce(row: &LedgerRow, code: &str, now: Timestamp) -> LedgerSuppression {
+    LedgerSuppression {
+        entry: row.email.to_lowercase(),
+        reason: Reason::HardBounce,
+        scope: String::new(),
+        source: "mailbatch".into(),
+        created_at: now,
+        expires_at: None,
+        note: code.to_owned(),
+    }
+}
+
+/// The outcome that a settled member has, if it has one now.
+pub(crate) fn outcome(settled: &Settled) -> Option<Outcome> {
+    match settled {
+        Settled::Final(Verdict::Accepted { .. }) => Some(Outcome::Accepted),
+        Settled::Final(Verdict::Rejected(_)) => Some(Outcome::Rejected),
+        Settled::Final(Verdict::Suppressed(_)) | Settled::Screened { .. } => Some(Outcome::Suppressed),
+        Settled::Final(Verdict::Unknown { .. }) => Some(Outcome::Unknown),
+        Settled::GaveUp { .. } => Some(Outcome::Deferred),
+        Settled::Final(Verdict::NotTaken { .. }) | Settled::Retry { .. } | Settled::Void => None,
+    }
+}
+
+/// Keeps what was learned: in the ledger, in the first suppression file, and for the rest of this run.
+pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> crate::error::Result<()> {
+    let Some(learn) = &parts.learn else { return Ok(()) };
+    if learned.is_empty() {
+        return Ok(());
+    }
+    for entry in &learned {
+        parts.suppressions.add(entry);
+    }
+    parts.ledger.suppress(learned.clone()).await.map_err(super::ledger_error)?;
+    if let Some(file) = learn.file.clone() {
+        let written = tokio::task::spawn_blocking(move || suppression::append(&file, &learned)).await;
+        written.map_err(|e| crate::error::Error::internal(format!("writing the suppression file stopped: {e}")))??;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The screening of one row: address, id, duplicates, suppression, who may be reached at all.
+
+use std::collections::{HashMap, HashSet};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::address::{Address, Dedupe};
+use crate::config::AllowRule;
+use crate::message::Message;
+use crate::outcome::{Outcome, Reason};
+use crate::plan::seen::Seen;
+use crate::suppression::Suppressions;
+
+/// What rows are screened by.
+pub struct Screening<'a> {
+    pub suppressions: &'a Suppressions,
+    /// Nobody else can be reached, where it is given.
+    pub allow: Option<&'a [AllowRule]>,
+    pub dedupe: Dedupe,
+    /// In every canary.
+    pub always: &'a [Address],
+    pub message: &'a Message,
+    /// The workspace's key, for draws.
+    pub secret: [u8; 32],
+    pub campaign: &'a str,
+}
+
+/// A row's fate as far as it is known before it is rendered.
+pub struct Screened {
+    pub to: Option<Address>,
+    pub key: String,
+    pub outcome: Option<(Outcome, Reason, String)>,
+    pub draw: i64,
+    pub always: bool,
+}
+
+pub(crate) struct Screen<'a> {
+    by: &'a Screening<'a>,
+    seed: u64,
+    seen: Seen,
+    /// The address each id came with, as hashes.
+    ids: HashMap<u64, u64>,
+    occurrences: HashMap<u64, u32>,
+    always: HashSet<String>,
+    always_found: HashSet<String>,
+}
+
+impl<'a> Screen<'a> {
+    pub(crate) fn new(by: &'a Screening<'a>) -> Self {
+        let seed = u64::from_le_bytes(by.secret[..8].try_into().expect("the key has 32 octets"));
+        let always = by.always.iter().map(Address::folded).collect();
+        Self { by, seed, seen: Seen::new(seed), ids: HashMap::new(), occurrences: HashMap::new(), always, always_found: HashSet::new() }
+    }
+
+    /// How many addresses that belong into every canary are not in the lists.
+    pub(crate) fn always_missing(&self) -> usize {
+        self.always.len() - self.always_found.len()
+    }
+
+    /// Screens one row; the error (one id with two addresses) refuses the list.
+    pub(crate) fn row(&mut self, cell: &str, id: Option<&str>, defect: Option<String>) -> Result<Screened, String> {
+        let invalid = |detail: String| Screened {
+            to: None,
+            key: String::new(),
+            outcome: Some((Outcome::Invalid, Reason::BadAddress, detail)),
+            draw: 0,
+            always: false,
+        };
+        if let Some(defect) = defect {
+            return Ok(invalid(defect));
+        }
+        let to = match Address::parse(cell) {
+            Ok(to) => to,
+            Err(error) => return Ok(invalid(error.to_string())),
+        };
+        let folded = to.folded();
+        let same_person = to.key(self.by.dedupe);
+        let mut key = match id.filter(|id| !id.trim().is_empty()) {
+            Some(id) => {
+                let (id_hash, address_hash) = (self.hash(id), self.hash(&folded));
+                if *self.ids.entry(id_hash).or_insert(address_hash) != address_hash {
+                    return Err("an id stands with two different addresses".to_owned());
+                }
+                id.to_owned()
+            }
+            None => same_person.clone(),
+        };
+        let mut outcome = None;
+        if self.by.dedupe == Dedupe::Off {
+            let occurrence = self.occurrences.entry(xxh3_64_with_seed(key.as_bytes(), self.seed)).or_insert(0);
+            *occurrence += 1;
+            if *occurrence > 1 {
+                key = format!("{key}#{occurrence}");
+            }
+        } else if !self.seen.insert(&same_person) {
+            outcome = Some((Outcome::Duplicate, Reason::Repeated, "the address stands earlier in the list".to_owned()));
+        }
+        let outcome = outcome.or_else(|| {
+            let hit = self.by.suppressions.screen(&to)?;
+            Some((Outcome::Suppressed, hit.reason, hit.detail))
+        });
+        let outcome = outcome.or_else(|| {
+            let allowed = self.by.allow?.iter().any(|rule| rule.admits(&to));
+            (!allowed).then(|| (Outcome::Suppressed, Reason::Policy, "not among the addresses that this environment allows".to_owned()))
+        });
+        let always = self.always.contains(&folded);
+        if always {
+            self.always_found.insert(folded);
+        }
+        let draw = self.draw(&key);
+        Ok(Screened { to: Some(to), key, outcome, draw, always })
+    }
+
+    fn hash(&self, text: &str) -> u64 {
+        xxh3_64_with_seed(text.as_bytes(), self.seed)
+    }
+
+    /// The place in the draw of the canary: a keyed hash, so that it is the same after a restart and cannot be chosen from outside.
+    fn draw(&self, key: &str) -> i64 {
+        let campaign = xxh3_64_with_seed(self.by.campaign.as_bytes(), self.seed);
+        xxh3_64_with_seed(key.as_bytes(), campaign).cast_signed()
+    }
+}
