@@ -54,6 +54,8 @@ pub(crate) struct Going<'a> {
 struct Ended {
     run: Run,
     standing: Standing,
+    /// Handed over by this execution.
+    handed_over: u64,
     earned: Vec<(Exit, String)>,
     next: Option<String>,
 }
@@ -222,7 +224,8 @@ impl Going<'_> {
         if next.is_none() && left > 0 {
             next = Some(resume);
         }
-        Ok(Ended { run, standing, earned, next })
+        let handed_over = attempted(&standing).saturating_sub(attempted(before));
+        Ok(Ended { run, standing, handed_over, earned, next })
     }
 
     /// What the outcomes themselves earn.
@@ -246,7 +249,7 @@ impl Going<'_> {
     }
 
     async fn tell(&self, ended: Ended, started: Instant) -> Result<Exit> {
-        let Ended { run, standing, earned, next } = ended;
+        let Ended { run, standing, handed_over, earned, next } = ended;
         let dir = self.bench.settings.workspace.state_dir.join("reports");
         crate::commands::make_private_dir(&dir)?;
         let standard = dir.join(format!("{}.csv", run.id));
@@ -256,10 +259,9 @@ impl Going<'_> {
         write_reports(self.ledger.as_ref(), &run, &standing, &paths, options).await?;
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
         let shown = self.bench.settings.workspace.shown(&standard);
-        let attempted = [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
         let extra = SummaryExtra {
             elapsed: started.elapsed(),
-            handed_over: attempted.iter().map(|outcome| standing.tally.get(*outcome)).sum(),
+            handed_over,
             report: Some(PathBuf::from(shown)),
             next: next.map(|next| self.in_this_workspace(&next)),
             exit,
@@ -281,6 +283,11 @@ impl Going<'_> {
             None => command.to_owned(),
         }
     }
+}
+
+/// Recipients whom an attempt has settled.
+fn attempted(standing: &Standing) -> u64 {
+    [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown].iter().map(|outcome| standing.tally.get(*outcome)).sum()
 }
 
 fn start(run: &Run, before: &Standing, continued: bool) -> Start {

@@ -41,8 +41,8 @@ impl Pacer {
         let slice = (rate.per / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
         let per_slice = rate.per_second() * slice.as_secs_f64();
         let want = (per_slice.floor() as u32).clamp(1, rate.count.get());
-        // A burst of 5 ms covers the granularity of timers; below 200 per second there is none.
-        let burst = NonZeroU32::new((rate.per_second() * 0.005).ceil() as u32).unwrap_or(NonZeroU32::MIN);
+        // Timers are late by a millisecond or so; two at once, or what goes in 10 ms, lets a lease catch up before it expires.
+        let burst = NonZeroU32::new(((rate.per_second() * 0.01).ceil() as u32).max(2)).unwrap_or(NonZeroU32::MIN);
         let apart = rate.per.div_f64(f64::from(rate.count.get())).max(Duration::from_nanos(1));
         let quota = Quota::with_period(apart).expect("the period is not zero").allow_burst(burst);
         Self {

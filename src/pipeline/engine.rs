@@ -56,6 +56,7 @@ struct Engine {
     standing: Standing,
     standing_at: Instant,
     meter: RateMeter,
+    /// Hand-overs since the meter was told.
     handed_over: u64,
 }
 
@@ -373,7 +374,7 @@ impl Engine {
 
     fn show(&mut self) {
         self.standing_at = Instant::now();
-        self.meter.observe(self.handed_over, self.standing_at);
+        self.meter.observe(std::mem::take(&mut self.handed_over), self.standing_at);
         self.parts.progress.update(&self.snapshot());
     }
 

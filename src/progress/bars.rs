@@ -7,6 +7,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{Progress, Snapshot, Start, locked, plain};
 use crate::outcome::{Cohort, Outcome};
@@ -25,6 +26,7 @@ pub(super) fn can_be_shown() -> bool {
 
 pub(super) struct Bars {
     all: MultiProgress,
+    _echo: NoEcho,
     state: Mutex<State>,
 }
 
@@ -42,7 +44,7 @@ struct State {
 impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(HERTZ));
-        Self { all, state: Mutex::default() }
+        Self { all, _echo: NoEcho::new(), state: Mutex::default() }
     }
 
     /// A bar for a phase, placed below the bars of earlier phases and above all lines.
@@ -85,6 +87,31 @@ fn numbers(done: u64, total: u64, end: &str) -> String {
 fn close(bar: &ProgressBar) {
     let (done, total) = (bar.position(), bar.length().unwrap_or_default());
     bar.set_message(numbers(done, total, if done >= total { "done" } else { "" }));
+}
+
+/// Keeps the terminal from echoing `^C`: behind a line that is as wide as the screen the echo wraps, and shifts every line of the next
+/// redraw. What was set before is set again when this is dropped.
+struct NoEcho(Option<Termios>);
+
+impl NoEcho {
+    fn new() -> Self {
+        let before = tcgetattr(std::io::stderr()).ok();
+        if let Some(before) = &before {
+            let mut without = before.clone();
+            without.local_modes.remove(LocalModes::ECHOCTL);
+            // A terminal that refuses shows one line twice.
+            let _ = tcsetattr(std::io::stderr(), OptionalActions::Now, &without);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for NoEcho {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(std::io::stderr(), OptionalActions::Now, before);
+        }
+    }
 }
 
 fn provider_line(snapshot: &Snapshot) -> String {
@@ -165,7 +192,7 @@ impl Progress for Bars {
     fn finish(&self) {
         let mut state = locked(&self.state);
         if let Some(waiting) = state.waiting.take() {
-            waiting.finish_and_clear();
+            self.all.remove(&waiting);
         }
         state.phases.values().for_each(close);
         let lines = state.phases.values().chain(state.providers.values()).chain(&state.sent).chain(&state.not_sent);
@@ -195,7 +222,7 @@ mod tests {
 
     #[test]
     fn bars_that_nobody_sees_take_every_call() {
-        let bars = Bars { all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), state: Mutex::default() };
+        let bars = Bars { all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), _echo: NoEcho(None), state: Mutex::default() };
         bars.start(&start());
         bars.update(&snapshot(5));
         bars.update(&Snapshot { phase: Cohort::Rest, total: 45_600, ..snapshot(7) });

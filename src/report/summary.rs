@@ -49,7 +49,7 @@ pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
         out.push_str(&format!("note    {}\n", clean(note)));
     }
     for (exit, why) in &extra.exit_reasons {
-        out.push_str(&format!("exit {:<3}{}\n", exit.code(), clean(why)));
+        out.push_str(&format!("exit    {}: {}\n", exit.code(), clean(why)));
     }
     if let Some(path) = &extra.report {
         out.push_str(&format!("report  {}\n", clean(&path.display().to_string())));
