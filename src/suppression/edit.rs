@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, Form, key_of, parse_entry, sha256_keys};
 use super::format::{Columns, HEADER};
+use super::gathering::Range;
 use super::records::{Position, Record, Records, Step, Tail, Trouble};
 use super::watched::refused;
 use crate::address::Address;
@@ -39,7 +40,9 @@ pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
         text.push('\n');
         Columns::named_standard()
     } else {
-        columns_of(&locked).map_err(|trouble| refused(file, trouble))?
+        let records = Records::new(Range::from(&locked, 0), Position::default(), Tail::Take);
+        // A first line that is no entry leaves the columns in doubt; guessing would make a second bad line.
+        records.learn_columns().map_err(|trouble| refused(file, trouble))?.unwrap_or_else(Columns::standard)
     };
     let mut last = [b'\n'];
     if length > 0 {
@@ -168,20 +171,6 @@ fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
     open().map_err(|why| if may_create { cannot_write(path, &why) } else { refused(path, why.into()) })
 }
 
-fn columns_of(mut file: &File) -> Result<Columns, Trouble> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut records = Records::new(file, Position::default(), Tail::Take);
-    while records.columns().is_none() {
-        match records.careful() {
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            // A first line that is no entry leaves the columns in doubt; guessing would make a second bad line.
-            Err(trouble) => return Err(trouble),
-        }
-    }
-    Ok(records.columns().cloned().unwrap_or_else(Columns::standard))
-}
-
 fn cannot_write(path: &Path, why: &io::Error) -> Error {
     Error::internal(format!("suppression file {} cannot be written: {why}", path.display()))
         .hint("nothing was changed; make room or correct the permissions, then repeat")
@@ -194,4 +183,112 @@ fn directory(path: &Path) -> PathBuf {
 /// A new name is on the disk only when its directory is.
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::outcome::Reason;
+    use crate::suppression::list;
+
+    fn kept(entry: &str, reason: Reason, note: &str) -> LedgerSuppression {
+        LedgerSuppression {
+            entry: entry.to_owned(),
+            reason,
+            scope: String::new(),
+            source: "run".to_owned(),
+            created_at: "2026-11-21T12:00:00Z".parse().expect("a time"),
+            expires_at: None,
+            note: note.to_owned(),
+        }
+    }
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("suppressions.csv");
+        (dir, file)
+    }
+
+    fn text(file: &Path) -> String {
+        fs::read_to_string(file).expect("a file")
+    }
+
+    #[test]
+    fn a_new_file_has_a_header_and_is_private() {
+        let (_dir, file) = place();
+        append(&file, &[kept("ann@x.org", Reason::HardBounce, "5.1.1, \"gone\"\nreally")]).expect("room");
+        assert_eq!(text(&file), format!("{HEADER}\nann@x.org,hard_bounce,,run,2026-11-21T12:00:00Z,,\"5.1.1, \"\"gone\"\" really\"\n"));
+        assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn appending_uses_the_columns_there_are() {
+        let (_dir, file) = place();
+        fs::write(&file, "# ours\nname,email,reason\nAnn,ann@x.org,manual").expect("a file");
+        append(&file, &[kept("#bob@x.org", Reason::Complaint, "n")]).expect("room");
+        assert_eq!(text(&file), "# ours\nname,email,reason\nAnn,ann@x.org,manual\n,\"#bob@x.org\",complaint\n");
+
+        fs::write(&file, "ann@x.org\n").expect("a file");
+        let bare = LedgerSuppression { source: String::new(), ..kept("bob@x.org", Reason::Manual, "") };
+        append(&file, &[bare, kept("#eve@x.org", Reason::Unsubscribe, "")]).expect("room");
+        assert_eq!(text(&file), "ann@x.org\nbob@x.org\n\"#eve@x.org\",unsubscribe,,run,2026-11-21T12:00:00Z,,\n");
+        let entries: Vec<String> = list(&[file]).map(|listed| listed.expect("sound").entry.entry).collect();
+        assert_eq!(entries, ["ann@x.org", "bob@x.org", "#eve@x.org"]);
+    }
+
+    #[test]
+    fn two_writers_and_a_remover_lose_nothing() {
+        let (_dir, file) = place();
+        append(&file, &[kept("start@x.org", Reason::Manual, "")]).expect("room");
+        std::thread::scope(|scope| {
+            for writer in 0..3 {
+                let file = &file;
+                scope.spawn(move || {
+                    for i in 0..40 {
+                        append(file, &[kept(&format!("w{writer}-{i}@x.org"), Reason::Complaint, "")]).expect("room");
+                        if i % 5 == 0 {
+                            remove(file, &[format!("w{writer}-{i}@x.org")]).expect("room");
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(list(&[file]).collect::<Result<Vec<_>>>().expect("sound lines").len(), 1 + 3 * 32);
+    }
+
+    #[test]
+    fn removing_takes_the_hash_too_and_tells_which_domain_stays() {
+        let (_dir, file) = place();
+        let hash = {
+            let digest = ring::digest::digest(&ring::digest::SHA256, b"ann@x.org");
+            digest.as_ref().iter().map(|b| format!("{b:02x}")).collect::<String>()
+        };
+        let before =
+            format!("\u{feff}email,team\r\n# note\r\nAnn@X.org,a\r\nsha256:{hash},b\r\n@x.org,c\r\nbroken@@line,d\r\n\r\nbob@x.org,\"e\n2\"\r\n");
+        fs::write(&file, &before).expect("a file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("a file of ours");
+        let removed = remove(&file, &["ANN@x.org".to_owned()]).expect("room");
+        assert_eq!(removed, Removed { lines: 2, domains: vec!["@x.org".to_owned()] });
+        assert_eq!(text(&file), "\u{feff}email,team\r\n# note\r\n@x.org,c\r\nbroken@@line,d\r\n\r\nbob@x.org,\"e\n2\"\r\n");
+        assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o640);
+        let removed = remove(&file, &["@x.org".to_owned(), "bob@x.org".to_owned()]).expect("room");
+        assert_eq!(removed, Removed { lines: 2, domains: Vec::new() });
+        assert_eq!(remove(&file, &["nobody@y.org".to_owned()]).expect("room"), Removed::default());
+        assert!(text(&file).ends_with("broken@@line,d\r\n\r\n"));
+    }
+
+    #[test]
+    fn removing_follows_a_link_and_refuses_what_is_no_entry() {
+        let (dir, file) = place();
+        let target = dir.path().join("real.csv");
+        fs::write(&target, "ann@x.org\nbob@x.org").expect("a file");
+        std::os::unix::fs::symlink(&target, &file).expect("a link");
+        assert_eq!(remove(&file, &["ann@x.org".to_owned()]).expect("room").lines, 1);
+        assert_eq!(text(&target), "bob@x.org");
+        assert!(fs::symlink_metadata(&file).expect("a link").is_symlink());
+        assert_eq!(remove(&file, &["ann".to_owned()]).expect_err("no entry").exit(), crate::exit::Exit::USAGE);
+        assert_eq!(remove(&dir.path().join("none"), &["ann@x.org".to_owned()]).expect_err("no file").exit(), crate::exit::Exit::REFUSED);
+    }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use memchr::{memchr, memchr_iter};
 use serde_json::json;
 
 use super::entry::{Entry, Scope, parse_entry, parse_reason};
@@ -90,26 +91,35 @@ const CREATED_NAMES: [&str; 7] = ["createdat", "created", "createdtime", "timest
 /// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are any, columns of reasons and dates under
 /// their usual names; without a header the first field of each line. All or nothing: a row that cannot be understood is an error with
 /// exit 4.
-pub fn import(reader: impl Read, how: &Import<'_>) -> Result<Vec<LedgerSuppression>> {
-    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
-    let mut row = csv::StringRecord::new();
+pub fn import(mut reader: impl Read, how: &Import<'_>) -> Result<Vec<LedgerSuppression>> {
+    let mut text = Vec::new();
+    let cannot_read = |why: io::Error| Error::refused(format!("{} cannot be read: {why}", how.name)).hint("name a readable file");
+    reader.read_to_end(&mut text).map_err(cannot_read)?;
+    if memchr(0, &text).is_some() {
+        return Err(Error::refused(format!("{} holds a NUL byte", how.name)).hint("save the file as plain UTF-8 text"));
+    }
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).comment(Some(b'#')).from_reader(text.as_slice());
+    let mut row = csv::ByteRecord::new();
     let mut layout = None;
     let mut entries = Vec::new();
-    loop {
-        let line = rows.position().line();
-        match rows.read_record(&mut row) {
-            Ok(true) => {}
-            Ok(false) => return Ok(entries),
-            Err(why) => return Err(unreadable(how.name, line, why)),
-        }
-        let line = row.position().map_or(line, csv::Position::line);
-        if row.iter().all(|field| without_mark(field).trim().is_empty()) {
+    // Reading from memory cannot fail, and bytes are never ill-formed.
+    while rows.read_byte_record(&mut row).unwrap_or(false) {
+        let refuse = |(what, hint): Flaw| {
+            let line = line_of(&text, row.position().map_or(0, csv::Position::byte));
+            Error::refused(format!("{}:{line}: {what}", how.name)).hint(hint)
+        };
+        let fields: Vec<&str> = row
+            .iter()
+            .map(|field| std::str::from_utf8(field).map(|field| field.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')))
+            .collect::<Result<_, _>>()
+            .map_err(|_| refuse(("line is not valid UTF-8".to_owned(), "save the file as UTF-8")))?;
+        if fields.iter().all(|field| field.is_empty()) {
             continue;
         }
         let layout = match &layout {
             Some(layout) => layout,
             None => {
-                let (found, is_header) = Layout::of(&row, how, line)?;
+                let (found, is_header) = Layout::of(&fields, how).map_err(refuse)?;
                 let found = layout.insert(found);
                 if is_header {
                     continue;
@@ -117,18 +127,23 @@ pub fn import(reader: impl Read, how: &Import<'_>) -> Result<Vec<LedgerSuppressi
                 found
             }
         };
-        entries.push(layout.read(&row, how).map_err(|(what, hint)| Error::refused(format!("{}:{line}: {what}", how.name)).hint(hint))?);
+        entries.push(layout.read(&fields, how).map_err(refuse)?);
     }
+    Ok(entries)
 }
 
-fn unreadable(name: &str, line: u64, why: csv::Error) -> Error {
-    match why.kind() {
-        csv::ErrorKind::Io(why) => Error::refused(format!("{name} cannot be read: {why}")).hint("name a readable file"),
-        csv::ErrorKind::Utf8 { pos, .. } => {
-            let line = pos.as_ref().map_or(line, csv::Position::line);
-            Error::refused(format!("{name}:{line}: line is not valid UTF-8")).hint("save the file as UTF-8")
+/// What is wrong with a row, and how to mend it.
+type Flaw = (String, &'static str);
+
+/// The line on which the record found at this offset really begins: the parser counts blank lines and comments before it as its own.
+fn line_of(text: &[u8], offset: u64) -> usize {
+    let mut start = usize::try_from(offset).unwrap_or(text.len()).min(text.len());
+    loop {
+        match text.get(start) {
+            Some(b'\r' | b'\n') => start += 1,
+            Some(b'#') => start += memchr(b'\n', &text[start..]).unwrap_or(text.len() - start),
+            _ => return memchr_iter(b'\n', &text[..start]).count() + 1,
         }
-        _ => Error::refused(format!("{name}:{line}: line is not CSV")).hint("save the file as CSV, with commas"),
     }
 }
 
@@ -145,29 +160,26 @@ struct Layout {
 
 impl Layout {
     /// The layout, and whether this first row is a header.
-    fn of(first: &csv::StringRecord, how: &Import<'_>, line: u64) -> Result<(Self, bool)> {
-        let names: Vec<String> = first.iter().map(|name| plain_name(without_mark(name))).collect();
+    fn of(first: &[&str], how: &Import<'_>) -> Result<(Self, bool), Flaw> {
+        let names: Vec<String> = first.iter().map(|name| plain_name(name)).collect();
         let find = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
         let candidates: Vec<usize> = (0..names.len()).filter(|i| EMAIL_NAMES.contains(&names[*i].as_str())).collect();
         let email = match (how.column, candidates.as_slice()) {
             (Some(wanted), _) => names.iter().position(|name| *name == plain_name(wanted)).ok_or_else(|| {
-                let columns = first.iter().map(|name| without_mark(name).trim()).filter(|name| !name.contains('@')).collect::<Vec<_>>().join(", ");
-                Error::refused(format!("{}:{line}: there is no column {wanted:?}; the columns are: {columns}", how.name)).hint("name one of them")
+                let columns: Vec<&str> = first.iter().copied().filter(|name| !name.contains('@')).collect();
+                (format!("there is no column {wanted:?}; the columns are: {}", columns.join(", ")), "name one of them")
             })?,
             (None, [one]) => *one,
-            (None, []) if first.get(0).is_some_and(|field| parse_entry(without_mark(field)).is_ok()) => {
+            (None, []) if first.first().is_some_and(|field| parse_entry(field).is_ok()) => {
                 let layout = Self { email: 0, reason: None, scope: None, source: None, created_at: None, expires_at: None, note: None };
                 return Ok((layout, false));
             }
             (None, []) => {
-                return Err(Error::refused(format!("{}:{line}: no column can be meant for the addresses", how.name))
-                    .hint("name the column with --column, or call it email in the header"));
+                return Err(("no column can be meant for the addresses".to_owned(), "name the column with --column, or call it email in the header"));
             }
-            // Between `email` and, say, `status` nothing is in doubt, but between `email` and `recipient` everything is.
             (None, many) => {
-                let columns = many.iter().filter_map(|i| first.get(*i)).map(|name| without_mark(name).trim()).collect::<Vec<_>>().join(", ");
-                return Err(Error::refused(format!("{}:{line}: several columns can be meant for the addresses: {columns}", how.name))
-                    .hint("name one with --column"));
+                let columns: Vec<&str> = many.iter().map(|i| first[*i]).collect();
+                return Err((format!("several columns can be meant for the addresses: {}", columns.join(", ")), "name one with --column"));
             }
         };
         let layout = Self {
@@ -182,8 +194,8 @@ impl Layout {
         Ok((layout, true))
     }
 
-    fn read(&self, row: &csv::StringRecord, how: &Import<'_>) -> Result<LedgerSuppression, (String, &'static str)> {
-        let of = |column: Option<usize>| column.and_then(|i| row.get(i)).map_or("", |field| without_mark(field).trim());
+    fn read(&self, row: &[&str], how: &Import<'_>) -> Result<LedgerSuppression, Flaw> {
+        let of = |column: Option<usize>| column.and_then(|i| row.get(i)).copied().unwrap_or("");
         let entry = parse_entry(of(Some(self.email))).map_err(|what| (what, "correct the row, or remove it"))?;
         let reason = match of(self.reason) {
             "" => how.reason.unwrap_or(Reason::Manual),
@@ -209,10 +221,6 @@ impl Layout {
             note: of(self.note).to_owned(),
         })
     }
-}
-
-fn without_mark(field: &str) -> &str {
-    field.strip_prefix('\u{feff}').unwrap_or(field)
 }
 
 /// A column name without case, spaces and punctuation: `E-mail Address` and `email_address` are one.
@@ -293,4 +301,95 @@ pub fn export(entries: impl IntoIterator<Item = Entry>, format: ExportFormat, mu
     }
     writer.flush()?;
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn how() -> Import<'static> {
+        Import { name: "theirs.csv", column: None, reason: None, source: "import", now: "2026-11-21T12:00:00Z".parse().expect("a time") }
+    }
+
+    fn told(text: &str, how: &Import<'_>) -> Result<Vec<(String, Reason, String)>, String> {
+        let entries = import(text.as_bytes(), how).map_err(|why| why.to_string())?;
+        Ok(entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect())
+    }
+
+    fn row(entry: &str, reason: Reason, at: &str) -> (String, Reason, String) {
+        (entry.to_owned(), reason, at.to_owned())
+    }
+
+    #[test]
+    fn exports_of_others_are_understood() {
+        let now = "2026-11-21T12:00:00Z";
+        assert_eq!(
+            told(
+                "\u{feff}status,\"Email Address\",created\nBounced,Ann@X.org,1767225600\nspam report,b@x.org,2026-01-02 03:04:05\n,c@x.org,\n",
+                &how()
+            ),
+            Ok(vec![
+                row("ann@x.org", Reason::HardBounce, "2026-01-01T00:00:00Z"),
+                row("b@x.org", Reason::Complaint, "2026-01-02T03:04:05Z"),
+                row("c@x.org", Reason::Manual, now),
+            ])
+        );
+        let bounces = Import { reason: Some(Reason::HardBounce), ..how() };
+        assert_eq!(
+            told("ann@x.org\n@y.org\n", &bounces),
+            Ok(vec![row("ann@x.org", Reason::HardBounce, now), row("@y.org", Reason::HardBounce, now)])
+        );
+        assert_eq!(told("kind,who\nx,ann@x.org\n", &Import { column: Some("Who"), ..how() }), Ok(vec![row("ann@x.org", Reason::Manual, now)]));
+        assert_eq!(told("", &how()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_refused_with_its_line() {
+        for (text, line, what) in [
+            ("email,reason\n\r\n# note\n\nperson@x.org,sad\n", 5, "reason is not known"),
+            ("email,created\nperson@x.org,soon\n", 2, "date is not known"),
+            ("email\nperson@@x.org\n", 2, "more than one @"),
+            ("email,recipient\nperson@x.org,b@x.org\n", 1, "several columns"),
+            ("name,phone\nperson,1\n", 1, "no column"),
+            ("email,scope\nperson@x.org,some\n", 2, "scope is none of"),
+        ] {
+            let message = told(text, &how()).expect_err(text);
+            assert!(message.starts_with(&format!("theirs.csv:{line}: ")) && message.contains(what), "{message}");
+            assert!(message.contains("\nhint: ") && !message.contains("person"), "{message}");
+        }
+        assert!(import(&b"email\n\xff@x.org\n"[..], &how()).expect_err("no UTF-8").to_string().starts_with("theirs.csv:2: line is not valid UTF-8"));
+    }
+
+    #[test]
+    fn what_is_exported_imports_and_lists_as_it_was() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("out.csv");
+        let text = "ann@x.org,unsubscribe,all,crm,2026-01-02T03:04:05Z,2027-01-02T03:04:05Z,\"a, \"\"b\"\"\"\n@y.org\n\"\"\"q u\"\"@x.org\"\n";
+        std::fs::write(&file, text).expect("a file");
+        let entries: Vec<Entry> = list(std::slice::from_ref(&file)).map(|listed| listed.expect("sound").entry).collect();
+        let mut csv = Vec::new();
+        assert_eq!(export(entries.clone(), ExportFormat::Csv, &mut csv).ok(), Some(3));
+        std::fs::write(&file, &csv).expect("a file");
+        assert_eq!(list(&[file]).map(|listed| listed.expect("sound").entry).collect::<Vec<_>>(), entries);
+        let imported = import(csv.as_slice(), &how()).expect("sound");
+        assert_eq!(imported[0], entries[0].clone().into_ledger(how().now));
+        assert_eq!(imported.len(), 3);
+
+        let mut ndjson = Vec::new();
+        export(entries, ExportFormat::Ndjson, &mut ndjson).expect("room");
+        let first: serde_json::Value = serde_json::from_slice(ndjson.split(|b| *b == b'\n').next().expect("a line")).expect("JSON");
+        assert_eq!(first["email"], "ann@x.org");
+        assert_eq!(first["expires_at"], "2027-01-02T03:04:05Z");
+    }
+
+    #[test]
+    fn listing_goes_on_with_the_next_file_after_a_bad_line() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (one, two) = (dir.path().join("one.csv"), dir.path().join("two.csv"));
+        std::fs::write(&one, "a@x.org\nb@@x.org\nc@x.org\n").expect("a file");
+        std::fs::write(&two, "\nd@x.org\n").expect("a file");
+        let found: Vec<Option<(u64, String)>> =
+            list(&[one, dir.path().join("none"), two]).map(|item| item.ok().map(|listed| (listed.line, listed.entry.entry))).collect();
+        assert_eq!(found, [Some((1, "a@x.org".to_owned())), None, None, Some((2, "d@x.org".to_owned()))]);
+    }
 }

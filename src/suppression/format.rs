@@ -51,9 +51,14 @@ impl Problem {
     }
 }
 
-/// A record whose last field opens a quote and does not close it.
+/// Why a record cannot be split.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Open;
+pub(super) enum Unsplit {
+    /// Its last field opens a quote and does not close it: it may go on with the next line.
+    Open,
+    /// A quote that spans lines is not closed at a field's end, so it has likely swallowed the next line's opening quote.
+    Astray,
+}
 
 /// What the fast path makes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +223,7 @@ fn entry_hint(email: &str) -> &'static str {
 
 /// Splits a record into its fields. A quote opens a quoted field only as its first character, and where text follows the closing quote
 /// the field is taken as it stands, so that `"a b"@example.com` is an address with a quoted local part.
-pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Open> {
+pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     let bytes = record.as_bytes();
     let mut fields = Vec::with_capacity(STANDARD.len());
     let mut start = 0;
@@ -226,8 +231,11 @@ pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Open> {
         let mut end = start;
         let mut is_quoted = false;
         if bytes.get(start) == Some(&b'"') {
-            end = closing_quote(bytes, start + 1).ok_or(Open)? + 1;
+            end = closing_quote(bytes, start + 1).ok_or(Unsplit::Open)? + 1;
             is_quoted = matches!(bytes.get(end), None | Some(b','));
+            if !is_quoted && memchr(b'\n', &bytes[start..end]).is_some() {
+                return Err(Unsplit::Astray);
+            }
         }
         if is_quoted {
             let inner = &record[start + 1..end - 1];
@@ -337,44 +345,143 @@ fn hash_plain_address(field: &[u8]) -> Option<u128> {
     if !(5..=LONGEST).contains(&n) {
         return None;
     }
-    let mut folded = [b'a'; LONGEST + LANE];
+    let mut folded = [b'a'; LONGEST];
     folded[..n].copy_from_slice(field);
+    let mut joints = [0_u8; LONGEST + 1];
     let lanes = n.next_multiple_of(LANE);
-    let mut is_odd = false;
-    let mut ats = 0_u32;
-    for lane in folded[..lanes].as_chunks_mut::<LANE>().0 {
-        let mut odd = 0_u8;
-        let mut at = 0_u8;
-        for byte in lane {
+    let (mut odd, mut ats) = (0_u8, 0_u8);
+    for (lane, joints) in folded[..lanes].as_chunks_mut::<LANE>().0.iter_mut().zip(joints.as_chunks_mut::<LANE>().0) {
+        for (byte, joint) in lane.iter_mut().zip(joints) {
             let b = *byte;
             let upper = b.wrapping_sub(b'A') < 26;
             let letter = (b | 0x20).wrapping_sub(b'a') < 26;
             let digit = b.wrapping_sub(b'0') < 10;
-            let mark = (b == b'.') | (b == b'-') | (b == b'_') | (b == b'+') | (b == b'@');
+            let is_joint = (b == b'.') | (b == b'-') | (b == b'@');
             *byte = b | (u8::from(upper) << 5);
-            odd |= u8::from(!(letter | digit | mark));
-            at += u8::from(b == b'@');
+            *joint = u8::from(is_joint);
+            odd |= u8::from(!(letter | digit | is_joint | (b == b'_') | (b == b'+')));
+            ats += u8::from(b == b'@');
         }
-        is_odd |= odd != 0;
-        ats += u32::from(at);
     }
-    if is_odd || ats != 1 {
+    let side_by_side = joints[..lanes].iter().zip(&joints[1..=lanes]).fold(0, |any, (one, next)| any | (one & next));
+    if odd | side_by_side != 0 || ats != 1 {
         return None;
-    }
-    let is_joint = |b: u8| (b == b'.') | (b == b'-') | (b == b'@');
-    let mut side_by_side = 0_u8;
-    for start in (0..lanes).step_by(LANE) {
-        for i in start..start + LANE {
-            side_by_side |= u8::from(is_joint(folded[i]) & is_joint(folded[i + 1]));
-        }
     }
     let at = memchr(b'@', &folded[..n])?;
     let domain = &folded[at + 1..n];
-    let is_sound = side_by_side == 0
-        && !is_joint(folded[0])
+    let is_sound = joints[0] == 0
         && (1..=64).contains(&at)
         && (1..=63).contains(&domain.len())
         && folded[n - 1].is_ascii_lowercase()
         && memchr(b'+', domain).is_none();
     is_sound.then(|| xxh3_128(&folded[..n]))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fields(record: &str) -> Vec<String> {
+        split(record).expect("a closed record").into_iter().map(Cow::into_owned).collect()
+    }
+
+    #[test]
+    fn fields_are_split_at_commas_outside_quotes() {
+        assert_eq!(fields("a@x.org,manual,"), ["a@x.org", "manual", ""]);
+        assert_eq!(fields("a@x.org,,,,,,\"left, \"\"angry\"\"\""), ["a@x.org", "", "", "", "", "", "left, \"angry\""]);
+        assert_eq!(fields("\"a,b\"@x.org,manual"), ["\"a,b\"@x.org", "manual"]);
+        assert_eq!(fields("\"\"\"a b\"\"@x.org\",manual"), ["\"a b\"@x.org", "manual"]);
+        assert_eq!(fields("a@x.org,5\" disk"), ["a@x.org", "5\" disk"]);
+        assert_eq!(split("a@x.org,\"open"), Err(Unsplit::Open));
+        assert_eq!(split("a@x.org,\"5 feet\nb@x.org,\"6 feet"), Err(Unsplit::Astray));
+    }
+
+    #[test]
+    fn a_header_names_columns_in_any_order_and_case() {
+        let header = split("Note, REASON ,customer,E-Mail,EMAIL").expect("a closed record");
+        let columns = Columns::from_header(&header).expect("a sound header").expect("a header");
+        let row = split("why not,complaint,4711,,Ann@x.org").expect("a closed record");
+        let entry = columns.entry(&row).expect("a sound row").expect("an entry");
+        assert_eq!((entry.entry.as_str(), entry.reason, entry.note.as_str()), ("ann@x.org", Reason::Complaint, "why not"));
+        assert_eq!(columns.line(&entry), "why not,complaint,,,ann@x.org");
+        assert_eq!(Columns::from_header(&[Cow::Borrowed("ann@x.org")]), Ok(None));
+        assert!(Columns::from_header(&[Cow::Borrowed("email"), Cow::Borrowed("Email")]).is_err());
+    }
+
+    #[test]
+    fn a_missing_column_never_narrows_an_entry() {
+        let header = split("email,reason").expect("a closed record");
+        let columns = Columns::from_header(&header).expect("a sound header").expect("a header");
+        let row = split("ann@x.org,unsubscribe,all").expect("a closed record");
+        let entry = Columns::standard().entry(&row).expect("a sound row").expect("an entry");
+        assert_eq!(columns.line(&entry), "ann@x.org,manual");
+        assert_eq!(Columns::standard().line(&entry), "ann@x.org,unsubscribe,all,,,,");
+    }
+
+    #[test]
+    fn a_date_ends_with_its_day() {
+        let row = split("ann@x.org,,,,2026-01-31,2026-02-28").expect("a closed record");
+        let entry = Columns::standard().entry(&row).expect("a sound row").expect("an entry");
+        assert_eq!(entry.created_at.map(|at| at.to_string()).as_deref(), Some("2026-01-31T00:00:00Z"));
+        assert_eq!(entry.expires_at.map(|at| at.to_string()).as_deref(), Some("2026-03-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_fast_path_leaves_everything_unusual_to_the_careful_one() {
+        let plain = |line: &str| Columns::standard().plain(line.as_bytes()).is_some();
+        for line in ["ann@example.com", "Ann.B+tag@EXAMPLE.com", "a_b@x.org,hard_bounce,all,crm,2026-11-21T08:00:00Z,,left", "a@x.org,"] {
+            assert!(plain(line), "{line}");
+        }
+        for line in [
+            "",
+            "#ann@example.com",
+            " ann@example.com",
+            "ann@example.com ",
+            "ann@xn--exmple-cua.com",
+            "ann@exämple.com",
+            "ann@a@b.com",
+            "ann@example+.com",
+            "ann..b@example.com",
+            ".ann@example.com",
+            "ann@example.com.",
+            "ann@-example.com",
+            "ann@127.0.0.1",
+            "@example.com",
+            "o'brien@example.com",
+            "ann@example.com,Manual",
+            "ann@example.com,nonsense",
+            "ann@example.com,,everything",
+            "ann@example.com,,,,2026-02-31T08:00:00Z",
+            "ann@example.com,,,,2026-02-11",
+            "ann@example.com,,,,,2026-02-11",
+            "ann@example.com,,,\"crm\"",
+            "ann@example.com,,,a\0b",
+            "ann@example.com,,,,,,,more",
+        ] {
+            assert!(!plain(line), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_reads_back(values in prop::collection::vec("[ -~äö]{0,12}", 1..6)) {
+            let line = values.iter().map(|value| quote(value)).collect::<Vec<_>>().join(",");
+            prop_assert_eq!(fields(&line), values);
+        }
+
+        #[test]
+        fn the_fast_path_agrees_with_the_careful_one(
+            line in "[a-zA-Z0-9.+_@-]{1,9}@[a-zA-Z0-9.-]{1,12}(,(|manual|unsubscribe|complaint|bounce)(,(|all|marketing)(,(x|\")?)?)?)?",
+        ) {
+            let columns = Columns::standard();
+            if let Some(plain) = columns.plain(line.as_bytes()) {
+                let entry = columns.entry(&split(&line).expect("no quote")).expect("sound").expect("an entry");
+                prop_assert_eq!(plain.hash, xxh3_128(entry.entry.as_bytes()));
+                prop_assert_eq!(plain.rank, rank_of(entry.reason));
+                prop_assert_eq!(plain.is_marketing_only, entry.scope.is_marketing_only(entry.reason));
+            }
+        }
+    }
 }

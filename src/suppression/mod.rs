@@ -3,7 +3,7 @@
 //! The rules it keeps: a line that cannot be understood stops the send, because it may be somebody who must not be mailed; while a run
 //! goes on entries are only ever added; and no message names an address, only a file and a line.
 //!
-//! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it, `index` answers look-ups,
+//! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it, `gathering` does so into the index, `index` answers look-ups,
 //! `watched` notices
 //! what changes in it, `screening` joins files and ledger, `edit` is the only writer of a suppression file, `exchange` speaks to people and other tools.
 
@@ -11,6 +11,7 @@ mod edit;
 mod entry;
 mod exchange;
 mod format;
+mod gathering;
 mod index;
 mod records;
 mod screening;

@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use memchr::memchr;
 
 use super::entry::Entry;
-use super::format::{Columns, Plain, Problem, split};
+use super::format::{Columns, Plain, Problem, Unsplit, split};
 
-const BLOCK: usize = 1 << 20;
+/// Small enough to stay in the processor's cache between being read and being looked at.
+const BLOCK: usize = 1 << 17;
 /// No entry is longer than this; what looks longer is not a suppression file.
 const LONGEST_LINE: usize = 1 << 20;
 /// No note has more lines than this; what looks longer is a quote that nobody closed.
@@ -72,6 +73,7 @@ pub(super) struct Records<R> {
     first_line: u64,
     position: Position,
     has_left_a_tail: bool,
+    has_joined_lines: bool,
 }
 
 impl<R: Read> Records<R> {
@@ -87,6 +89,7 @@ impl<R: Read> Records<R> {
             first_line: 0,
             position,
             has_left_a_tail: false,
+            has_joined_lines: false,
         }
     }
 
@@ -106,6 +109,11 @@ impl<R: Read> Records<R> {
         self.has_left_a_tail
     }
 
+    /// Whether some record had more than one line.
+    pub(super) fn has_joined_lines(&self) -> bool {
+        self.has_joined_lines
+    }
+
     /// The number of the line at which the last record began, from 1.
     pub(super) fn line(&self) -> u64 {
         self.first_line
@@ -116,9 +124,10 @@ impl<R: Read> Records<R> {
         &self.record
     }
 
-    /// The columns, once the first record has been read.
-    pub(super) fn columns(&self) -> Option<&Columns> {
-        self.columns.as_ref()
+    /// Reads the first record and tells the columns; `None` if the file has none.
+    pub(super) fn learn_columns(mut self) -> Result<Option<Columns>, Trouble> {
+        while self.columns.is_none() && self.careful()?.is_some() {}
+        Ok(self.columns)
     }
 
     /// The next entry, or `None` at the end.
@@ -184,6 +193,7 @@ impl<R: Read> Records<R> {
                     self.take(line);
                     is_terminated = line.is_terminated;
                     count += 1;
+                    self.has_joined_lines = true;
                 }
                 None if self.tail == Tail::Leave => {
                     self.has_left_a_tail = true;
@@ -232,7 +242,10 @@ impl<R: Read> Records<R> {
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok((Step::Nothing, None));
         }
-        let fields = split(text).map_err(|_| Flaw::Open)?;
+        let fields = split(text).map_err(|why| match why {
+            Unsplit::Open => Flaw::Open,
+            Unsplit::Astray => never_closed().into(),
+        })?;
         let mut learned = None;
         let columns = match &self.columns {
             Some(columns) => columns,

@@ -1,6 +1,7 @@
 //! Files and ledger as one answer: may this address be mailed?
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -8,10 +9,10 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::entry::{Entry, Form, key_of, rank_of, reason_of, sha256_keys};
-use super::index::{Index, masked, packed};
-use super::records::Record;
-use super::watched::{Loading, Watched};
+use super::entry::{Entry, reason_of, sha256_keys};
+use super::gathering::{Forms, Gathered, Rule};
+use super::index::{Index, masked};
+use super::watched::Watched;
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::ledger::LedgerSuppression;
@@ -27,7 +28,6 @@ pub struct Hit {
 }
 
 /// Everybody who must not get mail of one kind. It can be shared between threads; entries are added and never removed.
-#[derive(Debug)]
 pub struct Suppressions {
     rule: Rule,
     loaded: Index,
@@ -37,26 +37,26 @@ pub struct Suppressions {
     watched: Mutex<Vec<Watched>>,
 }
 
+impl fmt::Debug for Suppressions {
+    /// Shows the number of entries alone; ten million keys help nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suppressions").field("kind", &self.rule.kind).field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl Suppressions {
     /// Reads the files and takes the ledger's entries in. Entries that have expired at `now` or do not stop mail of `kind` are left out;
     /// what is in force at `now` stays so. A file that is missing or has a line that cannot be understood is an error with exit 4.
     pub fn load(files: &[PathBuf], ledger: &[LedgerSuppression], kind: Kind, now: Timestamp) -> Result<Self> {
-        let rule = Rule { kind, now };
-        let mut forms = Forms::default();
-        let mut keys: Vec<u128> = Vec::new();
+        let mut gathered = Gathered::new(Rule { kind, now });
         let mut watched = Vec::with_capacity(files.len());
         for path in files {
-            watched.extend(Watched::load(path, &mut |step| match step {
-                // Reserved pages cost nothing before they are written to; growing by doubling might.
-                Loading::About(lines) => keys.reserve_exact(lines + ledger.len()),
-                Loading::Record(record) => keys.extend(rule.apply(&record, &mut forms).map(|(hash, rank)| packed(hash, rank))),
-            })?);
+            watched.extend(Watched::load(path, &mut gathered)?);
         }
         for kept in ledger {
-            if let Some((hash, rank)) = rule.apply_entry(&Entry::from(kept), &mut forms) {
-                keys.push(packed(hash, rank));
-            }
+            gathered.add(&Entry::from(kept));
         }
+        let Gathered { rule, keys, forms } = gathered;
         if u32::try_from(keys.len()).is_err() {
             return Err(Error::refused("the suppression files hold more than 4,294,967,295 entries").hint("remove repeated and expired entries"));
         }
@@ -143,35 +143,253 @@ impl Suppressions {
     }
 }
 
-/// Which entries are in force.
-#[derive(Clone, Copy, Debug)]
-struct Rule {
-    kind: Kind,
-    now: Timestamp,
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
 
-/// Which further look-ups an address needs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Forms {
-    domains: bool,
-    hashes: bool,
-}
+    use proptest::prelude::*;
 
-impl Rule {
-    fn apply(self, record: &Record, forms: &mut Forms) -> Option<(u128, u8)> {
-        match record {
-            Record::Plain(plain) => (self.kind == Kind::Marketing || !plain.is_marketing_only).then_some((plain.hash, plain.rank)),
-            Record::Entry(entry) => self.apply_entry(entry, forms),
+    use super::*;
+    use crate::exit::Exit;
+    use crate::suppression::append;
+
+    struct Place {
+        _dir: tempfile::TempDir,
+        file: PathBuf,
+    }
+
+    fn place(text: impl AsRef<[u8]>) -> Place {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("suppressions.csv");
+        fs::write(&file, text).expect("a file");
+        Place { _dir: dir, file }
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-21T12:00:00Z".parse().expect("a time")
+    }
+
+    fn load(file: &Path, kind: Kind) -> Result<Suppressions> {
+        Suppressions::load(&[file.to_owned()], &[], kind, now())
+    }
+
+    fn reason(suppressions: &Suppressions, address: &str) -> Option<(Reason, String)> {
+        suppressions.screen(&Address::parse(address).expect("an address")).map(|hit| (hit.reason, hit.detail))
+    }
+
+    fn stops(suppressions: &Suppressions, address: &str) -> bool {
+        reason(suppressions, address).is_some()
+    }
+
+    fn kept(entry: &str, reason: Reason) -> LedgerSuppression {
+        LedgerSuppression {
+            entry: entry.to_owned(),
+            reason,
+            scope: String::new(),
+            source: "run".to_owned(),
+            created_at: now(),
+            expires_at: None,
+            note: String::new(),
         }
     }
 
-    fn apply_entry(self, entry: &Entry, forms: &mut Forms) -> Option<(u128, u8)> {
-        if entry.has_expired(self.now) || !entry.scope.stops(entry.reason, self.kind) {
-            return None;
+    #[test]
+    fn addresses_domains_and_hashes_are_found_in_any_case() {
+        let digest = ring::digest::digest(&ring::digest::SHA256, b"hashed@example.com");
+        let hex: String = digest.as_ref().iter().map(|b| format!("{b:02X}")).collect();
+        let place =
+            place(format!("\u{feff}# ours\r\n\r\nAnn@Example.com\r\n@Exämple.com,complaint\r\nsha256:{hex},hard_bounce\r\n ,,\r\nJÖSÉ@x.org"));
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        assert_eq!(reason(&all, "aNN@example.COM"), Some((Reason::Manual, "listed".to_owned())));
+        assert_eq!(reason(&all, "bob@exämple.com"), Some((Reason::Complaint, "domain listed".to_owned())));
+        assert_eq!(reason(&all, "Hashed@example.com"), Some((Reason::HardBounce, "listed by its hash".to_owned())));
+        assert!(stops(&all, "jösé@x.org"));
+        assert!(!stops(&all, "bob@sub.exämple.com"));
+        assert!(!stops(&all, "bob@example.com"));
+        assert_eq!(all.len(), 4);
+    }
+
+    #[test]
+    fn scope_and_expiry_decide_what_is_in_force() {
+        let place = place(
+            "reason,email,scope,expires_at\nunsubscribe,u@x.org,,\nunsubscribe,ua@x.org,all,\nmanual,m@x.org,marketing,\nmanual,past@x.org,,2026-11-20\nmanual,today@x.org,,2026-11-21\n",
+        );
+        let marketing = load(&place.file, Kind::Marketing).expect("a sound file");
+        let transactional = load(&place.file, Kind::Transactional).expect("a sound file");
+        for (address, expected) in [("u@x.org", false), ("ua@x.org", true), ("m@x.org", false), ("past@x.org", false), ("today@x.org", true)] {
+            assert_eq!(stops(&transactional, address), expected, "{address}");
+            assert_eq!(stops(&marketing, address), address != "past@x.org", "{address}");
         }
-        let (hash, form) = key_of(&entry.entry);
-        forms.domains |= form == Form::Domain;
-        forms.hashes |= form == Form::Hash;
-        Some((hash, rank_of(entry.reason)))
+    }
+
+    #[test]
+    fn the_weightier_reason_of_several_entries_is_shown() {
+        let place = place("a@x.org,manual\na@x.org,unsubscribe\nA@x.org,complaint\na@x.org,hard_bounce\n");
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        assert_eq!(reason(&all, "a@x.org").map(|(reason, _)| reason), Some(Reason::Complaint));
+        assert_eq!(all.len(), 1);
+    }
+
+    #[test]
+    fn quoted_fields_may_span_lines() {
+        let place = place("email,note,reason\na@x.org,\"left\nin, \"\"anger\"\"\n# no comment\",complaint\nb@x.org,,\n\"q u\"@x.org,,\n");
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        assert_eq!(reason(&all, "a@x.org").map(|(reason, _)| reason), Some(Reason::Complaint));
+        assert!(stops(&all, "b@x.org") && stops(&all, "\"q u\"@x.org"));
+        assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_understood_names_file_and_line_and_no_address() {
+        for (text, line, what) in [
+            (&b"a@x.org\nb@@x.org\n"[..], 2, "more than one @"),
+            (b"email,reason\n\nperson@x.org,angry\n", 3, "reason is none of"),
+            (b"person@x.org,,sometimes\n", 1, "scope is none of"),
+            (b"person@x.org,,,,tomorrow\n", 1, "created_at is not a time"),
+            (b"person@x.org,,,,,2026-13-01\n", 1, "expires_at is not a time"),
+            (b"person@x.org,,,,,,,more\n", 1, "line has 8 fields, the file has 7 columns"),
+            (b"a@x.org\nperson@\xff.org\n", 2, "not valid UTF-8"),
+            (b"a@x.org,,,\xff\n", 1, "not valid UTF-8"),
+            (b"person@x.org,,,\0\n", 1, "NUL"),
+            (b"\xff\xfee\0m\0", 1, "NUL"),
+            (b"email,reason\n,complaint\n", 2, "email is empty"),
+            (b"a@x.org\nperson@x.org,,,,,,\"open\nb@x.org\n", 2, "not closed"),
+            (b"a@x.org,,,,,,\"5 feet\nperson@x.org,,,,,,\"6 feet\n", 1, "not closed"),
+            (b"sha256:12\n", 1, "64 hex digits"),
+            (b"@*.x.org\n", 1, "wildcard"),
+        ] {
+            let place = place(text);
+            let error = load(&place.file, Kind::Marketing).expect_err("a broken file");
+            let message = error.to_string();
+            assert_eq!(error.exit(), Exit::REFUSED);
+            assert!(message.starts_with(&format!("{}:{line}: ", place.file.display())), "{message}");
+            assert!(message.contains(what), "{message}");
+            assert!(message.contains("\nhint: ") && !message.contains("person@"), "{message}");
+        }
+    }
+
+    #[test]
+    fn endless_lines_and_absent_files_are_refused() {
+        let long = place(vec![b'a'; 3 << 20]);
+        assert!(load(&long.file, Kind::Marketing).expect_err("no line").to_string().contains(":1: line is longer than 1 MiB"));
+        let absent = long.file.with_file_name("none.csv");
+        assert_eq!(load(&absent, Kind::Marketing).expect_err("no file").exit(), Exit::REFUSED);
+        let folder = long.file.parent().expect("a parent").to_owned();
+        assert_eq!(load(&folder, Kind::Marketing).expect_err("a directory").exit(), Exit::REFUSED);
+    }
+
+    #[test]
+    fn a_large_file_is_read_in_parts_and_nothing_is_missed() {
+        let mut text = String::from("email,source,reason\n");
+        let n = 600_000;
+        for i in 0..n {
+            text.push_str(&format!("Person{i}@mail.example.com,{:>width$},\n", "x", width = 1 + i % 5));
+        }
+        assert!(text.len() > 16 << 20);
+        let place = place(&text);
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        assert_eq!(all.len(), n as u64);
+        assert!((0..n).step_by(97).all(|i| stops(&all, &format!("person{i}@mail.example.com"))));
+
+        append(&place.file, &[kept("late@x.org", Reason::Complaint)]).expect("room");
+        assert_eq!(all.refresh().map_err(|why| why.to_string()), Ok(true));
+        assert!(stops(&all, "late@x.org"));
+
+        fs::write(&place.file, format!("{text}bad@@x.org,,\n")).expect("room");
+        let message = load(&place.file, Kind::Marketing).expect_err("a bad line").to_string();
+        assert!(message.contains(&format!(":{}: ", n + 2)), "{message}");
+
+        let folded = text.replacen("Person7@", "\"a\nb\",,\nPerson7@", 1);
+        fs::write(&place.file, folded.replacen("\"a\nb\",,", "q@x.org,\"a\nb\",", 1)).expect("room");
+        assert_eq!(load(&place.file, Kind::Marketing).expect("a sound file").len(), n as u64 + 1);
+    }
+
+    #[test]
+    fn ledger_entries_count_as_the_files_do() {
+        let all = Suppressions::load(&[], &[kept("Ann@x.org", Reason::HardBounce), kept("@y.org", Reason::Manual)], Kind::Transactional, now())
+            .expect("sound");
+        assert!(stops(&all, "ann@x.org") && stops(&all, "bob@y.org"));
+        assert!(!all.is_empty());
+        all.add(&kept("@z.org", Reason::Complaint));
+        all.add(&kept("ann@x.org", Reason::Complaint));
+        all.add(&kept("news@x.org", Reason::Unsubscribe));
+        assert_eq!(reason(&all, "ann@x.org").map(|(reason, _)| reason), Some(Reason::Complaint));
+        assert!(stops(&all, "bob@z.org") && !stops(&all, "news@x.org"));
+        assert_eq!(all.len(), 3);
+    }
+
+    fn refresh(suppressions: &Suppressions) -> Result<bool, String> {
+        suppressions.refresh().map_err(|why| why.to_string())
+    }
+
+    fn write_on(file: &Path, text: &str) {
+        fs::OpenOptions::new().append(true).open(file).and_then(|mut file| file.write_all(text.as_bytes())).expect("a file to write on");
+    }
+
+    #[test]
+    fn a_file_that_grows_or_is_replaced_only_adds() {
+        let place = place("email,reason\na@x.org,\n");
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        assert_eq!(refresh(&all), Ok(false));
+        write_on(&place.file, "b@x.org,complaint\n@y.org,\n");
+        assert_eq!(refresh(&all), Ok(true));
+        assert!(stops(&all, "b@x.org") && stops(&all, "any@y.org"));
+        fs::write(&place.file, "c@x.org\n").expect("a file");
+        assert_eq!(refresh(&all), Ok(true));
+        assert_eq!(refresh(&all), Ok(false));
+        assert!(["a@x.org", "b@x.org", "c@x.org"].iter().all(|address| stops(&all, address)));
+    }
+
+    #[test]
+    fn an_unfinished_line_waits_until_it_is_finished_or_stays() {
+        let place = place("a@x.org\n");
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        write_on(&place.file, "b@x.or");
+        assert_eq!(refresh(&all), Ok(false));
+        write_on(&place.file, "g\nc@x.org");
+        assert_eq!(refresh(&all), Ok(true));
+        assert!(stops(&all, "b@x.org") && !stops(&all, "b@x.or") && !stops(&all, "c@x.org"));
+        assert_eq!(refresh(&all), Ok(true));
+        assert!(stops(&all, "c@x.org"));
+        assert_eq!(refresh(&all), Ok(false));
+        write_on(&place.file, ".uk\n");
+        assert_eq!(refresh(&all), Ok(true));
+        assert!(stops(&all, "c@x.org.uk"));
+    }
+
+    #[test]
+    fn a_header_without_line_feed_is_still_the_header_when_the_file_grows() {
+        let place = place("reason,email");
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        write_on(&place.file, "\ncomplaint,a@x.org\n");
+        assert_eq!(refresh(&all), Ok(true));
+        assert!(stops(&all, "a@x.org"));
+    }
+
+    #[test]
+    fn a_file_that_became_unreadable_drains_the_run() {
+        let place = place("a@x.org\n");
+        let all = load(&place.file, Kind::Marketing).expect("a sound file");
+        write_on(&place.file, "good@x.org\nbad@@x.org\n");
+        let error = all.refresh().expect_err("a bad line");
+        assert_eq!(error.exit(), Exit::RETRYABLE);
+        assert!(error.to_string().contains("became unreadable") && error.to_string().contains(":3: "), "{error}");
+        assert!(stops(&all, "good@x.org"));
+        fs::remove_file(&place.file).expect("a file");
+        let error = all.refresh().expect_err("no file");
+        assert_eq!(error.exit(), Exit::RETRYABLE);
+        assert!(stops(&all, "a@x.org"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_bytes_loading_never_panics(bytes in prop::collection::vec(prop_oneof![Just(b'\n'), Just(b','), Just(b'"'), Just(b'@'), any::<u8>()], 0..200)) {
+            let place = place(&bytes);
+            if let Ok(all) = load(&place.file, Kind::Marketing) {
+                prop_assert!(all.len() <= bytes.len() as u64);
+            }
+        }
     }
 }

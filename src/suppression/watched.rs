@@ -1,20 +1,19 @@
 //! One suppression file, remembered as it was when last read, so that a change is noticed and an appended tail is read alone.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use memchr::memchr_iter;
+use xxhash_rust::xxh3::xxh3_128;
 
+use super::gathering::{Gathered, Range};
 use super::records::{Position, Record, Records, Tail, Trouble};
 use crate::error::Error;
 use crate::exit::Exit;
 
 /// How many bytes before the place where reading stopped must be as they were for a file to count as merely grown.
 const SEAM: u64 = 4_096;
-/// How much of a file is looked at to guess its number of lines.
-const SAMPLE: usize = 1 << 16;
 
 /// What tells that a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,47 +37,33 @@ impl From<&Metadata> for Stamp {
     }
 }
 
-/// What the first reading of a file tells.
-pub(super) enum Loading {
-    /// About so many lines will follow.
-    About(usize),
-    Record(Record),
-}
-
 /// A suppression file that has been read.
 #[derive(Debug)]
 pub(super) struct Watched {
     path: PathBuf,
     stamp: Stamp,
     position: Position,
-    /// The bytes right before the position.
-    seam: Vec<u8>,
+    /// A hash of the bytes right before the position.
+    seam: u128,
     /// Whether a last line without a line feed waits to be taken.
     has_open_tail: bool,
 }
 
 impl Watched {
     /// Reads a whole file. What is no regular file, such as a pipe, is read once and not watched.
-    pub(super) fn load(path: &Path, emit: &mut impl FnMut(Loading)) -> Result<Option<Self>, Error> {
-        let refuse = |trouble| refused(path, trouble);
-        let open = || -> io::Result<_> {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            Ok((file, metadata))
-        };
-        let (file, metadata) = open().map_err(|why| refuse(why.into()))?;
-        if metadata.is_file() {
-            emit(Loading::About(guess_lines(&file, metadata.len())));
-        }
-        let mut records = Records::new(&file, Position::default(), Tail::Take);
-        while let Some(record) = records.next().map_err(refuse)? {
-            emit(Loading::Record(record));
-        }
+    pub(super) fn load(path: &Path, gathered: &mut Gathered) -> Result<Option<Self>, Error> {
+        Self::load_into(path, gathered).map_err(|trouble| refused(path, trouble))
+    }
+
+    fn load_into(path: &Path, gathered: &mut Gathered) -> Result<Option<Self>, Trouble> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
         if !metadata.is_file() {
+            gathered.read(&file)?;
             return Ok(None);
         }
-        let position = records.position().clone();
-        let seam = seam(&file, position.offset).map_err(|why| refuse(why.into()))?;
+        let position = gathered.read_file(&file, metadata.len())?;
+        let seam = seam(&file, position.offset)?;
         Ok(Some(Self { path: path.to_owned(), stamp: Stamp::from(&metadata), position, seam, has_open_tail: false }))
     }
 
@@ -101,15 +86,14 @@ impl Watched {
         if is_unchanged && !self.has_open_tail {
             return Ok(());
         }
-        let mut file = File::open(&self.path)?;
+        let file = File::open(&self.path)?;
         let stamp = Stamp::from(&file.metadata()?);
         let tail = if stamp == self.stamp { Tail::Take } else { Tail::Leave };
         let has_merely_grown = (stamp.device, stamp.inode) == (self.stamp.device, self.stamp.inode)
             && stamp.length >= self.position.offset
             && seam(&file, self.position.offset).is_ok_and(|seam| seam == self.seam);
         let from = if has_merely_grown { self.position.clone() } else { Position::default() };
-        file.seek(SeekFrom::Start(from.offset))?;
-        let mut records = Records::new(&file, from, tail);
+        let mut records = Records::new(Range::from(&file, from.offset), from, tail);
         while let Some(record) = records.next()? {
             emit(record);
         }
@@ -133,24 +117,9 @@ pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
     }
 }
 
-fn seam(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+fn seam(file: &File, offset: u64) -> io::Result<u128> {
     let length = offset.min(SEAM);
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(&mut bytes, offset - length)?;
-    Ok(bytes)
-}
-
-/// The number of lines of a file of this length, judged by its beginning and a little too high.
-fn guess_lines(file: &File, length: u64) -> usize {
-    let mut sample = Vec::with_capacity(SAMPLE);
-    let mut bytes = [0; 8_192];
-    while sample.len() < SAMPLE {
-        match file.read_at(&mut bytes, sample.len() as u64) {
-            Ok(n) if n > 0 => sample.extend_from_slice(&bytes[..n]),
-            _ => break,
-        }
-    }
-    let lines = memchr_iter(b'\n', &sample).count() as u64 + 1;
-    let guess = u128::from(length) * u128::from(lines) / (sample.len() as u128).max(1);
-    usize::try_from(guess + guess / 32).unwrap_or(0)
+    Ok(xxh3_128(&bytes))
 }
