@@ -132,7 +132,7 @@ impl From<&Run> for Head {
     fn from(run: &Run) -> Self {
         Self {
             run: run.id.clone(),
-            campaign: run.head.campaign.clone(),
+            campaign: run.head.name().to_owned(),
             env: run.head.env.clone(),
             kind: Some(run.head.kind),
             provider: run.head.provider.clone(),

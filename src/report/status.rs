@@ -14,7 +14,7 @@ pub fn status(run: &Run, standing: &Standing, width: u16) -> String {
     let done = total - standing.tally.open;
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
     let mut out = format!("run       {} · {}\n", run.id, state(run));
-    out.push_str(&format!("campaign  {}{env} · {}\n", clean(&run.head.campaign), run.head.kind));
+    out.push_str(&format!("campaign  {}{env} · {}\n", clean(run.head.name()), run.head.kind));
     out.push_str(&format!("provider  {}\n", run.head.provider));
     out.push_str(&format!("lists     {}\n", clean(&run.head.lists.join(", "))));
     out.push_str(&format!("started   {}", seconds(run.started_at)));
@@ -76,8 +76,8 @@ pub fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
         let tally = &standing.tally;
         let failed = tally.get(Outcome::Rejected) + tally.get(Outcome::Deferred) + tally.get(Outcome::Unknown);
         let campaign = match &run.head.env {
-            Some(env) => format!("{} ({env})", clean(&run.head.campaign)),
-            None => clean(&run.head.campaign).into_owned(),
+            Some(env) => format!("{} ({env})", clean(run.head.name())),
+            None => clean(run.head.name()).into_owned(),
         };
         let state = match run.exit {
             Some(code) if code != 0 => format!("{}, exit {code}", state(run)),
@@ -103,7 +103,7 @@ pub fn run_json(run: &Run, standing: &Standing) -> Value {
     json!({
         "v": 1,
         "run": run.id,
-        "campaign": run.head.campaign,
+        "campaign": run.head.name(),
         "env": run.head.env,
         "kind": run.head.kind,
         "provider": run.head.provider,
@@ -140,7 +140,7 @@ pub fn why_table(decisions: &[Decision], width: u16) -> String {
 /// What `why --json` prints.
 pub fn why_json(run: &Run, email: &str, decisions: &[Decision]) -> Value {
     let decisions: Vec<Value> = decisions.iter().map(|d| json!({"at": time(d.at), "what": d.what, "detail": d.detail})).collect();
-    json!({"v": 1, "type": "why", "run": run.id, "campaign": run.head.campaign, "email": email, "decisions": decisions})
+    json!({"v": 1, "type": "why", "run": run.id, "campaign": run.head.name(), "email": email, "decisions": decisions})
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub struct SummaryExtra {
 /// The closing summary for people; ends in a line break.
 pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
-    let mut out = format!("run {} · {}{env} · {}", run.id, clean(&run.head.campaign), run.head.provider);
+    let mut out = format!("run {} · {}{env} · {}", run.id, clean(run.head.name()), run.head.provider);
     out.push_str(&format!(" · {}", duration(extra.elapsed)));
     if extra.handed_over > 0 && !extra.elapsed.is_zero() {
         out.push_str(&format!(" · {}", rate(extra.handed_over as f64 / extra.elapsed.as_secs_f64())));
@@ -77,7 +77,7 @@ pub fn summary_json(run: &Run, standing: &Standing, extra: &SummaryExtra) -> Val
         "v": 1,
         "type": "batch.completed",
         "run": run.id,
-        "campaign": run.head.campaign,
+        "campaign": run.head.name(),
         "env": run.head.env,
         "input": standing.tally.total(),
         "counts": counts_json(&standing.tally),
