@@ -13,8 +13,9 @@ use crate::commands::{make_private_dir, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, ListReader, guess_email_column};
+use crate::input::{Filter, guess_email_column};
 use crate::message::{Ident, Message, Rendered, preview_text};
+use crate::plan::Lists;
 use crate::recipient::Fields;
 
 /// One rendered row.
@@ -47,6 +48,9 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
             write(&path, &one.rendered.bytes)?;
             open(&path)?;
         }
+    } else if bench.globals.json {
+        let line = |one: &Shown| format!("{}\n", serde_json::json!({"v": 1, "type": "preview", "row": one.row, "text": preview_text(&one.rendered)}));
+        say(&mut std::io::stdout(), &shown.iter().map(line).collect::<String>())?;
     } else {
         let texts: Vec<String> = shown.iter().map(|one| preview_text(&one.rendered)).collect();
         say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))?;
@@ -58,7 +62,7 @@ fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<
     let lists = lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
     let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (source, name) = &lists.sources[0];
-    let mut reader = ListReader::open(source, &lists.options)?;
+    let mut reader = Lists::open(source, name, &lists.options)?;
     let at = guess_email_column(reader.columns(), lists.email.as_deref(), name)?;
     let email = reader.columns().names()[at].clone();
     let mut found: Vec<Shown> = Vec::new();

@@ -56,11 +56,17 @@ pub struct ListReader {
 }
 
 impl ListReader {
-    /// Opens a list and reads its header, or its first object. Errs with exit 4 where it cannot be read, with exit 2 for an unknown encoding.
+    /// Opens a list that errors call by its path, and reads its header, or its first object. Errs with exit 4 where it cannot be read, with
+    /// exit 2 for an unknown encoding.
     pub fn open(source: &Source, options: &ReadOptions) -> Result<Self> {
+        Self::open_as(source, &source.name(), options)
+    }
+
+    /// The same for a list that errors call `name`, as it was typed.
+    pub fn open_as(source: &Source, name: &str, options: &ReadOptions) -> Result<Self> {
         // Checked before the file is touched.
         label(options)?;
-        Self::open_reader(source.name(), source.open()?, options)
+        Self::open_reader(name.to_owned(), source.open(name)?, options)
     }
 
     /// The same for bytes that come from elsewhere; the suffix of `name` counts as a file's would.

@@ -31,23 +31,27 @@ impl Source {
         }
     }
 
-    /// Opens the bytes. Errs with exit 4 where there is no file that can be read.
-    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>> {
+    /// Opens the bytes of what errors call `name`. Errs with exit 4 where there is no file that can be read.
+    pub(super) fn open(&self, name: &str) -> Result<Box<dyn Read + Send>> {
         let path = match self {
             Self::Stdin => return Ok(Box::new(io::stdin())),
             Self::Path(path) => path,
         };
-        let name = self.name();
-        let file = File::open(path).map_err(|error| match error.kind() {
+        let cannot = |error: io::Error| match error.kind() {
             ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint("-C DIR changes where paths start"),
             ErrorKind::PermissionDenied => Error::refused(format!("{name}: may not be read")).hint("give this user read permission"),
-            _ => Error::refused(format!("{name}: cannot be opened: {error}")),
-        })?;
-        let metadata = file.metadata().map_err(|error| Error::refused(format!("{name}: cannot be read: {error}")))?;
+            _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that can be read"),
+        };
+        // Looked at before it is opened: opening a pipe waits until somebody writes to it.
+        let metadata = std::fs::metadata(path).map_err(cannot)?;
         if metadata.is_dir() {
             return Err(Error::refused(format!("{name}: is a directory, not a list")).hint("name the files in it; one call takes several lists"));
         }
-        Ok(Box::new(file))
+        if !metadata.is_file() {
+            return Err(Error::refused(format!("{name}: is a pipe or a device, and a list is read more than once"))
+                .hint("write it to a file first, or use - with --campaign NAME: mailbatch send - --campaign NAME < PIPE"));
+        }
+        Ok(Box::new(File::open(path).map_err(cannot)?))
     }
 }
 
@@ -67,10 +71,10 @@ mod tests {
     #[test]
     fn a_directory_and_a_missing_file_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let error = Source::Path(dir.path().to_owned()).open().err().expect("a directory");
+        let error = Source::Path(dir.path().to_owned()).open("d").err().expect("a directory");
         assert_eq!(error.exit(), Exit::REFUSED);
         assert!(error.to_string().contains("is a directory"), "{error}");
-        let error = Source::parse("none.csv", dir.path()).open().err().expect("missing");
+        let error = Source::parse("none.csv", dir.path()).open("none.csv").err().expect("missing");
         assert_eq!(error.exit(), Exit::REFUSED);
         assert!(error.to_string().contains("there is no such file\nhint: -C DIR"), "{error}");
     }

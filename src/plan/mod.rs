@@ -48,6 +48,14 @@ impl Lists {
         self.sources.iter().map(|(_, name)| name.clone()).collect()
     }
 
+    /// Opens one of the sources; its errors name it as it was typed.
+    pub fn open(source: &Source, typed: &str, options: &ReadOptions) -> Result<ListReader> {
+        match source {
+            Source::Stdin => ListReader::open(source, options),
+            Source::Path(_) => ListReader::open_as(source, typed, options),
+        }
+    }
+
     /// Whether a list can be read only once.
     pub fn has_stdin(&self) -> bool {
         self.sources.iter().any(|(source, _)| matches!(source, Source::Stdin))
@@ -83,7 +91,7 @@ impl Place {
 
 fn open(lists: &Lists, at: usize) -> Result<Opened> {
     let (source, name) = &lists.sources[at];
-    let reader = ListReader::open(source, &lists.options)?;
+    let reader = Lists::open(source, name, &lists.options)?;
     let at = guess_email_column(reader.columns(), lists.email.as_deref(), name)?;
     let columns = reader.columns();
     let email = Place { at, name: columns.names()[at].clone() };
