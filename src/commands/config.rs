@@ -34,13 +34,17 @@ pub fn init(globals: &Globals, dir: Option<&Path>, out: &mut dyn Write) -> Resul
         return Err(Error::usage(format!("{}: there is one already", configuration.display())).hint("edit it, or name another directory"));
     }
     let mut told = format!("wrote {}\n", configuration.display());
+    let (mut wrote, mut kept) = (vec![configuration], Vec::new());
     for (name, mode, text) in [("welcome.md", 0o644, MESSAGE), ("suppressions.csv", 0o600, SUPPRESSIONS)] {
         let path = dir.join(name);
-        let word = if create(&path, mode, text)? { "wrote" } else { "kept" };
+        let (word, files) = if create(&path, mode, text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
         told.push_str(&format!("{word} {}\n", path.display()));
+        files.push(path);
     }
     told.push_str("next: mailbatch check LIST\n");
-    if !globals.quiet {
+    if globals.json {
+        say(out, &format!("{}\n", serde_json::json!({"v": 1, "type": "config.init", "wrote": wrote, "kept": kept})))?;
+    } else if !globals.quiet {
         say(out, &told)?;
     }
     Ok(Exit::OK)
@@ -73,7 +77,11 @@ pub fn validate(globals: &Globals, env: Option<&str>, out: &mut dyn Write) -> Re
             .and_then(|meta| if meta.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) })
             .map_err(|e| Error::refused(format!("{}: {e}", settings.workspace.shown(path))).hint(format!("make the file, or mend {key}")))?;
     }
-    if !globals.quiet {
+    if globals.json {
+        let names: Vec<&str> = settings.providers.iter().map(|(name, _)| name.as_str()).collect();
+        let object = serde_json::json!({"v": 1, "type": "config.validate", "valid": true, "providers": names, "env": settings.env});
+        say(out, &format!("{object}\n"))?;
+    } else if !globals.quiet {
         let file = settings.workspace.shown(&settings.workspace.config_file);
         let names: Vec<&str> = settings.providers.iter().map(|(name, _)| name.as_str()).collect();
         let env = settings.env.as_ref().map(|env| format!(", environment {env}")).unwrap_or_default();

@@ -82,7 +82,7 @@ pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit>
     let format = match (args.format, &args.output) {
         (Some(format), _) => of(format),
         (None, Some(path)) => format_of(path)?,
-        (None, None) if bench.globals.json => Format::Json,
+        (None, None) if bench.globals.json => Format::Ndjson,
         (None, None) => Format::Table,
     };
     if let Some(path) = &args.output {
