@@ -27,8 +27,7 @@ pub(super) fn read(path: &Path) -> Result<MessageFile> {
     let shown = path.display().to_string();
     let format = format_of(path)?;
     let bytes = std::fs::read(path).map_err(|why| {
-        let error = Error::refused(format!("{shown}: {why}"));
-        if why.kind() == std::io::ErrorKind::NotFound { error.hint("check --message, or `file` under [message] in mailbatch.toml") } else { error }
+        Error::refused(format!("{shown}: {why}")).hint("name a file you can read: --message, or `file` under [message] in mailbatch.toml")
     })?;
     parse(&shown, format, &bytes)
 }

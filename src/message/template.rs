@@ -104,8 +104,8 @@ impl Templates {
             let is_body = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].contains(&name);
             let message = match &source.file {
                 Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
-                // A key's value is indented by its name, so that a column counted in the value would mislead.
-                Some(file) => format!("{file}:{line}: {name}: {what}"),
+                // A key's value is indented by its name, so its column is counted in the value, and said to be.
+                Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
                 None => format!("{name}:{line}:{column}: {what}"),
             };
             return Err(Error::refused(message).hint("values stand between {{ and }}, conditions and loops between {% and %}"));
@@ -287,7 +287,7 @@ mod tests {
         let source = |file: Option<&str>| Source { text: "Hi\n  {{ name".to_owned(), file: file.map(str::to_owned), line: 10 };
         let complain = |name: &str, file| Templates::new().add(name, &source(file)).expect_err("refused").to_string();
         assert!(complain(MARKDOWN_BODY, Some("welcome.md")).starts_with("welcome.md:11:"), "{}", complain(MARKDOWN_BODY, Some("welcome.md")));
-        assert!(complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject: "));
+        assert!(complain("subject", Some("welcome.md")).starts_with("welcome.md:11: subject, column "));
         let inline = Templates::new().add("subject", &Source { text: "Hi {{ a b }}".to_owned(), file: None, line: 1 }).expect_err("refused");
         assert!(inline.to_string().starts_with("subject:1:9: "), "{inline}");
     }

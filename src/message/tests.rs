@@ -217,7 +217,7 @@ fn a_syntax_error_in_a_body_counts_lines_from_the_top_of_the_file() {
     assert_eq!(error.exit(), Exit::REFUSED);
     assert!(error.to_string().contains("a.md:7:8: "), "{error}");
     let error = from_file("a.md", "+++\nfrom = 'a@b.example'\nkind = 'marketing'\nsubject = '{% if x %}'\n+++\nHi\n").expect_err("refused");
-    assert!(error.to_string().contains("a.md:4: subject: "), "{error}");
+    assert!(error.to_string().contains("a.md:4: subject, column "), "{error}");
 }
 
 #[test]

@@ -107,6 +107,8 @@ pub fn ledger_error(error: LedgerError) -> Error {
         }
         LedgerError::Newer { .. } => Error::usage(error.to_string()).hint("use the newer mailbatch that wrote it"),
         LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
-        other => Error::internal(other.to_string()),
+        LedgerError::Broken { .. } => Error::internal(error.to_string())
+            .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup, for without it nobody knows who has been mailed"),
+        LedgerError::Gone(_) => Error::internal(error.to_string()),
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn line(snapshot: &Snapshot) -> String {
         format!("{} {}/{} {}", snapshot.phase, grouped(snapshot.done), grouped(snapshot.total), percent(snapshot.done, snapshot.total)),
         format!("{} {}", snapshot.provider, rate(snapshot.rate)),
     ];
-    parts.extend(snapshot.eta.map(|eta| format!("ETA {}", duration(eta))));
+    parts.extend(snapshot.eta.filter(|eta| !eta.is_zero()).map(|eta| format!("ETA {}", duration(eta))));
     let counts = counts(&snapshot.tally, Outcome::ALL);
     if !counts.is_empty() {
         parts.push(counts);

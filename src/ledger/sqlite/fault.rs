@@ -27,7 +27,7 @@ impl Fault {
                 LedgerError::Full { path }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                LedgerError::Broken { path, detail: "this is no SQLite database; move the file away or restore it from a backup".into() }
+                LedgerError::Broken { path, detail: "this is no SQLite database".into() }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 LedgerError::Broken { path, detail: "another process has kept the ledger locked for too long".into() }
