@@ -43,6 +43,22 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// Messages for whoever looks for a cause, on standard error: warnings always, with `-v` what is done, with `-vv` every step and addresses.
+/// Only mailbatch itself speaks, for what libraries tell of a connection could hold a secret.
+fn listen(verbose: u8) {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::{Layer, SubscriberExt};
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false).log_internal_errors(false);
+    let own = Targets::new().with_target("mailbatch", level);
+    // Somebody who uses this as a library may have set up their own.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.with_filter(own)));
+}
+
 /// Runs the program: parses the arguments, runs the command, prints an error with its hint, and returns the exit code.
 pub fn run() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
@@ -53,6 +69,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::Exit::USAGE.code()));
         }
     };
+    listen(cli.globals.verbose);
     match commands::run(&cli) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
 use crate::commands::campaign;
-use crate::commands::running::{Going, format_of, frozen, latched};
+use crate::commands::running::{Going, check_reports, frozen, latched, nothing_to_do};
 use crate::commands::send::refuse_while_paused;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
@@ -76,9 +76,7 @@ async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<S
 }
 
 fn lock(bench: &Workbench, run: &Run, sending: &SendingArgs) -> Result<campaign::Lock> {
-    for path in &sending.report {
-        format_of(path)?;
-    }
+    check_reports(bench, sending)?;
     let state_dir = &bench.settings.workspace.state_dir;
     campaign::lock(state_dir, &run.head.campaign, run.head.env.as_deref(), sending.wait_lock.unwrap_or_default())
 }
@@ -88,14 +86,14 @@ async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Out
     let run = bench.run(ledger.as_ref(), Some(run)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     if standing.tally.open == 0 {
-        bench.note(&format!("mailbatch: nothing to do: run {} has nobody left to send to\nnext: mailbatch report {}", run.id, run.id));
-        return Ok(if standing.tally.get(Outcome::Unknown) > 0 { Exit::UNKNOWN } else { Exit::OK });
+        let exit = if standing.tally.get(Outcome::Unknown) > 0 { Exit::UNKNOWN } else { Exit::OK };
+        return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, exit).await;
     }
     let message = Arc::new(Message::thaw(&run.head.message)?);
     let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
     let secret = ledger.secret_key().await.map_err(ledger_error)?;
     let notes = if reopened > 0 { vec![format!("{reopened} recipients were opened again")] } else { Vec::new() };
-    Going { bench, ledger, run, message, suppressions, sending, limit: None, continued: true, secret, notes }.go().await
+    Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes }.go().await
 }
 
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.

@@ -44,6 +44,8 @@ pub(crate) struct Going<'a> {
     pub(crate) suppressions: Arc<Suppressions>,
     pub(crate) sending: &'a SendingArgs,
     pub(crate) limit: Option<u64>,
+    /// Exit 9 where nobody is left to send to.
+    pub(crate) error_on_empty: bool,
     pub(crate) continued: bool,
     /// The workspace's key.
     pub(crate) secret: [u8; 32],
@@ -72,6 +74,7 @@ impl Going<'_> {
         }
         let parts = self.parts()?;
         parts.progress.start(&start(&self.run, &before, self.continued));
+        tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");
         let why = execute(Arc::clone(&parts)).await;
         parts.progress.finish();
         let why = match why {
@@ -117,6 +120,8 @@ impl Going<'_> {
         let redirect = frozen.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))?;
         let mode: Mode = match self.sending.progress {
             crate::cli::ProgressMode::Auto if self.bench.globals.json => Mode::Json,
+            // Bars and log lines would write over one another.
+            crate::cli::ProgressMode::Auto if self.bench.globals.verbose > 0 => Mode::Plain,
             crate::cli::ProgressMode::Auto => Mode::Auto,
             crate::cli::ProgressMode::Bar => Mode::Bar,
             crate::cli::ProgressMode::Plain => Mode::Plain,
@@ -216,6 +221,9 @@ impl Going<'_> {
             return Err(Error::internal(format!("run {id} does not add up: {} rows in, {standing:?}", before.tally.total())));
         }
         self.earn(&standing, &mut earned);
+        if self.error_on_empty && before.tally.open == 0 {
+            earned.push((Exit::EMPTY, "there was nobody to send to".to_owned()));
+        }
         let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
         let state = if left == 0 { RunState::Finished } else { RunState::Open };
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
@@ -256,14 +264,15 @@ impl Going<'_> {
         let mut paths = vec![standard.clone()];
         paths.extend(self.sending.report.iter().map(|path| self.bench.settings.workspace.from_arguments(path)));
         let options = Options { spreadsheet_safe: self.sending.spreadsheet_safe, ..Options::default() };
-        write_reports(self.ledger.as_ref(), &run, &standing, &paths, options).await?;
+        // Whatever becomes of the reports, the summary is told: the ledger has everything.
+        let written = write_reports(self.ledger.as_ref(), &run, &standing, &paths, options).await;
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
         let shown = self.bench.settings.workspace.shown(&standard);
         let extra = SummaryExtra {
             elapsed: started.elapsed(),
             handed_over,
-            report: Some(PathBuf::from(shown)),
-            next: next.map(|next| self.in_this_workspace(&next)),
+            report: written.is_ok().then(|| PathBuf::from(shown)),
+            next: next.map(|next| in_this_workspace(self.bench, &next)),
             exit,
             exit_reasons: earned,
             notes: self.notes.clone(),
@@ -273,15 +282,7 @@ impl Going<'_> {
         } else if !self.bench.globals.quiet || exit != Exit::OK {
             crate::commands::say(&mut std::io::stdout(), &report::summary(&run, &standing, &extra))?;
         }
-        Ok(exit)
-    }
-
-    /// The command as it must be typed from where the program was started.
-    fn in_this_workspace(&self, command: &str) -> String {
-        match &self.bench.globals.directory {
-            Some(dir) => command.replacen("mailbatch ", &format!("mailbatch -C {} ", dir.display()), 1),
-            None => command.to_owned(),
-        }
+        written.map(|()| exit)
     }
 }
 
@@ -359,6 +360,51 @@ pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
     report::Format::of_path(path).ok_or_else(|| {
         Error::usage(format!("{}: the suffix names no report format", path.display())).hint("use .csv .ndjson .json .html .xml .md or .txt")
     })
+}
+
+/// Refuses reports that could not be written, before anything is sent.
+pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs) -> Result<()> {
+    sending.report.iter().try_for_each(|path| {
+        format_of(path)?;
+        report::check_writable(&bench.settings.workspace.from_arguments(path))
+    })
+}
+
+/// Says that a run has nobody left to send to; reports that were asked for are written all the same.
+pub(crate) async fn nothing_to_do(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    (run, standing): (&Run, &Standing),
+    sending: &SendingArgs,
+    exit: Exit,
+) -> Result<Exit> {
+    let paths: Vec<PathBuf> = sending.report.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
+    let options = Options { spreadsheet_safe: sending.spreadsheet_safe, ..Options::default() };
+    write_reports(ledger, run, standing, &paths, options).await?;
+    let unknown = standing.tally.get(Outcome::Unknown);
+    let next = match unknown {
+        0 => format!("mailbatch report {}", run.id),
+        _ => format!("mailbatch report {} --outcome unknown", run.id),
+    };
+    let next = in_this_workspace(bench, &next);
+    if bench.globals.json || sending.progress == crate::cli::ProgressMode::Json {
+        let exit_reasons = if unknown > 0 { vec![(Exit::UNKNOWN, format!("{unknown} may have been taken"))] } else { Vec::new() };
+        let notes = vec!["nothing to do".into()];
+        let extra = SummaryExtra { elapsed: std::time::Duration::ZERO, handed_over: 0, report: None, next: Some(next), exit, exit_reasons, notes };
+        crate::commands::say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
+    } else {
+        let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
+        bench.note(&format!("mailbatch: nothing to do: run {} of {} is finished{doubt}\nnext: {next}", run.id, run.head.name()));
+    }
+    Ok(exit)
+}
+
+/// The command as it must be typed from where the program was started.
+fn in_this_workspace(bench: &Workbench, command: &str) -> String {
+    match &bench.globals.directory {
+        Some(dir) => command.replacen("mailbatch ", &format!("mailbatch -C {} ", dir.display()), 1),
+        None => command.to_owned(),
+    }
 }
 
 /// Says on standard error what a command found, unless it is quiet.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
-use crate::commands::running::{Frozen, Going, canary_size, format_of, latched, note_all};
+use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, latched, note_all, nothing_to_do};
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, dry_run};
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     if args.dry_run {
         return dry_run::run(&sending).await;
     }
+    check_reports(&bench, &args.sending)?;
     sending.run().await
 }
 
@@ -119,6 +120,7 @@ impl Sending<'_> {
             suppressions,
             sending: &self.args.sending,
             limit,
+            error_on_empty: self.args.error_on_empty,
             continued,
             secret,
             notes,
@@ -152,26 +154,7 @@ impl Sending<'_> {
         } else {
             Exit::OK
         };
-        let next = match unknown {
-            0 => format!("mailbatch report {}", run.id),
-            _ => format!("mailbatch report {} --outcome unknown", run.id),
-        };
-        if self.bench.globals.json {
-            let extra = crate::report::SummaryExtra {
-                elapsed: std::time::Duration::ZERO,
-                handed_over: 0,
-                report: None,
-                next: Some(next),
-                exit,
-                exit_reasons: Vec::new(),
-                notes: vec!["nothing to do".into()],
-            };
-            crate::commands::say(&mut std::io::stdout(), &format!("{}\n", crate::report::summary_json(&run, &standing, &extra)))?;
-        } else {
-            let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
-            self.bench.note(&format!("mailbatch: nothing to do: run {} of {} is finished{doubt}\nnext: {next}", run.id, run.head.name()));
-        }
-        Ok(exit)
+        nothing_to_do(self.bench, ledger.as_ref(), (&run, &standing), &self.args.sending, exit).await
     }
 
     fn fingerprint(&self) -> Result<String> {
@@ -239,6 +222,7 @@ impl Sending<'_> {
                 return Err(error);
             }
         };
+        tracing::info!(run = id, rows = survey.rows(), sendable = survey.tally.open, filtered = survey.filtered, "lists read, screened and rendered");
         notes.extend(survey_notes(&survey));
         Ok(Run {
             id,

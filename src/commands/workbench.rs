@@ -23,7 +23,9 @@ pub(crate) struct Workbench {
 
 impl Workbench {
     pub(crate) fn new(globals: &Globals, env: Option<&str>) -> Result<Self> {
-        Ok(Self { globals: globals.clone(), settings: Settings::load(globals, env)? })
+        let settings = Settings::load(globals, env)?;
+        tracing::info!(file = %settings.workspace.config_file.display(), env = settings.env.as_deref().unwrap_or_default(), "configuration read");
+        Ok(Self { globals: globals.clone(), settings })
     }
 
     /// Opens the ledger, making it if there is none.
@@ -84,6 +86,7 @@ impl Workbench {
             Some(ledger) => ledger.suppressions().await.map_err(ledger_error)?,
             None => Vec::new(),
         };
+        tracing::info!(files = files.len(), learned = learned.len(), "loading suppressions");
         tokio::task::spawn_blocking(move || Suppressions::load(&files, &learned, kind, jiff::Timestamp::now()))
             .await
             .map_err(|e| Error::internal(format!("loading the suppressions stopped: {e}")))?

@@ -304,6 +304,16 @@ impl Engine {
     fn note_health(&mut self, health: &Health, answered: bool) {
         let now = Instant::now();
         match health {
+            Health::Fine => {}
+            Health::SlowDown(wait) => tracing::info!(provider = self.parts.provider_name, seconds = wait.as_secs_f64(), "asked to slow down"),
+            Health::Failing(refusal) | Health::Stop(refusal) => {
+                let lasts = matches!(health, Health::Stop(_));
+                tracing::info!(provider = self.parts.provider_name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
+                // A reply may quote an address.
+                tracing::debug!(detail = ?refusal.detail, "the provider says");
+            }
+        }
+        match health {
             Health::Fine if answered => self.breaker.succeeded(),
             Health::Fine => {}
             Health::SlowDown(wait) => self.quiet_until = Some(now + (*wait).min(self.parts.limits.retry.max)),
@@ -405,7 +415,7 @@ impl Engine {
         };
         Snapshot {
             run: self.parts.run.id.clone(),
-            campaign: self.parts.run.head.campaign.clone(),
+            campaign: self.parts.run.head.name().to_owned(),
             phase: self.phase,
             provider: self.parts.provider_name.clone(),
             total,
@@ -442,6 +452,7 @@ impl Engine {
             Gate::Waiting { evidence } => format!("canary waits for a person: {evidence}"),
             Gate::Ahead => String::new(),
         };
+        tracing::info!(run, "{evidence}");
         self.parts.ledger.set_gate(&run, gate).await.map_err(ledger_error)?;
         self.parts.progress.message(&evidence);
         self.why = why;

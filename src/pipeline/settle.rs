@@ -49,6 +49,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let mut out = Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
     for (job, verdict) in &reply.items {
         let Some(row) = members.remove(job) else { continue };
+        tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
         breaker.watch(verdict);
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
         lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));

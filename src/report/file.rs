@@ -69,6 +69,19 @@ pub fn write_file<R: Into<ReportRow>>(
     file.finish()
 }
 
+/// Whether a report could be written there, found by trying; makes missing directories, leaves no file. Errs with exit 2 naming the flag.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let refused = |why: String| Error::usage(format!("--report {}: {why}", path.display())).hint("name a file in a directory that you can write to");
+    if path.is_dir() {
+        return Err(refused("is a directory".to_owned()));
+    }
+    let dir = directory(path);
+    make_dir(dir)
+        .and_then(|()| tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(dir))
+        .map_err(|e| refused(format!("cannot be written there: {e}")))?;
+    Ok(())
+}
+
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

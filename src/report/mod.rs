@@ -27,7 +27,7 @@ pub(crate) mod text;
 #[cfg(test)]
 mod fixture;
 
-pub use file::{ReportFile, write_file};
+pub use file::{ReportFile, check_writable, write_file};
 pub use row::{Head, NAMES, ReportRow};
 pub use status::{run_json, runs_table, status, status_json, why_json, why_table};
 pub use summary::{SummaryExtra, summary, summary_json};
