@@ -13,7 +13,7 @@ use crate::commands::{make_private_dir, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, guess_email_column};
+use crate::input::{Filter, Place};
 use crate::message::{Ident, Message, Rendered, preview_text};
 use crate::plan::Lists;
 use crate::recipient::Fields;
@@ -63,20 +63,22 @@ fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<
     let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (source, name) = &lists.sources[0];
     let mut reader = Lists::open(source, name, &lists.options)?;
-    let at = guess_email_column(reader.columns(), lists.email.as_deref(), name)?;
-    let email = reader.columns().names()[at].clone();
+    let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
+    let mut index = Arc::new(ColumnIndex::new(reader.columns()));
     let mut found: Vec<Shown> = Vec::new();
     let (mut number, mut renderable, mut draws) = (0, 0, Draws::new());
     while let Some(row) = reader.next_row() {
         let row = row.map_err(Error::from)?;
-        let columns = reader.columns();
+        if index.columns().names().len() != reader.columns().names().len() {
+            index = Arc::new(ColumnIndex::new(reader.columns()));
+        }
         if let Some(filter) = &filter
-            && !filter.admits(&Arc::new(ColumnIndex::new(columns)), &row, name)?
+            && !filter.admits(&index, &row, name)?
         {
             continue;
         }
         number += 1;
-        let address = row.fields.text(columns, &email).and_then(|cell| Address::parse(&cell).ok());
+        let address = Address::parse(&email.of(&row.fields)).ok();
         let wanted = match (&args.row, &args.email) {
             (Some(wanted), _) => *wanted == number,
             (_, Some(wanted)) => address.as_ref().is_some_and(|address| address.folded() == wanted.folded()),
@@ -91,7 +93,7 @@ fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<
             None if named => return Err(Error::refused(format!("{name}:{}: the row has no usable address", row.line))),
             None => continue,
         };
-        let rendered = match render(bench, message, &Arc::new(ColumnIndex::new(columns)), &row.fields, &to) {
+        let rendered = match render(bench, message, &index, &row.fields, &to) {
             Ok(rendered) => rendered,
             Err(why) if named => return Err(Error::refused(format!("{name}:{}: {why}", row.line))),
             Err(_) => continue,

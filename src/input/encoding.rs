@@ -33,10 +33,9 @@ impl Text {
         let (encoding, skip) = match (label, Encoding::for_bom(first)) {
             (None, Some((encoding, mark))) => (encoding, mark),
             (None, None) => (guess(first, held < BLOCK_BYTES), 0),
-            (Some(label), Some((marked, mark))) if marked == label => (label, mark),
-            // The label `utf-16` means little endian (Encoding Standard, section 4.2), but a mark knows better.
-            (Some(label), Some((marked, mark))) if label == UTF_16LE && marked == UTF_16BE => (marked, mark),
-            (Some(label), _) => (label, 0),
+            // A mark knows better than a label: nothing else begins with one, and `utf-16` does not tell the order of its octets.
+            (Some(_), Some((marked, mark))) => (marked, mark),
+            (Some(label), None) => (label, 0),
         };
         let note = (label.is_none() && encoding == WINDOWS_1252).then(|| "is read as Windows-1252, for it is no UTF-8".to_owned());
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());

@@ -13,7 +13,7 @@ use std::sync::mpsc::sync_channel;
 
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, Fingerprint, Format, ListReader, ListRow, ReadOptions, Source, guess_email_column};
+use crate::input::{Filter, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
 use crate::ledger::PlannedRow;
 use crate::outcome::{Outcome, Reason};
 use crate::recipient::{Columns, Fields};
@@ -70,41 +70,11 @@ struct Opened {
     name: String,
 }
 
-/// Where a column's cells are found: by place in a CSV row, by name in a JSON object.
-struct Place {
-    at: usize,
-    name: String,
-}
-
-impl Place {
-    fn of(&self, fields: &Fields) -> String {
-        match fields {
-            Fields::Text(record) => record.get(self.at).unwrap_or_default().to_owned(),
-            Fields::Json(map) => match map.get(&self.name) {
-                None | Some(serde_json::Value::Null) => String::new(),
-                Some(serde_json::Value::String(text)) => text.clone(),
-                Some(other) => other.to_string(),
-            },
-        }
-    }
-}
-
 fn open(lists: &Lists, at: usize) -> Result<Opened> {
     let (source, name) = &lists.sources[at];
     let reader = Lists::open(source, name, &lists.options)?;
-    let at = guess_email_column(reader.columns(), lists.email.as_deref(), name)?;
-    let columns = reader.columns();
-    let email = Place { at, name: columns.names()[at].clone() };
-    let id = match &lists.id {
-        None => None,
-        Some(id) => match columns.position(id) {
-            Some(at) => Some(Place { at, name: id.clone() }),
-            None => {
-                let all = columns.names().join(", ");
-                return Err(Error::refused(format!("{name}: there is no column {id:?} for list.id; the columns are: {all}")));
-            }
-        },
-    };
+    let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
+    let id = lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
     Ok(Opened { reader, email, id, name: name.clone() })
 }
 
@@ -117,7 +87,8 @@ pub fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
         let mut view = View::new(reader.columns());
         while let Some(row) = reader.next_row() {
             let row = row.map_err(Error::from)?;
-            if view.admits(reader.columns(), &row, filter, &name)? {
+            view.follow(reader.columns());
+            if view.admits(&row, filter, &name)? {
                 fingerprint.row(&row.fields);
             }
         }
@@ -142,15 +113,16 @@ impl View {
         Self { index: Arc::new(ColumnIndex::new(columns)) }
     }
 
-    /// Follows a JSON list that has gained columns.
-    fn follow(&mut self, columns: &Columns) {
-        if self.index.columns().names().len() != columns.names().len() {
+    /// Follows a JSON list; returns whether it has gained columns.
+    fn follow(&mut self, columns: &Columns) -> bool {
+        let grown = self.index.columns().names().len() != columns.names().len();
+        if grown {
             *self = Self::new(columns);
         }
+        grown
     }
 
-    fn admits(&mut self, columns: &Columns, row: &ListRow, filter: Option<&Filter>, list: &str) -> Result<bool> {
-        self.follow(columns);
+    fn admits(&self, row: &ListRow, filter: Option<&Filter>, list: &str) -> Result<bool> {
         filter.map_or(Ok(true), |filter| filter.admits(&self.index, row, list))
     }
 }
@@ -217,7 +189,10 @@ fn screen_all(lists: &Lists, filter: Option<&Filter>, screening: &Screening<'_>,
         let mut view = View::new(reader.columns());
         while let Some(row) = reader.next_row() {
             let row = row.map_err(Error::from)?;
-            if !view.admits(reader.columns(), &row, filter, &name)? {
+            if view.follow(reader.columns()) {
+                email.still_only(&reader, lists.email.as_deref(), &name)?;
+            }
+            if !view.admits(&row, filter, &name)? {
                 filtered += 1;
                 continue;
             }

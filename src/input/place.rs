@@ -1,0 +1,100 @@
+//! Where a column's cells are found: by place in a CSV row, by name in a JSON object.
+
+use super::column::guess_email_column;
+use super::{Format, ListReader};
+use crate::error::{Error, Result};
+use crate::recipient::Fields;
+
+/// A column of one list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    at: usize,
+    name: String,
+}
+
+impl Place {
+    /// The column with the addresses: the one called `configured`, else the only one that can be meant. A JSON list need not have a
+    /// configured one in its first object, and one without any object has no columns at all. Exit 4 where there is none or a choice.
+    pub fn of_email(reader: &ListReader, configured: Option<&str>, list: &str) -> Result<Self> {
+        let columns = reader.columns();
+        match configured {
+            Some(name) if is_json(reader) => Ok(Self { at: 0, name: name.to_owned() }),
+            None if is_json(reader) && columns.names().is_empty() => Ok(Self { at: 0, name: "email".to_owned() }),
+            _ => {
+                let at = guess_email_column(columns, configured, list)?;
+                Ok(Self { at, name: columns.names()[at].clone() })
+            }
+        }
+    }
+
+    /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header has none.
+    pub fn named(reader: &ListReader, name: &str, setting: &str, list: &str) -> Result<Self> {
+        match reader.columns().position(name) {
+            Some(at) => Ok(Self { at, name: name.to_owned() }),
+            None if is_json(reader) => Ok(Self { at: 0, name: name.to_owned() }),
+            None => {
+                let error = Error::refused(format!("{list}: has no column {name:?}, which {setting} names"));
+                Err(error.hint(format!("correct {setting} in mailbatch.toml, or the list's first line")))
+            }
+        }
+    }
+
+    /// Makes sure that a guessed column is still the only one that can be meant after a JSON list has gained columns.
+    pub fn still_only(&self, reader: &ListReader, configured: Option<&str>, list: &str) -> Result<()> {
+        if configured.is_none() && is_json(reader) { guess_email_column(reader.columns(), None, list).map(drop) } else { Ok(()) }
+    }
+
+    /// The cell's text; empty where there is none. Numbers and booleans in JSON are written as JSON writes them.
+    pub fn of(&self, fields: &Fields) -> String {
+        match fields {
+            Fields::Text(record) => record.get(self.at).unwrap_or_default().to_owned(),
+            Fields::Json(map) => match map.get(&self.name) {
+                None | Some(serde_json::Value::Null) => String::new(),
+                Some(serde_json::Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            },
+        }
+    }
+}
+
+fn is_json(reader: &ListReader) -> bool {
+    matches!(reader.format(), Format::Json | Format::Ndjson)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::ReadOptions;
+
+    fn reader(name: &str, text: &'static str) -> ListReader {
+        ListReader::open_reader(name.into(), Box::new(text.as_bytes()), &ReadOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn a_json_list_without_rows_has_no_column_to_complain_about() {
+        assert!(Place::of_email(&reader("l.json", "[]"), None, "l.json").is_ok());
+        assert!(Place::of_email(&reader("l.csv", "name\n"), None, "l.csv").is_err());
+    }
+
+    #[test]
+    fn a_named_column_may_be_missing_in_the_first_object_only() {
+        let list = "{\"name\": \"a\"}\n{\"email\": \"b@example.com\"}\n";
+        let mut reader = reader("l.ndjson", list);
+        let place = Place::of_email(&reader, Some("email"), "l.ndjson").unwrap();
+        let mut cells = Vec::new();
+        while let Some(row) = reader.next_row() {
+            cells.push(place.of(&row.unwrap().fields));
+        }
+        assert_eq!(cells, ["", "b@example.com"]);
+    }
+
+    #[test]
+    fn a_second_candidate_in_a_later_object_is_refused() {
+        let list = "{\"email\": \"a@example.com\"}\n{\"email\": \"b@example.com\", \"Email Address\": \"c@example.com\"}\n";
+        let mut reader = reader("l.ndjson", list);
+        let place = Place::of_email(&reader, None, "l.ndjson").unwrap();
+        while reader.next_row().is_some() {}
+        assert!(place.still_only(&reader, None, "l.ndjson").is_err());
+        assert!(place.still_only(&reader, Some("email"), "l.ndjson").is_ok());
+    }
+}
