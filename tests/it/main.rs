@@ -5,3 +5,5 @@ mod support;
 mod docs;
 mod examples;
 mod peers;
+mod send;
+mod servers;

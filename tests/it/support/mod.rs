@@ -5,6 +5,7 @@
 
 pub(crate) mod lists;
 pub(crate) mod peers;
+pub(crate) mod ran;
 pub(crate) mod recorder;
 pub(crate) mod workspace;
 
