@@ -258,9 +258,7 @@ impl Going<'_> {
 
     async fn tell(&self, ended: Ended, started: Instant) -> Result<Exit> {
         let Ended { run, standing, handed_over, earned, next } = ended;
-        let dir = self.bench.settings.workspace.state_dir.join("reports");
-        crate::commands::make_private_dir(&dir)?;
-        let standard = dir.join(format!("{}.csv", run.id));
+        let standard = standard_report(self.bench, &run)?;
         let mut paths = vec![standard.clone()];
         paths.extend(self.sending.report.iter().map(|path| self.bench.settings.workspace.from_arguments(path)));
         let options = Options { spreadsheet_safe: self.sending.spreadsheet_safe, ..Options::default() };
@@ -284,6 +282,13 @@ impl Going<'_> {
         }
         written.map(|()| exit)
     }
+}
+
+/// Where the report that is always written belongs.
+fn standard_report(bench: &Workbench, run: &Run) -> Result<PathBuf> {
+    let dir = bench.settings.workspace.state_dir.join("reports");
+    crate::commands::make_private_dir(&dir)?;
+    Ok(dir.join(format!("{}.csv", run.id)))
 }
 
 /// Recipients whom an attempt has settled.
@@ -378,7 +383,12 @@ pub(crate) async fn nothing_to_do(
     sending: &SendingArgs,
     exit: Exit,
 ) -> Result<Exit> {
-    let paths: Vec<PathBuf> = sending.report.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
+    let mut paths: Vec<PathBuf> = sending.report.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
+    // The process may have been killed between the run's end and its report.
+    let standard = standard_report(bench, run)?;
+    if !standard.exists() {
+        paths.push(standard);
+    }
     let options = Options { spreadsheet_safe: sending.spreadsheet_safe, ..Options::default() };
     write_reports(ledger, run, standing, &paths, options).await?;
     let unknown = standing.tally.get(Outcome::Unknown);

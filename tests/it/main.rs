@@ -2,6 +2,7 @@
 
 mod support;
 
+mod crash;
 mod docs;
 mod examples;
 mod peers;
