@@ -5,6 +5,7 @@ mod support;
 mod crash;
 mod docs;
 mod examples;
+mod limits;
 mod peers;
 mod send;
 mod servers;

@@ -52,7 +52,14 @@ pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
 
 /// Whether a 421 asks to be left alone; `None` where it merely closes the connection.
 pub(super) fn closing(answer: &Answer) -> Option<Health> {
-    (reason(Step::Greeting, answer) == Reason::Rate).then_some(Health::SlowDown(SLOW_DOWN))
+    (!is_connections_share(answer) && reason(Step::Greeting, answer) == Reason::Rate).then_some(Health::SlowDown(SLOW_DOWN))
+}
+
+/// A server that takes so many messages over one connection is not asking for a pause, only for another connection:
+/// `421 too many messages in this connection` (Exim), `421 4.7.0 mail.example Too many messages this session` (others).
+fn is_connections_share(answer: &Answer) -> bool {
+    let text = answer.text().to_ascii_lowercase();
+    text.contains("too many messages") && (text.contains("connection") || text.contains("session"))
 }
 
 fn refusal(step: Step, answer: &Answer) -> Refusal {
@@ -211,6 +218,7 @@ mod tests {
     #[test]
     fn a_421_asks_for_quiet_only_when_it_says_so() {
         assert_eq!(closing(&answer("421 4.7.0 too many connections")), Some(Health::SlowDown(SLOW_DOWN)));
+        assert_eq!(closing(&answer("421 too many messages in this connection")), None);
         assert_eq!(closing(&answer("421 4.4.2 idle for too long")), None);
         assert!(matches!(judge_session(Step::Greeting, &answer("554 5.7.1 no")), Health::Failing(_)));
         assert!(matches!(judge_session(Step::Auth, &answer("504 5.5.4 unknown mechanism")), Health::Stop(_)));
