@@ -270,7 +270,7 @@ impl Going<'_> {
             elapsed: started.elapsed(),
             handed_over,
             report: written.is_ok().then(|| PathBuf::from(shown)),
-            next: next.map(|next| in_this_workspace(self.bench, &next)),
+            next: Some(in_this_workspace(self.bench, &next.unwrap_or_else(|| format!("mailbatch report {}", run.id)))),
             exit,
             exit_reasons: earned,
             notes: self.notes.clone(),
@@ -412,7 +412,7 @@ pub(crate) async fn nothing_to_do(
 /// The command as it must be typed from where the program was started.
 fn in_this_workspace(bench: &Workbench, command: &str) -> String {
     match &bench.globals.directory {
-        Some(dir) => command.replacen("mailbatch ", &format!("mailbatch -C {} ", dir.display()), 1),
+        Some(dir) => command.replace("mailbatch ", &format!("mailbatch -C {} ", dir.display())),
         None => command.to_owned(),
     }
 }
