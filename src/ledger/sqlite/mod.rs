@@ -130,6 +130,8 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
         return Err(Fault::Newer(found));
     }
     into_wal(&writer)?;
+    // What is deleted is addresses, and nothing of them may stay behind in free pages.
+    writer.execute_batch("PRAGMA main.secure_delete = ON")?;
     writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;")?;
     writer.set_prepared_statement_cache_capacity(64);
     schema::migrate(&mut writer)?;
