@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Zoned;
 use ring::digest;
 
+use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
@@ -40,6 +41,14 @@ pub(crate) fn unnamed(message_name: &str, message_path: &Path, lists: &[std::pat
     let fingerprint: String = hash.finish().as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let lists: Vec<String> = lists.iter().map(|path| stem(path)).collect();
     format!("{message_name}/{}{SIGN}{fingerprint}", lists.join("+"))
+}
+
+/// The identity of a send whose mail goes to one address instead of its recipients: a campaign of its own under the same name, because it
+/// reaches nobody of the list, and what it began must never go on to them, nor the other way round.
+pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
+    let fingerprint: String =
+        digest::digest(&digest::SHA256, to.folded().as_bytes()).as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{campaign}{SIGN}{fingerprint}")
 }
 
 /// The campaign as people see it.
@@ -109,6 +118,16 @@ mod tests {
         assert_eq!(shown(&at("/w/list.csv.gz")), "welcome/list");
         assert_ne!(at("/w/list.csv"), at("/v/list.csv"));
         assert_eq!(at("/w/list.csv"), at("/w/list.csv"));
+    }
+
+    #[test]
+    fn redirected_mail_is_a_campaign_of_its_own_under_the_same_name() {
+        let to = |text| Address::parse(text).expect("an address");
+        let (one, other) = (redirected("spring", &to("me@example.com")), redirected("spring", &to("you@example.com")));
+        assert!(one != "spring" && one != other);
+        assert_eq!(one, redirected("spring", &to("ME@example.com")));
+        assert_eq!(shown(&one), "spring");
+        assert_eq!(shown(&redirected("welcome/list#012345", &to("me@example.com"))), "welcome/list");
     }
 
     #[test]

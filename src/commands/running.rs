@@ -266,6 +266,10 @@ impl Going<'_> {
         let written = write_reports(self.ledger.as_ref(), &run, &standing, &paths, options).await;
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
         let shown = self.bench.settings.workspace.shown(&standard);
+        let mut notes = self.notes.clone();
+        if frozen(&run)?.redirect.is_some() {
+            notes.push("redirected: nobody of the list was reached; a send without --redirect-all-to begins anew".into());
+        }
         let extra = SummaryExtra {
             elapsed: started.elapsed(),
             handed_over,
@@ -273,7 +277,7 @@ impl Going<'_> {
             next: Some(in_this_workspace(self.bench, &next.unwrap_or_else(|| format!("mailbatch report {}", run.id)))),
             exit,
             exit_reasons: earned,
-            notes: self.notes.clone(),
+            notes,
         };
         if self.bench.globals.json || self.sending.progress == crate::cli::ProgressMode::Json {
             crate::commands::say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(&run, &standing, &extra)))?;

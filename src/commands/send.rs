@@ -333,15 +333,18 @@ fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
 }
 
 fn identity(bench: &Workbench, args: &SendArgs, message: &Message, source: &crate::message::MessageSource, lists: &Lists) -> Result<String> {
-    match &args.target.campaign {
-        Some(typed) => campaign::named(typed, &jiff::Zoned::now()),
+    let campaign = match &args.target.campaign {
+        Some(typed) => campaign::named(typed, &jiff::Zoned::now())?,
         None if lists.has_stdin() => {
-            Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
+            return Err(
+                Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send")
+            );
         }
         None => {
             let paths: Vec<PathBuf> = args.list.lists.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
             let file = source.file.clone().unwrap_or_else(|| bench.settings.workspace.config_file.clone());
-            Ok(campaign::unnamed(message.name(), &file, &paths))
+            campaign::unnamed(message.name(), &file, &paths)
         }
-    }
+    };
+    Ok(args.redirect_all_to.as_ref().map_or_else(|| campaign.clone(), |to| campaign::redirected(&campaign, to)))
 }
