@@ -92,7 +92,7 @@ async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Out
     let message = Arc::new(Message::thaw(&run.head.message)?);
     let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
     let secret = ledger.secret_key().await.map_err(ledger_error)?;
-    let notes = if reopened > 0 { vec![format!("{reopened} recipients were opened again")] } else { Vec::new() };
+    let notes = if reopened > 0 { vec![format!("recipients opened again: {reopened}")] } else { Vec::new() };
     Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes }.go().await
 }
 

@@ -129,7 +129,7 @@ impl Going<'_> {
             crate::cli::ProgressMode::None => Mode::None,
         };
         let stderr_is_tty = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        let then = self.sending.then.or(settings.canary.then).unwrap_or(if has_person() { Then::Ask } else { Then::Continue });
+        let then = self.sending.then.or(settings.canary.then).unwrap_or(if has_person() && !self.sending.yes { Then::Ask } else { Then::Continue });
         Ok(Arc::new(Parts {
             ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             provider: Arc::from(provider),
@@ -153,7 +153,7 @@ impl Going<'_> {
             redirect,
             max_failed: settings.canary.max_failed,
             then,
-            ask: (has_person() && !self.sending.yes).then_some(|evidence: &str| ask(&format!("{evidence}; send the rest?"))),
+            ask: (has_person() && !self.sending.yes).then_some(|evidence: &str| ask(&format!("canary: {evidence}\nsend the rest?"))),
             progress: Arc::from(progress::pick(mode, self.bench.globals.quiet, stderr_is_tty, self.sending.stats)),
         }))
     }

@@ -114,7 +114,8 @@ pub(crate) fn has_person() -> bool {
 /// Asks a yes-or-no question on the terminal; everything but yes is no.
 pub(crate) fn ask(question: &str) -> bool {
     use std::io::Write;
-    let mut err = std::io::stderr().lock();
+    // Not locked while the answer is awaited, for others speak there meanwhile.
+    let mut err = std::io::stderr();
     if write!(err, "{question} [y/N] ").and_then(|()| err.flush()).is_err() {
         return false;
     }

@@ -58,6 +58,9 @@ struct Engine {
     meter: RateMeter,
     /// Hand-overs since the meter was told.
     handed_over: u64,
+    /// How many of them the meter has seen.
+    /// Rows beside the canary that had no outcome when this execution began.
+    rest_total: u64,
 }
 
 impl Engine {
@@ -72,8 +75,9 @@ impl Engine {
                 .map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", parts.provider_name), *rate)))
                 .collect::<HashMap<_, _>>(),
         };
-        let phase = if parts.run.gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
+        // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
+        let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
         Ok(Self {
             lanes: Lanes::new(&limits.per_domain),
             breaker: Breaker::new(limits.retry),
@@ -88,10 +92,11 @@ impl Engine {
             quiet_until: None,
             room: None,
             left: limits.limit,
-            standing,
             standing_at: Instant::now(),
             meter: RateMeter::new(Instant::now()),
             handed_over: 0,
+            rest_total: standing.tally.open - standing.canary.open,
+            standing,
             parts,
         })
     }
@@ -104,7 +109,7 @@ impl Engine {
                 if self.why.is_some() {
                     return Ok(self.why.take());
                 }
-                if wake.is_none() && self.phase_is_over().await? {
+                if wake.is_none() && self.phase_is_over(signals).await? {
                     return Ok(self.why.take());
                 }
             }
@@ -362,6 +367,9 @@ impl Engine {
                     return true;
                 }
                 let count = self.chunks.len();
+                if count == 0 {
+                    return false;
+                }
                 self.parts.progress.waiting(&format!("stopping: waiting for the messages on the wire in {count} batches; once more leaves at once"));
             }
         }
@@ -408,10 +416,9 @@ impl Engine {
             Some(_) => Some("stopping".to_owned()),
             None => self.breaker.note().or_else(|| self.parts.limits.rate.map(|rate| format!("paced at {rate}"))),
         };
-        let canary_settled = self.standing.canary.total() - self.standing.canary.open;
         let (total, done) = match self.phase {
-            Cohort::Canary => (self.standing.canary.total(), canary_settled),
-            Cohort::Rest => (phase.total() - self.standing.canary.total().min(phase.total()), phase.total() - phase.open - canary_settled),
+            Cohort::Canary => (self.standing.canary.total(), self.standing.canary.total() - self.standing.canary.open),
+            Cohort::Rest => (self.rest_total, self.rest_total.saturating_sub(phase.open)),
         };
         Snapshot {
             run: self.parts.run.id.clone(),
@@ -429,7 +436,7 @@ impl Engine {
     }
 
     /// Nothing is in flight and nothing waits: judges the canary, or ends. Returns whether the run is over.
-    async fn phase_is_over(&mut self) -> Result<bool> {
+    async fn phase_is_over(&mut self, signals: &mut Signals) -> Result<bool> {
         self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
         self.show();
         if self.phase_tally().open > 0 {
@@ -440,11 +447,16 @@ impl Engine {
         if self.phase == Cohort::Rest {
             return Ok(true);
         }
+        if self.parts.run.gate != Gate::Ahead {
+            self.phase = Cohort::Rest;
+            self.lanes.rewind();
+            return Ok(self.phase_tally().open == 0);
+        }
         let run = self.parts.run.id.clone();
         let (gate, why) = match gate::judge(&self.standing.canary, self.parts.max_failed) {
             Judgement::Failed(evidence) => (Gate::Failed { evidence: evidence.clone() }, Some(Why::CanaryFailed(evidence))),
             Judgement::NoEvidence(evidence) => (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence))),
-            Judgement::Passed(evidence) => self.after_passing(evidence),
+            Judgement::Passed(evidence) => self.after_passing(evidence, signals).await,
         };
         let evidence = match &gate {
             Gate::Passed { evidence, .. } => format!("canary passed: {evidence}"),
@@ -455,23 +467,45 @@ impl Engine {
         tracing::info!(run, "{evidence}");
         self.parts.ledger.set_gate(&run, gate).await.map_err(ledger_error)?;
         self.parts.progress.message(&evidence);
-        self.why = why;
+        // A signal heard at the question is the reason already.
+        self.why = self.why.take().or(why);
         self.phase = Cohort::Rest;
         self.lanes.rewind();
         Ok(self.why.is_some() || self.phase_tally().open == 0)
     }
 
-    fn after_passing(&self, evidence: String) -> (Gate, Option<Why>) {
+    async fn after_passing(&mut self, evidence: String, signals: &mut Signals) -> (Gate, Option<Why>) {
         // With nobody left there is nothing to decide.
         let open = self.standing.tally.open > 0 || self.standing.tally.get(Outcome::Held) > 0;
         let waits = |evidence: String| (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)));
+        let ask = self.parts.ask;
         match self.parts.then {
             Then::Stop if open => waits(evidence),
-            Then::Ask if open => match self.parts.ask {
-                Some(ask) if ask(&evidence) => (Gate::Passed { evidence, by: Some("asked on the terminal".into()) }, None),
+            Then::Ask if open => match ask {
+                Some(ask) if self.asked(ask, &evidence, signals).await => (Gate::Passed { evidence, by: Some("asked on the terminal".into()) }, None),
                 _ => waits(evidence),
             },
             _ => (Gate::Passed { evidence, by: None }, None),
+        }
+    }
+
+    /// Asks on the terminal and hears signals meanwhile: whoever leaves has not said yes.
+    async fn asked(&mut self, ask: fn(&str) -> bool, evidence: &str, signals: &mut Signals) -> bool {
+        self.parts.progress.clear();
+        let evidence = evidence.to_owned();
+        let mut answer = tokio::task::spawn_blocking(move || ask(&evidence));
+        loop {
+            tokio::select! {
+                yes = &mut answer => return yes.unwrap_or(false),
+                wish = signals.next() => {
+                    // The question's line has no end yet.
+                    self.parts.progress.message("");
+                    self.heard(wish);
+                    if self.why.is_some() {
+                        return false;
+                    }
+                }
+            }
         }
     }
 }

@@ -179,6 +179,10 @@ impl Progress for Bars {
         self.all.suspend(|| writeln!(std::io::stderr(), "{}", clean(line)).ok());
     }
 
+    fn clear(&self) {
+        self.all.clear().ok();
+    }
+
     fn waiting(&self, line: &str) {
         let mut state = locked(&self.state);
         let bar = state.waiting.get_or_insert_with(|| {

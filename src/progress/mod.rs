@@ -73,6 +73,8 @@ pub trait Progress: Send + Sync {
     fn message(&self, line: &str);
     /// What the end waits for: `draining: waiting for 3 batches`. Shown until it changes.
     fn waiting(&self, line: &str);
+    /// Takes what is drawn off the terminal for a question; the next update draws it again.
+    fn clear(&self) {}
     /// Nothing more comes: shows the latest state and leaves the terminal clean.
     fn finish(&self);
 }

@@ -70,10 +70,11 @@ pub(super) fn opening(start: &Start) -> String {
 }
 
 pub(super) fn line(snapshot: &Snapshot) -> String {
-    let mut parts = vec![
-        format!("{} {}/{} {}", snapshot.phase, grouped(snapshot.done), grouped(snapshot.total), percent(snapshot.done, snapshot.total)),
-        format!("{} {}", snapshot.provider, rate(snapshot.rate)),
-    ];
+    let mut parts = Vec::new();
+    if snapshot.total > 0 {
+        parts.push(format!("{} {}/{} {}", snapshot.phase, grouped(snapshot.done), grouped(snapshot.total), percent(snapshot.done, snapshot.total)));
+    }
+    parts.push(format!("{} {}", snapshot.provider, rate(snapshot.rate)));
     parts.extend(snapshot.eta.filter(|eta| !eta.is_zero()).map(|eta| format!("ETA {}", duration(eta))));
     let counts = counts(&snapshot.tally, Outcome::ALL);
     if !counts.is_empty() {
