@@ -49,7 +49,7 @@ pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
         out.push_str(&format!("note    {}\n", clean(note)));
     }
     for (exit, why) in &extra.exit_reasons {
-        out.push_str(&format!("exit    {}: {}\n", exit.code(), clean(why)));
+        out.push_str(&format!("exit    {} · {}\n", exit.code(), clean(why)));
     }
     if let Some(path) = &extra.report {
         out.push_str(&format!("report  {}\n", clean(&path.display().to_string())));
@@ -139,7 +139,7 @@ mod tests {
           12 rows filtered out by --where, not counted above
 
         note    canary: 2 of 100 failed (2.0%), 5% allowed
-        exit 3  310 rejected
+        exit    3 · 310 rejected
         report  /srv/mail/.mailbatch/reports/r.csv
         next    mailbatch report 20261121-034500-k3f9 --outcome rejected
         ");
