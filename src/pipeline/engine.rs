@@ -21,10 +21,13 @@ use crate::pipeline::signals::{Signals, Wish};
 use crate::pipeline::wire::Pacers;
 use crate::pipeline::{Parts, Then, Why, ledger_error, retry};
 use crate::progress::{RateMeter, Snapshot};
-use crate::provider::{BoxFuture, Health, JobId};
+use crate::provider::{BoxFuture, Health, JobId, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Recipients of the first chunks; the number doubles with each chunk of which something was accepted.
+const FIRST_CHUNK: u64 = 2;
 
 /// Sends what is open in the run until nothing is left or something stops it. `None` when every row has been settled.
 pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
@@ -52,6 +55,8 @@ struct Engine {
     /// Admit nothing before then: the provider asked for it, or a cap is full.
     quiet_until: Option<Instant>,
     room: Option<u64>,
+    /// The most recipients of a chunk until the provider has shown that it takes mail: what refuses everybody must not burn the list.
+    ramp: u64,
     left: Option<u64>,
     standing: Standing,
     standing_at: Instant,
@@ -91,6 +96,7 @@ impl Engine {
             why: None,
             quiet_until: None,
             room: None,
+            ramp: FIRST_CHUNK,
             left: limits.limit,
             standing_at: Instant::now(),
             meter: RateMeter::new(Instant::now()),
@@ -180,7 +186,7 @@ impl Engine {
         let limits = &self.parts.limits;
         let mut most = self.parts.provider.capabilities().max_recipients as u64;
         let open = self.phase_tally().open;
-        most = most.min(open / (2 * limits.in_flight as u64) + 1);
+        most = most.min(open / (2 * limits.in_flight as u64) + 1).min(self.ramp);
         if let Some(rate) = limits.rate {
             most = most.min((rate.per_second() / limits.in_flight as f64).ceil() as u64).max(1);
         }
@@ -265,6 +271,9 @@ impl Engine {
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
                 self.handed_over += reply.items.len() as u64;
+                if reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. })) {
+                    self.ramp = self.ramp.saturating_mul(2);
+                }
                 self.note_health(&reply.health, !reply.items.is_empty());
                 let (parts, feedback, void) = (Arc::clone(&self.parts), reply.feedback, translated.void);
                 // The rows are open again only when this has been committed, so the cursors go back first and find them later.

@@ -7,5 +7,7 @@ mod docs;
 mod examples;
 mod limits;
 mod peers;
+mod resume;
 mod send;
 mod servers;
+mod suppression;
