@@ -416,9 +416,15 @@ pub(crate) async fn nothing_to_do(
 /// The command as it must be typed from where the program was started.
 fn in_this_workspace(bench: &Workbench, command: &str) -> String {
     match &bench.globals.directory {
-        Some(dir) => command.replace("mailbatch ", &format!("mailbatch -C {} ", dir.display())),
+        Some(dir) => command.replace("mailbatch ", &format!("mailbatch -C {} ", quoted(&dir.display().to_string()))),
         None => command.to_owned(),
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./~+".contains(c));
+    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// Says on standard error what a command found, unless it is quiet.

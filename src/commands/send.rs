@@ -136,6 +136,10 @@ impl Sending<'_> {
         secret: [u8; 32],
         notes: Vec<String>,
     ) -> Result<Exit> {
+        let mut notes = notes;
+        if run.state == RunState::Open {
+            self.keeps_what_was_frozen(&run, &mut notes)?;
+        }
         let mut open = vec![Outcome::Held, Outcome::Deferred];
         if self.args.sending.on_unknown == OnUnknown::Retry {
             open.push(Outcome::Unknown);
@@ -155,6 +159,24 @@ impl Sending<'_> {
             Exit::OK
         };
         nothing_to_do(self.bench, ledger.as_ref(), (&run, &standing), &self.args.sending, exit).await
+    }
+
+    /// An unfinished run goes on as it was planned: another provider is refused, another canary or way of finding duplicates is told.
+    fn keeps_what_was_frozen(&self, run: &Run, notes: &mut Vec<String>) -> Result<()> {
+        if self.provider != run.head.provider {
+            return Err(Error::usage(format!("run {} is not finished and goes through {}, not {}", run.id, run.head.provider, self.provider))
+                .hint(format!("`mailbatch resume {}` finishes it, `mailbatch resume {} --abandon` closes it", run.id, run.id)));
+        }
+        let frozen = crate::commands::running::frozen(run)?;
+        let canary = self.args.canary.map(|size| size.to_string());
+        if canary.is_some() && canary != frozen.canary {
+            let drawn = frozen.canary.as_deref().unwrap_or("none");
+            notes.push(format!("the canary of run {} was drawn when it was planned ({drawn}); --canary changes nothing now", run.id));
+        }
+        if self.args.list.screening.dedupe.to_string() != frozen.dedupe {
+            notes.push(format!("run {} was planned with --dedupe {}; it changes nothing now", run.id, frozen.dedupe));
+        }
+        Ok(())
     }
 
     fn fingerprint(&self) -> Result<String> {

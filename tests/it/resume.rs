@@ -296,3 +296,17 @@ fn a_full_disk_stops_before_the_wire_and_the_run_can_go_on() {
     let unknown = report.counts().get("unknown").copied().unwrap_or(0);
     assert!(unknown <= 1 && report.counts()["accepted"] + unknown == 2_000, "{:?}", report.counts());
 }
+
+#[test]
+fn an_unfinished_run_keeps_its_provider() {
+    let server = Recorder::start();
+    let work = prepared(&server, &format!("in_flight = 1\n[providers.other]\nkind = \"smtp\"\nurl = \"{}\"", server.url()), 30);
+    work.run(&["send", "list.csv", "--provider", "relay", "--limit", "10", "-q"]).ends(0);
+    work.run(&["send", "list.csv", "--provider", "other"]).ends(2).says("goes through relay");
+    assert_eq!(server.count(), 10);
+    work.run(&["send", "list.csv", "--provider", "relay", "--canary", "3", "--dedupe", "exact"])
+        .ends(0)
+        .says("--canary changes nothing")
+        .says("--dedupe ci");
+    everyone_once(&server, 30);
+}
