@@ -52,10 +52,15 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
         let line = |one: &Shown| format!("{}\n", serde_json::json!({"v": 1, "type": "preview", "row": one.row, "text": preview_text(&one.rendered)}));
         say(&mut std::io::stdout(), &shown.iter().map(line).collect::<String>())?;
     } else {
-        let texts: Vec<String> = shown.iter().map(|one| preview_text(&one.rendered)).collect();
+        let texts: Vec<String> = shown.iter().map(|one| harmless(&preview_text(&one.rendered))).collect();
         say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))?;
     }
     Ok(Exit::OK)
+}
+
+/// The text without what a terminal would obey.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<Shown>> {

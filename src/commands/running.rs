@@ -19,6 +19,7 @@ use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Learn, Limits, Parts, RetryPolicy, Why, execute, ledger_error};
 use crate::progress::{self, Mode, Start};
+use crate::provider::Refusal;
 use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
 use crate::suppression::Suppressions;
 
@@ -172,12 +173,12 @@ impl Going<'_> {
                 Some((Reason::Interrupted, String::new()))
             }
             Some(Why::NoProvider(refusal)) => {
-                earned.push((Exit::NO_PROVIDER, format!("{} takes nothing more: {} {}", self.run.head.provider, refusal.code, refusal.detail)));
+                earned.push((Exit::NO_PROVIDER, format!("{} takes nothing more: {}", self.run.head.provider, in_words(&refusal))));
                 next = Some(format!("{resume}    # when the provider has been mended"));
                 Some((refusal.reason, refusal.detail))
             }
             Some(Why::Failing(refusal)) => {
-                earned.push((Exit::RETRYABLE, format!("{} failed for too long: {} {}", self.run.head.provider, refusal.code, refusal.detail)));
+                earned.push((Exit::RETRYABLE, format!("{} failed for too long: {}", self.run.head.provider, in_words(&refusal))));
                 next = Some(resume.clone());
                 Some((Reason::Session, refusal.detail))
             }
@@ -300,6 +301,11 @@ fn attempted(standing: &Standing) -> u64 {
     [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown].iter().map(|outcome| standing.tally.get(*outcome)).sum()
 }
 
+/// A refusal's code, if it has one, and what it says.
+fn in_words(refusal: &Refusal) -> String {
+    format!("{} {}", refusal.code, refusal.detail).trim().to_owned()
+}
+
 fn start(run: &Run, before: &Standing, continued: bool) -> Start {
     Start {
         run: run.id.clone(),
@@ -415,16 +421,15 @@ pub(crate) async fn nothing_to_do(
 
 /// The command as it must be typed from where the program was started.
 fn in_this_workspace(bench: &Workbench, command: &str) -> String {
-    match &bench.globals.directory {
-        Some(dir) => command.replace("mailbatch ", &format!("mailbatch -C {} ", quoted(&dir.display().to_string()))),
-        None => command.to_owned(),
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./~+".contains(c));
-    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    let quoted = |path: &Path| {
+        let text = path.display().to_string();
+        let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
+        if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    };
+    let globals = &bench.globals;
+    let given = [("-C", &globals.directory), ("-c", &globals.config)].into_iter().filter_map(|(flag, path)| path.as_ref().map(|path| (flag, path)));
+    let flags: String = given.map(|(flag, path)| format!("{flag} {} ", quoted(path))).collect();
+    command.replace("mailbatch ", &format!("mailbatch {flags}"))
 }
 
 /// Says on standard error what a command found, unless it is quiet.

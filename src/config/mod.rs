@@ -121,7 +121,8 @@ impl Settings {
         match (name, self.providers.as_slice()) {
             (_, []) => Err(Error::usage(format!("{file}: no provider is configured")).hint("add [providers.relay] with kind = \"smtp\" and a url")),
             (None, [(name, config)]) => Ok((name, config)),
-            (None, _) => Err(Error::usage(format!("{file}: which provider is not said")).hint(format!("pass --provider with one of: {}", names()))),
+            (None, _) => Err(Error::usage(format!("{file}: several providers are configured and none is named"))
+                .hint(format!("pass --provider with one of: {}", names()))),
             (Some(wanted), all) => match all.iter().find(|(name, _)| name == wanted) {
                 Some((name, config)) => Ok((name, config)),
                 None => Err(Error::usage(format!("{file}: no provider {wanted:?}")).hint(format!("pass --provider with one of: {}", names()))),

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod bad_input;
 mod crash;
 mod docs;
 mod examples;
@@ -11,3 +12,4 @@ mod resume;
 mod send;
 mod servers;
 mod suppression;
+mod surface;
