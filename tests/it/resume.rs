@@ -310,3 +310,16 @@ fn an_unfinished_run_keeps_its_provider() {
         .says("--dedupe ci");
     everyone_once(&server, 30);
 }
+
+#[test]
+fn deferred_members_of_a_judged_canary_are_sent_on_resume() {
+    let busy = Rule::new(Step::Rcpt, Action::reply("451 4.2.0 busy")).to(&lists::address(7));
+    let server = Recorder::with(Script::default().rule(busy));
+    let relay = "retry = { for = \"300ms\", base = \"50ms\", max = \"100ms\" }\n[canary]\nmax_failed = \"100%\"";
+    let work = prepared(&server, relay, 20);
+    work.run(&["send", "list.csv", "--canary", "20"]).ends(5);
+    assert_eq!((server.count(), work.report().counts()["deferred"]), (19, 1));
+    server.follow(Script::default());
+    work.run(&["resume", "-q"]).ends(0);
+    everyone_once(&server, 20);
+}
