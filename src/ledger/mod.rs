@@ -148,6 +148,8 @@ pub struct LedgerRow {
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
+    /// Waits for another attempt; such a row is handed out when it is due, out of plan order.
+    pub is_retry: bool,
 }
 
 /// Which recipients of a run may be claimed next.

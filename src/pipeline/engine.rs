@@ -219,8 +219,8 @@ impl Engine {
                 }
                 continue;
             }
-            // Retries that are due stand before the cursor and must not move it.
-            let last = rows.iter().map(|row| row.row).filter(|row| *row > cursor).max().unwrap_or(cursor);
+            // A retry that is due may stand anywhere; only rows in plan order move the cursor.
+            let last = rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max().unwrap_or(cursor);
             self.lanes.advanced(index, Some(last));
             return Ok(Some((index, rows)));
         }
@@ -449,8 +449,9 @@ impl Engine {
         self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
         self.show();
         if self.phase_tally().open > 0 {
-            // Opened again in the meantime, by a retry that came due or a claim that was not made.
-            self.lanes.wake();
+            // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane may
+            // begin from the first row, so that nobody can be passed over.
+            self.lanes.rewind();
             return Ok(false);
         }
         if self.phase == Cohort::Rest {

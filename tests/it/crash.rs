@@ -11,6 +11,8 @@ use crate::support::{Workspace, lists, workspace};
 
 /// Recipients of one run: it has to last for a few kills.
 const RECIPIENTS: usize = 400;
+/// A run that has not ended by then hangs.
+const LONGEST: Duration = Duration::from_secs(60);
 /// A run that has been killed so often is left alone, so that it ends.
 const KILLS_A_RUN: u64 = 12;
 
@@ -64,6 +66,11 @@ fn run_and_kill(work: &Workspace, draws: &mut Draws, kills: u64, longest: Durati
                 killed += 1;
                 continue;
             }
+        }
+        let ended = || child.try_wait().expect("it is our child").is_some();
+        if !crate::support::wait_for(ended, LONGEST) {
+            child.kill().expect("it still runs");
+            panic!("hangs: the run has not ended in {LONGEST:?}");
         }
         let code = child.wait().expect("it is our child").code();
         assert!(matches!(code, Some(0 | 6)), "ended with {code:?}");

@@ -15,7 +15,7 @@ const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, 
 
 /// The columns of a row as `row_of` reads them.
 const RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
-    r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback FROM recipients r JOIN fields f ON f.id = r.id";
+    r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2 FROM recipients r JOIN fields f ON f.id = r.id";
 
 fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
     let kind: String = row.get(3)?;
@@ -123,6 +123,7 @@ fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
         first_at: words::times(row.get(17)?)?,
         last_at: words::times(row.get(18)?)?,
         feedback: row.get(19)?,
+        is_retry: row.get(20)?,
     })
 }
 
