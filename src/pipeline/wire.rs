@@ -80,6 +80,13 @@ impl Wire for ClaimWire {
         })
     }
 
+    fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>> {
+        if self.pacers.all.is_some() || !self.pacers.domains.is_empty() {
+            return None;
+        }
+        Some(if *self.stop.borrow() { Err(Stopped::Run) } else { self.screen(job) })
+    }
+
     fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {
         self.trace.crossing(self.batch, jobs)
     }

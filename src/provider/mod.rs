@@ -156,6 +156,9 @@ pub trait Wire: Send + Sync {
     /// Waits until `job` may be begun by every limit, and screens it a last time. To be asked right before the first octet of the
     /// job's transaction is written.
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>>;
+    /// The same where the answer can be had without waiting, so that a session may keep its pipe full; `None` where it would have to
+    /// wait, and nothing has been granted.
+    fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>>;
     /// Records in the trace that the next write can complete these jobs. To be called before that write.
     fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()>;
     /// Records in the trace what was answered. To be called as soon as it is known.

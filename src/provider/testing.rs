@@ -16,6 +16,8 @@ pub(crate) struct Recorder {
     pub(crate) suppressed: Vec<JobId>,
     /// The member before which the run stops.
     pub(crate) stop_at: Option<JobId>,
+    /// Whether slots are to be had without waiting.
+    pub(crate) is_unpaced: bool,
     /// Whether `crossing` fails.
     pub(crate) trace_is_broken: bool,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
@@ -33,6 +35,14 @@ impl Recorder {
 }
 
 impl Wire for Recorder {
+    fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>> {
+        self.is_unpaced.then(|| match job.id {
+            id if self.stop_at == Some(id) => Err(Stopped::Run),
+            id if self.suppressed.contains(&id) => Err(Stopped::Suppressed),
+            _ => Ok(()),
+        })
+    }
+
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
         let answer = match job.id {
             id if self.stop_at == Some(id) => Err(Stopped::Run),

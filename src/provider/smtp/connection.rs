@@ -57,7 +57,7 @@ impl Stream {
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) fault: Fault,
-    /// Whether the last octet may have left all the same.
+    /// Whether the last octet of the group's message (of the group, where it holds none) may have left all the same.
     pub(super) may_have_left: bool,
 }
 
@@ -67,6 +67,8 @@ pub(super) struct Connection {
     limits: Limits,
     inbox: ReplyBuffer,
     outbox: Vec<u8>,
+    /// Where a message in the outbox ends, its final dot included.
+    message_end: Option<usize>,
     /// The steps whose replies have not come yet, those of unwritten commands included, oldest first.
     pending: VecDeque<Step>,
 }
@@ -74,7 +76,7 @@ pub(super) struct Connection {
 impl Connection {
     /// A connection over `stream`, of which nothing has been read.
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
-        Self { stream, limits, inbox: ReplyBuffer::default(), outbox: Vec::new(), pending: VecDeque::new() }
+        Self { stream, limits, inbox: ReplyBuffer::default(), outbox: Vec::new(), message_end: None, pending: VecDeque::new() }
     }
 
     /// Gives the plain stream back for a TLS handshake; `None` where something that was sent in clear text would be read after it.
@@ -95,6 +97,7 @@ impl Connection {
     /// Puts a whole message with its final dot into the group to be written next.
     pub(super) fn queue_message(&mut self, message: &[u8]) {
         super::body::append(&mut self.outbox, message);
+        self.message_end = Some(self.outbox.len());
         self.pending.push_back(Step::Message);
     }
 
@@ -108,11 +111,12 @@ impl Connection {
         let Some(&step) = self.pending.back() else { return Ok(()) };
         let limit = self.limits.data;
         let total = self.outbox.len();
+        let message_end = self.message_end.take().unwrap_or(total);
         let mut sent = 0;
         while sent < total {
             let end = total.min(sent + SLICE);
             // The kernel has taken exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
-            let may_have_left = self.stream.is_tls() && end == total;
+            let may_have_left = sent >= message_end || (self.stream.is_tls() && end >= message_end);
             let fault = match timeout(limit, self.stream.write(&self.outbox[sent..end])).await {
                 Ok(Ok(n)) if n > 0 => {
                     sent += n;

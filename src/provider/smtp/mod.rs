@@ -31,7 +31,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::session::Session;
 use self::settings::Settings;
 use self::transaction::{Ended, check};
-use super::{BoxFuture, Capabilities, Claim, Health, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
+use super::{BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
 use crate::error::Result;
 use crate::outcome::Reason;
 
@@ -66,14 +66,16 @@ impl Provider for Smtp {
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let _permit = self.permit().await;
-            let mut hand_over = HandOver { smtp: self, wire, session: None, reply: Reply::default() };
-            for job in &claim.jobs {
+            let mut hand_over = HandOver { smtp: self, wire, jobs: &claim.jobs, at: 0, granted: None, session: None, reply: Reply::default() };
+            while let Some(job) = claim.jobs.get(hand_over.at) {
+                hand_over.at += 1;
                 if hand_over.one(job).await.is_err() {
                     break;
                 }
             }
             let HandOver { session, reply, .. } = hand_over;
-            self.idle().extend(session);
+            // An envelope that is out belongs to a job of this claim; nothing else may follow it on this connection.
+            self.idle().extend(session.filter(|session| !session.envelope_is_out));
             reply
         })
     }
@@ -116,12 +118,17 @@ struct Halt;
 struct HandOver<'a> {
     smtp: &'a Smtp,
     wire: &'a dyn Wire,
-    /// The session in use, with nothing under way on it.
+    jobs: &'a [Job],
+    /// The job to be begun next.
+    at: usize,
+    /// The job that has its slot already, because its envelope was to leave with the message before it.
+    granted: Option<JobId>,
+    /// The session in use, with nothing under way on it but the envelope of the granted job.
     session: Option<Session>,
     reply: Reply,
 }
 
-impl HandOver<'_> {
+impl<'a> HandOver<'a> {
     async fn one(&mut self, job: &Job) -> Result<(), Halt> {
         let mut session = match self.session.take() {
             Some(session) => session,
@@ -134,18 +141,27 @@ impl HandOver<'_> {
         }
         let mut may_reconnect = true;
         loop {
-            let permitted = self.wire.slot(job).await;
+            let permitted = if self.granted.take() == Some(job.id) {
+                // The message before it took its time; a suppression or a stop that came meanwhile still counts.
+                self.wire.slot_now(job).unwrap_or(Ok(()))
+            } else {
+                self.wire.slot(job).await
+            };
             if let Err(stopped) = permitted {
-                self.session = Some(session);
+                // A server that waits for this job's message can only be left.
+                self.session = Some(session).filter(|session| !session.envelope_is_out);
                 return match stopped {
                     Stopped::Suppressed => Ok(()),
                     Stopped::Run => Err(Halt),
                 };
             }
             // The slot may have been long in coming, and the server may have closed meanwhile.
-            session = self.ready(Some(session)).await?;
+            if !session.envelope_is_out {
+                session = self.ready(Some(session)).await?;
+            }
             let was_used = session.transactions > 0;
-            match session.deliver(job, self.wire).await {
+            let next = self.ahead(&session);
+            match session.deliver(job, next, self.wire).await {
                 Ended::Settled { verdict, health, is_usable } => {
                     if is_usable {
                         self.session = Some(session);
@@ -163,6 +179,27 @@ impl HandOver<'_> {
                     return self.settle(job, verdict, fault.health());
                 }
                 Ended::Untraced(error) => return self.fares(untraced(&error)),
+            }
+        }
+    }
+
+    /// The job whose envelope may leave with the message that is sent now: the next one, where it can be begun without waiting.
+    fn ahead(&mut self, session: &Session) -> Option<&'a Job> {
+        if !session.extensions.pipelining || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
+            return None;
+        }
+        loop {
+            let job = self.jobs.get(self.at)?;
+            if check(session, job).is_some() {
+                return None;
+            }
+            match self.wire.slot_now(job)? {
+                Ok(()) => {
+                    self.granted = Some(job.id);
+                    return Some(job);
+                }
+                Err(Stopped::Suppressed) => self.at += 1,
+                Err(Stopped::Run) => return None,
             }
         }
     }

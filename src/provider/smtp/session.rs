@@ -29,6 +29,8 @@ pub(super) struct Session {
     pub(super) transactions: u32,
     /// Whether the server may hold half a transaction, which RSET must clear away before the next.
     pub(super) needs_reset: bool,
+    /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last message.
+    pub(super) envelope_is_out: bool,
     pub(super) used_at: Instant,
 }
 
@@ -75,7 +77,7 @@ impl Session {
                 return Err(judge_session(Step::Auth, &answer));
             }
         }
-        Ok(Self { connection, extensions, transactions: 0, needs_reset: false, used_at: Instant::now() })
+        Ok(Self { connection, extensions, transactions: 0, needs_reset: false, envelope_is_out: false, used_at: Instant::now() })
     }
 
     /// Whether the next transaction can be begun on it: still open, not idle for too long, below the message cap.

@@ -28,13 +28,15 @@ enum Act {
     Together(&'static [&'static str]),
     /// Reads up to the lone dot.
     Body,
+    /// Reads up to the lone dot, and commands that came in one piece with it.
+    Piped(&'static [&'static str]),
     /// Shakes hands as a TLS server.
     Tls,
     /// Says nothing until the client closes.
     Silence,
 }
 
-use Act::{Body, Hear, Say, Silence, Tls, Together};
+use Act::{Body, Hear, Piped, Say, Silence, Tls, Together};
 
 const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
 const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
@@ -85,14 +87,15 @@ impl Peer {
                 assert!(self.buffer.is_empty());
             }
             Body => {
-                let mut body = String::new();
-                loop {
-                    match self.line().await.as_str() {
-                        "." => break,
-                        line => body.push_str(&format!("{line}|")),
-                    }
+                self.body().await;
+                assert!(self.buffer.is_empty());
+            }
+            Piped(prefixes) => {
+                self.body().await;
+                for prefix in prefixes {
+                    assert!(!self.buffer.is_empty(), "{prefix} did not come with the message");
+                    self.hear(prefix).await;
                 }
-                self.heard.push(body);
                 assert!(self.buffer.is_empty());
             }
             Silence => {
@@ -101,6 +104,17 @@ impl Peer {
             }
             Tls => unreachable!("done by play"),
         }
+    }
+
+    async fn body(&mut self) {
+        let mut body = String::new();
+        loop {
+            match self.line().await.as_str() {
+                "." => break,
+                line => body.push_str(&format!("{line}|")),
+            }
+        }
+        self.heard.push(body);
     }
 
     async fn hear(&mut self, prefix: &str) {
@@ -198,6 +212,65 @@ async fn with_pipelining_the_envelope_is_one_write_and_the_message_another() {
     assert_eq!(ran.reply.items[0].1, expected);
     assert!(ran.heard.contains(&"RCPT TO:<b@x.example>".into()) && ran.heard.contains(&"Subject: x||..hello|".into()), "{:?}", ran.heard);
     assert_eq!(ran.events, ["slot 1", "crossing 1", "answered 1", "slot 2", "crossing 2", "answered 2"]);
+}
+
+/// As `run`, over a wire that has a slot for everybody at once.
+async fn run_unpaced(scripts: &[&[&[Act]]], to: &[&str], suppressed: &[u64]) -> Ran {
+    let scripts = scripts.iter().map(|parts| parts.concat()).collect();
+    let wire = Recorder { is_unpaced: true, suppressed: suppressed.to_vec(), ..Recorder::default() };
+    run_with("smtp://", "", scripts, None, jobs(to), wire).await
+}
+
+const OPEN: Act = Say("250 ok\r\n250 ok\r\n354 go");
+const TAKEN_AND_OPEN: Act = Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go");
+
+#[tokio::test]
+async fn unpaced_messages_cost_one_round_trip_each() {
+    let script = [Together(GROUP), OPEN, Piped(GROUP), TAKEN_AND_OPEN, Piped(GROUP), TAKEN_AND_OPEN, Body, Say("250 ok")];
+    let ran = run_unpaced(&[&[PIPELINING, &script, &[Hear("QUIT")]]], &["a@x.example", "b@x.example", "c@x.example"], &[]).await;
+    assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "3 accepted"]);
+    assert_eq!(ran.events[..4], ["slot 1", "crossing 1", "answered 1", "crossing 2"]);
+}
+
+#[tokio::test]
+async fn a_refused_message_leaves_the_envelope_behind_it_alone() {
+    let script = [Together(GROUP), OPEN, Piped(GROUP), Say("550 5.7.1 no\r\n250 ok\r\n250 ok\r\n354 go"), Body, Say("250 ok")];
+    let ran = run_unpaced(&[&[PIPELINING, &script]], &["a@x.example", "b@x.example"], &[]).await;
+    assert_eq!(words(&ran.reply), ["1 rejected 550 5.7.1", "2 accepted"]);
+}
+
+#[tokio::test]
+async fn a_recipient_refused_behind_a_message_is_refused_alone() {
+    let refused = Say("250 ok\r\n250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipients");
+    let script =
+        [Together(GROUP), OPEN, Piped(GROUP), refused, Together(GROUP_AFTER_RESET), Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go"), Body, Say("250 ok")];
+    let ran = run_unpaced(&[&[PIPELINING, &script]], &["a@x.example", "b@x.example", "c@x.example"], &[]).await;
+    assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 accepted"]);
+}
+
+#[tokio::test]
+async fn a_connection_lost_behind_an_answer_loses_nobody() {
+    for answer in ["250 ok", "250 ok\r\n250 ok", "250 ok\r\n421 bye", "250 ok\r\n250 ok\r\n250 ok"] {
+        let script = [Together(GROUP), OPEN, Piped(GROUP), Say(answer)];
+        let ran = run_unpaced(&[&[PIPELINING, &script], &[PIPELINING, TAKEN]], &["a@x.example", "b@x.example"], &[]).await;
+        assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted"], "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_answer_only_the_message_that_was_sent_is_unknown() {
+    let script = [Together(GROUP), OPEN, Piped(GROUP)];
+    let ran = run_unpaced(&[&[PIPELINING, &script]], &["a@x.example", "b@x.example", "c@x.example"], &[]).await;
+    assert_eq!(words(&ran.reply), ["1 unknown"]);
+    assert!(!ran.events.contains(&"crossing 2".into()));
+}
+
+#[tokio::test]
+async fn nobody_who_is_suppressed_stands_in_the_pipe() {
+    let script = [Together(GROUP), OPEN, Piped(GROUP), TAKEN_AND_OPEN, Body, Say("250 ok")];
+    let ran = run_unpaced(&[&[PIPELINING, &script]], &["a@x.example", "b@x.example", "c@x.example"], &[2]).await;
+    assert_eq!(words(&ran.reply), ["1 accepted", "3 accepted"]);
+    assert!(!ran.heard.contains(&"RCPT TO:<b@x.example>".into()));
 }
 
 #[tokio::test]

@@ -80,17 +80,22 @@ impl Envelope {
 }
 
 impl Session {
-    /// Carries one message through. To be called with nothing under way.
-    pub(super) async fn deliver(&mut self, job: &Job, wire: &dyn Wire) -> Ended {
+    /// Carries one message through. To be called with nothing under way but this job's own envelope. Where the server takes PIPELINING, the
+    /// envelope of `next`, which may be begun then, leaves with the end of the message, so that a message costs one round trip.
+    pub(super) async fn deliver(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         self.transactions += 1;
-        let ended = self.transact(job, wire).await;
+        let ended = self.transact(job, next, wire).await;
         self.used_at = Instant::now();
         ended
     }
 
-    async fn transact(&mut self, job: &Job, wire: &dyn Wire) -> Ended {
+    async fn transact(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         let mut envelope = Envelope::default();
-        let exchanged = self.exchange_envelope(job, &mut envelope).await;
+        let exchanged = if std::mem::take(&mut self.envelope_is_out) {
+            self.absorb_answers(&mut envelope).await
+        } else {
+            self.exchange_envelope(job, &mut envelope).await
+        };
         if let Some((step, answer)) = envelope.refused.take() {
             let is_usable = exchanged.is_ok() && self.clear_away(&envelope).await;
             let (verdict, health) = judge(step, &answer);
@@ -98,14 +103,13 @@ impl Session {
         }
         match exchanged {
             Err(fault) => Ended::Broken(fault),
-            Ok(()) => self.complete(job, wire).await,
+            Ok(()) => self.complete(job, next, wire).await,
         }
     }
 
     async fn exchange_envelope(&mut self, job: &Job, envelope: &mut Envelope) -> Result<(), Fault> {
         let reset = std::mem::take(&mut self.needs_reset).then(|| (Step::Reset, "RSET".to_owned()));
-        let commands = [(Step::Mail, self.mail_command(job)), (Step::Rcpt, format!("RCPT TO:<{}>", job.to)), (Step::Data, "DATA".to_owned())];
-        for (step, command) in reset.into_iter().chain(commands) {
+        for (step, command) in reset.into_iter().chain(self.envelope_commands(job)) {
             self.connection.queue(step, &command);
             if !self.extensions.pipelining {
                 self.absorb_answers(envelope).await?;
@@ -115,6 +119,10 @@ impl Session {
             }
         }
         self.absorb_answers(envelope).await
+    }
+
+    fn envelope_commands(&self, job: &Job) -> [(Step, String); 3] {
+        [(Step::Mail, self.mail_command(job)), (Step::Rcpt, format!("RCPT TO:<{}>", job.to)), (Step::Data, "DATA".to_owned())]
     }
 
     async fn absorb_answers(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
@@ -161,12 +169,19 @@ impl Session {
     }
 
     /// Writes the message with its final dot and waits for the word on it.
-    async fn complete(&mut self, job: &Job, wire: &dyn Wire) -> Ended {
+    async fn complete(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         // An answer that is here before the message was sent cannot be the answer to it.
         if self.connection.has_been_disturbed() {
             return Ended::Broken(Fault::Garbled(Step::Data, "more than one answer, or closed by the server".into()));
         }
         self.connection.queue_message(&job.message);
+        // RFC 2920 section 3.1: only DATA has to be the last of its group, and what ends a message may be followed by MAIL.
+        if let Some(next) = next.filter(|_| self.extensions.pipelining) {
+            for (step, command) in self.envelope_commands(next) {
+                self.connection.queue(step, &command);
+            }
+            self.envelope_is_out = true;
+        }
         if let Err(error) = wire.crossing(&[job.id]) {
             return Ended::Untraced(error);
         }
@@ -193,7 +208,8 @@ impl Session {
                 Ended::Settled { verdict, health: Health::Fine, is_usable: true }
             }
             4 | 5 => {
-                self.needs_reset = true;
+                // What follows in the pipe has begun a transaction of its own.
+                self.needs_reset = !self.envelope_is_out;
                 let (verdict, health) = judge(Step::Message, answer);
                 Ended::Settled { verdict, health, is_usable: answer.code != 421 }
             }
