@@ -136,6 +136,14 @@ impl Tally {
         self.add(outcome, 1);
     }
 
+    /// Open recipients whose outcomes are known already get them.
+    pub fn foresee(&mut self, known: &Self) {
+        for (outcome, n) in known.non_zero() {
+            self.open = self.open.saturating_sub(n);
+            self.add(outcome, n);
+        }
+    }
+
     /// The number of recipients with `outcome`.
     pub fn get(&self, outcome: Outcome) -> u64 {
         self.counts[outcome as usize]

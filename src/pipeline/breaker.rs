@@ -35,12 +35,11 @@ pub(crate) struct Breaker {
     wait_until: Option<Instant>,
     last: Option<Refusal>,
     broken: Option<Refusal>,
-    same: Option<(String, u32)>,
 }
 
 impl Breaker {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, failures: 0, since: None, wait_until: None, last: None, broken: None, same: None }
+        Self { policy, failures: 0, since: None, wait_until: None, last: None, broken: None }
     }
 
     /// A whole exchange went wrong for a reason that is not a recipient's.
@@ -68,32 +67,6 @@ impl Breaker {
         self.broken = Some(refusal);
     }
 
-    /// Looks at one verdict for a refusal that everybody gets.
-    pub(crate) fn watch(&mut self, verdict: &Verdict) {
-        let refusal = match verdict {
-            Verdict::Rejected(refusal) => refusal,
-            Verdict::Accepted { .. } => {
-                self.same = None;
-                return;
-            }
-            _ => return,
-        };
-        if refusal.mailbox_gone || matches!(refusal.reason, Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress | Reason::Content) {
-            self.same = None;
-            return;
-        }
-        let sign = format!("{} {}", refusal.reason, refusal.code);
-        let count = match &self.same {
-            Some((before, n)) if *before == sign => n + 1,
-            _ => 1,
-        };
-        if count >= SAME_REFUSALS {
-            let detail = format!("the same refusal for {count} recipients in a row: {}", refusal.detail);
-            self.broken = Some(Refusal { detail, mailbox_gone: false, ..refusal.clone() });
-        }
-        self.same = Some((sign, count));
-    }
-
     pub(crate) fn state(&self, now: Instant) -> State {
         if let Some(refusal) = &self.broken {
             return State::Broken(refusal.clone());
@@ -109,6 +82,40 @@ impl Breaker {
     pub(crate) fn note(&self) -> Option<String> {
         let last = self.last.as_ref()?;
         Some(format!("the provider fails ({}), {} in a row", last.detail, self.failures))
+    }
+}
+
+/// Counts refusals that are the same for one recipient after the other.
+#[derive(Debug, Default)]
+pub(crate) struct SameRefusals {
+    run: Option<(String, u32)>,
+}
+
+impl SameRefusals {
+    /// Looks at the next answer. The refusal that everybody gets, when this is one too many of them in a row.
+    pub(crate) fn watch(&mut self, verdict: &Verdict) -> Option<Refusal> {
+        let refusal = match verdict {
+            Verdict::Rejected(refusal) => refusal,
+            Verdict::Accepted { .. } => {
+                self.run = None;
+                return None;
+            }
+            _ => return None,
+        };
+        if refusal.mailbox_gone || matches!(refusal.reason, Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress | Reason::Content) {
+            self.run = None;
+            return None;
+        }
+        let sign = format!("{} {}", refusal.reason, refusal.code);
+        let count = match &self.run {
+            Some((before, n)) if *before == sign => n + 1,
+            _ => 1,
+        };
+        self.run = Some((sign, count));
+        (count >= SAME_REFUSALS).then(|| {
+            let detail = format!("the same refusal for {count} recipients in a row: {}", refusal.detail);
+            Refusal { detail, mailbox_gone: false, ..refusal.clone() }
+        })
     }
 }
 
@@ -148,28 +155,29 @@ mod tests {
 
     #[test]
     fn bad_recipients_never_open_it_and_one_policy_for_all_does() {
-        let mut breaker = breaker();
-        let now = Instant::now();
+        let mut same = SameRefusals::default();
         for _ in 0..100 {
-            breaker.watch(&Verdict::Rejected(Refusal { mailbox_gone: true, ..refusal(Reason::MailboxGone, "550 5.1.1") }));
+            let gone = Refusal { mailbox_gone: true, ..refusal(Reason::MailboxGone, "550 5.1.1") };
+            assert_eq!(same.watch(&Verdict::Rejected(gone)), None);
         }
-        assert_eq!(breaker.state(now), State::Closed);
-        for n in 0..SAME_REFUSALS {
-            assert_eq!(breaker.state(now), State::Closed, "{n}");
-            breaker.watch(&Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1")));
+        let no = Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1"));
+        for _ in 1..SAME_REFUSALS {
+            assert_eq!(same.watch(&no), None);
         }
-        assert!(matches!(breaker.state(now), State::Broken(_)));
+        let everybody = same.watch(&no).expect("a refusal for everybody");
+        let mut breaker = breaker();
+        breaker.stop(everybody);
+        assert!(matches!(breaker.state(Instant::now()), State::Broken(_)));
     }
 
     #[test]
     fn an_accepted_message_between_refusals_starts_the_count_again() {
-        let mut breaker = breaker();
+        let mut same = SameRefusals::default();
         for n in 0..100 {
             if n % 10 == 0 {
-                breaker.watch(&Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() });
+                same.watch(&Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() });
             }
-            breaker.watch(&Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1")));
+            assert_eq!(same.watch(&Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1"))), None);
         }
-        assert_eq!(breaker.state(Instant::now()), State::Closed);
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Draft, LedgerRow, Member};
 use crate::message::Ident;
 use crate::outcome::Reason;
+use crate::pipeline::heard::Heard;
 use crate::pipeline::wire::{ClaimWire, Pacers};
 use crate::pipeline::{Parts, ledger_error};
 use crate::provider::{Claim, Job, JobId, Reply};
@@ -39,6 +40,7 @@ pub(crate) struct Ticket {
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) connections: Arc<Semaphore>,
+    pub(crate) heard: Arc<Heard>,
 }
 
 /// Takes `rows` from the plan to the provider.
@@ -77,6 +79,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         pacers: ticket.pacers,
         suppressions: Arc::clone(&parts.suppressions),
         trace: Arc::clone(&parts.trace),
+        heard: ticket.heard,
         stop: ticket.stop,
         screened: Mutex::new(Vec::new()),
         recipients,

@@ -15,6 +15,7 @@ use crate::outcome::{Cohort, Outcome};
 use crate::pipeline::breaker::{Breaker, State};
 use crate::pipeline::chunk::{self, Done, Ticket};
 use crate::pipeline::gate::{self, Judgement};
+use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
@@ -46,6 +47,7 @@ struct Engine {
     pacers: Pacers,
     connections: Arc<Semaphore>,
     stop: watch::Sender<bool>,
+    unsettled: Arc<Heard>,
     chunks: FuturesUnordered<BoxFuture<'static, Result<Done>>>,
     settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
     /// Rows whose chunk has not come back: not to be handed out again.
@@ -63,6 +65,8 @@ struct Engine {
     meter: RateMeter,
     /// Hand-overs since the meter was told.
     handed_over: u64,
+    /// How many hand-overs the meter has seen, those of claims that have not come back included.
+    metered: u64,
     /// How many of them the meter has seen.
     /// Rows beside the canary that had no outcome when this execution began.
     rest_total: u64,
@@ -83,12 +87,14 @@ impl Engine {
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
+        let stop = watch::Sender::new(false);
         Ok(Self {
             lanes: Lanes::new(&limits.per_domain),
             breaker: Breaker::new(limits.retry),
             pacers,
             connections: Arc::new(Semaphore::new(limits.in_flight)),
-            stop: watch::Sender::new(false),
+            unsettled: Arc::new(Heard::new(stop.clone())),
+            stop,
             chunks: FuturesUnordered::new(),
             settling: FuturesUnordered::new(),
             out: HashSet::new(),
@@ -101,6 +107,7 @@ impl Engine {
             standing_at: Instant::now(),
             meter: RateMeter::new(Instant::now()),
             handed_over: 0,
+            metered: 0,
             rest_total: standing.tally.open - standing.canary.open,
             standing,
             parts,
@@ -174,7 +181,8 @@ impl Engine {
                 *left = left.saturating_sub(rows.len() as u64);
             }
             self.out.extend(rows.iter().map(|row| row.row));
-            let ticket = Ticket { lane, pacers: self.pacers.clone(), stop: self.stop.subscribe(), connections: Arc::clone(&self.connections) };
+            let (connections, heard) = (Arc::clone(&self.connections), Arc::clone(&self.unsettled));
+            let ticket = Ticket { lane, pacers: self.pacers.clone(), stop: self.stop.subscribe(), connections, heard };
             self.chunks.push(Box::pin(chunk::carry(Arc::clone(&self.parts), rows, ticket)));
         }
         Ok(wake)
@@ -265,12 +273,16 @@ impl Engine {
                 }
                 let policy = self.parts.limits.retry;
                 let learn = self.parts.learn.is_some() && self.parts.redirect.is_none();
-                let judge = Judge { policy, breaker: &mut self.breaker, lanes: &mut self.lanes, learn };
+                let judge = Judge { policy, lanes: &mut self.lanes, learn };
                 let translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
                 self.handed_over += reply.items.len() as u64;
+                self.unsettled.came_back(batch);
+                if let Some(refusal) = self.unsettled.everybody_refused() {
+                    self.breaker.stop(refusal);
+                }
                 if reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. })) {
                     self.ramp = self.ramp.saturating_mul(2);
                 }
@@ -401,7 +413,9 @@ impl Engine {
 
     fn show(&mut self) {
         self.standing_at = Instant::now();
-        self.meter.observe(std::mem::take(&mut self.handed_over), self.standing_at);
+        let handed_over = self.handed_over + self.unsettled.tally().total();
+        self.meter.observe(handed_over.saturating_sub(self.metered), self.standing_at);
+        self.metered = self.metered.max(handed_over);
         self.parts.progress.update(&self.snapshot());
     }
 
@@ -418,7 +432,11 @@ impl Engine {
 
     fn snapshot(&self) -> Snapshot {
         let now = Instant::now();
-        let phase = self.phase_tally();
+        let unsettled = self.unsettled.tally();
+        let mut tally = self.standing.tally;
+        let mut phase = self.phase_tally();
+        tally.foresee(&unsettled);
+        phase.foresee(&unsettled);
         let rate = self.meter.per_second(now);
         let limit = self.parts.limits.rate.map(|rate| rate.per_second());
         let note = match &self.why {
@@ -426,7 +444,7 @@ impl Engine {
             None => self.breaker.note().or_else(|| self.parts.limits.rate.map(|rate| format!("paced at {rate}"))),
         };
         let (total, done) = match self.phase {
-            Cohort::Canary => (self.standing.canary.total(), self.standing.canary.total() - self.standing.canary.open),
+            Cohort::Canary => (phase.total(), phase.total() - phase.open),
             Cohort::Rest => (self.rest_total, self.rest_total.saturating_sub(phase.open)),
         };
         Snapshot {
@@ -436,7 +454,7 @@ impl Engine {
             provider: self.parts.provider_name.clone(),
             total,
             done: done.min(total),
-            tally: self.standing.tally,
+            tally,
             rate,
             eta: crate::progress::eta(phase.open, rate, limit),
             in_flight: self.out.len(),

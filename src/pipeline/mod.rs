@@ -6,6 +6,7 @@ mod breaker;
 mod chunk;
 mod engine;
 mod gate;
+mod heard;
 mod lanes;
 pub mod retry;
 mod settle;

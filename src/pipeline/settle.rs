@@ -12,7 +12,6 @@ use crate::pipeline::{Parts, RetryPolicy};
 use crate::provider::{JobId, Reply, Verdict};
 use crate::suppression;
 
-use super::breaker::Breaker;
 use super::lanes::Lanes;
 
 /// A claim's reply, translated.
@@ -26,7 +25,6 @@ pub(crate) struct Translated {
 /// What the verdicts of a claim are judged by, and what learns from them.
 pub(crate) struct Judge<'a> {
     pub(crate) policy: RetryPolicy,
-    pub(crate) breaker: &'a mut Breaker,
     pub(crate) lanes: &'a mut Lanes,
     /// Whether mailboxes that are certainly gone are learned.
     pub(crate) learn: bool,
@@ -43,14 +41,13 @@ pub(crate) struct Returned<'a> {
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened } = claim;
-    let Judge { policy, breaker, lanes, learn } = judge;
+    let Judge { policy, lanes, learn } = judge;
     let now = Timestamp::now();
     let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
     let mut out = Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
     for (job, verdict) in &reply.items {
         let Some(row) = members.remove(job) else { continue };
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
-        breaker.watch(verdict);
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
         lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
         if let Verdict::Rejected(refusal) = verdict
@@ -99,12 +96,21 @@ fn hard_bounce(row: &LedgerRow, code: &str, now: Timestamp) -> LedgerSuppression
 /// The outcome that a settled member has, if it has one now.
 pub(crate) fn outcome(settled: &Settled) -> Option<Outcome> {
     match settled {
-        Settled::Final(Verdict::Accepted { .. }) => Some(Outcome::Accepted),
-        Settled::Final(Verdict::Rejected(_)) => Some(Outcome::Rejected),
-        Settled::Final(Verdict::Suppressed(_)) | Settled::Screened { .. } => Some(Outcome::Suppressed),
-        Settled::Final(Verdict::Unknown { .. }) => Some(Outcome::Unknown),
+        Settled::Final(verdict) => final_outcome(verdict),
+        Settled::Screened { .. } => Some(Outcome::Suppressed),
         Settled::GaveUp { .. } => Some(Outcome::Deferred),
-        Settled::Final(Verdict::NotTaken { .. }) | Settled::Retry { .. } | Settled::Void => None,
+        Settled::Retry { .. } | Settled::Void => None,
+    }
+}
+
+/// The outcome of a verdict that no retry can change.
+pub(crate) fn final_outcome(verdict: &Verdict) -> Option<Outcome> {
+    match verdict {
+        Verdict::Accepted { .. } => Some(Outcome::Accepted),
+        Verdict::Rejected(_) => Some(Outcome::Rejected),
+        Verdict::Suppressed(_) => Some(Outcome::Suppressed),
+        Verdict::Unknown { .. } => Some(Outcome::Unknown),
+        Verdict::NotTaken { .. } => None,
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::ledger::trace::Trace;
 use crate::limit::Pacer;
 use crate::outcome::Reason;
+use crate::pipeline::heard::Heard;
 use crate::provider::{BoxFuture, Job, JobId, Stopped, Verdict, Wire};
 use crate::suppression::Suppressions;
 
@@ -25,6 +26,7 @@ pub(crate) struct ClaimWire {
     pub(crate) pacers: Pacers,
     pub(crate) suppressions: Arc<Suppressions>,
     pub(crate) trace: Arc<Trace>,
+    pub(crate) heard: Arc<Heard>,
     /// True as soon as nothing more may be begun.
     pub(crate) stop: watch::Receiver<bool>,
     /// Members that were suppressed between claim and hand-over.
@@ -92,6 +94,7 @@ impl Wire for ClaimWire {
     }
 
     fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {
+        self.heard.answered(self.batch, verdict);
         self.trace.answered(self.batch, job, verdict)
     }
 }
