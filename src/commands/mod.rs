@@ -52,6 +52,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
 
 async fn dispatch(cli: &Cli) -> Result<Exit> {
     let globals = &cli.globals;
+    crate::pipeline::survive_questions().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     match &cli.command {
         Command::Send(args) => send::run(globals, args).await,
         Command::Check(args) => check::run(globals, args).await,

@@ -29,6 +29,7 @@ use crate::suppression::Suppressions;
 pub use crate::cli::Then;
 pub use engine::execute;
 pub use retry::RetryPolicy;
+pub(crate) use signals::survive_questions;
 
 /// What limits an execution.
 #[derive(Clone, Debug)]

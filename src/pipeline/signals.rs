@@ -19,7 +19,8 @@ pub(crate) enum Wish {
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    /// Absent where the process was started with hang-ups ignored, as `nohup` does: then it is to outlive the terminal.
+    hang_up: Option<Signal>,
     status: Signal,
 }
 
@@ -28,7 +29,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hang_up: if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) },
             status: signal(SignalKind::user_defined1())?,
         })
     }
@@ -37,8 +38,46 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Wish::Stop(Exit::INTERRUPTED),
             _ = self.terminate.recv() => Wish::Stop(Exit::TERMINATED),
-            _ = self.hang_up.recv() => Wish::Stop(Exit::HUNG_UP),
+            () = hung_up(&mut self.hang_up) => Wish::Stop(Exit::HUNG_UP),
             _ = self.status.recv() => Wish::Status,
         }
+    }
+}
+
+/// Whoever asks for the status before a run goes on, or after it, gets no answer; without this the question would end the process.
+pub(crate) fn survive_questions() -> io::Result<()> {
+    // The handler stays when the listener goes.
+    signal(SignalKind::user_defined1()).map(drop)
+}
+
+async fn hung_up(listener: &mut Option<Signal>) {
+    match listener {
+        Some(listener) => {
+            listener.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the process was started with this signal ignored. Only Linux tells; elsewhere the answer is no.
+fn is_ignored(kind: SignalKind) -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores(&status, kind.as_raw_value()))
+}
+
+/// Reads the mask after `SigIgn:`, in which the lowest bit stands for signal 1.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_tells_which_signals_are_ignored() {
+        let status = "Name:\tmailbatch\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000440\n";
+        assert!(ignores(status, 1) && ignores(status, 13));
+        assert!(!ignores(status, 2) && !ignores("", 1));
     }
 }
