@@ -3,6 +3,8 @@
 mod support;
 
 mod bad_input;
+mod breaker;
+mod canary;
 mod crash;
 mod docs;
 mod examples;
@@ -11,5 +13,6 @@ mod peers;
 mod resume;
 mod send;
 mod servers;
+mod signals;
 mod suppression;
 mod surface;

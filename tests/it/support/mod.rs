@@ -7,6 +7,7 @@ pub(crate) mod lists;
 pub(crate) mod peers;
 pub(crate) mod ran;
 pub(crate) mod recorder;
+pub(crate) mod running;
 pub(crate) mod workspace;
 
 use std::net::{Ipv4Addr, TcpListener};
