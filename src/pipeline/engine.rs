@@ -40,6 +40,13 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     why
 }
 
+/// Takes in every suppression that the ledger has.
+async fn take_in(parts: &Parts) -> Result<()> {
+    let entries = parts.ledger.suppressions().await.map_err(ledger_error)?;
+    entries.iter().for_each(|entry| parts.suppressions.add(entry));
+    Ok(())
+}
+
 struct Engine {
     parts: Arc<Parts>,
     lanes: Lanes,
@@ -62,6 +69,8 @@ struct Engine {
     left: Option<u64>,
     standing: Standing,
     standing_at: Instant,
+    /// What the ledger's suppressions looked like when they were taken in.
+    suppressed_as_of: i64,
     meter: RateMeter,
     /// Hand-overs since the meter was told.
     handed_over: u64,
@@ -86,6 +95,8 @@ impl Engine {
         };
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
+        let suppressed_as_of = parts.ledger.suppressions_version().await.map_err(ledger_error)?;
+        take_in(&parts).await?;
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
         let stop = watch::Sender::new(false);
         Ok(Self {
@@ -105,6 +116,7 @@ impl Engine {
             ramp: FIRST_CHUNK,
             left: limits.limit,
             standing_at: Instant::now(),
+            suppressed_as_of,
             meter: RateMeter::new(Instant::now()),
             handed_over: 0,
             metered: 0,
@@ -400,6 +412,12 @@ impl Engine {
     async fn tick(&mut self) -> Result<()> {
         if let Err(error) = self.parts.suppressions.refresh() {
             self.stop_for(Why::Suppression(error));
+        }
+        // What another process has put into the ledger counts from the next hand-over on, whatever file it stands in besides.
+        let version = self.parts.ledger.suppressions_version().await.map_err(ledger_error)?;
+        if version != self.suppressed_as_of {
+            take_in(&self.parts).await?;
+            self.suppressed_as_of = version;
         }
         if self.why.is_none()
             && let Some(pause) = self.parts.ledger.paused().await.map_err(ledger_error)?

@@ -145,3 +145,15 @@ fn a_file_written_anew_each_night_frees_nobody_who_was_learned_or_added() {
     work.run(&["suppress", "remove", &lists::address(3)]).ends(0);
     work.run(&["suppress", "check", &lists::address(3)]).ends(9);
 }
+
+#[test]
+fn the_ledger_is_consulted_while_a_run_goes_on_whatever_file_was_written() {
+    let server = Recorder::with(slow());
+    let work = prepared(&server, 100);
+    let child = work.spawn(&["send", "list.csv", "-q"]);
+    assert!(wait_for(|| server.count() >= 10, LONG), "it sends");
+    work.run(&["suppress", "add", &lists::address(99), "--file", "elsewhere.csv"]).ends(0);
+    let done = child.wait_with_output().expect("it is our child");
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!((server.count(), work.report().counts()["suppressed"]), (99, 1));
+}
