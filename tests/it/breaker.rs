@@ -69,7 +69,9 @@ fn an_account_suspended_in_mid_run_costs_only_those_who_were_under_way() {
     work.run(&["send", "list.csv"]).ends(7).says("account suspended");
     let report = work.report();
     let rejected = report.with("rejected").len();
-    assert!((20..=28).contains(&rejected), "{rejected} rejected");
+    // Twenty in a row tell. Before they are in a row, the other connections' last messages are still being accepted, and each such answer
+    // begins the count anew; after that each connection may have one or two under way.
+    assert!((20..=48).contains(&rejected), "{rejected} rejected");
     assert_eq!(report.counts(), BTreeMap::from([("accepted", 1_500), ("held", ROWS - 1_500 - rejected), ("rejected", rejected)]));
 }
 
