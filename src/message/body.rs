@@ -1,11 +1,11 @@
 //! Bodies: from the templates of a message to its text part and its HTML part.
 
-use minijinja::value::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
 use super::markdown;
+use super::row::Row;
 use super::template::{HTML_BODY, MARKDOWN_BODY, RenderError, Source, TEXT_BODY, Templates};
 
 /// The columns at which text made from HTML is wrapped.
@@ -50,22 +50,22 @@ impl Body {
         std::iter::once(first).chain(second)
     }
 
-    /// Renders every template and drops the results.
-    pub(super) fn probe(&self, templates: &Templates, context: &Value) -> Result<(), RenderError> {
-        self.templates().try_for_each(|(name, _)| templates.render(name, context).map(drop))
+    /// Finds whatever `render` would refuse but for HTML of which no text can be made.
+    pub(super) fn probe(&self, templates: &Templates, row: &Row<'_>) -> Result<(), RenderError> {
+        self.templates().try_for_each(|(name, _)| templates.probe(name, row))
     }
 
     /// Renders both parts.
-    pub(super) fn render(&self, templates: &Templates, context: &Value) -> Result<Parts, RenderError> {
+    pub(super) fn render(&self, templates: &Templates, row: &Row<'_>) -> Result<Parts, RenderError> {
         Ok(match self {
-            Self::Text(_) => Parts { text: templates.render(TEXT_BODY, context)?, html: None },
+            Self::Text(_) => Parts { text: templates.render(TEXT_BODY, row)?, html: None },
             Self::Markdown(_) => {
-                let rendered = templates.render(MARKDOWN_BODY, context)?;
+                let rendered = templates.render(MARKDOWN_BODY, row)?;
                 Parts { text: markdown::to_text(&rendered), html: Some(markdown::to_html(&rendered)) }
             }
             Self::Html { text, .. } => {
-                let html = templates.render(HTML_BODY, context)?;
-                let text = if text.is_some() { templates.render(TEXT_BODY, context)? } else { html_to_text(&html)? };
+                let html = templates.render(HTML_BODY, row)?;
+                let text = if text.is_some() { templates.render(TEXT_BODY, row)? } else { html_to_text(&html)? };
                 Parts { text, html: Some(html) }
             }
         })

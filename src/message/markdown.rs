@@ -8,6 +8,7 @@ use std::fmt;
 
 use pulldown_cmark::{Options, Parser, html};
 
+use super::plain::Piece;
 use super::template::push_html_escaped;
 
 /// Unicode noncharacters, which no text to be exchanged may hold.
@@ -36,25 +37,93 @@ pub(super) fn to_text(rendered: &str) -> String {
 /// The HTML part, a whole document.
 pub(super) fn to_html(rendered: &str) -> String {
     let slots = Slots::take_out(rendered);
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let mut converted = String::with_capacity(rendered.len() * 2);
-    html::push_html(&mut converted, Parser::new_ext(&slots.markdown, options));
-    let mut out = String::with_capacity(converted.len() + 128);
-    out.push_str("<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n");
-    slots.put_back(&mut out, &converted);
-    out.push_str("</body>\n</html>\n");
+    let mut out = String::with_capacity(rendered.len() * 2 + 128);
+    for part in slots.convert() {
+        match part {
+            Part::Html(html) => out.push_str(&html),
+            Part::Value(slot) => push_html_escaped(&mut out, slots.values[slot].1).expect("a String takes everything"),
+        }
+    }
     out
 }
 
+/// The HTML part of a plain template for values of these shapes, in pieces: what `to_html` gives, with slots where the values come.
+pub(super) fn html_pieces(template: &[Piece], shapes: &[Shape]) -> Vec<Piece> {
+    let mut rendered = String::new();
+    let mut places = Vec::new();
+    for piece in template {
+        match piece {
+            Piece::Text(text) => rendered.push_str(text),
+            Piece::Slot(place) => {
+                push_slot(&mut rendered, shapes[*place].example()).expect("a String takes everything");
+                if shapes[*place] != Shape::Empty {
+                    places.push(*place);
+                }
+            }
+        }
+    }
+    let piece = |part| match part {
+        Part::Html(html) => Piece::Text(html),
+        Part::Value(slot) => Piece::Slot(places[slot]),
+    };
+    Slots::take_out(&rendered).convert().into_iter().map(piece).collect()
+}
+
 /// How a value looks to Markdown while it is taken out: in `<...>` a URL and an address make a link, and a word does not.
-#[derive(Clone, Copy, PartialEq)]
-enum Shape {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Shape {
+    /// Nothing at all, not even a placeholder.
+    Empty,
     Word,
     Url,
     Mail,
 }
 
+impl Shape {
+    fn of(value: &str) -> Self {
+        if value.is_empty() {
+            Self::Empty
+        } else if value.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>') {
+            Self::Word
+        } else if value.starts_with(URL_SHAPE) || value.starts_with("http://") {
+            Self::Url
+        } else if value.contains('@') {
+            Self::Mail
+        } else {
+            Self::Word
+        }
+    }
+
+    /// A value of this shape.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Empty => "",
+            Self::Word => "word",
+            Self::Url => URL_SHAPE,
+            Self::Mail => "@",
+        }
+    }
+}
+
+/// The shape of a value; `None` for one that holds a mark or the beginning of a placeholder.
+pub(super) fn shape_of(value: &str) -> Option<Shape> {
+    (!has_marks(value) && !value.contains(PREFIX)).then(|| Shape::of(value))
+}
+
+/// Whether a text holds what marks a value.
+pub(super) fn has_marks(text: &str) -> bool {
+    text.contains([OPEN, CLOSE])
+}
+
+/// A stretch of converted Markdown.
+enum Part {
+    Html(String),
+    /// The value of a slot, to be escaped.
+    Value(usize),
+}
+
 const URL_SHAPE: &str = "https://";
+const PREFIX: &str = "mbslot";
 
 struct Slots<'a> {
     /// Starts every placeholder; occurs nowhere else in `markdown`.
@@ -65,7 +134,7 @@ struct Slots<'a> {
 
 impl<'a> Slots<'a> {
     fn take_out(rendered: &'a str) -> Self {
-        let mut prefix = "mbslot".to_owned();
+        let mut prefix = PREFIX.to_owned();
         while rendered.contains(&prefix) {
             prefix.push('q');
         }
@@ -75,7 +144,7 @@ impl<'a> Slots<'a> {
         while let Some((before, marked)) = rest.split_once(OPEN) {
             markdown.push_str(before);
             let (value, after) = marked.split_once(CLOSE).unwrap_or((marked, ""));
-            let shape = shape_of(value);
+            let shape = Shape::of(value);
             if shape == Shape::Url {
                 markdown.push_str(URL_SHAPE);
             }
@@ -91,33 +160,32 @@ impl<'a> Slots<'a> {
         Self { prefix, values, markdown }
     }
 
-    fn put_back(&self, out: &mut String, converted: &str) {
-        let mut rest = converted;
+    /// The whole document, in parts.
+    fn convert(&self) -> Vec<Part> {
+        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+        let mut converted = String::with_capacity(self.markdown.len() * 2);
+        html::push_html(&mut converted, Parser::new_ext(&self.markdown, options));
+        let mut parts = Vec::new();
+        let mut html = "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"></head>\n<body>\n".to_owned();
+        let mut rest = converted.as_str();
         while let Some((before, placeholder)) = rest.split_once(self.prefix.as_str()) {
-            out.push_str(before);
+            html.push_str(before);
             let digits = placeholder.bytes().take_while(u8::is_ascii_digit).count();
             rest = placeholder[digits..].strip_prefix('x').unwrap_or(&placeholder[digits..]);
-            let Some((shape, value)) = placeholder[..digits].parse().ok().and_then(|slot: usize| self.values.get(slot)) else { continue };
-            match shape {
-                Shape::Word => {}
-                Shape::Url => out.truncate(out.strip_suffix(URL_SHAPE).map_or(out.len(), str::len)),
+            let slot = placeholder[..digits].parse::<usize>().ok().filter(|slot| *slot < self.values.len());
+            let Some(slot) = slot else { continue };
+            match self.values[slot].0 {
+                Shape::Word | Shape::Empty => {}
+                Shape::Url => html.truncate(html.strip_suffix(URL_SHAPE).map_or(html.len(), str::len)),
                 Shape::Mail => rest = rest.strip_prefix('@').and_then(|rest| rest.strip_prefix(self.prefix.as_str())).unwrap_or(rest),
             }
-            push_html_escaped(out, value).expect("a String takes everything");
+            parts.push(Part::Html(std::mem::take(&mut html)));
+            parts.push(Part::Value(slot));
         }
-        out.push_str(rest);
-    }
-}
-
-fn shape_of(value: &str) -> Shape {
-    if value.bytes().any(|b| b <= b' ' || b == b'<' || b == b'>') {
-        Shape::Word
-    } else if value.starts_with(URL_SHAPE) || value.starts_with("http://") {
-        Shape::Url
-    } else if value.contains('@') {
-        Shape::Mail
-    } else {
-        Shape::Word
+        html.push_str(rest);
+        html.push_str("</body>\n</html>\n");
+        parts.push(Part::Html(html));
+        parts
     }
 }
 

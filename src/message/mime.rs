@@ -40,7 +40,7 @@ fn text_part(text: &str, content_type: ContentType) -> SinglePart {
 }
 
 /// The text with every line break as CRLF, without NUL, and without the last line break, which the part's end supplies.
-fn with_crlf(text: &str) -> String {
+pub(super) fn with_crlf(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 32);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

@@ -6,11 +6,10 @@
 use std::sync::Arc;
 
 use lettre::message::SinglePart;
-use minijinja::value::Value;
 
 use crate::address::Address;
 use crate::error::{Error, Result};
-use crate::input::context::{ColumnIndex, row_value};
+use crate::input::context::ColumnIndex;
 use crate::outcome::Kind;
 use crate::recipient::Fields;
 
@@ -26,6 +25,10 @@ mod load;
 mod mailbox;
 mod markdown;
 mod mime;
+mod plain;
+mod prepared;
+mod row;
+mod skeleton;
 mod template;
 
 pub use ident::{Ident, message_id};
@@ -34,7 +37,9 @@ pub use template::RenderError;
 
 use frozen::{Frozen, VERSION};
 use mailbox::Mailbox;
-use template::{BodyContext, Templates};
+use row::Row;
+use skeleton::Skeleton;
+use template::Templates;
 
 const SUBJECT: &str = "subject";
 const TO_NAME: &str = "to_name";
@@ -56,10 +61,26 @@ pub struct Message {
     /// The custom headers: their names, and the names of their templates.
     headers: Vec<(String, String)>,
     attachments: Vec<SinglePart>,
+    /// What is encoded once for all recipients, where that can be done.
+    skeleton: Option<Skeleton>,
     odd: Vec<String>,
 }
 
-/// One recipient's mail.
+/// One recipient's mail as it goes out.
+pub struct Encoded {
+    /// The whole message, CRLF line ends, not dot-stuffed.
+    pub bytes: Vec<u8>,
+    /// Without angle brackets.
+    pub message_id: String,
+}
+
+impl std::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoded").field("message_id", &self.message_id).field("octets", &self.bytes.len()).finish()
+    }
+}
+
+/// One recipient's mail with what people see of it.
 #[derive(Clone)]
 pub struct Rendered {
     /// The whole message, CRLF line ends, not dot-stuffed.
@@ -123,16 +144,14 @@ impl Message {
             headers.push((name.clone(), template));
         }
         frozen.body.compile(&mut templates)?;
+        let attachments = frozen.attachments.iter().map(|a| a.part()).collect::<Result<Vec<_>, _>>();
+        let attachments = attachments.map_err(|why| damaged(format!("attachment: {why}")))?;
         Ok(Self {
             from: Mailbox::parse(&frozen.from).map_err(|why| damaged(format!("from {why}")))?,
             reply_to: frozen.reply_to.as_deref().map(Mailbox::parse).transpose().map_err(|why| damaged(format!("reply_to {why}")))?,
             envelope_sender: Address::parse(&frozen.envelope_sender).map_err(|why| damaged(format!("envelope_sender: {why}")))?,
-            attachments: frozen
-                .attachments
-                .iter()
-                .map(|a| a.part())
-                .collect::<Result<_, _>>()
-                .map_err(|why| damaged(format!("attachment: {why}")))?,
+            skeleton: Skeleton::new(&frozen.body, &templates, &attachments),
+            attachments,
             templates,
             headers,
             frozen,
@@ -188,21 +207,37 @@ impl Message {
         found
     }
 
-    /// Renders every template for a row and throws the results away, which finds whatever `render` would refuse at a fraction of its cost.
-    pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address) -> Result<(), RenderError> {
-        let row = row_value(index, fields);
+    /// Tries every template on a row, which finds whatever `render` would refuse at a fraction of its cost.
+    pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields) -> Result<(), RenderError> {
+        let row = Row::new(index, fields);
         let url = self.unsubscribe_url(&row)?;
-        self.head(&row, to, url.as_deref(), None)?;
-        self.frozen.body.probe(&self.templates, &body_context(row, url))
+        let names = self.headers.iter().map(|(_, template)| template.as_str());
+        let to_name = self.frozen.to_name.as_ref().map(|_| TO_NAME);
+        std::iter::once(SUBJECT).chain(to_name).chain(names).try_for_each(|name| self.templates.probe(name, &row))?;
+        self.frozen.body.probe(&self.templates, &row.with_unsubscribe_url(url.as_deref()))
     }
 
-    /// Renders a row and encodes it. The same arguments give the same octets.
+    /// Renders a row and encodes it: the octets of `render`, by what has been prepared for the run where that can be.
+    pub fn encode(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Encoded, RenderError> {
+        if let Some(skeleton) = &self.skeleton {
+            let row = Row::new(index, fields);
+            let message_id = self.message_id(ident);
+            let url = self.unsubscribe_url(&row)?;
+            let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
+            if let Some(bytes) = skeleton.assemble(&head.block, &self.templates, &row.with_unsubscribe_url(url.as_deref()), &message_id) {
+                return Ok(Encoded { bytes, message_id });
+            }
+        }
+        self.render(index, fields, to, ident).map(|whole| Encoded { bytes: whole.bytes, message_id: whole.message_id })
+    }
+
+    /// Renders a row whole. The same arguments give the same octets.
     pub fn render(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Rendered, RenderError> {
-        let row = row_value(index, fields);
-        let message_id = message_id(ident.campaign, ident.env, ident.key, self.from.address.domain(), ident.secret);
+        let row = Row::new(index, fields);
+        let message_id = self.message_id(ident);
         let url = self.unsubscribe_url(&row)?;
-        let head = self.head(&row, to, url.as_deref(), Some((&message_id, ident)))?;
-        let parts = self.frozen.body.render(&self.templates, &body_context(row, url))?;
+        let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
+        let parts = self.frozen.body.render(&self.templates, &row.with_unsubscribe_url(url.as_deref()))?;
         let bytes = mime::assemble(&head.block, &parts, &self.attachments, &message_id);
         Ok(Rendered {
             bytes,
@@ -215,8 +250,12 @@ impl Message {
         })
     }
 
+    fn message_id(&self, ident: &Ident<'_>) -> String {
+        message_id(ident.campaign, ident.env, ident.key, self.from.address.domain(), ident.secret)
+    }
+
     /// The header block but for MIME-Version and what follows it.
-    fn head(&self, row: &Value, to: &Address, unsubscribe_url: Option<&str>, stamp: Option<(&str, &Ident<'_>)>) -> Result<Head, RenderError> {
+    fn head(&self, row: &Row<'_>, to: &Address, unsubscribe_url: Option<&str>, message_id: &str, ident: &Ident<'_>) -> Result<Head, RenderError> {
         let subject = self.templates.render(SUBJECT, row)?;
         let subject = header::sanitise(&subject).into_owned();
         let name = if self.frozen.to_name.is_some() { self.templates.render(TO_NAME, row)? } else { String::new() };
@@ -228,10 +267,8 @@ impl Message {
             reply_to.push_header(&mut block, "Reply-To");
         }
         header::push_text(&mut block, "Subject", &subject);
-        if let Some((message_id, ident)) = stamp {
-            block.push_str(&format!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
-            block.push_str(&format!("Message-ID: <{message_id}>\r\n"));
-        }
+        block.push_str(&format!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
+        block.push_str(&format!("Message-ID: <{message_id}>\r\n"));
         if let Some(url) = unsubscribe_url {
             block.push_str(&format!("List-Unsubscribe: <{url}>\r\n"));
             // RFC 8058 section 3.1: one click works over https only.
@@ -248,7 +285,7 @@ impl Message {
         Ok(Head { block, subject, to })
     }
 
-    fn unsubscribe_url(&self, row: &Value) -> Result<Option<String>, RenderError> {
+    fn unsubscribe_url(&self, row: &Row<'_>) -> Result<Option<String>, RenderError> {
         if self.frozen.unsubscribe_url.is_none() {
             return Ok(None);
         }
@@ -258,14 +295,6 @@ impl Message {
             Ok(()) => Ok(Some(url.to_owned())),
             Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
         }
-    }
-}
-
-/// What the body's templates see.
-fn body_context(row: Value, unsubscribe_url: Option<String>) -> Value {
-    match unsubscribe_url {
-        None => row,
-        Some(unsubscribe_url) => Value::from_object(BodyContext { row, unsubscribe_url }),
     }
 }
 

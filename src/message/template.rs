@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 use super::markdown;
+use super::plain::{Piece, Plain};
+use super::row::Row;
 
 /// The most instructions that one template may run for one row.
 const FUEL: u64 = 1_000_000;
@@ -70,6 +72,35 @@ impl RenderError {
 pub(super) struct Templates {
     env: Environment<'static>,
     sources: Vec<(String, Source)>,
+    /// Those that need no engine, in the order of `sources`.
+    plain: Vec<Option<Plain>>,
+}
+
+/// How a template's values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Escape {
+    None,
+    Html,
+    Markdown,
+}
+
+impl Escape {
+    fn of(name: &str) -> Self {
+        match name {
+            HTML_BODY => Self::Html,
+            MARKDOWN_BODY => Self::Markdown,
+            _ => Self::None,
+        }
+    }
+
+    /// Appends a text value.
+    pub(super) fn push(self, out: &mut impl fmt::Write, value: &str) -> fmt::Result {
+        match self {
+            Self::None => out.write_str(value),
+            Self::Html => push_html_escaped(out, value),
+            Self::Markdown => markdown::push_slot(out, value),
+        }
+    }
 }
 
 impl fmt::Debug for Templates {
@@ -86,13 +117,13 @@ impl Templates {
         // Without this, errors in release builds know neither the place nor the name.
         env.set_debug(true);
         env.set_fuel(Some(FUEL));
-        env.set_auto_escape_callback(|name| match name {
-            HTML_BODY => AutoEscape::Html,
-            MARKDOWN_BODY => AutoEscape::Custom(MARKDOWN.into()),
-            _ => AutoEscape::None,
+        env.set_auto_escape_callback(|name| match Escape::of(name) {
+            Escape::Html => AutoEscape::Html,
+            Escape::Markdown => AutoEscape::Custom(MARKDOWN.into()),
+            Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
-        Self { env, sources: Vec::new() }
+        Self { env, sources: Vec::new(), plain: Vec::new() }
     }
 
     /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the template.
@@ -111,11 +142,37 @@ impl Templates {
             return Err(Error::refused(message).hint("values stand between {{ and }}, conditions and loops between {% and %}"));
         }
         self.sources.push((name.to_owned(), source.clone()));
+        self.plain.push(Plain::parse(&source.text));
         Ok(())
     }
 
+    /// A template that needs no engine.
+    pub(super) fn plain(&self, name: &str) -> Option<&Plain> {
+        let place = self.sources.iter().position(|(known, _)| known == name)?;
+        self.plain[place].as_ref()
+    }
+
     /// Renders one template for one row.
-    pub(super) fn render(&self, name: &str, context: &Value) -> Result<String, RenderError> {
+    pub(super) fn render(&self, name: &str, row: &Row<'_>) -> Result<String, RenderError> {
+        if let Some((plain, values)) = self.plain(name).and_then(|plain| Some((plain, plain.values(row)?))) {
+            let mut out = String::new();
+            for piece in plain.pieces() {
+                match piece {
+                    Piece::Text(text) => out.push_str(text),
+                    Piece::Slot(place) => Escape::of(name).push(&mut out, values[*place]).expect("a String takes everything"),
+                }
+            }
+            return Ok(out);
+        }
+        self.render_by_engine(name, row.value())
+    }
+
+    /// Finds whatever `render` would refuse.
+    pub(super) fn probe(&self, name: &str, row: &Row<'_>) -> Result<(), RenderError> {
+        if self.plain(name).is_some_and(|plain| plain.is_filled_by(row)) { Ok(()) } else { self.render(name, row).map(drop) }
+    }
+
+    fn render_by_engine(&self, name: &str, context: &Value) -> Result<String, RenderError> {
         self.env.get_template(name).and_then(|template| template.render(context)).map_err(|why| self.explain(name, &why))
     }
 
@@ -178,14 +235,15 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
     if value.kind() == ValueKind::Bool {
         return out.write_str(if value.is_true() { "true" } else { "false" }).map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure));
     }
-    let as_it_is = value.is_safe() || value.is_number();
-    let written = match (state.auto_escape(), value.as_str()) {
-        (AutoEscape::Html, Some(text)) if !as_it_is => push_html_escaped(out, text),
-        (AutoEscape::Html, None) if !as_it_is => push_html_escaped(out, &value.to_string()),
-        (AutoEscape::Custom(_), Some(text)) if !as_it_is => markdown::push_slot(out, text),
-        (AutoEscape::Custom(_), None) if !as_it_is => markdown::push_slot(out, &value.to_string()),
-        (_, Some(text)) => out.write_str(text),
-        (_, None) => fmt::Write::write_fmt(out, format_args!("{value}")),
+    let escape = match state.auto_escape() {
+        _ if value.is_safe() || value.is_number() => Escape::None,
+        AutoEscape::Html => Escape::Html,
+        AutoEscape::Custom(_) => Escape::Markdown,
+        _ => Escape::None,
+    };
+    let written = match value.as_str() {
+        Some(text) => escape.push(out, text),
+        None => escape.push(out, &value.to_string()),
     };
     written.map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))
 }
@@ -240,7 +298,7 @@ mod tests {
     }
 
     fn render(name: &str, text: &str, context: Value) -> Result<String, RenderError> {
-        with(name, text).render(name, &context)
+        with(name, text).render_by_engine(name, &context)
     }
 
     #[test]

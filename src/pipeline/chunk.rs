@@ -115,7 +115,7 @@ fn draft(parts: &Parts, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Resu
         let index = parts.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
         let ident =
             Ident { campaign: &parts.run.head.campaign, env: parts.run.head.env.as_deref(), key: &row.key, secret: &parts.secret, date: claimed_at };
-        let rendered = parts.message.render(index, &fields, &to, &ident).map_err(|e| at_row(e.to_string()))?;
+        let encoded = parts.message.encode(index, &fields, &to, &ident).map_err(|e| at_row(e.to_string()))?;
         let envelope_to = match &parts.redirect {
             Some(redirect) => {
                 recipients.insert(row.row, to);
@@ -127,8 +127,8 @@ fn draft(parts: &Parts, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Resu
             id: row.row,
             to: envelope_to,
             envelope_sender: Some(parts.message.envelope_sender().clone()),
-            message: rendered.bytes.into(),
-            message_id: rendered.message_id,
+            message: encoded.bytes.into(),
+            message_id: encoded.message_id,
         });
     }
     rows.retain(|row| !taken_out.contains(&row.row));

@@ -233,8 +233,8 @@ fn screen_all(lists: &Lists, filter: Option<&Filter>, screening: &Screening<'_>,
 
 fn render_once(row: OnItsWay, screening: &Screening<'_>, survey: &mut Survey) -> PlannedRow {
     let OnItsWay { mut planned, fields, index, to } = row;
-    if let (None, Some(to)) = (&planned.outcome, &to)
-        && let Err(error) = screening.message.probe(&index, &fields, to)
+    if let (None, Some(_)) = (&planned.outcome, &to)
+        && let Err(error) = screening.message.probe(&index, &fields)
     {
         let detail = error.to_string();
         survey.unrendered(&detail, planned.list, planned.line);
