@@ -37,9 +37,9 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         }
         _ => {}
     }
-    // Two threads for the wire; reading, rendering and SQLite have threads of their own.
+    // One thread for the wire, which wakes no other for it; reading, rendering and SQLite have threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .max_blocking_threads(64)
         .enable_all()
         .build()

@@ -76,7 +76,9 @@ impl Going<'_> {
         let parts = self.parts()?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");
-        let why = execute(Arc::clone(&parts)).await;
+        // On the runtime's own thread: there the sockets' news need not be carried from one thread to another.
+        let executed = tokio::spawn(execute(Arc::clone(&parts))).await;
+        let why = executed.unwrap_or_else(|e| Err(Error::internal(format!("sending stopped: {e}"))));
         parts.progress.finish();
         let why = match why {
             Ok(Some(Why::Broken(error))) | Err(error) => return Err(error),

@@ -39,6 +39,8 @@ pub(crate) struct Ticket {
     pub(crate) lane: usize,
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
+    /// Chunks that may be rendered at once.
+    pub(crate) renderers: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) heard: Arc<Heard>,
 }
@@ -49,6 +51,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let names: Vec<JobId> = rows.iter().map(|row| row.row).collect();
     let drafted = {
         let parts = Arc::clone(&parts);
+        let _renderer = ticket.renderers.acquire().await.map_err(|_| Error::internal("nothing is rendered any more"))?;
         tokio::task::spawn_blocking(move || draft(&parts, rows, claimed_at))
             .await
             .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??

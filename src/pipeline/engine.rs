@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use crate::error::{Error, Result};
 use crate::ledger::{Ask, Claimed, Gate, LedgerRow, Standing};
@@ -26,6 +27,9 @@ use crate::provider::{BoxFuture, Health, JobId, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Chunks that are read from the plan at once.
+const READ_AHEAD: usize = 8;
 
 /// Recipients of the first chunks; the number doubles with each chunk of which something was accepted.
 const FIRST_CHUNK: u64 = 2;
@@ -47,15 +51,22 @@ async fn take_in(parts: &Parts) -> Result<()> {
     Ok(())
 }
 
+/// The last of the rows in plan order; a retry that is due may stand anywhere and moves no cursor.
+fn last_in_order(rows: &[LedgerRow]) -> Option<JobId> {
+    rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max()
+}
+
 struct Engine {
     parts: Arc<Parts>,
     lanes: Lanes,
     breaker: Breaker,
     pacers: Pacers,
     connections: Arc<Semaphore>,
+    renderers: Arc<Semaphore>,
     stop: watch::Sender<bool>,
     unsettled: Arc<Heard>,
-    chunks: FuturesUnordered<BoxFuture<'static, Result<Done>>>,
+    /// On their way beside this loop, so that none of them waits for what it asks the ledger; dropped with it.
+    chunks: JoinSet<Result<Done>>,
     settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
     /// Rows whose chunk has not come back: not to be handed out again.
     out: HashSet<JobId>,
@@ -104,9 +115,11 @@ impl Engine {
             breaker: Breaker::new(limits.retry),
             pacers,
             connections: Arc::new(Semaphore::new(limits.in_flight)),
+            // One core is for the wire and the ledger.
+            renderers: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)))),
             unsettled: Arc::new(Heard::new(stop.clone())),
             stop,
-            chunks: FuturesUnordered::new(),
+            chunks: JoinSet::new(),
             settling: FuturesUnordered::new(),
             out: HashSet::new(),
             phase,
@@ -140,7 +153,7 @@ impl Engine {
             }
             let nap = wake.map_or(TICK, |at| at.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), TICK));
             tokio::select! {
-                Some(done) = self.chunks.next() => self.came_back(done?).await?,
+                Some(done) = self.chunks.join_next() => self.came_back(done.map_err(|e| Error::internal(format!("a batch stopped: {e}")))??).await?,
                 Some(settled) = self.settling.next() => settled?,
                 wish = signals.next() => {
                     if self.heard(wish) {
@@ -193,9 +206,15 @@ impl Engine {
                 *left = left.saturating_sub(rows.len() as u64);
             }
             self.out.extend(rows.iter().map(|row| row.row));
-            let (connections, heard) = (Arc::clone(&self.connections), Arc::clone(&self.unsettled));
-            let ticket = Ticket { lane, pacers: self.pacers.clone(), stop: self.stop.subscribe(), connections, heard };
-            self.chunks.push(Box::pin(chunk::carry(Arc::clone(&self.parts), rows, ticket)));
+            let ticket = Ticket {
+                lane,
+                pacers: self.pacers.clone(),
+                stop: self.stop.subscribe(),
+                renderers: Arc::clone(&self.renderers),
+                connections: Arc::clone(&self.connections),
+                heard: Arc::clone(&self.unsettled),
+            };
+            self.chunks.spawn(chunk::carry(Arc::clone(&self.parts), rows, ticket));
         }
         Ok(wake)
     }
@@ -218,30 +237,35 @@ impl Engine {
     async fn next_rows(&mut self, most: usize) -> Result<Option<(usize, Vec<LedgerRow>)>> {
         let domains = self.lanes.domains();
         for index in self.lanes.ready(Instant::now()) {
-            let lane = self.lanes.lane(index);
+            let now = Instant::now();
             let limit = self.lanes.chunk(index, most);
+            let ready = self.lanes.take_ahead(index, limit, now);
+            if !ready.is_empty() {
+                self.lanes.advanced(index, Some(last_in_order(&ready).unwrap_or(0)));
+                return Ok(Some((index, ready)));
+            }
+            let lane = self.lanes.lane(index);
             let ask = Ask {
                 cohort: Some(self.phase),
                 after: lane.cursor,
                 only_domain: lane.domain.clone(),
                 not_domains: if lane.domain.is_none() { domains.clone() } else { Vec::new() },
-                limit: limit + self.out.len().min(limit),
+                limit: READ_AHEAD * limit + self.out.len().min(limit),
                 now: Some(Timestamp::now()),
             };
             let cursor = lane.cursor;
             let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
             let found = rows.len();
             rows.retain(|row| !self.out.contains(&row.row));
-            rows.truncate(limit);
+            let more = rows.split_off(limit.min(rows.len()));
+            self.lanes.keep_ahead(index, more, now);
             if rows.is_empty() {
                 if found == 0 {
                     self.lanes.advanced(index, None);
                 }
                 continue;
             }
-            // A retry that is due may stand anywhere; only rows in plan order move the cursor.
-            let last = rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max().unwrap_or(cursor);
-            self.lanes.advanced(index, Some(last));
+            self.lanes.advanced(index, Some(last_in_order(&rows).unwrap_or(cursor)));
             return Ok(Some((index, rows)));
         }
         Ok(None)

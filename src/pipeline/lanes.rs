@@ -1,8 +1,9 @@
 //! Who may be claimed next: a lane for each receiving domain that has a rate or is held, and one for everybody else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::ledger::LedgerRow;
 use crate::literal::Rate;
 use crate::provider::JobId;
 
@@ -10,6 +11,8 @@ use crate::provider::JobId;
 const HOLDS_AFTER: u32 = 3;
 /// A lane with a rate claims so much of it at once, so that a slow lane never keeps a connection for long.
 const LANE_SLICE: Duration = Duration::from_millis(250);
+/// Rows that were read ahead are good for so long: a retry that has come due meanwhile goes before them.
+const FRESH: Duration = Duration::from_millis(200);
 
 /// One queue over the plan.
 #[derive(Debug)]
@@ -23,6 +26,9 @@ pub(crate) struct Lane {
     rate: Option<Rate>,
     held_until: Option<Instant>,
     busy: bool,
+    /// Rows after the cursor, read from the ledger then.
+    ahead: VecDeque<LedgerRow>,
+    read_at: Option<Instant>,
 }
 
 /// All lanes of an execution.
@@ -50,7 +56,24 @@ impl Lanes {
         for lane in &mut self.lanes {
             lane.cursor = 0;
             lane.exhausted = false;
+            lane.ahead.clear();
         }
+    }
+
+    /// Keeps rows that were read beyond what was asked for.
+    pub(crate) fn keep_ahead(&mut self, index: usize, rows: impl IntoIterator<Item = LedgerRow>, now: Instant) {
+        let lane = &mut self.lanes[index];
+        lane.ahead = rows.into_iter().collect();
+        lane.read_at = Some(now);
+    }
+
+    /// Up to `most` rows that were read ahead and are fresh.
+    pub(crate) fn take_ahead(&mut self, index: usize, most: usize, now: Instant) -> Vec<LedgerRow> {
+        let lane = &mut self.lanes[index];
+        if lane.read_at.is_none_or(|at| now.saturating_duration_since(at) > FRESH) {
+            lane.ahead.clear();
+        }
+        lane.ahead.drain(..most.min(lane.ahead.len())).collect()
     }
 
     /// The lanes that may be asked now, each once, in turn; a lane of a domain sends one chunk at a time.
@@ -100,6 +123,7 @@ impl Lanes {
         for lane in &mut self.lanes {
             lane.cursor = lane.cursor.min(row.saturating_sub(1));
             lane.exhausted = false;
+            lane.ahead.clear();
         }
     }
 
@@ -125,6 +149,8 @@ impl Lanes {
         let index = match self.lanes.iter().position(|lane| lane.domain.as_deref() == Some(domain)) {
             Some(index) => index,
             None => {
+                // Its rows are not everybody else's any more.
+                self.lanes.iter_mut().for_each(|lane| lane.ahead.clear());
                 self.lanes.push(Lane::new(Some(domain.to_owned()), None));
                 self.lanes.len() - 1
             }
@@ -140,7 +166,7 @@ impl Lanes {
 
 impl Lane {
     fn new(domain: Option<String>, rate: Option<Rate>) -> Self {
-        Self { domain, cursor: 0, exhausted: false, rate, held_until: None, busy: false }
+        Self { domain, cursor: 0, exhausted: false, rate, held_until: None, busy: false, ahead: VecDeque::new(), read_at: None }
     }
 }
 

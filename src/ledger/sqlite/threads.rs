@@ -83,11 +83,12 @@ impl Worker {
         let for_thread = path.clone();
         Self::start("ledger-reader", path, move |mut queue| {
             while let Some(mut work) = queue.blocking_recv() {
-                let begun = conn.execute_batch("BEGIN").map_err(|e| Fault::from(e).at(&for_thread));
+                let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop);
+                let begun = sql("BEGIN").map_err(|e| Fault::from(e).at(&for_thread));
                 if begun.is_ok() {
                     work.run(&conn);
                     // Nothing was written, so there is nothing that a failure here could lose.
-                    let _ = conn.execute_batch("COMMIT");
+                    let _ = sql("COMMIT");
                 }
                 work.answer(begun.as_ref().err());
             }
@@ -133,7 +134,7 @@ fn commit(conn: &Connection, mut group: Vec<Box<dyn Work>>, path: &str) {
 }
 
 fn run_group(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<()> {
-    let sql = |text: &str| conn.execute_batch(text).map_err(|e| Fault::from(e).at(path));
+    let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop).map_err(|e| Fault::from(e).at(path));
     sql("BEGIN IMMEDIATE")?;
     for work in group {
         sql("SAVEPOINT request")?;
@@ -142,7 +143,10 @@ fn run_group(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> Ledg
             // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier requests included.
             return Err(work.failure().unwrap_or_else(|| LedgerError::Gone("the transaction ended before its time".into())));
         }
-        sql(if ok { "RELEASE request" } else { "ROLLBACK TO request; RELEASE request" })?;
+        if !ok {
+            sql("ROLLBACK TO request")?;
+        }
+        sql("RELEASE request")?;
     }
     sql("COMMIT")
 }
