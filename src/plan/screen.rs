@@ -1,6 +1,6 @@
 //! The screening of one row: address, id, duplicates, suppression, who may be reached at all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -8,7 +8,7 @@ use crate::address::{Address, Dedupe};
 use crate::config::AllowRule;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::plan::seen::Seen;
+use crate::plan::seen::{Numbered, Seen};
 use crate::suppression::Suppressions;
 
 /// What rows are screened by.
@@ -38,9 +38,9 @@ pub(crate) struct Screen<'a> {
     by: &'a Screening<'a>,
     seed: u64,
     seen: Seen,
-    /// The address each id came with, as hashes.
-    ids: HashMap<u64, u64>,
-    occurrences: HashMap<u64, u32>,
+    /// A hash of the address that each id came with.
+    ids: Numbered,
+    occurrences: Numbered,
     always: HashSet<String>,
     always_found: HashSet<String>,
 }
@@ -49,7 +49,8 @@ impl<'a> Screen<'a> {
     pub(crate) fn new(by: &'a Screening<'a>) -> Self {
         let seed = u64::from_le_bytes(by.secret[..8].try_into().expect("the key has 32 octets"));
         let always = by.always.iter().map(Address::folded).collect();
-        Self { by, seed, seen: Seen::new(seed), ids: HashMap::new(), occurrences: HashMap::new(), always, always_found: HashSet::new() }
+        let numbered = || Numbered::new(seed);
+        Self { by, seed, seen: Seen::new(seed), ids: numbered(), occurrences: numbered(), always, always_found: HashSet::new() }
     }
 
     /// How many addresses that belong into every canary are not in the lists.
@@ -77,8 +78,8 @@ impl<'a> Screen<'a> {
         let same_person = to.key(self.by.dedupe);
         let mut key = match id.filter(|id| !id.trim().is_empty()) {
             Some(id) => {
-                let (id_hash, address_hash) = (self.hash(id), self.hash(&folded));
-                if *self.ids.entry(id_hash).or_insert(address_hash) != address_hash {
+                let address = xxh3_64_with_seed(folded.as_bytes(), self.seed) as u32;
+                if *self.ids.entry(id, address) != address {
                     return Err("an id stands with two different addresses".to_owned());
                 }
                 id.to_owned()
@@ -87,7 +88,7 @@ impl<'a> Screen<'a> {
         };
         let mut outcome = None;
         if self.by.dedupe == Dedupe::Off {
-            let occurrence = self.occurrences.entry(xxh3_64_with_seed(key.as_bytes(), self.seed)).or_insert(0);
+            let occurrence = self.occurrences.entry(&key, 0);
             *occurrence += 1;
             if *occurrence > 1 {
                 key = format!("{key}#{occurrence}");
@@ -109,10 +110,6 @@ impl<'a> Screen<'a> {
         }
         let draw = self.draw(&key);
         Ok(Screened { to: Some(to), key, outcome, draw, always })
-    }
-
-    fn hash(&self, text: &str) -> u64 {
-        xxh3_64_with_seed(text.as_bytes(), self.seed)
     }
 
     /// The place in the draw of the canary: a keyed hash, so that it is the same after a restart and cannot be chosen from outside.
