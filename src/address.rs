@@ -133,6 +133,11 @@ impl Address {
         &self.text
     }
 
+    /// The same, for good.
+    pub fn into_string(self) -> String {
+        self.text.into()
+    }
+
     /// What stands before the `@`, as typed.
     pub fn local(&self) -> &str {
         &self.text[..usize::from(self.at)]

@@ -1,5 +1,7 @@
 //! Where a column's cells are found: by place in a CSV row, by name in a JSON object.
 
+use std::borrow::Cow;
+
 use super::column::guess_email_column;
 use super::{Format, ListReader};
 use crate::error::{Error, Result};
@@ -45,13 +47,13 @@ impl Place {
     }
 
     /// The cell's text; empty where there is none. Numbers and booleans in JSON are written as JSON writes them.
-    pub fn of(&self, fields: &Fields) -> String {
+    pub fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
         match fields {
-            Fields::Text(record) => record.get(self.at).unwrap_or_default().to_owned(),
+            Fields::Text(record) => record.get(self.at).unwrap_or_default().into(),
             Fields::Json(map) => match map.get(&self.name) {
-                None | Some(serde_json::Value::Null) => String::new(),
-                Some(serde_json::Value::String(text)) => text.clone(),
-                Some(other) => other.to_string(),
+                None | Some(serde_json::Value::Null) => "".into(),
+                Some(serde_json::Value::String(text)) => text.into(),
+                Some(other) => other.to_string().into(),
             },
         }
     }
@@ -83,7 +85,7 @@ mod tests {
         let place = Place::of_email(&reader, Some("email"), "l.ndjson").unwrap();
         let mut cells = Vec::new();
         while let Some(row) = reader.next_row() {
-            cells.push(place.of(&row.unwrap().fields));
+            cells.push(place.of(&row.unwrap().fields).into_owned());
         }
         assert_eq!(cells, ["", "b@example.com"]);
     }

@@ -1,7 +1,7 @@
 //! Who goes: reads the lists, screens every row, renders it once, and hands on what is to be made durable.
 //!
-//! One thread reads and screens, another renders and hands on; between them stands a bounded queue, so memory does not grow with the list
-//! (but for one small hash for each recipient, which finds duplicates).
+//! One thread reads, another screens and renders and hands on; between them stands a bounded queue, so memory does not grow with the list
+//! (but for one small hash for each recipient, which finds duplicates). Where rendering is the slow part, the reader does some of it.
 
 mod screen;
 mod seen;
@@ -9,12 +9,14 @@ mod survey;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
+use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
 use crate::ledger::PlannedRow;
+use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
 use crate::recipient::{Columns, Fields};
 
@@ -23,6 +25,8 @@ pub use survey::Survey;
 
 /// Rows that go through the queue together.
 const TOGETHER: usize = 1_000;
+/// How many times that may wait in the queue.
+const WAITING: usize = 4;
 
 /// The lists of a run and how to read them.
 #[derive(Clone, Debug)]
@@ -65,8 +69,7 @@ impl Lists {
 /// One list, opened, with its columns found.
 struct Opened {
     reader: ListReader,
-    email: Place,
-    id: Option<Place>,
+    view: View,
     name: String,
 }
 
@@ -75,19 +78,21 @@ fn open(lists: &Lists, at: usize) -> Result<Opened> {
     let reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
     let id = lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
-    Ok(Opened { reader, email, id, name: name.clone() })
+    let view = View { index: Arc::new(ColumnIndex::new(reader.columns())), email, id };
+    Ok(Opened { reader, view, name: name.clone() })
 }
 
 /// Reads the lists for their fingerprint alone: the rows that `filter` admits.
 pub fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
     let mut fingerprint = Fingerprint::new();
     for at in 0..lists.sources.len() {
-        let Opened { mut reader, name, .. } = open(lists, at)?;
+        let Opened { mut reader, mut view, name } = open(lists, at)?;
         add_header(&mut fingerprint, &reader);
-        let mut view = View::new(reader.columns());
         while let Some(row) = reader.next_row() {
             let row = row.map_err(Error::from)?;
-            view.follow(reader.columns());
+            if view.is_behind(reader.columns()) {
+                view.follow(reader.columns());
+            }
             if view.admits(&row, filter, &name)? {
                 fingerprint.row(&row.fields);
             }
@@ -104,22 +109,21 @@ fn add_header(fingerprint: &mut Fingerprint, reader: &ListReader) {
 }
 
 /// The columns of one list, shared with the rows that are on their way.
+#[derive(Clone)]
 struct View {
     index: Arc<ColumnIndex>,
+    email: Place,
+    id: Option<Place>,
 }
 
 impl View {
-    fn new(columns: &Columns) -> Self {
-        Self { index: Arc::new(ColumnIndex::new(columns)) }
+    /// Whether a JSON list has gained columns since.
+    fn is_behind(&self, columns: &Columns) -> bool {
+        self.index.columns().names().len() != columns.names().len()
     }
 
-    /// Follows a JSON list; returns whether it has gained columns.
-    fn follow(&mut self, columns: &Columns) -> bool {
-        let grown = self.index.columns().names().len() != columns.names().len();
-        if grown {
-            *self = Self::new(columns);
-        }
-        grown
+    fn follow(&mut self, columns: &Columns) {
+        self.index = Arc::new(ColumnIndex::new(columns));
     }
 
     fn admits(&self, row: &ListRow, filter: Option<&Filter>, list: &str) -> Result<bool> {
@@ -127,12 +131,22 @@ impl View {
     }
 }
 
-/// A screened row on its way to be rendered.
+/// A row on its way to be screened and rendered.
 struct OnItsWay {
-    planned: PlannedRow,
+    row: u64,
+    list: u32,
+    line: u64,
     fields: Fields,
-    index: Arc<ColumnIndex>,
-    to: Option<crate::address::Address>,
+    defect: Option<String>,
+    view: Arc<View>,
+    /// What rendering it gave, where the reader has done that.
+    rendered: Option<Result<(), RenderError>>,
+}
+
+impl OnItsWay {
+    fn render(&self, message: &Message) -> Result<(), RenderError> {
+        message.probe(&self.view.index, &self.fields)
+    }
 }
 
 /// Reads, screens and renders every row, handing on chunks of planned rows in input order. Stops at the first structural error.
@@ -142,103 +156,127 @@ pub fn read(
     screening: &Screening<'_>,
     sink: &mut (dyn FnMut(Vec<PlannedRow>) -> Result<()> + Send),
 ) -> Result<Survey> {
-    let (sender, receiver) = sync_channel::<Vec<OnItsWay>>(4);
+    let (sender, receiver) = sync_channel::<Vec<OnItsWay>>(WAITING);
     std::thread::scope(|scope| {
         let names = lists.names();
-        let renderer = scope.spawn(move || -> Result<Survey> {
-            let mut survey = Survey::new(names);
+        let screener = scope.spawn(move || -> Result<Survey> {
+            let (mut survey, mut screen) = (Survey::new(names), screen::Screen::new(screening));
             for chunk in receiver {
-                let rows: Vec<PlannedRow> = chunk.into_iter().map(|row| render_once(row, screening, &mut survey)).collect();
+                let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening.message, &lists.sources));
+                let rows = rows.collect::<Result<Vec<PlannedRow>>>()?;
                 rows.iter().for_each(|row| survey.count(row));
                 sink(rows)?;
             }
+            survey.always_missing = screen.always_missing();
             Ok(survey)
         });
-        let read = screen_all(lists, filter, screening, |chunk| sender.send(chunk).is_ok());
-        drop(sender);
-        let rendered = renderer.join().map_err(|_| Error::internal("rendering stopped"))?;
-        // An error of the sink ends the reading too, and is the one to tell.
-        let mut survey = rendered?;
+        let read = read_all(lists, filter, Queue { sender, message: screening.message, chunk: Vec::with_capacity(TOGETHER) });
+        let screened = screener.join().map_err(|_| Error::internal("screening stopped"))?;
+        // An error of the screening or of the sink ends the reading too, and is the one to tell.
+        let mut survey = screened?;
         let read = read?;
         survey.columns = read.columns;
         survey.filtered = read.filtered;
         survey.fingerprint = read.fingerprint;
         survey.notes.extend(read.notes);
-        survey.always_missing = read.always_missing;
         Ok(survey)
     })
 }
 
+/// The way from the reader to the screening.
+struct Queue<'a> {
+    sender: SyncSender<Vec<OnItsWay>>,
+    message: &'a Message,
+    chunk: Vec<OnItsWay>,
+}
+
+impl Queue<'_> {
+    /// Takes a row; false when nobody wants more.
+    fn push(&mut self, row: OnItsWay) -> bool {
+        self.chunk.push(row);
+        self.chunk.len() < TOGETHER || self.hand_on()
+    }
+
+    fn hand_on(&mut self) -> bool {
+        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(TOGETHER));
+        match self.sender.try_send(chunk) {
+            Ok(()) => true,
+            // The other side is behind: rather than wait for it, do a part of its work.
+            Err(TrySendError::Full(mut chunk)) => {
+                for row in &mut chunk {
+                    row.rendered = Some(row.render(self.message));
+                }
+                self.sender.send(chunk).is_ok()
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
+    }
+}
+
+#[derive(Default)]
 struct Read {
     columns: Vec<Vec<String>>,
     filtered: u64,
     fingerprint: String,
     notes: Vec<String>,
-    always_missing: usize,
 }
 
-fn screen_all(lists: &Lists, filter: Option<&Filter>, screening: &Screening<'_>, mut hand_on: impl FnMut(Vec<OnItsWay>) -> bool) -> Result<Read> {
+fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Result<Read> {
     let mut fingerprint = Fingerprint::new();
-    let mut screen = screen::Screen::new(screening);
-    let (mut filtered, mut row_number) = (0, 0);
-    let (mut all_columns, mut notes) = (Vec::new(), Vec::new());
-    let mut chunk = Vec::with_capacity(TOGETHER);
+    let mut read = Read::default();
+    let mut row_number = 0;
     for at in 0..lists.sources.len() {
-        let Opened { mut reader, email, id, name } = open(lists, at)?;
+        let list = u32::try_from(at).map_err(|_| Error::refused("too many lists"))?;
+        let Opened { mut reader, view, name } = open(lists, at)?;
         add_header(&mut fingerprint, &reader);
-        let mut view = View::new(reader.columns());
+        let mut view = Arc::new(view);
         while let Some(row) = reader.next_row() {
             let row = row.map_err(Error::from)?;
-            if view.follow(reader.columns()) {
-                email.still_only(&reader, lists.email.as_deref(), &name)?;
+            if view.is_behind(reader.columns()) {
+                Arc::make_mut(&mut view).follow(reader.columns());
+                view.email.still_only(&reader, lists.email.as_deref(), &name)?;
             }
             if !view.admits(&row, filter, &name)? {
-                filtered += 1;
+                read.filtered += 1;
                 continue;
             }
             fingerprint.row(&row.fields);
             row_number += 1;
-            let cell = email.of(&row.fields);
-            let id = id.as_ref().map(|id| id.of(&row.fields));
-            let Screened { to, key, outcome, draw, always } = screen
-                .row(&cell, id.as_deref(), row.defect)
-                .map_err(|what| Error::refused(format!("{name}:{}: {what}", row.line)).hint("give each person one id, or leave list.id out"))?;
-            chunk.push(OnItsWay {
-                planned: PlannedRow {
-                    row: row_number,
-                    list: u32::try_from(at).map_err(|_| Error::refused("too many lists"))?,
-                    line: row.line,
-                    email: to.as_ref().map_or_else(|| cell.chars().take(320).collect(), |to| to.as_str().to_owned()),
-                    domain: to.as_ref().map_or_else(String::new, |to| to.domain().to_owned()),
-                    key,
-                    fields: row.fields.encode(),
-                    outcome,
-                    draw,
-                    always,
-                },
-                fields: row.fields,
-                index: Arc::clone(&view.index),
-                to,
-            });
-            if chunk.len() == TOGETHER && !hand_on(std::mem::replace(&mut chunk, Vec::with_capacity(TOGETHER))) {
-                break;
+            let ListRow { line, fields, defect } = row;
+            if !queue.push(OnItsWay { row: row_number, list, line, fields, defect, view: Arc::clone(&view), rendered: None }) {
+                return Ok(read);
             }
         }
-        all_columns.push(reader.columns().names().to_vec());
-        notes.extend(reader.notes().iter().cloned());
+        read.columns.push(reader.columns().names().to_vec());
+        read.notes.extend(reader.notes().iter().cloned());
     }
-    hand_on(chunk);
-    Ok(Read { columns: all_columns, filtered, fingerprint: fingerprint.finish(), notes, always_missing: screen.always_missing() })
+    queue.hand_on();
+    read.fingerprint = fingerprint.finish();
+    Ok(read)
 }
 
-fn render_once(row: OnItsWay, screening: &Screening<'_>, survey: &mut Survey) -> PlannedRow {
-    let OnItsWay { mut planned, fields, index, to } = row;
-    if let (None, Some(_)) = (&planned.outcome, &to)
-        && let Err(error) = screening.message.probe(&index, &fields)
+fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, message: &Message, lists: &[(Source, String)]) -> Result<PlannedRow> {
+    let cell = row.view.email.of(&row.fields);
+    let id = row.view.id.as_ref().map(|id| id.of(&row.fields));
+    let Screened { to, key, mut outcome, draw, always } = screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
+        let list = lists.get(row.list as usize).map_or("?", |(_, name)| name);
+        Error::refused(format!("{list}:{}: {what}", row.line)).hint("give each person one id, or leave list.id out")
+    })?;
+    if outcome.is_none()
+        && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(message))
     {
-        let detail = error.to_string();
-        survey.unrendered(&detail, planned.list, planned.line);
-        planned.outcome = Some((Outcome::Invalid, Reason::Render, detail));
+        outcome = Some((Outcome::Invalid, Reason::Render, error.to_string()));
     }
-    planned
+    Ok(PlannedRow {
+        row: row.row,
+        list: row.list,
+        line: row.line,
+        domain: to.as_ref().map_or_else(String::new, |to| to.domain().to_owned()),
+        email: to.map_or_else(|| cell.chars().take(320).collect(), Address::into_string),
+        key,
+        fields: row.fields.encode(),
+        outcome,
+        draw,
+        always,
+    })
 }

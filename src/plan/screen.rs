@@ -37,6 +37,8 @@ pub struct Screened {
 pub(crate) struct Screen<'a> {
     by: &'a Screening<'a>,
     seed: u64,
+    /// The key of the draw of the canary: a keyed hash, so that a draw is the same after a restart and cannot be chosen from outside.
+    draws: u64,
     seen: Seen,
     /// A hash of the address that each id came with.
     ids: Numbered,
@@ -49,8 +51,9 @@ impl<'a> Screen<'a> {
     pub(crate) fn new(by: &'a Screening<'a>) -> Self {
         let seed = u64::from_le_bytes(by.secret[..8].try_into().expect("the key has 32 octets"));
         let always = by.always.iter().map(Address::folded).collect();
+        let draws = xxh3_64_with_seed(by.campaign.as_bytes(), seed);
         let numbered = || Numbered::new(seed);
-        Self { by, seed, seen: Seen::new(seed), ids: numbered(), occurrences: numbered(), always, always_found: HashSet::new() }
+        Self { by, seed, draws, seen: Seen::new(seed), ids: numbered(), occurrences: numbered(), always, always_found: HashSet::new() }
     }
 
     /// How many addresses that belong into every canary are not in the lists.
@@ -59,7 +62,7 @@ impl<'a> Screen<'a> {
     }
 
     /// Screens one row; the error (one id with two addresses) refuses the list.
-    pub(crate) fn row(&mut self, cell: &str, id: Option<&str>, defect: Option<String>) -> Result<Screened, String> {
+    pub(crate) fn row(&mut self, cell: &str, id: Option<&str>, defect: Option<&str>) -> Result<Screened, String> {
         let invalid = |detail: String| Screened {
             to: None,
             key: String::new(),
@@ -68,14 +71,14 @@ impl<'a> Screen<'a> {
             always: false,
         };
         if let Some(defect) = defect {
-            return Ok(invalid(defect));
+            return Ok(invalid(defect.to_owned()));
         }
         let to = match Address::parse(cell) {
             Ok(to) => to,
             Err(error) => return Ok(invalid(error.to_string())),
         };
         let folded = to.folded();
-        let same_person = to.key(self.by.dedupe);
+        let same_person = if self.by.dedupe == Dedupe::Exact { to.as_str() } else { &folded };
         let mut key = match id.filter(|id| !id.trim().is_empty()) {
             Some(id) => {
                 let address = xxh3_64_with_seed(folded.as_bytes(), self.seed) as u32;
@@ -84,7 +87,7 @@ impl<'a> Screen<'a> {
                 }
                 id.to_owned()
             }
-            None => same_person.clone(),
+            None => same_person.to_owned(),
         };
         let mut outcome = None;
         if self.by.dedupe == Dedupe::Off {
@@ -93,11 +96,11 @@ impl<'a> Screen<'a> {
             if *occurrence > 1 {
                 key = format!("{key}#{occurrence}");
             }
-        } else if !self.seen.insert(&same_person) {
+        } else if !self.seen.insert(same_person) {
             outcome = Some((Outcome::Duplicate, Reason::Repeated, "the address stands earlier in the list".to_owned()));
         }
         let outcome = outcome.or_else(|| {
-            let hit = self.by.suppressions.screen(&to)?;
+            let hit = self.by.suppressions.screen_folded(&to, &folded)?;
             Some((Outcome::Suppressed, hit.reason, hit.detail))
         });
         let outcome = outcome.or_else(|| {
@@ -108,13 +111,7 @@ impl<'a> Screen<'a> {
         if always {
             self.always_found.insert(folded);
         }
-        let draw = self.draw(&key);
+        let draw = xxh3_64_with_seed(key.as_bytes(), self.draws).cast_signed();
         Ok(Screened { to: Some(to), key, outcome, draw, always })
-    }
-
-    /// The place in the draw of the canary: a keyed hash, so that it is the same after a restart and cannot be chosen from outside.
-    fn draw(&self, key: &str) -> i64 {
-        let campaign = xxh3_64_with_seed(self.by.campaign.as_bytes(), self.seed);
-        xxh3_64_with_seed(key.as_bytes(), campaign).cast_signed()
     }
 }

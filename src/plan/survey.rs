@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 use crate::ledger::PlannedRow;
 use crate::literal::{ExpectCount, Percent};
-use crate::outcome::{Outcome, Tally};
+use crate::outcome::{Outcome, Reason, Tally};
 
 /// Places that an error names before it only counts.
 const PLACES: usize = 5;
@@ -49,7 +49,9 @@ impl Survey {
             None => self.tally.open += 1,
             Some((outcome, reason, detail)) => {
                 self.tally.add(*outcome, 1);
-                if *outcome == Outcome::Invalid && *reason == crate::outcome::Reason::BadAddress {
+                if *reason == Reason::Render {
+                    self.unrendered(detail, row.list, row.line);
+                } else if *outcome == Outcome::Invalid && *reason == Reason::BadAddress {
                     self.bad += 1;
                     if self.bad_places.len() < PLACES {
                         self.bad_places.push(format!("{}: {detail}", self.place(row.list, row.line)));
@@ -59,7 +61,7 @@ impl Survey {
         }
     }
 
-    pub(crate) fn unrendered(&mut self, detail: &str, list: u32, line: u64) {
+    fn unrendered(&mut self, detail: &str, list: u32, line: u64) {
         let place = self.place(list, line);
         // A hostile list could make every message different; one more group than people read is enough.
         let group = if self.unrendered.len() < 20 || self.unrendered.contains_key(detail) { detail } else { "other causes" };

@@ -72,11 +72,15 @@ impl Suppressions {
 
     /// Why this address must not be mailed, if it must not.
     pub fn screen(&self, address: &Address) -> Option<Hit> {
+        self.screen_folded(address, &address.folded())
+    }
+
+    /// The same for an address that has been lowercased already.
+    pub(crate) fn screen_folded(&self, address: &Address, folded: &str) -> Option<Hit> {
         let added = self.additions();
         let rank = |hash: u128| self.loaded.get(hash).max(if added.is_empty() { None } else { added.get(&masked(hash)).copied() });
-        let folded = address.folded();
         let by_address = rank(xxh3_128(folded.as_bytes()));
-        let by_hash = if self.has_hashes.load(Ordering::Acquire) { sha256_keys(&folded).filter_map(rank).max() } else { None };
+        let by_hash = if self.has_hashes.load(Ordering::Acquire) { sha256_keys(folded).filter_map(rank).max() } else { None };
         // The domain of an address is in lowercase ASCII already, as a domain entry's is.
         let at_domain = &address.as_str()[address.local().len()..];
         let by_domain = if self.has_domains.load(Ordering::Acquire) { rank(xxh3_128(at_domain.as_bytes())) } else { None };
