@@ -137,6 +137,8 @@ struct OnItsWay {
     list: u32,
     line: u64,
     fields: Fields,
+    /// The fields as the ledger keeps them.
+    encoded: String,
     defect: Option<String>,
     view: Arc<View>,
     /// What rendering it gave, where the reader has done that.
@@ -243,7 +245,8 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
             fingerprint.row(&row.fields);
             row_number += 1;
             let ListRow { line, fields, defect } = row;
-            if !queue.push(OnItsWay { row: row_number, list, line, fields, defect, view: Arc::clone(&view), rendered: None }) {
+            let encoded = fields.encode();
+            if !queue.push(OnItsWay { row: row_number, list, line, fields, encoded, defect, view: Arc::clone(&view), rendered: None }) {
                 return Ok(read);
             }
         }
@@ -274,7 +277,7 @@ fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, message: &M
         domain: to.as_ref().map_or_else(String::new, |to| to.domain().to_owned()),
         email: to.map_or_else(|| cell.chars().take(320).collect(), Address::into_string),
         key,
-        fields: row.fields.encode(),
+        fields: row.encoded,
         outcome,
         draw,
         always,
