@@ -241,7 +241,7 @@ impl Engine {
             let limit = self.lanes.chunk(index, most);
             let ready = self.lanes.take_ahead(index, limit, now);
             if !ready.is_empty() {
-                self.lanes.advanced(index, Some(last_in_order(&ready).unwrap_or(0)));
+                self.lanes.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
                 return Ok(Some((index, ready)));
             }
             let lane = self.lanes.lane(index);
@@ -261,11 +261,11 @@ impl Engine {
             self.lanes.keep_ahead(index, more, now);
             if rows.is_empty() {
                 if found == 0 {
-                    self.lanes.advanced(index, None);
+                    self.lanes.exhausted(index);
                 }
                 continue;
             }
-            self.lanes.advanced(index, Some(last_in_order(&rows).unwrap_or(cursor)));
+            self.lanes.advanced(index, last_in_order(&rows).unwrap_or(cursor), rows.len(), now);
             return Ok(Some((index, rows)));
         }
         Ok(None)

@@ -13,6 +13,8 @@ const HOLDS_AFTER: u32 = 3;
 const LANE_SLICE: Duration = Duration::from_millis(250);
 /// Rows that were read ahead are good for so long: a retry that has come due meanwhile goes before them.
 const FRESH: Duration = Duration::from_millis(200);
+/// A chunk of a lane with a rate is admitted so long before its turn, which is what rendering and claiming it may take.
+const AHEAD: Duration = Duration::from_millis(20);
 
 /// One queue over the plan.
 #[derive(Debug)]
@@ -101,16 +103,21 @@ impl Lanes {
         }
     }
 
-    /// Rows up to `last` have been handed out; an empty answer exhausts the lane.
-    pub(crate) fn advanced(&mut self, index: usize, last: Option<JobId>) {
+    /// `count` rows up to `last` have been handed out. A lane with a rate then waits here for its next turn and not on the wire, where it
+    /// would keep a connection from everybody else.
+    pub(crate) fn advanced(&mut self, index: usize, last: JobId, count: usize, now: Instant) {
         let lane = &mut self.lanes[index];
-        match last {
-            Some(row) => {
-                lane.cursor = lane.cursor.max(row);
-                lane.busy = true;
-            }
-            None => lane.exhausted = true,
+        lane.cursor = lane.cursor.max(last);
+        lane.busy = true;
+        if let Some(rate) = lane.rate {
+            let turn = Duration::from_secs_f64(count as f64 / rate.per_second()).saturating_sub(AHEAD);
+            lane.held_until = Some(now + turn);
         }
+    }
+
+    /// Nothing is left behind the lane's cursor.
+    pub(crate) fn exhausted(&mut self, index: usize) {
+        self.lanes[index].exhausted = true;
     }
 
     /// The lane's chunk has come back.
@@ -155,7 +162,8 @@ impl Lanes {
                 self.lanes.len() - 1
             }
         };
-        self.lanes[index].held_until = Some(until);
+        let lane = &mut self.lanes[index];
+        lane.held_until = lane.held_until.max(Some(until));
     }
 
     /// When the first held lane opens again.
@@ -199,11 +207,22 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_with_a_rate_is_not_ready_before_its_turn() {
+        let mut lanes = Lanes::new(&[("slow.example".to_owned(), "5/min".parse().expect("a rate"))]);
+        let now = Instant::now();
+        lanes.advanced(1, 1, lanes.chunk(1, 100), now);
+        lanes.returned(1);
+        assert_eq!(lanes.ready(now + Duration::from_secs(11)), [0]);
+        assert_eq!(lanes.opens_at(now), Some(now + Duration::from_secs(12) - AHEAD));
+        assert_eq!(lanes.ready(now + Duration::from_secs(12)).len(), 2);
+    }
+
+    #[test]
     fn a_reopened_row_is_looked_at_again() {
         let mut lanes = Lanes::new(&[]);
-        lanes.advanced(0, Some(10));
+        lanes.advanced(0, 10, 10, Instant::now());
         lanes.returned(0);
-        lanes.advanced(0, None);
+        lanes.exhausted(0);
         assert!(lanes.ready(Instant::now()).is_empty());
         lanes.reopened(7);
         assert_eq!((lanes.ready(Instant::now()), lanes.lane(0).cursor), (vec![0], 6));
