@@ -1,0 +1,233 @@
+//! Whole hand-overs against a scripted server: what it is told, in which groups, and what its answers come to.
+
+mod session;
+mod transaction;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use super::connect;
+use crate::outcome::Reason;
+use crate::provider::testing::{Recorder, claim, job, settings};
+use crate::provider::{Health, Job, ProviderSettings, Reply, Verdict};
+
+/// What the server does next on a connection; after the last act it closes.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Writes this and a CRLF.
+    Say(&'static str),
+    /// Reads a command that begins so, and nothing after it: the client waits.
+    Hear(&'static str),
+    /// Reads commands that begin so and came in one piece.
+    Together(&'static [&'static str]),
+    /// Reads up to the lone dot.
+    Body,
+    /// Reads up to the lone dot, and commands that came in one piece with it.
+    Piped(&'static [&'static str]),
+    /// Shakes hands as a TLS server.
+    Tls,
+    /// Says nothing until the client closes.
+    Silence,
+}
+
+use Act::{Body, Hear, Piped, Say, Silence, Tls, Together};
+
+const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
+const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
+const GROUP: &[&str] = &["MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
+const GROUP_AFTER_RESET: &[&str] = &["RSET", "MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
+const TAKEN: &[Act] = &[Together(GROUP), Say("250 ok\r\n250 ok\r\n354 go"), Body, Say("250 2.0.0 Ok: queued as 4XYZ")];
+const QUICK: &str = "timeouts = { connect = \"2s\", command = \"150ms\", data = \"1s\", final = \"150ms\" }";
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+struct Peer {
+    stream: Box<dyn Duplex>,
+    buffer: Vec<u8>,
+    heard: Vec<String>,
+}
+
+impl Peer {
+    async fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                let line = String::from_utf8(line).unwrap();
+                return line.strip_suffix("\r\n").expect("lines end in CRLF").to_owned();
+            }
+            let mut piece = [0; 65_536];
+            let n = self.stream.read(&mut piece).await.unwrap();
+            assert!(n > 0, "the client closed in the middle; heard {:?}", self.heard);
+            self.buffer.extend_from_slice(&piece[..n]);
+        }
+    }
+
+    async fn act(&mut self, act: Act) {
+        match act {
+            Say(text) => {
+                // The client may have left already; what it makes of that is what is tested.
+                let _ = self.stream.write_all(format!("{text}\r\n").as_bytes()).await;
+            }
+            Hear(prefix) => {
+                self.hear(prefix).await;
+                assert!(self.buffer.is_empty(), "more after {prefix}: {}", self.buffer.escape_ascii());
+            }
+            Together(prefixes) => {
+                for (i, prefix) in prefixes.iter().enumerate() {
+                    assert!(i == 0 || !self.buffer.is_empty(), "{prefix} came alone");
+                    self.hear(prefix).await;
+                }
+                assert!(self.buffer.is_empty());
+            }
+            Body => {
+                self.body().await;
+                assert!(self.buffer.is_empty());
+            }
+            Piped(prefixes) => {
+                self.body().await;
+                for prefix in prefixes {
+                    assert!(!self.buffer.is_empty(), "{prefix} did not come with the message");
+                    self.hear(prefix).await;
+                }
+                assert!(self.buffer.is_empty());
+            }
+            Silence => {
+                let mut rest = Vec::new();
+                let _ = self.stream.read_to_end(&mut rest).await;
+            }
+            Tls => unreachable!("done by play"),
+        }
+    }
+
+    async fn body(&mut self) {
+        let mut body = String::new();
+        loop {
+            match self.line().await.as_str() {
+                "." => break,
+                line => body.push_str(&format!("{line}|")),
+            }
+        }
+        self.heard.push(body);
+    }
+
+    async fn hear(&mut self, prefix: &str) {
+        let line = self.line().await;
+        assert!(line.starts_with(prefix), "{line:?} instead of {prefix:?}");
+        self.heard.push(line);
+    }
+}
+
+/// Plays one script for each connection, in order, and returns what was heard on all of them.
+fn play(listener: TcpListener, scripts: Vec<Vec<Act>>, acceptor: Option<TlsAcceptor>) -> JoinHandle<Vec<String>> {
+    tokio::spawn(async move {
+        let mut heard = Vec::new();
+        for script in scripts {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut peer = Peer { stream: Box::new(stream), buffer: Vec::new(), heard };
+            for act in script {
+                if let Tls = act {
+                    let acceptor = acceptor.clone().expect("a server with a certificate");
+                    let stream = std::mem::replace(&mut peer.stream, Box::new(tokio::io::empty()));
+                    match acceptor.accept(stream).await {
+                        Ok(stream) => peer.stream = Box::new(stream),
+                        Err(_) => break,
+                    }
+                } else {
+                    peer.act(act).await;
+                }
+            }
+            heard = peer.heard;
+        }
+        heard
+    })
+}
+
+struct Ran {
+    reply: Reply,
+    heard: Vec<String>,
+    events: Vec<String>,
+}
+
+/// Sends `jobs` to a server with these scripts, all of which must be played to the end.
+async fn run_with(scheme: &str, keys: &str, scripts: Vec<Vec<Act>>, acceptor: Option<TlsAcceptor>, jobs: Vec<Job>, wire: Recorder) -> Ran {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = play(listener, scripts, acceptor);
+    let provider = connect(&settings(&format!("url = \"{scheme}127.0.0.1:{port}\"\n{keys}"), Path::new("/nowhere/state"))).unwrap();
+    let whole = async {
+        let reply = provider.send(&claim(jobs), &wire).await;
+        provider.close().await;
+        Ran { reply, heard: server.await.unwrap(), events: wire.events() }
+    };
+    tokio::time::timeout(Duration::from_secs(20), whole).await.expect("the hand-over hangs")
+}
+
+async fn run(keys: &str, scripts: &[&[&[Act]]], to: &[&str]) -> Ran {
+    let scripts = scripts.iter().map(|parts| parts.concat()).collect();
+    run_with("smtp://", keys, scripts, None, jobs(to), Recorder::default()).await
+}
+
+fn jobs(to: &[&str]) -> Vec<Job> {
+    to.iter().zip(1..).map(|(to, id)| job(id, to, "Subject: x\r\n\r\n.hello\r\n")).collect()
+}
+
+fn words(reply: &Reply) -> Vec<String> {
+    let word = |verdict: &Verdict| match verdict {
+        Verdict::Accepted { .. } => "accepted".to_owned(),
+        Verdict::Rejected(r) => format!("rejected {}", r.code),
+        Verdict::Suppressed(r) => format!("suppressed {}", r.code),
+        Verdict::NotTaken { refusal, counts } => format!("not taken {}{}", refusal.code, if *counts { " counts" } else { "" }),
+        Verdict::Unknown { .. } => "unknown".to_owned(),
+    };
+    reply.items.iter().map(|(id, verdict)| format!("{id} {}", word(verdict))).collect()
+}
+
+fn failing(health: &Health) -> String {
+    match health {
+        Health::Failing(refusal) => refusal.detail.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stopped(health: &Health) -> (Reason, String) {
+    match health {
+        Health::Stop(refusal) => (refusal.reason, refusal.detail.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As `run`, over a wire that has a slot for everybody at once.
+async fn run_unpaced(scripts: &[&[&[Act]]], to: &[&str], suppressed: &[u64]) -> Ran {
+    let scripts = scripts.iter().map(|parts| parts.concat()).collect();
+    let wire = Recorder { is_unpaced: true, suppressed: suppressed.to_vec(), ..Recorder::default() };
+    run_with("smtp://", "", scripts, None, jobs(to), wire).await
+}
+
+/// A server certificate for 127.0.0.1, and the root that signed it as a file.
+fn certificate() -> (TlsAcceptor, tempfile::NamedTempFile) {
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap().signed_by(&key, &root).unwrap();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], private)
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), root.pem()).unwrap();
+    (TlsAcceptor::from(Arc::new(config)), file)
+}
