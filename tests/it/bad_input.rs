@@ -346,8 +346,8 @@ fn unknown_and_unbuilt_providers_and_keys_are_refused() {
         is_refused(&ws, &["send", "list.csv"], USAGE, &["mailbatch.toml:12: ", kind, "not built yet", "sandbox, smtp"]);
     }
     let ws = relay("smtp://localhost");
-    ws.config(&format!("{}window = 10\n", ws.read("mailbatch.toml")));
-    is_refused(&ws, &["send", "list.csv"], USAGE, &["providers.relay.window", "not built yet"]);
+    ws.config(&format!("{}window = 65\n", ws.read("mailbatch.toml")));
+    is_refused(&ws, &["send", "list.csv"], USAGE, &["providers.relay.window", "from 1 to 64"]);
     let ws = sandbox();
     let good = ws.read("mailbatch.toml");
     ws.config(&format!("{good}\n[providers.x]\nkind = \"smtp\"\nurl = \"smtp://localhost\"\n"));

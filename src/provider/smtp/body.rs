@@ -1,26 +1,46 @@
-//! A message as it goes on the wire after DATA: lines end in CRLF, a leading dot is doubled (RFC 5321 section 4.5.2), a lone dot ends it.
+//! A message as it goes on the wire: lines end in CRLF; after DATA a leading dot is doubled (RFC 5321 section 4.5.2) and a lone dot ends
+//! it, after BDAT (RFC 3030) the number of octets does.
 //!
-//! The rule it keeps: no content can end the message early. A bare CR or LF, which some servers take for a line end, becomes CRLF.
+//! The rule it keeps: no content can end the message early, and both ways deliver the same octets. A bare CR or LF, which some servers
+//! take for a line end, becomes CRLF.
 
 /// Appends `message` and the line that ends it to `out`.
 pub(super) fn append(out: &mut Vec<u8>, message: &[u8]) {
     out.reserve(message.len() + message.len() / 64 + 8);
-    let mut rest = message;
-    while !rest.is_empty() {
-        if rest[0] == b'.' {
+    for line in lines(message) {
+        if line.first() == Some(&b'.') {
             out.push(b'.');
         }
-        let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
-            out.extend_from_slice(rest);
-            out.extend_from_slice(b"\r\n");
-            break;
-        };
-        out.extend_from_slice(&rest[..end]);
+        out.extend_from_slice(line);
         out.extend_from_slice(b"\r\n");
-        let skip = if rest[end..].starts_with(b"\r\n") { 2 } else { 1 };
-        rest = &rest[end + skip..];
     }
     out.extend_from_slice(b".\r\n");
+}
+
+/// Appends `message` as one chunk, which is also the last, with the command that announces it.
+pub(super) fn append_chunk(out: &mut Vec<u8>, message: &[u8]) {
+    let octets: usize = lines(message).map(|line| line.len() + 2).sum();
+    out.extend_from_slice(format!("BDAT {octets} LAST\r\n").as_bytes());
+    out.reserve(octets);
+    for line in lines(message) {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The lines of a message, wherever a CRLF, a bare CR or a bare LF ends them.
+fn lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = message;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        let ending = if after.starts_with(b"\r\n") { 2 } else { after.len().min(1) };
+        rest = &after[ending..];
+        Some(line)
+    })
 }
 
 /// Whether any octet of the message has its high bit set.
@@ -62,6 +82,21 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_is_counted_in_octets_and_stuffs_no_dots() {
+        for (message, expected) in [
+            ("a\r\n", "BDAT 3 LAST\r\na\r\n"),
+            (".a\r\n.\r\n", "BDAT 7 LAST\r\n.a\r\n.\r\n"),
+            ("a\n.\nb\r.\rc", "BDAT 15 LAST\r\na\r\n.\r\nb\r\n.\r\nc\r\n"),
+            ("é\r\n", "BDAT 4 LAST\r\né\r\n"),
+            ("", "BDAT 0 LAST\r\n"),
+        ] {
+            let mut out = Vec::new();
+            append_chunk(&mut out, message.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), expected, "{message:?}");
+        }
+    }
+
+    #[test]
     fn headers_and_body_are_told_apart() {
         assert!(has_8bit_headers("Subject: é\r\n\r\nx".as_bytes()));
         assert!(!has_8bit_headers("Subject: e\r\n\r\né".as_bytes()));
@@ -69,6 +104,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_chunk_holds_what_data_would_deliver(message in "[.a\r\n]{0,40}") {
+            let data = String::from_utf8(wire(message.as_bytes())).unwrap();
+            let delivered: String = data.strip_suffix(".\r\n").unwrap().split_inclusive("\r\n").map(|line| line.strip_prefix('.').unwrap_or(line)).collect();
+            let mut chunk = Vec::new();
+            append_chunk(&mut chunk, message.as_bytes());
+            prop_assert_eq!(String::from_utf8(chunk).unwrap(), format!("BDAT {} LAST\r\n{delivered}", delivered.len()));
+        }
+
         #[test]
         fn a_server_reads_back_the_same_lines(lines in proptest::collection::vec("[.a ]{0,6}", 0..20)) {
             let message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();

@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
@@ -27,29 +29,40 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(into).await,
-            Self::Tls(stream) => stream.read(into).await,
-        }
-    }
-
-    async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.write(octets).await,
-            Self::Tls(stream) => stream.write(octets).await,
-        }
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.flush().await,
-            Self::Tls(stream) => stream.flush().await,
-        }
-    }
-
     fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, into),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 
@@ -61,12 +74,23 @@ pub(super) struct Unsent {
     pub(super) may_have_left: bool,
 }
 
+/// What went wrong in either direction. The two are apart because answers may still be there to be read when a write has failed.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    pub(super) writing: Option<String>,
+    pub(super) reading: Option<String>,
+}
+
 /// A connection and what is under way on it.
 pub(super) struct Connection {
     stream: Stream,
     limits: Limits,
     inbox: ReplyBuffer,
     outbox: Vec<u8>,
+    /// How much of the outbox `exchange` has handed over.
+    handed_over: usize,
+    /// Whether what was handed over may still be held back (by TLS).
+    is_unflushed: bool,
     /// Where a message in the outbox ends, its final dot included.
     message_end: Option<usize>,
     /// The steps whose replies have not come yet, those of unwritten commands included, oldest first.
@@ -76,7 +100,16 @@ pub(super) struct Connection {
 impl Connection {
     /// A connection over `stream`, of which nothing has been read.
     pub(super) fn new(stream: Stream, limits: Limits) -> Self {
-        Self { stream, limits, inbox: ReplyBuffer::default(), outbox: Vec::new(), message_end: None, pending: VecDeque::new() }
+        Self {
+            stream,
+            limits,
+            inbox: ReplyBuffer::default(),
+            outbox: Vec::new(),
+            handed_over: 0,
+            is_unflushed: false,
+            message_end: None,
+            pending: VecDeque::new(),
+        }
     }
 
     /// Gives the plain stream back for a TLS handshake; `None` where something that was sent in clear text would be read after it.
@@ -99,6 +132,112 @@ impl Connection {
         super::body::append(&mut self.outbox, message);
         self.message_end = Some(self.outbox.len());
         self.pending.push_back(Step::Message);
+    }
+
+    /// Puts a whole message as one chunk into what `exchange` writes, and says where it ends there.
+    pub(super) fn queue_chunk(&mut self, message: &[u8]) -> usize {
+        super::body::append_chunk(&mut self.outbox, message);
+        self.pending.push_back(Step::Message);
+        self.outbox.len()
+    }
+
+    /// The octets of the outbox, those that `exchange` has handed over included; none once it has handed over all.
+    pub(super) fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// How much of the outbox has been handed over for certain.
+    pub(super) fn handed_over(&self) -> usize {
+        self.handed_over
+    }
+
+    /// Where the next write of `exchange` ends in the outbox, at most.
+    pub(super) fn slice_end(&self) -> usize {
+        self.outbox.len().min(self.handed_over + SLICE)
+    }
+
+    /// How much of the outbox may have left when no more is written, `end` being where the last write was to end: the kernel has taken
+    /// exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
+    pub(super) fn may_have_left(&self, end: usize) -> usize {
+        if self.stream.is_tls() { end.max(self.handed_over) } else { self.handed_over }
+    }
+
+    /// The longest waits.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Writes the outbox up to `end` and reads what has come, whichever can be done; so neither side waits for the other to read. Without
+    /// a time limit of its own. When it is dropped, nothing is lost.
+    pub(super) async fn exchange(&mut self, end: usize) -> Broken {
+        std::future::poll_fn(|cx| {
+            let mut broken = Broken::default();
+            let has_read = self.poll_inbox(cx, &mut broken).is_ready();
+            let has_written = self.poll_outbox(cx, end, &mut broken).is_ready();
+            if has_read || has_written { Poll::Ready(broken) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// Reads all that is there, so that a connection that is closed already is seen to be before more is begun on it.
+    fn poll_inbox(&mut self, cx: &mut Context<'_>, broken: &mut Broken) -> Poll<()> {
+        let mut octets = [0; 8192];
+        let mut has_read = Poll::Pending;
+        while broken.reading.is_none() {
+            let mut piece = ReadBuf::new(&mut octets);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut piece) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) if piece.filled().is_empty() => broken.reading = Some("closed by the server".into()),
+                Poll::Ready(Ok(())) => self.inbox.extend(piece.filled()),
+                Poll::Ready(Err(error)) => broken.reading = Some(error.to_string()),
+            }
+            has_read = Poll::Ready(());
+        }
+        has_read
+    }
+
+    fn poll_outbox(&mut self, cx: &mut Context<'_>, end: usize, broken: &mut Broken) -> Poll<()> {
+        if self.handed_over < end {
+            match std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outbox[self.handed_over..end])) {
+                Ok(n) if n > 0 => self.handed_over += n,
+                Ok(_) => broken.writing = Some("closed by the server".into()),
+                Err(error) => broken.writing = Some(error.to_string()),
+            }
+            self.is_unflushed = true;
+            return Poll::Ready(());
+        }
+        if !self.is_unflushed {
+            return Poll::Pending;
+        }
+        let flushed = std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx));
+        self.is_unflushed = false;
+        match flushed {
+            Ok(()) if self.handed_over == self.outbox.len() => self.discard(),
+            Ok(()) => {}
+            Err(error) => broken.writing = Some(error.to_string()),
+        }
+        Poll::Ready(())
+    }
+
+    /// Forgets what is queued.
+    pub(super) fn discard(&mut self) {
+        self.outbox.clear();
+        self.handed_over = 0;
+    }
+
+    /// The oldest answer that has been read, and the step that it belongs to.
+    pub(super) fn answered(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
+        let Some(&step) = self.pending.front() else { return Ok(None) };
+        let answer = self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))?;
+        Ok(answer.map(|answer| {
+            self.pending.pop_front();
+            (step, answer)
+        }))
+    }
+
+    /// The step whose answer comes next.
+    pub(super) fn awaited(&self) -> Option<Step> {
+        self.pending.front().copied()
     }
 
     /// Whether a reply is still to come.

@@ -7,6 +7,8 @@ use super::reply::Answer;
 pub(super) struct Extensions {
     /// RFC 2920: commands may be sent without waiting for each answer.
     pub(super) pipelining: bool,
+    /// RFC 3030: a message may be sent as a chunk of so many octets.
+    pub(super) chunking: bool,
     /// RFC 1870; the largest message in octets, 0 where the server names none.
     pub(super) size: Option<u64>,
     /// RFC 6152.
@@ -29,6 +31,7 @@ impl Extensions {
             let mut words = line.split_ascii_whitespace();
             match words.next() {
                 Some("PIPELINING") => found.pipelining = true,
+                Some("CHUNKING") => found.chunking = true,
                 Some("SIZE") => found.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
                 Some("8BITMIME") => found.eight_bit_mime = true,
                 Some("SMTPUTF8") => found.smtputf8 = true,
@@ -52,9 +55,10 @@ mod tests {
 
     #[test]
     fn keywords_are_read_in_any_case() {
-        let lines = ["relay.example", "pipelining", "SIZE 1000", "8BitMime", "SMTPUTF8", "StartTLS", "AUTH plain LOGIN", "AUTH=XOAUTH2", "DSN", ""];
+        let lines =
+            ["relay.example", "pipelining", "SIZE 1000", "8BitMime", "SMTPUTF8", "StartTLS", "AUTH plain LOGIN", "AUTH=XOAUTH2", "Chunking", ""];
         let found = Extensions::read(&Answer { code: 250, lines: lines.map(str::to_owned).to_vec() });
-        assert!(found.pipelining && found.eight_bit_mime && found.smtputf8 && found.starttls);
+        assert!(found.pipelining && found.eight_bit_mime && found.smtputf8 && found.starttls && found.chunking);
         assert_eq!(found.auth, ["PLAIN", "LOGIN", "XOAUTH2"]);
         assert_eq!((found.exceeded_by(1_000), found.exceeded_by(1_001)), (None, Some(1_000)));
     }

@@ -4,9 +4,10 @@
 //! anything, as when a send is dropped, is closed and never used again; a closed connection is nobody's fault.
 //!
 //! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
-//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a write.
+//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a write. With `window = N`, where the server
+//!   announces CHUNKING too, up to N messages are under way on a connection, each as one chunk; elsewhere `window` does nothing.
 //! - Partial failure: none, since every transaction has one recipient.
-//! - Idempotency: none. A message whose final dot was written and not answered is `Unknown`.
+//! - Idempotency: none. A message whose last octet was written and not answered is `Unknown`; with a window that can be N on each connection.
 //! - Quirks: a server may close at any time with 421, or silently when idle; the same message then goes over a new connection, once.
 
 mod auth;
@@ -23,7 +24,9 @@ mod tests;
 mod tls;
 mod transaction;
 mod url;
+mod window;
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -31,6 +34,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::session::Session;
 use self::settings::Settings;
 use self::transaction::{Ended, check};
+use self::window::Experience;
 use super::{BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
 use crate::error::Result;
 use crate::outcome::Reason;
@@ -45,6 +49,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         settings: Settings::read(settings)?,
         connections: Semaphore::new(settings.in_flight.max(1)),
         idle: Mutex::new(Vec::new()),
+        experience: Experience::default(),
     }))
 }
 
@@ -56,6 +61,7 @@ struct Smtp {
     /// session is taken up or closed before a new one is opened.
     connections: Semaphore,
     idle: Mutex<Vec<Session>>,
+    experience: Experience,
 }
 
 impl Provider for Smtp {
@@ -66,13 +72,9 @@ impl Provider for Smtp {
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             let _permit = self.permit().await;
-            let mut hand_over = HandOver { smtp: self, wire, jobs: &claim.jobs, at: 0, granted: None, session: None, reply: Reply::default() };
-            while let Some(job) = claim.jobs.get(hand_over.at) {
-                hand_over.at += 1;
-                if hand_over.one(job).await.is_err() {
-                    break;
-                }
-            }
+            let todo = claim.jobs.iter().collect();
+            let mut hand_over = HandOver { smtp: self, wire, todo, granted: None, session: None, reply: Reply::default() };
+            while !hand_over.todo.is_empty() && hand_over.advance().await.is_ok() {}
             let HandOver { session, reply, .. } = hand_over;
             // An envelope that is out belongs to a job of this claim; nothing else may follow it on this connection.
             self.idle().extend(session.filter(|session| !session.envelope_is_out));
@@ -98,6 +100,11 @@ impl Smtp {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many messages may be under way on this session as chunks; `None` where it is to be one at a time by DATA.
+    fn width(&self, session: &Session) -> Option<usize> {
+        self.experience.width(&self.settings, session)
+    }
+
     /// A session that can take a message now: the given one, an idle one, or else a new one.
     async fn ready(&self, session: Option<Session>) -> Result<Session, Health> {
         let pooled = || self.idle().pop();
@@ -118,10 +125,9 @@ struct Halt;
 struct HandOver<'a> {
     smtp: &'a Smtp,
     wire: &'a dyn Wire,
-    jobs: &'a [Job],
-    /// The job to be begun next.
-    at: usize,
-    /// The job that has its slot already, because its envelope was to leave with the message before it.
+    /// The jobs that have not been begun, in order.
+    todo: VecDeque<&'a Job>,
+    /// The job that has its slot already, because its envelope was to leave with the message before it or it waited for its turn.
     granted: Option<JobId>,
     /// The session in use, with nothing under way on it but the envelope of the granted job.
     session: Option<Session>,
@@ -129,11 +135,22 @@ struct HandOver<'a> {
 }
 
 impl<'a> HandOver<'a> {
-    async fn one(&mut self, job: &Job) -> Result<(), Halt> {
-        let mut session = match self.session.take() {
+    /// Goes on with what is left, in the way that the session at hand allows.
+    async fn advance(&mut self) -> Result<(), Halt> {
+        let session = match self.session.take() {
             Some(session) => session,
             None => self.ready(None).await?,
         };
+        if !session.envelope_is_out && self.smtp.width(&session).is_some() {
+            return self.stream(session).await;
+        }
+        match self.todo.pop_front() {
+            Some(job) => self.one(job, session).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn one(&mut self, job: &Job, mut session: Session) -> Result<(), Halt> {
         if let Some((verdict, health)) = check(&session, job) {
             self.session = Some(session);
             self.reply.items.push((job.id, verdict));
@@ -141,13 +158,7 @@ impl<'a> HandOver<'a> {
         }
         let mut may_reconnect = true;
         loop {
-            let permitted = if self.granted.take() == Some(job.id) {
-                // The message before it took its time; a suppression or a stop that came meanwhile still counts.
-                self.wire.slot_now(job).unwrap_or(Ok(()))
-            } else {
-                self.wire.slot(job).await
-            };
-            if let Err(stopped) = permitted {
+            if let Err(stopped) = self.permitted(job).await {
                 // A server that waits for this job's message can only be left.
                 self.session = Some(session).filter(|session| !session.envelope_is_out);
                 return match stopped {
@@ -183,13 +194,23 @@ impl<'a> HandOver<'a> {
         }
     }
 
+    /// Waits until the job may be begun, unless it has its slot.
+    async fn permitted(&mut self, job: &Job) -> Result<(), Stopped> {
+        if self.granted.take() == Some(job.id) {
+            // The message before it took its time; a suppression or a stop that came meanwhile still counts.
+            self.wire.slot_now(job).unwrap_or(Ok(()))
+        } else {
+            self.wire.slot(job).await
+        }
+    }
+
     /// The job whose envelope may leave with the message that is sent now: the next one, where it can be begun without waiting.
     fn ahead(&mut self, session: &Session) -> Option<&'a Job> {
         if !session.extensions.pipelining || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
             return None;
         }
         loop {
-            let job = self.jobs.get(self.at)?;
+            let job = *self.todo.front()?;
             if check(session, job).is_some() {
                 return None;
             }
@@ -198,7 +219,7 @@ impl<'a> HandOver<'a> {
                     self.granted = Some(job.id);
                     return Some(job);
                 }
-                Err(Stopped::Suppressed) => self.at += 1,
+                Err(Stopped::Suppressed) => drop(self.todo.pop_front()),
                 Err(Stopped::Run) => return None,
             }
         }
@@ -226,8 +247,20 @@ impl<'a> HandOver<'a> {
     /// Goes on only with a provider that fares well.
     fn fares(&mut self, health: Health) -> Result<(), Halt> {
         let is_fine = health == Health::Fine;
-        self.reply.health = health;
+        // Of several that went wrong at once, what tells most.
+        if gravity(&health) > gravity(&self.reply.health) {
+            self.reply.health = health;
+        }
         if is_fine { Ok(()) } else { Err(Halt) }
+    }
+}
+
+fn gravity(health: &Health) -> u8 {
+    match health {
+        Health::Fine => 0,
+        Health::Failing(_) => 1,
+        Health::SlowDown(_) => 2,
+        Health::Stop(_) => 3,
     }
 }
 

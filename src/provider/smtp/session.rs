@@ -31,6 +31,8 @@ pub(super) struct Session {
     pub(super) needs_reset: bool,
     /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last message.
     pub(super) envelope_is_out: bool,
+    /// Whether the server has given a message a name of its own when it took it. It will do so for each.
+    pub(super) names_messages: bool,
     pub(super) used_at: Instant,
 }
 
@@ -77,7 +79,23 @@ impl Session {
                 return Err(judge_session(Step::Auth, &answer));
             }
         }
-        Ok(Self { connection, extensions, transactions: 0, needs_reset: false, envelope_is_out: false, used_at: Instant::now() })
+        Ok(Self {
+            connection,
+            extensions,
+            transactions: 0,
+            needs_reset: false,
+            envelope_is_out: false,
+            names_messages: false,
+            used_at: Instant::now(),
+        })
+    }
+
+    /// Clears away what a refusal may have left, and shows whether the server is still there and answers what it is asked; false where the
+    /// session cannot be used any more.
+    pub(super) async fn reset(&mut self) -> bool {
+        let answer = self.connection.command(Step::Reset, "RSET").await;
+        self.needs_reset = !answer.is_ok_and(|answer| answer.code == 250);
+        !self.needs_reset
     }
 
     /// Whether the next transaction can be begun on it: still open, not idle for too long, below the message cap.

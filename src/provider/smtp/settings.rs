@@ -20,6 +20,9 @@ use crate::provider::ProviderSettings;
 /// The keys besides those that every provider has.
 pub(super) const KEYS: &[&str] = &["url", "password", "auth", "tls", "per_connection", "ca_file", "helo", "timeouts", "window"];
 
+/// The largest window. All of it can be in doubt on each connection when something breaks.
+const MAX_WINDOW: usize = 64;
+
 /// How a session comes to be encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
@@ -77,6 +80,8 @@ pub(super) struct Settings {
     pub(super) helo: Option<String>,
     /// The most messages over one connection.
     pub(super) per_connection: NonZeroU32,
+    /// The most messages under way on one connection where the server takes chunks; 1 is to use none.
+    pub(super) window: usize,
     pub(super) limits: Limits,
 }
 
@@ -85,9 +90,6 @@ impl Settings {
     pub(super) fn read(settings: &ProviderSettings) -> Result<Self> {
         settings.refuse_unknown_keys(KEYS)?;
         let keys = Keys { settings };
-        if settings.keys.contains_key("window") {
-            return Err(keys.error("window", "known, but not built yet").hint("leave the key out"));
-        }
         let url = match keys.text("url")? {
             Some(url) => url::parse(url).map_err(|(what, hint)| keys.error("url", what).hint(hint))?,
             None => return Err(keys.error("url", "missing").hint("write url = \"smtp://relay.example\"")),
@@ -109,6 +111,7 @@ impl Settings {
             mechanism: keys.mechanism()?,
             helo: keys.helo()?,
             per_connection: keys.per_connection()?,
+            window: keys.window()?,
             limits: keys.limits()?,
             tls: Tls::new(url.server_name, keys.extra_roots()?),
             encryption,
@@ -180,6 +183,15 @@ impl<'a> Keys<'a> {
         let Some(value) = self.settings.keys.get("per_connection") else { return Ok(NonZeroU32::MIN.saturating_add(99)) };
         let count = value.as_integer().and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
         count.ok_or_else(|| self.error("per_connection", "not a number of messages").hint("write a whole number, at least 1"))
+    }
+
+    fn window(&self) -> Result<usize> {
+        let Some(value) = self.settings.keys.get("window") else { return Ok(1) };
+        let count = value.as_integer().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=MAX_WINDOW).contains(n));
+        count.ok_or_else(|| {
+            self.error("window", "not a number of messages under way at once")
+                .hint(format!("write a whole number from 1 to {MAX_WINDOW}; 16 for a relay known to take BDAT, 1 or no key for none"))
+        })
     }
 
     fn limits(&self) -> Result<Limits> {
@@ -294,7 +306,10 @@ mod tests {
             ("ur = 1", "did you mean `url`"),
             ("", "url: missing"),
             ("url = 1", "not a text"),
-            ("url = \"smtp://a.example\"\nwindow = 4", "not built yet"),
+            ("url = \"smtp://a.example\"\nwindow = 0", "from 1 to 64"),
+            ("url = \"smtp://a.example\"\nwindow = 65", "from 1 to 64"),
+            ("url = \"smtp://a.example\"\nwindow = \"x\"", "from 1 to 64"),
+            ("url = \"smtp://a.example\"\nwindow = -1", "from 1 to 64"),
             ("url = \"smtp://a.example\"\ntls = \"never\"", "neither required nor optional"),
             ("url = \"smtps://a.example\"\ntls = \"optional\"", "contradicts"),
             ("url = \"smtp://a.example\"\nauth = \"cram\"", "not a mechanism"),
@@ -315,6 +330,13 @@ mod tests {
     fn tls_can_be_made_optional_or_required() {
         assert_eq!(taken("url = \"smtp://a.example\"\ntls = \"optional\"").encryption, Encryption::Optional);
         assert_eq!(taken("url = \"smtp://localhost\"\ntls = \"required\"").encryption, Encryption::Required);
+    }
+
+    #[test]
+    fn there_is_no_window_unless_it_is_asked_for() {
+        for (key, expected) in [("", 1), ("window = 1", 1), ("window = 16", 16), ("window = 64", 64)] {
+            assert_eq!(taken(&format!("url = \"smtp://a.example\"\n{key}")).window, expected, "{key}");
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Session {
     }
 
     fn envelope_commands(&self, job: &Job) -> [(Step, String); 3] {
-        [(Step::Mail, self.mail_command(job)), (Step::Rcpt, format!("RCPT TO:<{}>", job.to)), (Step::Data, "DATA".to_owned())]
+        [(Step::Mail, self.mail_command(job)), (Step::Rcpt, rcpt_command(job)), (Step::Data, "DATA".to_owned())]
     }
 
     async fn absorb_answers(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
@@ -133,7 +133,7 @@ impl Session {
         Ok(())
     }
 
-    fn mail_command(&self, job: &Job) -> String {
+    pub(super) fn mail_command(&self, job: &Job) -> String {
         let sender = job.envelope_sender.as_ref().map_or("", |sender| sender.as_str());
         let mut command = format!("MAIL FROM:<{sender}>");
         if self.extensions.size.is_some() {
@@ -218,6 +218,11 @@ impl Session {
     }
 }
 
+/// RCPT for the job's one recipient.
+pub(super) fn rcpt_command(job: &Job) -> String {
+    format!("RCPT TO:<{}>", job.to)
+}
+
 fn unknown(refusal: Refusal) -> Ended {
     Ended::Settled { verdict: Verdict::Unknown { detail: refusal.detail.clone() }, health: Health::Failing(refusal), is_usable: false }
 }
@@ -225,7 +230,7 @@ fn unknown(refusal: Refusal) -> Ended {
 /// The server's name for a message it took:
 /// `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK id=1abc-000-XY` (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail,
 /// OpenSMTPD), `250 Ok 0100018c-…-000000` (Amazon SES).
-fn queue_id(answer: &Answer) -> Option<String> {
+pub(super) fn queue_id(answer: &Answer) -> Option<String> {
     let text = answer.first_line();
     let after = |marker: &str| text.split_once(marker).and_then(|(_, rest)| rest.split_whitespace().next());
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -2,6 +2,7 @@
 
 mod session;
 mod transaction;
+mod window;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,19 +34,29 @@ enum Act {
     Body,
     /// Reads up to the lone dot, and commands that came in one piece with it.
     Piped(&'static [&'static str]),
+    /// Reads so many messages as chunks, which came in one piece.
+    Chunks(usize),
+    /// The same behind messages under way, so that each begins with RSET.
+    MoreChunks(usize),
+    /// Reads so many messages as chunks, in as many pieces as there are.
+    Stream(usize),
+    /// Reads a command that begins so, whatever stands behind it.
+    Start(&'static str),
     /// Shakes hands as a TLS server.
     Tls,
     /// Says nothing until the client closes.
     Silence,
 }
 
-use Act::{Body, Hear, Piped, Say, Silence, Tls, Together};
+use Act::{Body, Chunks, Hear, MoreChunks, Piped, Say, Silence, Start, Stream, Tls, Together};
 
 const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
 const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
 const GROUP: &[&str] = &["MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
 const GROUP_AFTER_RESET: &[&str] = &["RSET", "MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
 const TAKEN: &[Act] = &[Together(GROUP), Say("250 ok\r\n250 ok\r\n354 go"), Body, Say("250 2.0.0 Ok: queued as 4XYZ")];
+const OPEN: Act = Say("250 ok\r\n250 ok\r\n354 go");
+const TAKEN_AND_OPEN: Act = Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go");
 const QUICK: &str = "timeouts = { connect = \"2s\", command = \"150ms\", data = \"1s\", final = \"150ms\" }";
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -101,12 +112,42 @@ impl Peer {
                 }
                 assert!(self.buffer.is_empty());
             }
+            Chunks(count) => self.chunks(count, false, true).await,
+            MoreChunks(count) => self.chunks(count, true, true).await,
+            Stream(count) => self.chunks(count, false, false).await,
+            Start(prefix) => self.hear(prefix).await,
             Silence => {
                 let mut rest = Vec::new();
                 let _ = self.stream.read_to_end(&mut rest).await;
             }
             Tls => unreachable!("done by play"),
         }
+    }
+
+    async fn chunks(&mut self, count: usize, is_behind: bool, is_one_piece: bool) {
+        for i in 0..count {
+            if is_behind || i > 0 {
+                assert!(i == 0 || !is_one_piece || !self.buffer.is_empty(), "a message came alone");
+                self.hear("RSET").await;
+            }
+            self.hear("MAIL FROM:<news@mailbatch.example>").await;
+            self.hear("RCPT TO:<").await;
+            self.chunk().await;
+        }
+        assert!(self.buffer.is_empty(), "more after the chunks: {}", self.buffer.escape_ascii());
+    }
+
+    async fn chunk(&mut self) {
+        let command = self.line().await;
+        let octets = command.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")).expect("BDAT with its octets, and the last");
+        let octets: usize = octets.parse().unwrap();
+        while self.buffer.len() < octets {
+            let mut piece = [0; 65_536];
+            let n = self.stream.read(&mut piece).await.unwrap();
+            assert!(n > 0, "the client closed in a chunk");
+            self.buffer.extend_from_slice(&piece[..n]);
+        }
+        self.heard.push(String::from_utf8(self.buffer.drain(..octets).collect()).unwrap());
     }
 
     async fn body(&mut self) {

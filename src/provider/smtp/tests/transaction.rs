@@ -13,10 +13,6 @@ async fn with_pipelining_the_envelope_is_one_write_and_the_message_another() {
     assert_eq!(ran.events, ["slot 1", "crossing 1", "answered 1", "slot 2", "crossing 2", "answered 2"]);
 }
 
-
-const OPEN: Act = Say("250 ok\r\n250 ok\r\n354 go");
-const TAKEN_AND_OPEN: Act = Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go");
-
 #[tokio::test]
 async fn unpaced_messages_cost_one_round_trip_each() {
     let script = [Together(GROUP), OPEN, Piped(GROUP), TAKEN_AND_OPEN, Piped(GROUP), TAKEN_AND_OPEN, Body, Say("250 ok")];
