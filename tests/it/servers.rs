@@ -82,14 +82,26 @@ fn ten_thousand_recipients_reach_smtp_sink_once_each() {
 
 #[test]
 fn postfix_delivers_every_name_as_it_was_written() {
-    const ROWS: usize = 1_000;
     let postfix = peer!(Postfix::start(PostfixOptions::default()));
+    every_name_arrives(&postfix, "", 1_000);
+    assert!(!postfix.log().contains(" bdat="), "no chunk without a window");
+}
+
+#[test]
+fn postfix_delivers_the_same_through_a_window() {
+    let postfix = peer!(Postfix::start(PostfixOptions::default()));
+    every_name_arrives(&postfix, "window = 16", 2_000);
+    assert!(postfix.log().contains(" bdat=") && !postfix.log().contains(" data="), "every message is a chunk");
+}
+
+/// Sends to `rows` recipients, and asserts that each has got what was meant, once.
+fn every_name_arrives(postfix: &Postfix, keys: &str, rows: usize) {
     let workspace = workspace();
     workspace.config(&format!(
         "[message]\nfile = \"message.txt\"\nfrom = \"Acme – Größe & Söhne <news@acme.example>\"\nreply_to = \"help@acme.example\"\n\
          kind = \"marketing\"\nto_name = \"{{{{ name }}}}\"\nunsubscribe_url = \"https://acme.example/u/{{{{ id }}}}\"\n\
          envelope_sender = \"bounces@acme.example\"\n\n[message.headers]\nFeedback-ID = \"spring:acme:mailbatch:acme\"\nX-Greeting = \"{{{{ name }}}}!\"\n\n\
-         [providers.relay]\nkind = \"smtp\"\nurl = \"{}\"\n",
+         [providers.relay]\nkind = \"smtp\"\nurl = \"{}\"\n{keys}\n",
         postfix.url()
     ));
     let long = "word ".repeat(60);
@@ -97,12 +109,12 @@ fn postfix_delivers_every_name_as_it_was_written() {
         "message.txt",
         format!("+++\nsubject = \"Hello {{{{ name }}}}, n° {{{{ id }}}}\"\n+++\nDear {{{{ name }}}},\n\n.\n..two\n{long}\nFrom Acme\nبيت\n"),
     );
-    workspace.file("list.csv", lists::csv(ROWS));
+    workspace.file("list.csv", lists::csv(rows));
     workspace.run(&["send", "list.csv", "--canary", "5%"]).ends(0);
-    assert_all_accepted(&workspace, ROWS);
+    assert_all_accepted(&workspace, rows);
 
-    let delivered = postfix.wait_delivered(ROWS);
-    assert_eq!(recipients(&delivered), sorted(lists::addresses(ROWS)));
+    let delivered = postfix.wait_delivered(rows);
+    assert_eq!(recipients(&delivered), sorted(lists::addresses(rows)));
     let report = workspace.report();
     for stored in &delivered {
         let index: usize = stored.recipients[0].split('@').next().unwrap().strip_prefix("user").unwrap().parse().unwrap();
@@ -259,6 +271,49 @@ fn each_reply_to_a_recipient_means_what_rfc_3463_says() {
     }
     workspace.run(&["send", "list.csv", "--campaign", "next"]).ends(5);
     assert_eq!(workspace.report().with("suppressed"), [lists::address(2), lists::address(7)]);
+}
+
+#[test]
+fn refusals_in_the_middle_of_a_window_concern_nobody_else() {
+    const ROWS: usize = 400;
+    let refused = lists::addresses(ROWS).into_iter().enumerate().filter(|(index, _)| index % 23 == 7);
+    let replies: Vec<(&'static str, &'static str)> =
+        refused.map(|(index, address)| (&*address.leak(), ["450 4.2.0 Come back", "550 5.1.1 Nobody here", "452 4.2.2 Full"][index % 3])).collect();
+    let postfix = peer!(Postfix::start(PostfixOptions { replies: replies.clone(), ..PostfixOptions::default() }));
+    let workspace = relayed(&postfix.url(), "window = 16\nin_flight = 3\nretry = { for = \"0\" }", ROWS);
+    workspace.run(&["send", "list.csv"]).ends(5);
+    let report = workspace.report();
+    let codes = report.column("mb_code");
+    for (index, address) in lists::addresses(ROWS).iter().enumerate() {
+        let expected = replies.iter().find(|(refused, _)| refused == address).map_or("250 2.0.0", |(_, reply)| &reply[..9]);
+        assert_eq!(codes[index], expected, "row {}", index + 1);
+    }
+    let others = lists::addresses(ROWS).into_iter().filter(|address| !replies.iter().any(|(refused, _)| refused == address));
+    let others = sorted(others);
+    assert_eq!(recipients(&postfix.wait_delivered(others.len())), others);
+    assert!(postfix.log().contains(" bdat="));
+}
+
+#[test]
+fn a_421_in_the_middle_of_a_window_sends_nobody_twice() {
+    const ROWS: usize = 200;
+    let replies = vec![("user60@example.com", "421 4.3.2 Closing for this one"), ("user121@example.net", "421 4.3.2 Closing again")];
+    let postfix = peer!(Postfix::start(PostfixOptions { replies, ..PostfixOptions::default() }));
+    let workspace = relayed(&postfix.url(), "window = 16\nin_flight = 2\nretry = { for = \"1s\", base = \"50ms\", max = \"100ms\" }", ROWS);
+    workspace.run(&["send", "list.csv"]);
+    let report = workspace.report();
+    let accepted = sorted(report.with("accepted").into_iter().map(|address| address.to_string()));
+    assert!(accepted.len() > ROWS / 2, "{:?}", report.counts());
+    assert_eq!(recipients(&postfix.wait_delivered(accepted.len())), accepted);
+    for (index, outcome) in report.column("mb_outcome").into_iter().enumerate() {
+        assert!(["accepted", "unknown", "deferred", "held"].contains(&outcome), "row {}: {outcome}", index + 1);
+    }
+    // Whoever is in doubt stays so: another start reaches the rest and none of them.
+    let in_doubt = report.with("unknown").len();
+    workspace.run(&["send", "list.csv"]);
+    assert_eq!(workspace.report().with("unknown").len(), in_doubt);
+    let accepted = sorted(workspace.report().with("accepted").into_iter().map(|address| address.to_string()));
+    assert_eq!(recipients(&postfix.wait_delivered(accepted.len())), accepted);
 }
 
 #[test]

@@ -22,6 +22,9 @@ use super::step::{Fault, Step};
 /// The most octets of one write; larger groups take several.
 const SLICE: usize = 64 * 1024;
 
+/// The most pieces that are read at once; no server has more to say to all that can be under way.
+const MOST_PIECES: usize = 16;
+
 /// What lies under a connection.
 pub(super) enum Stream {
     Plain(TcpStream),
@@ -183,7 +186,7 @@ impl Connection {
     fn poll_inbox(&mut self, cx: &mut Context<'_>, broken: &mut Broken) -> Poll<()> {
         let mut octets = [0; 8192];
         let mut has_read = Poll::Pending;
-        while broken.reading.is_none() {
+        for _ in 0..MOST_PIECES {
             let mut piece = ReadBuf::new(&mut octets);
             match Pin::new(&mut self.stream).poll_read(cx, &mut piece) {
                 Poll::Pending => break,
@@ -192,6 +195,9 @@ impl Connection {
                 Poll::Ready(Err(error)) => broken.reading = Some(error.to_string()),
             }
             has_read = Poll::Ready(());
+            if broken.reading.is_some() {
+                break;
+            }
         }
         has_read
     }

@@ -1,0 +1,160 @@
+//! What answers come to for the messages under way, and what the want of them does.
+//!
+//! The rule it keeps: an answer that cannot be one to its step is believed by nobody, and nor is any that follows it.
+
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::pipe::Pipe;
+use crate::outcome::Reason;
+use crate::provider::smtp::HandOver;
+use crate::provider::smtp::classify::judge;
+use crate::provider::smtp::reply::Answer;
+use crate::provider::smtp::step::{Fault, Step};
+use crate::provider::smtp::transaction::queue_id;
+use crate::provider::{Health, Job, Refusal, Verdict};
+
+impl<'a> HandOver<'a> {
+    /// One answer, which belongs to the first message under way. An error is an answer that cannot be one to its step.
+    pub(super) fn absorb(&mut self, pipe: &mut Pipe<'a>, step: Step, answer: Answer) -> Result<(), Fault> {
+        pipe.answered_at = Instant::now();
+        let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
+        let garbled = Fault::Garbled(step, format!("{} {}", answer.code_text(), answer.text()));
+        let is_unknown_command = matches!(answer.code, 500 | 502);
+        match (step, answer.code) {
+            (Step::Message, _) if answer.class() != 2 && answer.class() != 3 => return self.refused_message(pipe, answer),
+            (Step::Message, _) => return self.taken_message(pipe, &answer),
+            (Step::Reset, 250) if !speaks_of_a_message(&answer) && !speaks_of_an_address(&answer) => {}
+            (Step::Mail, 250) => {}
+            (Step::Rcpt, 250..=252) => flight.is_recipient_taken = true,
+            (Step::Mail | Step::Rcpt, 400..) if !(is_unknown_command && pipe.session.needs_reset) => {
+                pipe.is_held = true;
+                pipe.session.needs_reset = true;
+                flight.refused.get_or_insert((step, answer.clone()));
+            }
+            (Step::Reset, 421) => drop(flight.refused.get_or_insert((step, answer.clone()))),
+            _ => return Err(garbled),
+        }
+        if answer.code == 421 {
+            pipe.is_held = true;
+            pipe.stop_writing(Fault::Closing(step, answer));
+        }
+        Ok(())
+    }
+
+    /// BDAT was refused, because the message was or something before it.
+    fn refused_message(&mut self, pipe: &mut Pipe<'a>, answer: Answer) -> Result<(), Fault> {
+        let Some(mut flight) = pipe.flights.pop_front() else { return Ok(()) };
+        pipe.is_held = true;
+        pipe.was_used = true;
+        pipe.session.needs_reset = true;
+        let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
+        let (step, told) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
+        if matches!(answer.code, 500 | 502) {
+            // A server that does not know the command reads what follows it, the message itself, as commands.
+            self.smtp.experience.found_broken(&self.smtp.settings);
+        }
+        let (verdict, health) = judge_chunk(step, &told);
+        self.conclude(pipe, flight.job, verdict, health);
+        match answer.code {
+            500 | 502 => Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text()))),
+            _ if !is_whole => Err(Fault::Garbled(Step::Message, "an answer before the message was whole".into())),
+            421 => {
+                pipe.stop_writing(Fault::Closing(Step::Message, answer));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// BDAT was answered as if the message had been taken.
+    fn taken_message(&mut self, pipe: &mut Pipe<'a>, answer: &Answer) -> Result<(), Fault> {
+        let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
+        let provider_id = queue_id(answer);
+        let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
+        let is_nameless = pipe.session.names_messages && provider_id.is_none();
+        if answer.code != 250 || !is_whole || (is_nameless && flight.refused.is_none()) || speaks_of_an_address(answer) {
+            return Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())));
+        }
+        if flight.refused.is_some() && flight.is_recipient_taken {
+            // Refused and taken: the sender of another transaction was in force. Nobody can say who has got it.
+            flight.refused = None;
+            return Err(Fault::Garbled(Step::Message, "the message was taken although its sender was refused".into()));
+        }
+        let Some(flight) = pipe.flights.pop_front() else { return Ok(()) };
+        pipe.was_used = true;
+        if let Some((step, told)) = flight.refused {
+            // Taken for nobody.
+            pipe.session.needs_reset = true;
+            let (verdict, health) = judge_chunk(step, &told);
+            self.conclude(pipe, flight.job, verdict, health);
+            return Ok(());
+        }
+        pipe.session.names_messages |= provider_id.is_some();
+        self.smtp.experience.has_taken.store(true, Ordering::Relaxed);
+        let verdict = Verdict::Accepted { provider_id, code: answer.code_text(), detail: answer.first_line() };
+        self.conclude(pipe, flight.job, verdict, Health::Fine);
+        Ok(())
+    }
+
+    fn conclude(&mut self, pipe: &mut Pipe<'a>, job: &Job, verdict: Verdict, health: Health) {
+        pipe.is_held |= self.settle(job, verdict, health).is_err();
+    }
+
+    /// Nothing more can be read either: what was handed over and not answered is in doubt.
+    pub(super) fn break_off(&mut self, pipe: &mut Pipe<'a>, fault: Fault) {
+        pipe.is_held = true;
+        let is_closed = fault.is_closed_connection();
+        pipe.stop_writing(fault);
+        let Some(cause) = pipe.fault.clone() else { return };
+        let handed_over = std::mem::take(&mut pipe.flights);
+        let cut = std::mem::take(&mut pipe.cut);
+        let is_doubtful = handed_over.iter().any(|flight| flight.refused.is_none());
+        // As for one message at a time: a server may close when it likes, and the same messages then go over a new connection.
+        let may_go_again = !is_doubtful && is_closed && cause.is_closed_connection() && pipe.was_used && self.reply.health == Health::Fine;
+        let mut again = Vec::new();
+        for (flight, is_whole) in handed_over.into_iter().map(|flight| (flight, true)).chain(cut.into_iter().map(|flight| (flight, false))) {
+            let closing = match flight.refused {
+                Some((step, answer)) if answer.code == 421 && step != Step::Message => Some(Fault::Closing(step, answer)),
+                Some((step, answer)) => {
+                    let (verdict, health) = judge_chunk(step, &answer);
+                    self.conclude(pipe, flight.job, verdict, health);
+                    continue;
+                }
+                None if is_whole => {
+                    let refusal = Refusal { reason: Reason::NoReply, ..cause.refusal() };
+                    self.conclude(pipe, flight.job, Verdict::Unknown { detail: refusal.detail.clone() }, Health::Failing(refusal));
+                    continue;
+                }
+                None => None,
+            };
+            if may_go_again {
+                again.push(flight.job);
+            } else {
+                let fault = closing.as_ref().unwrap_or(&cause);
+                self.conclude(pipe, flight.job, Verdict::NotTaken { refusal: fault.refusal(), counts: false }, fault.health());
+            }
+        }
+        again.into_iter().rev().for_each(|job| self.todo.push_front(job));
+    }
+}
+
+/// Names a message that it took, as only the answer to a message does.
+fn speaks_of_a_message(answer: &Answer) -> bool {
+    queue_id(answer).is_some()
+}
+
+/// X.1.Z is about an address (RFC 3463), as only answers to MAIL and RCPT are that say yes.
+fn speaks_of_an_address(answer: &Answer) -> bool {
+    answer.enhanced().is_some_and(|enhanced| enhanced.subject == 1)
+}
+
+/// As for DATA; but that BDAT is not known is no fault of the recipient's.
+fn judge_chunk(step: Step, answer: &Answer) -> (Verdict, Health) {
+    if step == Step::Message && matches!(answer.code, 500 | 502) {
+        let refusal = Refusal::new(Reason::Session, answer.code_text(), format!("at BDAT: {}", answer.text()));
+        return (Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Failing(refusal));
+    }
+    judge(step, answer)
+}

@@ -1,0 +1,140 @@
+//! A session with the messages under way on it: what has been handed over of each, and when to give up.
+//!
+//! The rule it keeps: what is said to be handed over whole is never less than what the server may have got whole.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use crate::provider::smtp::reply::Answer;
+use crate::provider::smtp::session::Session;
+use crate::provider::smtp::step::{Fault, Step};
+use crate::provider::smtp::transaction::rcpt_command;
+use crate::provider::{Job, JobId, Wire};
+
+/// A message on its way.
+pub(super) struct Flight<'a> {
+    pub(super) job: &'a Job,
+    /// Where it ends in the outbox; `None` once all of it has been handed over.
+    pub(super) end: Option<usize>,
+    pub(super) is_traced: bool,
+    pub(super) is_recipient_taken: bool,
+    /// The first refusal; what is refused after it is refused because of it.
+    pub(super) refused: Option<(Step, Answer)>,
+}
+
+/// A session with the messages under way on it.
+pub(super) struct Pipe<'a> {
+    pub(super) session: Session,
+    /// Oldest first; the next answer belongs to the first of them.
+    pub(super) flights: VecDeque<Flight<'a>>,
+    /// Messages that cannot be handed over whole any more.
+    pub(super) cut: Vec<Flight<'a>>,
+    /// Nothing more may be begun on this session before it has been cleared.
+    pub(super) is_held: bool,
+    /// Nothing more of the claim may be begun.
+    pub(super) is_stopped: bool,
+    /// Why nothing more is written; the session is closed once what is under way has been answered.
+    pub(super) fault: Option<Fault>,
+    /// Whether the server had answered a message on this connection before.
+    pub(super) was_used: bool,
+    /// Where the last write was to end in the outbox.
+    pub(super) slice_end: usize,
+    pub(super) moved_at: Instant,
+    pub(super) answered_at: Instant,
+}
+
+impl<'a> Pipe<'a> {
+    pub(super) fn new(session: Session) -> Self {
+        let now = Instant::now();
+        Self {
+            was_used: session.transactions > 0,
+            session,
+            flights: VecDeque::new(),
+            cut: Vec::new(),
+            is_held: false,
+            is_stopped: false,
+            fault: None,
+            slice_end: 0,
+            moved_at: now,
+            answered_at: now,
+        }
+    }
+
+    /// Puts a message behind those under way.
+    pub(super) fn begin(&mut self, job: &'a Job) {
+        let connection = &mut self.session.connection;
+        if connection.queued() == 0 {
+            self.moved_at = Instant::now();
+        }
+        if !self.flights.is_empty() {
+            connection.queue(Step::Reset, "RSET");
+        }
+        let mail = self.session.mail_command(job);
+        let connection = &mut self.session.connection;
+        connection.queue(Step::Mail, &mail);
+        connection.queue(Step::Rcpt, &rcpt_command(job));
+        let end = Some(connection.queue_chunk(&job.message));
+        self.flights.push_back(Flight { job, end, is_traced: false, is_recipient_taken: false, refused: None });
+        self.session.transactions += 1;
+    }
+
+    /// Tells the trace whom the next write can complete.
+    pub(super) fn trace(&mut self, wire: &dyn Wire) -> std::io::Result<()> {
+        self.slice_end = self.session.connection.slice_end();
+        let completed = |flight: &&mut Flight<'_>| !flight.is_traced && flight.end.is_some_and(|end| end <= self.slice_end);
+        let completed: Vec<JobId> = self
+            .flights
+            .iter_mut()
+            .filter(completed)
+            .map(|flight| {
+                flight.is_traced = true;
+                flight.job.id
+            })
+            .collect();
+        if completed.is_empty() { Ok(()) } else { wire.crossing(&completed) }
+    }
+
+    /// Takes note of what has been written.
+    pub(super) fn note_progress(&mut self, queued: usize) {
+        let now = Instant::now();
+        if queued > 0 {
+            self.moved_at = now;
+        }
+        if self.session.connection.queued() > 0 {
+            return;
+        }
+        if self.flights.front().is_some_and(|first| first.end.is_some()) {
+            self.answered_at = now;
+        }
+        self.flights.iter_mut().for_each(|flight| flight.end = None);
+    }
+
+    /// When to give up, and what then has failed to come.
+    pub(super) fn deadline(&self) -> (Instant, Fault) {
+        let connection = &self.session.connection;
+        let step = self.step();
+        let limits = connection.limits();
+        let is_writing = connection.queued() > 0 && self.fault.is_none();
+        let (since, limit) = if is_writing { (self.moved_at, limits.data) } else { (self.answered_at, limits.answer(step)) };
+        (since + limit, Fault::Silent(step, limit))
+    }
+
+    pub(super) fn step(&self) -> Step {
+        self.session.connection.awaited().unwrap_or(Step::Message)
+    }
+
+    /// Writes nothing more. Messages that may have been handed over whole stay, because their answers may still come.
+    pub(super) fn stop_writing(&mut self, fault: Fault) {
+        if self.fault.is_some() {
+            return;
+        }
+        let left = self.session.connection.may_have_left(self.slice_end);
+        let whole = self.flights.iter().take_while(|flight| flight.end.is_none_or(|end| end <= left)).count();
+        self.cut.extend(self.flights.drain(whole..));
+        self.flights.iter_mut().for_each(|flight| flight.end = None);
+        self.session.connection.discard();
+        self.fault = Some(fault);
+        self.answered_at = Instant::now();
+    }
+}
