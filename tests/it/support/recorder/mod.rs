@@ -6,6 +6,7 @@
 mod script;
 mod session;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -46,6 +47,10 @@ struct State {
     /// How often each rule was concerned.
     counts: Vec<usize>,
     taken: Vec<Taken>,
+    /// To whom a message was asked for, in the order of the replies to DATA.
+    opened: Vec<String>,
+    /// Those of them who may believe either, because their message's end was not answered for certain.
+    untold: Vec<String>,
     heard: Vec<Heard>,
     connections: usize,
     open: usize,
@@ -129,6 +134,16 @@ impl Recorder {
         let mut all: Vec<String> = self.shared.state().taken.iter().flat_map(|taken| taken.recipients.clone()).collect();
         all.sort();
         all
+    }
+
+    /// Whose message it asked for: nobody else's can have been on its way whole.
+    pub(crate) fn opened(&self) -> BTreeSet<String> {
+        self.shared.state().opened.iter().cloned().collect()
+    }
+
+    /// Those of them who were never told for certain what became of their message.
+    pub(crate) fn untold(&self) -> BTreeSet<String> {
+        self.shared.state().untold.iter().cloned().collect()
     }
 
     /// When it took what, for [`most_in_any_window`].

@@ -30,6 +30,16 @@ pub(crate) enum Action {
     Reply(String),
     /// These bytes as they are.
     Bytes(Vec<u8>),
+    /// This reply after so long.
+    Late(String, Duration),
+    /// This reply an octet at a time.
+    Slowly(String),
+    /// This reply, and the same once more.
+    Twice(String),
+    /// This reply behind the next one, as far as the client waits for one.
+    Swapped(String),
+    /// These bytes as they are, and the connection is closed.
+    Cut(Vec<u8>),
     /// The connection is closed without a word.
     Drop,
     /// Nothing is said or read any more, the connection stays.
@@ -40,6 +50,14 @@ impl Action {
     pub(crate) fn reply(text: impl Into<String>) -> Self {
         Self::Reply(text.into())
     }
+
+    /// The first octet of the reply, where the client gets to see a whole one.
+    pub(crate) fn digit(&self) -> Option<u8> {
+        match self {
+            Self::Reply(text) | Self::Late(text, _) | Self::Slowly(text) | Self::Twice(text) | Self::Swapped(text) => text.bytes().next(),
+            Self::Bytes(_) | Self::Cut(_) | Self::Drop | Self::Silence => None,
+        }
+    }
 }
 
 /// An action at a step, for all or some of the times that the step is reached. Counted over all connections, from 1.
@@ -48,6 +66,8 @@ pub(crate) struct Rule {
     pub(super) step: Step,
     pub(super) action: Action,
     pub(super) taken: bool,
+    /// Whether the client learns for certain what became of its message.
+    pub(super) tells: bool,
     recipient: Option<String>,
     when: When,
 }
@@ -64,7 +84,8 @@ enum When {
 impl Rule {
     /// Always, for everybody.
     pub(crate) fn new(step: Step, action: Action) -> Self {
-        Self { step, action, taken: false, recipient: None, when: When::Always }
+        let tells = matches!(action.digit(), Some(b'2' | b'4' | b'5'));
+        Self { step, action, taken: false, tells, recipient: None, when: When::Always }
     }
 
     /// Only where the recipient's address contains this; from `Rcpt` on.
@@ -100,6 +121,18 @@ impl Rule {
     /// At `Dot`: the message counts as taken, whatever the action tells the client.
     pub(crate) fn having_taken(mut self) -> Self {
         self.taken = true;
+        self
+    }
+
+    /// At `Dot`: the client knows what became of the message, although the action is no mere reply.
+    pub(crate) fn telling(mut self) -> Self {
+        self.tells = true;
+        self
+    }
+
+    /// At `Dot`: the client cannot know what became of the message, although the action is a reply.
+    pub(crate) fn untold(mut self) -> Self {
+        self.tells = false;
         self
     }
 

@@ -4,9 +4,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Action, Heard, Shared, State, Step, Taken};
+use super::{Action, Heard, Rule, Shared, State, Step, Taken};
 
 /// Serves the connection; whatever ends it, it no longer counts as open afterwards.
 pub(super) fn run(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
@@ -17,6 +17,7 @@ pub(super) fn run(stream: TcpStream, number: usize, shared: &Arc<Shared>) {
         input,
         output: stream,
         pending: Vec::new(),
+        held: Vec::new(),
         number,
         shared,
         open: true,
@@ -34,6 +35,8 @@ struct Session<'a> {
     output: TcpStream,
     /// Replies not written yet, because more commands are already here.
     pending: Vec<u8>,
+    /// A reply that goes out behind the next one.
+    held: Vec<u8>,
     number: usize,
     shared: &'a Shared,
     open: bool,
@@ -57,6 +60,7 @@ impl Session<'_> {
         loop {
             let was_pending = !self.pending.is_empty();
             if self.input.buffer().is_empty() {
+                self.let_go();
                 self.flush()?;
             }
             let Some(line) = self.line()? else { return Ok(()) };
@@ -90,8 +94,8 @@ impl Session<'_> {
             "RCPT" => {
                 // The rule looks at this recipient alone.
                 let recipient = address(text);
-                let (action, _) = self.choose(Step::Rcpt, "250 2.1.5 ok", std::slice::from_ref(&recipient));
-                if begins_with(&action, b'2') {
+                let action = self.choose(Step::Rcpt, "250 2.1.5 ok", std::slice::from_ref(&recipient)).action;
+                if action.digit() == Some(b'2') {
                     self.recipients.push(recipient);
                 }
                 self.act(Step::Rcpt, action)
@@ -144,14 +148,20 @@ impl Session<'_> {
 
     fn data(&mut self) -> io::Result<Then> {
         let usual = if self.recipients.is_empty() { "554 5.5.1 no valid recipients" } else { "354 go ahead" };
-        let (action, _) = self.choose(Step::Data, usual, &self.recipients);
-        let goes_ahead = begins_with(&action, b'3');
+        let action = self.choose(Step::Data, usual, &self.recipients).action;
+        let goes_ahead = action.digit() == Some(b'3');
+        if goes_ahead {
+            let mut state = self.shared.state();
+            state.opened.extend(self.recipients.iter().cloned());
+            state.untold.extend(self.recipients.iter().cloned());
+        }
         if self.act(Step::Data, action)? == Then::Close {
             return Ok(Then::Close);
         }
         if !goes_ahead {
             return Ok(Then::Continue);
         }
+        self.let_go();
         self.flush()?;
         let mut data = Vec::new();
         // The blank line behind the header, then the first line of the body.
@@ -163,8 +173,8 @@ impl Session<'_> {
             }
             if is_body && !was_asked {
                 was_asked = true;
-                if let Some((action, _)) = self.rule(Step::Body, &self.recipients) {
-                    if self.act(Step::Body, action)? == Then::Close {
+                if let Some(rule) = self.rule(Step::Body, &self.recipients) {
+                    if self.act(Step::Body, rule.action)? == Then::Close {
                         return Ok(Then::Close);
                     }
                     self.flush()?;
@@ -173,14 +183,19 @@ impl Session<'_> {
             is_body |= line == b"\r\n";
             data.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
-        let (action, having_taken) = self.choose(Step::Dot, "250 2.0.0 queued", &self.recipients);
+        let rule = self.choose(Step::Dot, "250 2.0.0 queued", &self.recipients);
         self.messages += 1;
         // On the list before the client can know.
-        if having_taken || begins_with(&action, b'2') {
+        if rule.taken || rule.action.digit() == Some(b'2') {
             self.take(data);
         }
+        let recipients = std::mem::take(&mut self.recipients);
         self.reset();
-        self.act(Step::Dot, action)
+        let then = self.act(Step::Dot, rule.action)?;
+        if rule.tells {
+            self.shared.state().untold.retain(|recipient| !recipients.contains(recipient));
+        }
+        Ok(then)
     }
 
     fn take(&mut self, data: Vec<u8>) {
@@ -193,16 +208,16 @@ impl Session<'_> {
 
     /// The usual reply, unless a rule applies.
     fn answer(&mut self, step: Step, usual: &str) -> io::Result<Then> {
-        let (action, _) = self.choose(step, usual, &self.recipients);
+        let action = self.choose(step, usual, &self.recipients).action;
         self.act(step, action)
     }
 
-    fn choose(&self, step: Step, usual: &str, recipients: &[String]) -> (Action, bool) {
-        self.rule(step, recipients).unwrap_or_else(|| (Action::reply(usual), false))
+    fn choose(&self, step: Step, usual: &str, recipients: &[String]) -> Rule {
+        self.rule(step, recipients).unwrap_or_else(|| Rule::new(step, Action::reply(usual)))
     }
 
-    /// What the first rule that applies here does, and whether it takes the message. Counts for every rule that is concerned.
-    fn rule(&self, step: Step, recipients: &[String]) -> Option<(Action, bool)> {
+    /// The first rule that applies here. Counts for every rule that is concerned.
+    fn rule(&self, step: Step, recipients: &[String]) -> Option<Rule> {
         let mut state = self.shared.state();
         let State { script, counts, .. } = &mut *state;
         let mut found = None;
@@ -210,7 +225,7 @@ impl Session<'_> {
             if rule.concerns(step, recipients) {
                 *count += 1;
                 if found.is_none() && rule.applies(*count) {
-                    found = Some((rule.action.clone(), rule.taken));
+                    found = Some(rule.clone());
                 }
             }
         }
@@ -229,6 +244,34 @@ impl Session<'_> {
                 self.pending.extend_from_slice(&bytes);
                 Ok(Then::Continue)
             }
+            Action::Late(text, wait) => {
+                self.flush()?;
+                thread::sleep(wait);
+                self.say(&text)
+            }
+            Action::Slowly(text) => {
+                self.flush()?;
+                for octet in format!("{}\r\n", text.replace('\n', "\r\n")).bytes() {
+                    self.output.write_all(&[octet])?;
+                    // Long enough for the client to read what there is.
+                    thread::sleep(Duration::from_micros(100));
+                }
+                Ok(Then::Continue)
+            }
+            Action::Twice(text) => {
+                self.say(&text)?;
+                self.say(&text)
+            }
+            Action::Swapped(text) => {
+                self.let_go();
+                self.held = format!("{}\r\n", text.replace('\n', "\r\n")).into_bytes();
+                Ok(Then::Continue)
+            }
+            Action::Cut(bytes) => {
+                self.pending.extend_from_slice(&bytes);
+                self.flush()?;
+                Ok(Then::Close)
+            }
             Action::Drop => {
                 self.flush()?;
                 Ok(Then::Close)
@@ -244,7 +287,13 @@ impl Session<'_> {
     fn say(&mut self, reply: &str) -> io::Result<Then> {
         self.pending.extend_from_slice(reply.replace('\n', "\r\n").as_bytes());
         self.pending.extend_from_slice(b"\r\n");
+        self.let_go();
         Ok(Then::Continue)
+    }
+
+    /// Puts the reply that was held back behind those that are to be written.
+    fn let_go(&mut self) {
+        self.pending.append(&mut self.held);
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -278,10 +327,6 @@ impl Session<'_> {
             state.streams.retain(|(number, _)| *number != self.number);
         }
     }
-}
-
-fn begins_with(action: &Action, digit: u8) -> bool {
-    matches!(action, Action::Reply(text) if text.as_bytes().first() == Some(&digit))
 }
 
 /// The address between the brackets of MAIL or RCPT.
