@@ -11,6 +11,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::ledger::{Lease, Leased, Ledger, LedgerResult};
 use crate::literal::Rate;
@@ -29,9 +30,23 @@ pub struct Pacer {
 
 #[derive(Default)]
 struct State {
-    lease: Option<Lease>,
+    held: Option<Held>,
     left: u32,
-    next: Option<Leased>,
+    next: Option<Granted>,
+}
+
+/// A lease with its bounds on the clock that nobody sets.
+#[derive(Clone, Copy)]
+struct Held {
+    lease: Lease,
+    from: Instant,
+    until: Instant,
+}
+
+/// An answer of the ledger, as it was understood when it came: later the wall clock may be another.
+enum Granted {
+    Lease(Held),
+    NotBefore(Instant),
 }
 
 impl Pacer {
@@ -70,14 +85,14 @@ impl Pacer {
                 self.renew(&mut state).await?;
                 continue;
             }
-            let Some(lease) = state.lease else {
+            let Some(held) = state.held else {
                 state.left = 0;
                 continue;
             };
-            let now = Timestamp::now();
-            if now < lease.from {
-                tokio::time::sleep(self.bounded(now, lease.from)).await;
-            } else if now >= lease.until {
+            let now = Instant::now();
+            if now < held.from {
+                tokio::time::sleep_until(held.from).await;
+            } else if now >= held.until || Timestamp::now() >= held.lease.until {
                 // Grants that were not used in time have expired: using them late is what would make a burst.
                 state.left = 0;
             } else if let Err(not_until) = self.spread.check() {
@@ -96,26 +111,31 @@ impl Pacer {
     }
 
     async fn renew(&self, state: &mut State) -> LedgerResult<()> {
-        let leased = match state.next.take() {
-            Some(leased) => leased,
+        let granted = match state.next.take() {
+            Some(granted) => granted,
             None => self.ask().await?,
         };
-        match leased {
-            Leased::Granted(lease) => {
-                state.left = lease.count;
-                state.lease = Some(lease);
+        match granted {
+            Granted::Lease(held) => {
+                state.left = held.lease.count;
+                state.held = Some(held);
             }
-            Leased::NotBefore(then) => tokio::time::sleep(self.bounded(Timestamp::now(), then)).await,
+            Granted::NotBefore(then) => tokio::time::sleep_until(then).await,
         }
         Ok(())
     }
 
-    async fn ask(&self) -> LedgerResult<Leased> {
-        self.ledger.lease(&self.key, self.rate, self.want, self.slice).await
-    }
-
-    /// The time from `now` to `then`; bounded by the window, so that a clock set back cannot stop a run for longer.
-    fn bounded(&self, now: Timestamp, then: Timestamp) -> Duration {
-        Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO).clamp(Duration::from_micros(200), self.rate.per)
+    async fn ask(&self) -> LedgerResult<Granted> {
+        let leased = self.ledger.lease(&self.key, self.rate, self.want, self.slice).await?;
+        let (wall, now) = (Timestamp::now(), Instant::now());
+        let after = |then: Timestamp| Duration::try_from(then.duration_since(wall)).unwrap_or(Duration::ZERO);
+        Ok(match leased {
+            Leased::Granted(lease) => {
+                let from = now + after(lease.from).min(self.rate.per);
+                Granted::Lease(Held { lease, from, until: now + after(lease.until) })
+            }
+            // Bounded, so that a clock that is set back just now cannot stop the run for longer than the window.
+            Leased::NotBefore(then) => Granted::NotBefore(now + after(then).clamp(Duration::from_micros(200), self.rate.per)),
+        })
     }
 }

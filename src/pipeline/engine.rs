@@ -75,6 +75,8 @@ struct Engine {
     /// Admit nothing before then: the provider asked for it, or a cap is full.
     quiet_until: Option<Instant>,
     room: Option<u64>,
+    /// Retries that are due by then may be handed out once, although it is in the future.
+    due_by: Option<Timestamp>,
     /// The most recipients of a chunk until the provider has shown that it takes mail: what refuses everybody must not burn the list.
     ramp: u64,
     left: Option<u64>,
@@ -126,6 +128,7 @@ impl Engine {
             why: None,
             quiet_until: None,
             room: None,
+            due_by: None,
             ramp: FIRST_CHUNK,
             left: limits.limit,
             standing_at: Instant::now(),
@@ -251,7 +254,7 @@ impl Engine {
                 only_domain: lane.domain.clone(),
                 not_domains: if lane.domain.is_none() { domains.clone() } else { Vec::new() },
                 limit: READ_AHEAD * limit + self.out.len().min(limit),
-                now: Some(Timestamp::now()),
+                now: Some(self.due_by.take().unwrap_or_else(Timestamp::now)),
             };
             let cursor = lane.cursor;
             let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
@@ -273,8 +276,14 @@ impl Engine {
 
     async fn next_due(&mut self, now: Instant) -> Result<Option<Instant>> {
         let due = self.parts.ledger.next_retry_at(&self.parts.run.id, Some(self.phase)).await.map_err(ledger_error)?;
+        let longest = self.parts.limits.retry.max;
         let due = due.map(|at| {
-            let wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+            let mut wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+            // No retry is ever put off for so long: the clock was set back since, and everybody who waits was to wait until then at most.
+            if wait > longest + Duration::from_secs(1) {
+                self.due_by = at.checked_add(longest).ok();
+                wait = Duration::ZERO;
+            }
             if wait.is_zero() {
                 self.lanes.wake();
             }

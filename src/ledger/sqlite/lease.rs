@@ -58,10 +58,7 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: u32, slice: Duration) -> D
 pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: u32, slice: Duration, now: Timestamp) -> Result<Leased> {
     let now = now.as_microsecond();
     let per = micros(rate.per);
-    // An end this far ahead was written before the clock was set back. Its hand-overs happened by now, so it ends now and counts for one
-    // more window.
-    let too_far = now.saturating_add(per.saturating_mul(2)).saturating_add(10_000_000);
-    conn.prepare_cached("UPDATE leases SET starts = min(starts, ?3), ends = ?3 WHERE key = ?1 AND ends > ?2")?.execute(params![key, too_far, now])?;
+    follow_clock(conn, key, now, per, longest(rate, slice))?;
     let spans: Vec<Span> = conn
         .prepare_cached("SELECT ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends")?
         .query_map(params![key, now.saturating_sub(per)], |row| Ok(Span { ends: row.get(0)?, count: row.get(1)? }))?
@@ -75,6 +72,25 @@ pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: u32, slice: 
             Ok(Leased::Granted(Lease { count: count as u32, from: words::time(starts)?, until: words::time(ends)? }))
         }
     }
+}
+
+/// The longest lease of a rate.
+fn longest(rate: Rate, slice: Duration) -> i64 {
+    micros(slice).max(micros(rate.per) / i64::from(rate.count.get()))
+}
+
+/// Moves the leases of a key back when the clock was set back since they were granted. They keep their distances, so that windows of real
+/// time hold what they held, and the run goes on at once instead of when the clock has come as far again.
+fn follow_clock(conn: &Connection, key: &str, now: i64, per: i64, longest: i64) -> Result<()> {
+    let latest: Option<i64> = conn.prepare_cached("SELECT max(ends) FROM leases WHERE key = ?1")?.query_row([key], |row| row.get(0))?;
+    // Leases follow each other without a gap, one or two for each process, and never further ahead than a window.
+    let far = now.saturating_add(per.min(longest.saturating_mul(64))).saturating_add(longest).saturating_add(10_000_000);
+    let Some(latest) = latest.filter(|latest| *latest > far) else { return Ok(()) };
+    // The latest may still be in use, and another after it.
+    let ahead = latest - now - 2 * longest;
+    conn.prepare_cached("UPDATE leases SET starts = starts - ?3, ends = ends - ?3 WHERE key = ?1 AND ends > ?2")?
+        .execute(params![key, now, ahead])?;
+    Ok(())
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -131,9 +147,32 @@ mod tests {
         let ask = |now: i64| lease(&conn, "relay", rate("2/s"), 2, Duration::from_secs(1), at(now)).unwrap();
         let day = 86_400_000_000;
         assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
-        assert_eq!(ask(0), Leased::NotBefore(at(1_000_000)));
-        assert_eq!(ask(500_000), Leased::NotBefore(at(1_000_000)));
-        assert!(matches!(ask(1_000_000), Leased::Granted(Lease { count: 2, .. })));
+        // Two seconds in which the lease may still be in use, and one more.
+        assert_eq!(ask(0), Leased::NotBefore(at(3_000_000)));
+        assert_eq!(ask(500_000), Leased::NotBefore(at(3_000_000)));
+        assert!(matches!(ask(3_000_000), Leased::Granted(Lease { count: 2, .. })));
+    }
+
+    #[test]
+    fn a_clock_set_back_by_an_hour_stops_a_rate_by_the_hour_for_seconds_only() {
+        let conn = table();
+        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), 2, Duration::from_secs(1), at(now)).unwrap();
+        let (hour, mut now) = (3_600_000_000, 7_200_000_000);
+        let begun = now;
+        // The window is full but for a minute's worth.
+        while now < begun + hour - 60_000_000 {
+            let Leased::Granted(lease) = ask(now) else { panic!("the window has room") };
+            now = lease.until.as_microsecond();
+        }
+        let set_back = now - hour;
+        let Leased::Granted(first) = ask(set_back) else { panic!("the window has room") };
+        assert!(first.from <= at(set_back + 2_000_000), "{first:?}");
+        let granted = (0..200).map_while(|_| match ask(set_back) {
+            Leased::Granted(lease) => Some(lease.count),
+            Leased::NotBefore(_) => None,
+        });
+        let granted = first.count + granted.sum::<u32>();
+        assert!(granted <= 120, "{granted} more in an hour that had room for 120");
     }
 
     #[test]
