@@ -1,9 +1,9 @@
 //! The same command again, a changed list or message, a second run at once, and a ledger that cannot be used.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
+use crate::support::disk::SmallDisk;
 use crate::support::ran::Report;
 use crate::support::recorder::{Recorder, Script, Step};
 use crate::support::running::{LONG, everybody, relayed, wait_for_count};
@@ -215,43 +215,6 @@ fn a_ledger_of_a_newer_version_is_refused() {
     assert_eq!(server.recipients(), everybody(10));
 }
 
-/// A small file system over a directory of the workspace; taken away when dropped.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    /// `None` where this process may not mount.
-    fn over(work: &Workspace, name: &str, size: &str) -> Option<Self> {
-        let dir = work.join(name);
-        std::fs::create_dir_all(&dir).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&dir).output();
-        if mounted.is_ok_and(|done| done.status.success()) {
-            return Some(Self(dir));
-        }
-        println!("skipped: a small file system cannot be mounted here");
-        None
-    }
-
-    fn grow(&self, size: &str) {
-        let done = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(&self.0).status().unwrap();
-        assert!(done.success());
-    }
-
-    /// Uses up what is free but for this many octets.
-    fn fill(&self, but: usize) {
-        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
-        let block = [0; 4096];
-        while std::io::Write::write_all(&mut file, &block).is_ok() {}
-        let length = file.metadata().unwrap().len();
-        file.set_len(length.saturating_sub(but as u64)).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_disk_that_is_full_when_planning_stops_before_the_wire() {
     let server = Recorder::start();
@@ -281,7 +244,7 @@ fn a_disk_that_fills_up_in_mid_run_stops_and_what_was_taken_is_remembered() {
     assert_ne!(work.run(&["send", "list.csv"]).code, 0);
     assert_eq!(server.count(), taken);
 
-    std::fs::remove_file(disk.0.join("filler")).unwrap();
+    disk.free();
     disk.grow("64m");
     server.follow(Script::default());
     let ended = work.run(&["send", "list.csv"]);

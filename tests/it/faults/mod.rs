@@ -2,7 +2,11 @@
 //!
 //! The judge of all of them is a model: the plain list of what the server took, and of whom it left in doubt.
 
+mod claims;
+mod clock;
+mod disk;
 mod draws;
 mod judge;
 mod kills;
+mod silence;
 mod sinks;

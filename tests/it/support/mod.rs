@@ -3,11 +3,13 @@
 //! Everything here is independent of every other use of it, so that tests run side by side: own directories, own ports, own processes.
 #![allow(dead_code, reason = "each theme uses its part")]
 
+pub(crate) mod disk;
 pub(crate) mod lists;
 pub(crate) mod peers;
 pub(crate) mod ran;
 pub(crate) mod recorder;
 pub(crate) mod running;
+pub(crate) mod tools;
 pub(crate) mod workspace;
 
 use std::net::{Ipv4Addr, TcpListener};

@@ -63,7 +63,7 @@ macro_rules! peer {
 pub(crate) use peer;
 
 /// The path of a program in `PATH` or one of the system's directories.
-fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).chain(["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from)).map(|dir| dir.join(name)).find(|path| path.is_file())
 }

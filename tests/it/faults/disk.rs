@@ -1,0 +1,54 @@
+//! A disk that fills up again and again, and one on which every sync takes its time.
+
+use std::time::{Duration, Instant};
+
+use super::judge;
+use crate::support::disk::SmallDisk;
+use crate::support::recorder::{Recorder, Script, Step};
+use crate::support::running::{LONG, relayed, wait_for_count};
+use crate::support::tools::Strace;
+use crate::support::wait_for;
+
+const SEND: [&str; 3] = ["send", "list.csv", "-q"];
+
+#[test]
+fn a_disk_that_fills_up_again_and_again_costs_nobody_the_mail() {
+    const ROWS: usize = 400;
+    let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(5)));
+    let work = relayed(&server, "in_flight = 4", ROWS);
+    let Some(disk) = SmallDisk::over(&work, ".mailbatch", "8m") else { return };
+    for round in 1..=3 {
+        let mut send = work.start(&SEND);
+        wait_for_count(&server, round * 80);
+        disk.fill(0);
+        assert!(wait_for(|| send.has_ended(), LONG), "it stops by itself: {}", send.err());
+        send.ends(1).says("hint: ");
+        assert!(server.count() < ROWS, "it went on without a record");
+        disk.free();
+    }
+    let ended = work.run(&SEND);
+    let judged = judge::accounted_for(&work, &server, ROWS);
+    assert_eq!(ended.code, if judged.unknown > 0 { 6 } else { 0 }, "{}{}", ended.out, ended.err);
+    assert!(judged.unknown <= 3 * 4, "{} unknown", judged.unknown);
+    judge::stays_so(&work, &server, &SEND, ended.code);
+}
+
+#[test]
+fn a_disk_that_takes_5_ms_for_each_sync_only_makes_it_slower() {
+    const ROWS: usize = 1_500;
+    let Some(strace) = Strace::find() else { return };
+    let server = Recorder::with(Script::default().without_data());
+    let work = relayed(&server, "in_flight = 8", ROWS);
+    let arguments = ["-f", "--seccomp-bpf", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=5000"];
+    let mut command = strace.command(&work, &arguments);
+    command.args(SEND);
+    let begun = Instant::now();
+    work.start_with(command).ends(0);
+    let took = begun.elapsed();
+    let slow = work.read("calls").matches("(DELAYED)").count();
+    assert!(slow >= 10, "{slow} syncs were slow");
+    assert_eq!(judge::told_apart(&work, &server, ROWS).accepted, ROWS);
+    let times = server.times();
+    let sending = (times[times.len() - 1] - times[0]).as_secs_f64();
+    println!("{ROWS} recipients in {took:.1?}, {:.0} a second while sending, {slow} syncs of 5 ms", ROWS as f64 / sending);
+}
