@@ -1,0 +1,98 @@
+//! Bare loops that do the least that a row's work needs, on one thread: what mailbatch's dry run and its loading are measured against.
+//!
+//! The rule it keeps: each runs as a process of its own, so that start, reading and exit are paid for as mailbatch pays for them.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use csv::ByteRecord;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::list::COLUMNS;
+use crate::message;
+
+/// The first argument of a process that runs a loop; the loop's name and the file follow.
+pub(crate) const FLAG: &str = "--reference";
+const RENDER: &str = "render";
+const HASH: &str = "hash";
+
+/// Parses the list and renders text and HTML for each row.
+pub(crate) fn render(list: &Path) -> Result<Command> {
+    command(RENDER, list)
+}
+
+/// Reads the file line by line, lowercases each and hashes it.
+pub(crate) fn hash(file: &Path) -> Result<Command> {
+    command(HASH, file)
+}
+
+fn command(name: &str, file: &Path) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([FLAG, name]).arg(file);
+    Ok(command)
+}
+
+/// The process itself.
+pub(crate) fn run(mut words: impl Iterator<Item = OsString>) -> Result<()> {
+    let name = words.next().unwrap_or_default();
+    let Some(path) = words.next() else { bail!("{FLAG} needs a loop and a file") };
+    let file = File::open(&path).with_context(|| path.display().to_string())?;
+    match name.to_str() {
+        Some(RENDER) => render_all(file),
+        Some(HASH) => hash_all(file),
+        _ => bail!("there is no loop {}", name.display()),
+    }
+}
+
+/// What the templates see of a row.
+#[derive(Serialize)]
+struct Row<'a> {
+    email: &'a str,
+    id: &'a str,
+    name: &'a str,
+    company: &'a str,
+    city: &'a str,
+    plan: &'a str,
+}
+
+fn render_all(file: File) -> Result<()> {
+    let (text, html) = (message::text(), message::html());
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|name| if name == "html" { AutoEscape::Html } else { AutoEscape::None });
+    environment.add_template("text", &text)?;
+    environment.add_template("html", &html)?;
+    let (text, html) = (environment.get_template("text")?, environment.get_template("html")?);
+    let mut reader = csv::Reader::from_reader(BufReader::with_capacity(1 << 16, file));
+    ensure!(reader.byte_headers()?.iter().eq(COLUMNS.map(str::as_bytes)), "the list has other columns");
+    let mut record = ByteRecord::new();
+    while reader.read_byte_record(&mut record)? {
+        let field = |place: usize| std::str::from_utf8(&record[place]);
+        let row = Row { email: field(0)?, id: field(1)?, name: field(2)?, company: field(3)?, city: field(4)?, plan: field(5)? };
+        let row = Value::from(Serde(&row));
+        black_box(text.render(row.clone())?);
+        black_box(html.render(row)?);
+    }
+    Ok(())
+}
+
+fn hash_all(file: File) -> Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let mut line = Vec::with_capacity(128);
+    let mut sum = 0_u64;
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        line.make_ascii_lowercase();
+        sum = sum.wrapping_add(xxh3_64(line.trim_ascii_end()));
+        line.clear();
+    }
+    black_box(sum);
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The rows of the table, one file for each kind of work.
+
+mod peers;
+mod scale;
+mod wire;
+
+use anyhow::Result;
+
+use crate::bench::{Bench, Finding};
+
+/// Rows that are measured together, under the name by which they can be asked for.
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Bench) -> Result<Vec<Finding>>,
+}
+
+/// All of them, in the order of the table.
+pub(crate) const GROUPS: &[Group] = &[
+    Group { name: "smtp-sink", about: "whole sends to smtp-sink, over smtp-source", run: wire::smtp_sink },
+    Group { name: "wire", about: "whole sends to a sink that is not the limit, over smtp-source", run: wire::fast_sink },
+    Group { name: "rtt", about: "20 ms away, PIPELINING, over smtp-source", run: wire::far },
+    Group { name: "window", about: "20 ms away, CHUNKING with window = 16, over smtp-source", run: wire::window },
+    Group { name: "nodemailer", about: "whole sends over nodemailer's pool", run: peers::nodemailer },
+    Group { name: "mailmerge", about: "whole sends over mailmerge", run: peers::mailmerge },
+    Group { name: "smtplib", about: "whole sends over Python's smtplib", run: peers::smtplib },
+    Group { name: "dry-run", about: "a dry run over a bare loop that parses and renders", run: scale::dry_run },
+    Group { name: "suppression", about: "loading suppressions over a bare loop that reads and hashes", run: scale::suppression },
+    Group { name: "growth", about: "ten times the list: time and memory", run: scale::growth },
+    Group { name: "memory", about: "suppressions on top: memory", run: scale::memory },
+];
