@@ -1,6 +1,7 @@
 //! How fast mailbatch is, beside programs that do the same or less: `tests/bench/run` builds, installs the others and runs this.
 
 mod bench;
+mod digits;
 mod list;
 mod machine;
 mod measure;
@@ -60,6 +61,11 @@ fn main() -> ExitCode {
     let done = match words.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(measure::FLAG) => measure::help(words).map(|()| true),
         Some(reference::FLAG) => reference::run(words).map(|()| true),
+        // As cargo starts it, which knows neither the yardsticks nor where a few GB may go.
+        None | Some("--bench") => {
+            eprintln!("type tests/bench/run");
+            Ok(true)
+        }
         _ => run(&Arguments::parse()),
     };
     match done {

@@ -3,13 +3,15 @@
 //! The rule it keeps: it is quick because it does little, not because it guesses. Every command is parsed, a transaction needs its
 //! MAIL and RCPT, the end of DATA is found in the stream, and replies to what arrived in one read leave in one write.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use memchr::memmem;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// As much as is read at once.
 const BUFFER: usize = 256 * 1024;
@@ -34,17 +36,19 @@ impl SmtpSink {
         let address = listener.local_addr()?;
         let shared = Shared { chunking, messages: AtomicU64::new(0), octets: AtomicU64::new(0), stopped: AtomicBool::new(false) };
         let shared = Arc::new(shared);
+        // Half of the machine is the client's. A thread for each connection would have to be woken for each command, and more threads
+        // than cores would be in the client's way: both cost the client more than the command itself.
+        let threads = thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+        let mut workers = Vec::with_capacity(threads);
+        for _ in 0..threads {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+            let (sender, receiver) = unbounded_channel();
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || runtime.block_on(serve(receiver, shared)));
+            workers.push(sender);
+        }
         let accepting = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if accepting.stopped.load(Relaxed) {
-                    return;
-                }
-                let shared = Arc::clone(&accepting);
-                // A client that leaves in mid-session is the client's affair: what it sent is not counted.
-                thread::spawn(move || stream.and_then(|stream| Session::new(&shared).run(stream)));
-            }
-        });
+        thread::spawn(move || accept(&listener, &workers, &accepting));
         Ok(Self { address, shared })
     }
 
@@ -72,6 +76,25 @@ impl Drop for SmtpSink {
     }
 }
 
+/// Hands each connection to the next thread, until the sink is dropped.
+fn accept(listener: &TcpListener, workers: &[UnboundedSender<TcpStream>], shared: &Shared) {
+    for (stream, worker) in listener.incoming().zip(workers.iter().cycle()) {
+        if shared.stopped.load(Relaxed) {
+            return;
+        }
+        // A connection that is gone before it is served needs no service.
+        let _ = stream.map(|stream| worker.send(stream));
+    }
+}
+
+async fn serve(mut connections: UnboundedReceiver<TcpStream>, shared: Arc<Shared>) {
+    while let Some(stream) = connections.recv().await {
+        let session = Session::new(Arc::clone(&shared));
+        // A client that leaves in mid-session is the client's affair: what it sent is not counted.
+        tokio::spawn(async move { session.run(stream).await });
+    }
+}
+
 /// What the next octet belongs to.
 enum Expected {
     Command,
@@ -86,8 +109,8 @@ enum Expected {
     Nothing,
 }
 
-struct Session<'a> {
-    shared: &'a Shared,
+struct Session {
+    shared: Arc<Shared>,
     expected: Expected,
     /// MAIL was accepted, and so many RCPT.
     sender: bool,
@@ -96,24 +119,26 @@ struct Session<'a> {
     replies: Vec<u8>,
 }
 
-impl<'a> Session<'a> {
-    fn new(shared: &'a Shared) -> Self {
+impl Session {
+    fn new(shared: Arc<Shared>) -> Self {
         Self { shared, expected: Expected::Command, sender: false, recipients: 0, octets: 0, replies: b"220 sink ESMTP\r\n".to_vec() }
     }
 
-    fn run(mut self, mut stream: TcpStream) -> io::Result<()> {
+    async fn run(mut self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = tokio::net::TcpStream::from_std(stream)?;
         let mut buffer = vec![0; BUFFER];
         let mut filled = 0;
         loop {
             if !self.replies.is_empty() {
-                stream.write_all(&self.replies)?;
+                stream.write_all(&self.replies).await?;
                 self.replies.clear();
             }
             if matches!(self.expected, Expected::Nothing) || filled == buffer.len() {
                 return Ok(());
             }
-            match stream.read(&mut buffer[filled..])? {
+            match stream.read(&mut buffer[filled..]).await? {
                 0 => return Ok(()),
                 read => filled += read,
             }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::digits;
 use crate::machine::Machine;
 use crate::row::{Bound, Row, Side, Spread, Unit};
 
@@ -16,7 +17,7 @@ pub(crate) struct Skipped {
 
 /// The table, ready to be pasted.
 pub(crate) fn markdown(machine: &Machine, rounds: u32, rows: &[Row], skipped: &[Skipped]) -> String {
-    let mut text = format!("{machine}; {rounds} rounds in turns: median (min..max).\n\n");
+    let mut text = format!("{machine}; {rounds} x in turns: median (min..max).\n\n");
     text.push_str("| what | mailbatch | yardstick | compared | must be | CPU µs each | peak MiB |\n|---|---|---|---|---|---|---|\n");
     for row in rows {
         let (unit, comparison) = (row.unit, row.comparison());
@@ -30,10 +31,10 @@ pub(crate) fn markdown(machine: &Machine, rounds: u32, rows: &[Row], skipped: &[
             spread(Spread::of(row.yardstick.values(unit)), unit),
             compared(comparison, unit),
             bound(row.bound, unit),
-            number(row.ours.cpu().median),
-            number(row.yardstick.cpu().median),
-            number(row.ours.peak().median),
-            number(row.yardstick.peak().median),
+            digits::measured(row.ours.cpu().median),
+            digits::measured(row.yardstick.cpu().median),
+            digits::measured(row.ours.peak().median),
+            digits::measured(row.yardstick.peak().median),
         );
     }
     for skipped in skipped {
@@ -85,13 +86,13 @@ fn spread(spread: Spread, unit: Unit) -> String {
         Unit::Time => " s",
         Unit::Memory => " MiB",
     };
-    format!("{}{unit} ({}..{})", number(spread.median), number(spread.min), number(spread.max))
+    format!("{}{unit} ({}..{})", digits::measured(spread.median), digits::measured(spread.min), digits::measured(spread.max))
 }
 
 fn compared(spread: Spread, unit: Unit) -> String {
     match unit {
         Unit::Memory => format!("{:+.0} MiB ({:+.0}..{:+.0})", spread.median, spread.min, spread.max),
-        Unit::Rate | Unit::Time => format!("{} x ({}..{})", ratio(spread.median), ratio(spread.min), ratio(spread.max)),
+        Unit::Rate | Unit::Time => format!("{} x ({}..{})", digits::ratio(spread.median), digits::ratio(spread.min), digits::ratio(spread.max)),
     }
 }
 
@@ -100,29 +101,6 @@ fn bound(bound: Bound, unit: Unit) -> String {
     match bound {
         Bound::AtLeast(least) => format!("≥ {least} {unit}"),
         Bound::AtMost(most) => format!("≤ {most} {unit}"),
-        Bound::None => "".to_owned(),
+        Bound::None => String::new(),
     }
-}
-
-fn ratio(value: f64) -> String {
-    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
-}
-
-/// With as many digits as mean something, and thousands apart.
-fn number(value: f64) -> String {
-    if value < 10.0 {
-        return format!("{value:.2}");
-    }
-    if value < 100.0 {
-        return format!("{value:.1}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

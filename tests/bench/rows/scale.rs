@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::bench::{Bench, Finding};
+use crate::digits::thousands;
 use crate::list;
 use crate::measure::{self, Cost};
 use crate::reference;
@@ -18,7 +19,7 @@ pub(super) fn dry_run(bench: &Bench) -> Result<Vec<Finding>> {
     let list = bench.list(rows)?;
     let row = Row {
         group: "dry-run",
-        what: "`--dry-run` of 1 million rows".into(),
+        what: format!("`--dry-run` of {} rows", thousands(rows)),
         unit: Unit::Rate,
         ours: Side::new("mailbatch", rows),
         yardstick: Side::new("bare loop", rows),
@@ -34,7 +35,7 @@ pub(super) fn suppression(bench: &Bench) -> Result<Vec<Finding>> {
     let list = bench.list(1)?;
     let row = Row {
         group: "suppression",
-        what: "loading 10 million suppressions".into(),
+        what: format!("loading {} suppressions", thousands(entries)),
         unit: Unit::Time,
         ours: Side::new("mailbatch", entries),
         yardstick: Side::new("bare loop", entries),
@@ -44,6 +45,12 @@ pub(super) fn suppression(bench: &Bench) -> Result<Vec<Finding>> {
     let suppress = file.display().to_string();
     Ok(vec![bench.duel(row, || dry(bench, &list, &["--suppress", &suppress]), || measure::run(&reference))?])
 }
+
+/// A run of mailbatch with a list and more arguments.
+type Work = fn(&Bench, &Path, &[&str]) -> Result<Cost>;
+
+/// What must not grow faster than the list does.
+const WORKS: [(&str, Work); 2] = [("dry run", dry), ("sandbox without .eml", sandbox)];
 
 /// A dry run: reads, screens and renders everything, writes nothing.
 fn dry(bench: &Bench, list: &Path, more: &[&str]) -> Result<Cost> {
@@ -60,14 +67,14 @@ pub(super) fn growth(bench: &Bench) -> Result<Vec<Finding>> {
     let (few, many) = (bench.amount(100_000), bench.amount(1_000_000));
     let (short, long) = (bench.list(few)?, bench.list(many)?);
     let mut findings = Vec::new();
-    for (name, work) in [("dry run", dry as fn(&Bench, &Path, &[&str]) -> Result<Cost>), ("sandbox", sandbox)] {
-        let mut ours = Side::new(name, many);
-        let mut yardstick = Side::new("100,000", few);
+    for (name, work) in WORKS {
+        let mut ours = Side::new("mailbatch", many);
+        let mut yardstick = Side::new(format!("{} rows:", thousands(few)), few);
         let (mut long_work, mut short_work) = (|| work(bench, &long, &[]), || work(bench, &short, &[]));
         bench.take_turns("growth", &mut [(&mut ours, &mut long_work), (&mut yardstick, &mut short_work)])?;
         let row = |what: &str, unit, bound| Row {
             group: "growth",
-            what: format!("{what} of 1 million rows over 100,000, {name}"),
+            what: format!("{what} for {} rows over {}, {name}", thousands(many), thousands(few)),
             unit,
             ours: ours.clone(),
             yardstick: yardstick.clone(),
@@ -82,15 +89,16 @@ pub(super) fn growth(bench: &Bench) -> Result<Vec<Finding>> {
 pub(super) fn memory(bench: &Bench) -> Result<Vec<Finding>> {
     let rows = bench.amount(1_000_000);
     let list = bench.list(rows)?;
-    let suppress = list::suppressions(&bench.dir, bench.amount(10_000_000))?.display().to_string();
+    let entries = bench.amount(10_000_000);
+    let suppress = list::suppressions(&bench.dir, entries)?.display().to_string();
     let mut findings = Vec::new();
-    for (name, work) in [("dry run", dry as fn(&Bench, &Path, &[&str]) -> Result<Cost>), ("sandbox", sandbox)] {
+    for (name, work) in WORKS {
         let row = Row {
             group: "memory",
-            what: format!("memory with 10 million suppressions on top, {name}"),
+            what: format!("memory with {} suppressions on top, {name}", thousands(entries)),
             unit: Unit::Memory,
             ours: Side::new("mailbatch", rows),
-            yardstick: Side::new("without", rows),
+            yardstick: Side::new("without:", rows),
             bound: Bound::AtMost(180.0),
         };
         findings.push(bench.duel(row, || work(bench, &list, &["--suppress", &suppress]), || work(bench, &list, &[]))?);
