@@ -27,7 +27,7 @@ use rows::{GROUPS, Group};
 
 /// Measures mailbatch beside smtp-source, nodemailer, mailmerge, smtplib and bare loops.
 #[derive(Parser)]
-#[command(name = "tests/bench/run", after_help = rows_help())]
+#[command(bin_name = "tests/bench/run", after_help = rows_help())]
 struct Arguments {
     /// The rows to measure; all of them unless some are named.
     rows: Vec<String>,
@@ -41,13 +41,13 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// The mailbatch to measure.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", hide = true)]
     mailbatch: PathBuf,
     /// Where temporary files go; several GB are needed, and the caller removes them.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide = true)]
     dir: PathBuf,
     /// Where the yardsticks from npm and PyPI are installed.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", hide = true)]
     peers: PathBuf,
 }
 
