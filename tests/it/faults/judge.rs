@@ -15,6 +15,7 @@ pub(super) struct Judged {
 #[track_caller]
 pub(super) fn accounted_for(work: &Workspace, server: &Recorder, rows: usize) -> Judged {
     let taken = taken_once(server);
+    assert_eq!(server.guessed(), BTreeSet::new(), "sent again by guess");
     let opened = server.opened();
     let report = work.report();
     let (emails, outcomes) = (report.column("email"), report.column("mb_outcome"));

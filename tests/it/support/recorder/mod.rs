@@ -51,6 +51,10 @@ struct State {
     opened: Vec<String>,
     /// Those of them who may believe either, because their message's end was not answered for certain.
     untold: Vec<String>,
+    /// Those of them whose message came whole.
+    whole: Vec<String>,
+    /// Those of them who were sent to once more.
+    guessed: Vec<String>,
     heard: Vec<Heard>,
     connections: usize,
     open: usize,
@@ -144,6 +148,11 @@ impl Recorder {
     /// Those of them who were never told for certain what became of their message.
     pub(crate) fn untold(&self) -> BTreeSet<String> {
         self.shared.state().untold.iter().cloned().collect()
+    }
+
+    /// Whom it was sent another message for, although it had read one to its end and said nothing certain, whether it took that one or not.
+    pub(crate) fn guessed(&self) -> BTreeSet<String> {
+        self.shared.state().guessed.iter().cloned().collect()
     }
 
     /// When it took what, for [`most_in_any_window`].

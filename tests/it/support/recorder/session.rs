@@ -152,6 +152,8 @@ impl Session<'_> {
         let goes_ahead = action.digit() == Some(b'3');
         if goes_ahead {
             let mut state = self.shared.state();
+            let guessed: Vec<String> = self.recipients.iter().filter(|recipient| state.whole.contains(*recipient)).cloned().collect();
+            state.guessed.extend(guessed);
             state.opened.extend(self.recipients.iter().cloned());
             state.untold.extend(self.recipients.iter().cloned());
         }
@@ -191,6 +193,9 @@ impl Session<'_> {
         }
         let recipients = std::mem::take(&mut self.recipients);
         self.reset();
+        if !rule.tells {
+            self.shared.state().whole.extend(recipients.iter().cloned());
+        }
         let then = self.act(Step::Dot, rule.action)?;
         if rule.tells {
             self.shared.state().untold.retain(|recipient| !recipients.contains(recipient));
