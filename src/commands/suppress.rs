@@ -1,16 +1,16 @@
 //! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger; what is removed leaves both.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::address::Address;
 use crate::cli::{self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand};
 use crate::commands::say;
-use crate::commands::workbench::Workbench;
+use crate::commands::workbench::{Workbench, learned};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerSuppression};
@@ -93,18 +93,32 @@ async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Every entry of the configured files and of the ledger, each ledger entry only if no file has it.
-async fn all(bench: &Workbench) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for listed in suppression::list(&bench.settings.suppression_files) {
-        entries.push(listed?.entry);
-    }
-    if let Some(ledger) = bench.existing_ledger()? {
-        let known: std::collections::HashSet<String> = entries.iter().map(|entry| entry.entry.clone()).collect();
-        let kept = ledger.suppressions().await.map_err(ledger_error)?;
-        entries.extend(kept.iter().map(Entry::from).filter(|entry| !known.contains(&entry.entry)));
-    }
-    Ok(entries)
+/// Every entry of the configured files, and those of the ledger that no file has; ends after the first error.
+fn all<'a>(bench: &'a Workbench, ledger: Option<&'a dyn Ledger>) -> impl Iterator<Item = Result<Entry>> + 'a {
+    let hash = |entry: &Entry| xxh3_128(entry.entry.as_bytes());
+    let mut known = Some(Vec::new());
+    let mut in_files = suppression::list(&bench.settings.suppression_files);
+    let mut in_ledger = ledger.into_iter().flat_map(learned);
+    let mut sorted: Vec<u128> = Vec::new();
+    std::iter::from_fn(move || {
+        if let Some(seen) = &mut known {
+            match in_files.next() {
+                Some(Ok(listed)) if ledger.is_some() => {
+                    seen.push(hash(&listed.entry));
+                    return Some(Ok(listed.entry));
+                }
+                Some(listed) => return Some(listed.map(|listed| listed.entry)),
+                None => {
+                    sorted = known.take().unwrap_or_default();
+                    sorted.sort_unstable();
+                }
+            }
+        }
+        in_ledger
+            .by_ref()
+            .map(|kept| kept.map(|(_, kept)| Entry::from(&kept)))
+            .find(|kept| kept.as_ref().map_or(true, |entry| sorted.binary_search(&hash(entry)).is_err()))
+    })
 }
 
 /// Exit 0 when the address is suppressed for any kind of mail, 9 when it is not.
@@ -119,9 +133,15 @@ async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
         }
     }
     if let Some(ledger) = bench.existing_ledger()? {
-        let kept = ledger.suppressions().await.map_err(ledger_error)?;
-        let entries = kept.iter().map(Entry::from).filter(|entry| entry.covers(&address) && !entry.has_expired(now));
-        found.extend(entries.map(|entry| ("ledger".to_owned(), entry)));
+        tokio::task::block_in_place(|| {
+            for kept in learned(ledger.as_ref()) {
+                let entry = Entry::from(&kept?.1);
+                if entry.covers(&address) && !entry.has_expired(now) {
+                    found.push(("ledger".to_owned(), entry));
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
     }
     let text: String = if bench.globals.json {
         let hits: Vec<_> =
@@ -163,21 +183,39 @@ async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {
 }
 
 async fn list(bench: &Workbench, output: Option<PathBuf>, format: ExportFormat) -> Result<Exit> {
-    let entries = all(bench).await?;
+    let ledger = bench.existing_ledger()?;
+    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
     let format = if bench.globals.json { ExportFormat::Ndjson } else { format };
-    match output {
-        Some(path) => {
-            let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", path.display()));
-            let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
-            let mut out = BufWriter::new(file);
-            suppression::export(entries, format, &mut out).map_err(failed)?;
-            out.flush().map_err(failed)?;
-        }
+    tokio::task::block_in_place(|| match output {
+        Some(path) => to_file(&path, format, all(bench, ledger)),
         None => {
-            let mut text = Vec::new();
-            suppression::export(entries, format, &mut text).map_err(|e| Error::internal(e.to_string()))?;
-            say(&mut std::io::stdout(), &String::from_utf8_lossy(&text))?;
+            let (mut failure, mut out) = (None, BufWriter::new(std::io::stdout().lock()));
+            match suppression::export(sound(all(bench, ledger), &mut failure), format, &mut out) {
+                // A reader that has left is no error.
+                Err(e) if e.kind() != ErrorKind::BrokenPipe => return Err(Error::internal(format!("standard output: {e}"))),
+                _ => {}
+            }
+            failure.map_or(Ok(()), Err)
         }
-    }
+    })?;
     Ok(Exit::OK)
+}
+
+/// Writes a whole export or none: what is there stays until all has been written.
+fn to_file(path: &Path, format: ExportFormat, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
+    let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", path.display()));
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::Builder::new().prefix(".suppressions-").tempfile_in(dir).map_err(failed)?;
+    let mut failure = None;
+    suppression::export(sound(entries, &mut failure), format, BufWriter::new(file.as_file())).map_err(failed)?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// The items before the first error, which is put aside.
+fn sound<'a>(items: impl Iterator<Item = Result<Entry>> + 'a, failure: &'a mut Option<Error>) -> impl Iterator<Item = Entry> + 'a {
+    items.map_while(|item| item.map_err(|error| *failure = Some(error)).ok())
 }

@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Ledger, Run};
+use crate::ledger::{Ledger, LedgerSuppression, Run};
 use crate::message::{Message, MessageKeys, MessageSource};
 use crate::outcome::Kind;
 use crate::pipeline::ledger_error;
@@ -82,14 +82,8 @@ impl Workbench {
     pub(crate) async fn suppressions(&self, more: &[std::path::PathBuf], ledger: Option<&dyn Ledger>, kind: Kind) -> Result<Suppressions> {
         let mut files = self.settings.suppression_files.clone();
         files.extend(more.iter().map(|file| self.settings.workspace.from_arguments(file)));
-        let learned = match ledger {
-            Some(ledger) => ledger.suppressions().await.map_err(ledger_error)?,
-            None => Vec::new(),
-        };
-        tracing::info!(files = files.len(), learned = learned.len(), "loading suppressions");
-        tokio::task::spawn_blocking(move || Suppressions::load(&files, &learned, kind, jiff::Timestamp::now()))
-            .await
-            .map_err(|e| Error::internal(format!("loading the suppressions stopped: {e}")))?
+        tracing::info!(files = files.len(), "loading suppressions");
+        tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, jiff::Timestamp::now()))
     }
 
     /// One line for people on standard error, unless `-q`.
@@ -98,6 +92,31 @@ impl Workbench {
             eprintln_quietly(line);
         }
     }
+}
+
+/// Every suppression in the ledger with its number, a page at a time; for threads that may block. Ends after the first error.
+pub(crate) fn learned(ledger: &dyn Ledger) -> impl Iterator<Item = Result<(i64, LedgerSuppression)>> {
+    const PAGE: usize = 1_000;
+    let handle = tokio::runtime::Handle::current();
+    let mut after = Some(0);
+    let mut page = Vec::new().into_iter();
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(kept) = page.next() {
+                return Some(Ok(kept));
+            }
+            match handle.block_on(ledger.suppressions(after?, PAGE)) {
+                Ok(next) => {
+                    after = next.last().map(|(number, _)| *number);
+                    page = next.into_iter();
+                }
+                Err(error) => {
+                    after = None;
+                    return Some(Err(ledger_error(error)));
+                }
+            }
+        }
+    })
 }
 
 /// Writes a line to standard error; a closed one is nobody's error.

@@ -345,10 +345,8 @@ pub trait Ledger: Send + Sync {
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Takes suppressions back and records who did it. Returns how many there were.
     fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Every suppression in the ledger, and a number that changes whenever they do.
-    fn suppressions(&self) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
-    /// Changes whenever a suppression is added or removed; cheap enough to ask often.
-    fn suppressions_version(&self) -> BoxFuture<'_, LedgerResult<i64>>;
+    /// Suppressions by number, `limit` at a time, after number `after`. Whatever any process adds gets a higher number than all before it.
+    fn suppressions(&self, after: i64, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<(i64, LedgerSuppression)>>>;
     /// The workspace's secret key, made at the first start; for draws and keyed hashes.
     fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>>;
 }

@@ -44,11 +44,16 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     why
 }
 
-/// Takes in every suppression that the ledger has.
+/// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the files say.
 async fn take_in(parts: &Parts) -> Result<()> {
-    let entries = parts.ledger.suppressions().await.map_err(ledger_error)?;
-    entries.iter().for_each(|entry| parts.suppressions.add(entry));
-    Ok(())
+    const PAGE: usize = 1_000;
+    loop {
+        let page = parts.ledger.suppressions(parts.suppressions.learned_up_to(), PAGE).await.map_err(ledger_error)?;
+        parts.suppressions.learn(&page);
+        if page.len() < PAGE {
+            return Ok(());
+        }
+    }
 }
 
 /// The last of the rows in plan order; a retry that is due may stand anywhere and moves no cursor.
@@ -82,8 +87,6 @@ struct Engine {
     left: Option<u64>,
     standing: Standing,
     standing_at: Instant,
-    /// What the ledger's suppressions looked like when they were taken in.
-    suppressed_as_of: i64,
     meter: RateMeter,
     /// Hand-overs since the meter was told.
     handed_over: u64,
@@ -108,7 +111,6 @@ impl Engine {
         };
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
-        let suppressed_as_of = parts.ledger.suppressions_version().await.map_err(ledger_error)?;
         take_in(&parts).await?;
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
         let stop = watch::Sender::new(false);
@@ -132,7 +134,6 @@ impl Engine {
             ramp: FIRST_CHUNK,
             left: limits.limit,
             standing_at: Instant::now(),
-            suppressed_as_of,
             meter: RateMeter::new(Instant::now()),
             handed_over: 0,
             metered: 0,
@@ -447,11 +448,7 @@ impl Engine {
             self.stop_for(Why::Suppression(error));
         }
         // What another process has put into the ledger counts from the next hand-over on, whatever file it stands in besides.
-        let version = self.parts.ledger.suppressions_version().await.map_err(ledger_error)?;
-        if version != self.suppressed_as_of {
-            take_in(&self.parts).await?;
-            self.suppressed_as_of = version;
-        }
+        take_in(&self.parts).await?;
         if self.why.is_none()
             && let Some(pause) = self.parts.ledger.paused().await.map_err(ledger_error)?
         {

@@ -70,11 +70,6 @@ impl Gathered {
         Self { rule, keys: Vec::new(), forms: Forms::default() }
     }
 
-    /// Takes in one entry, if it is in force.
-    pub(super) fn add(&mut self, entry: &Entry) {
-        self.keys.extend(self.rule.apply_entry(entry, &mut self.forms).map(|(hash, rank)| packed(hash, rank)));
-    }
-
     /// Reads a regular file of this length; returns how far its complete lines reach.
     pub(super) fn read_file(&mut self, file: &File, length: u64) -> Result<Position, Trouble> {
         if length >= LARGE

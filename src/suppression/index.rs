@@ -51,6 +51,19 @@ impl Index {
         Self { keys, starts, shift }
     }
 
+    /// The index with more packed keys.
+    pub(super) fn with(self, more: Vec<u128>) -> Self {
+        if more.is_empty() {
+            return self;
+        }
+        // The smaller part is copied, and the other grows by no more than it needs.
+        let (mut keys, fewer) = if self.keys.len() < more.len() { (more, self.keys) } else { (self.keys, more) };
+        keys.reserve_exact(fewer.len());
+        keys.extend_from_slice(&fewer);
+        drop(fewer);
+        Self::new(keys)
+    }
+
     /// The rank of the entry with this hash.
     pub(super) fn get(&self, hash: u128) -> Option<u8> {
         let bucket = bucket(hash, self.shift);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::entry::{Entry, reason_of, sha256_keys};
 use super::gathering::{Forms, Gathered, Rule};
-use super::index::{Index, masked};
+use super::index::{Index, masked, packed};
 use super::watched::Watched;
 use crate::address::Address;
 use crate::error::{Error, Result};
@@ -35,6 +35,8 @@ pub struct Suppressions {
     has_domains: AtomicBool,
     has_hashes: AtomicBool,
     watched: Mutex<Vec<Watched>>,
+    /// The number of the ledger's latest entry in here.
+    learned_up_to: AtomicI64,
 }
 
 impl fmt::Debug for Suppressions {
@@ -45,28 +47,36 @@ impl fmt::Debug for Suppressions {
 }
 
 impl Suppressions {
-    /// Reads the files and takes the ledger's entries in. Entries that have expired at `now` or do not stop mail of `kind` are left out;
-    /// what is in force at `now` stays so. A file that is missing or has a line that cannot be understood is an error with exit 4.
-    pub fn load(files: &[PathBuf], ledger: &[LedgerSuppression], kind: Kind, now: Timestamp) -> Result<Self> {
+    /// Reads the files and takes the ledger's numbered entries in. Entries that have expired at `now` or do not stop mail of `kind` are left
+    /// out; what is in force at `now` stays so. A file that is missing or has a line that cannot be understood is an error with exit 4.
+    pub fn load(files: &[PathBuf], ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>, kind: Kind, now: Timestamp) -> Result<Self> {
         let mut gathered = Gathered::new(Rule { kind, now });
         let mut watched = Vec::with_capacity(files.len());
         for path in files {
             watched.extend(Watched::load(path, &mut gathered)?);
         }
+        let Gathered { rule, keys, mut forms } = gathered;
+        let too_many = || Error::refused("the suppression files hold more than 4,294,967,295 entries").hint("remove repeated and expired entries");
+        u32::try_from(keys.len()).map_err(|_| too_many())?;
+        let in_files = Index::new(keys);
+        // Most of what the ledger knows stands in the files too.
+        let mut more = Vec::new();
+        let mut learned_up_to = 0;
         for kept in ledger {
-            gathered.add(&Entry::from(kept));
+            let (number, kept) = kept?;
+            learned_up_to = number;
+            let found = rule.apply_entry(&Entry::from(&kept), &mut forms);
+            more.extend(found.filter(|(hash, rank)| in_files.get(*hash) < Some(*rank)).map(|(hash, rank)| packed(hash, rank)));
         }
-        let Gathered { rule, keys, forms } = gathered;
-        if u32::try_from(keys.len()).is_err() {
-            return Err(Error::refused("the suppression files hold more than 4,294,967,295 entries").hint("remove repeated and expired entries"));
-        }
+        u32::try_from(in_files.len() + more.len()).map_err(|_| too_many())?;
         Ok(Self {
             rule,
-            loaded: Index::new(keys),
+            loaded: in_files.with(more),
             added: RwLock::default(),
             has_domains: forms.domains.into(),
             has_hashes: forms.hashes.into(),
             watched: Mutex::new(watched),
+            learned_up_to: learned_up_to.into(),
         })
     }
 
@@ -107,7 +117,20 @@ impl Suppressions {
         outcome.map(|()| is_new)
     }
 
-    /// Takes in one entry learned during the run, or put into the ledger by somebody else.
+    /// The number of the ledger's latest entry that has been taken in.
+    pub fn learned_up_to(&self) -> i64 {
+        self.learned_up_to.load(Ordering::Acquire)
+    }
+
+    /// Takes in what somebody has put into the ledger since.
+    pub fn learn(&self, page: &[(i64, LedgerSuppression)]) {
+        page.iter().for_each(|(_, kept)| self.add(kept));
+        if let Some((number, _)) = page.last() {
+            self.learned_up_to.fetch_max(*number, Ordering::AcqRel);
+        }
+    }
+
+    /// Takes in one entry learned during the run.
     pub fn add(&self, entry: &LedgerSuppression) {
         let mut forms = Forms::default();
         let fresh = self.rule.apply_entry(&Entry::from(entry), &mut forms);
@@ -176,7 +199,7 @@ mod tests {
     }
 
     fn load(file: &Path, kind: Kind) -> Result<Suppressions> {
-        Suppressions::load(&[file.to_owned()], &[], kind, now())
+        Suppressions::load(&[file.to_owned()], std::iter::empty(), kind, now())
     }
 
     fn reason(suppressions: &Suppressions, address: &str) -> Option<(Reason, String)> {
@@ -312,8 +335,9 @@ mod tests {
 
     #[test]
     fn ledger_entries_count_as_the_files_do() {
-        let all = Suppressions::load(&[], &[kept("Ann@x.org", Reason::HardBounce), kept("@y.org", Reason::Manual)], Kind::Transactional, now())
-            .expect("sound");
+        let ledger = [(3, kept("Ann@x.org", Reason::HardBounce)), (7, kept("@y.org", Reason::Manual))];
+        let all = Suppressions::load(&[], ledger.into_iter().map(Ok), Kind::Transactional, now()).expect("sound");
+        assert_eq!(all.learned_up_to(), 7);
         assert!(stops(&all, "ann@x.org") && stops(&all, "bob@y.org"));
         assert!(!all.is_empty());
         all.add(&kept("@z.org", Reason::Complaint));
@@ -321,6 +345,19 @@ mod tests {
         all.add(&kept("news@x.org", Reason::Unsubscribe));
         assert_eq!(reason(&all, "ann@x.org").map(|(reason, _)| reason), Some(Reason::Complaint));
         assert!(stops(&all, "bob@z.org") && !stops(&all, "news@x.org"));
+        assert_eq!(all.len(), 3);
+        all.learn(&[(8, kept("late@x.org", Reason::Manual))]);
+        assert!(stops(&all, "late@x.org"));
+        assert_eq!((all.len(), all.learned_up_to()), (4, 8));
+    }
+
+    #[test]
+    fn a_file_and_the_ledger_together_keep_the_weightiest_reason() {
+        let place = place("ann@x.org,manual\nbob@x.org,complaint\n");
+        let ledger = ["ann@x.org", "bob@x.org", "carl@x.org"].map(|entry| Ok((1, kept(entry, Reason::HardBounce))));
+        let all = Suppressions::load(std::slice::from_ref(&place.file), ledger.into_iter(), Kind::Marketing, now()).expect("sound");
+        let reasons = ["ann@x.org", "bob@x.org", "carl@x.org"].map(|address| reason(&all, address).map(|(reason, _)| reason));
+        assert_eq!(reasons, [Some(Reason::HardBounce), Some(Reason::Complaint), Some(Reason::HardBounce)]);
         assert_eq!(all.len(), 3);
     }
 

@@ -309,12 +309,8 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| workspace::unsuppress(conn, &entries, &by, Timestamp::now()))
     }
 
-    fn suppressions(&self) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>> {
-        self.long(workspace::suppressions)
-    }
-
-    fn suppressions_version(&self) -> BoxFuture<'_, LedgerResult<i64>> {
-        self.quick(workspace::suppressions_version)
+    fn suppressions(&self, after: i64, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<(i64, LedgerSuppression)>>> {
+        self.quick(move |conn| workspace::suppressions(conn, after, limit))
     }
 
     fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>> {

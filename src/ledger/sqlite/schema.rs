@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Fault;
 
 /// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// The version this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -122,6 +122,26 @@ CREATE TABLE suppressions(
   PRIMARY KEY (entry, reason, scope)
 ) WITHOUT ROWID;
 CREATE TABLE unsuppressed(id INTEGER PRIMARY KEY, entry TEXT NOT NULL, reason INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL);
+";
+
+/// Suppressions are numbered in the order in which they are committed, so that whoever has seen some of them reads on from there.
+const V2: &str = "
+CREATE TABLE numbered(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  entry TEXT NOT NULL,
+  reason INTEGER NOT NULL,
+  scope TEXT NOT NULL,
+  source TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  note TEXT NOT NULL,
+  UNIQUE (entry, reason, scope)
+);
+INSERT INTO numbered(entry, reason, scope, source, created_at, expires_at, note)
+  SELECT entry, reason, scope, source, created_at, expires_at, note FROM suppressions;
+DROP TABLE suppressions;
+ALTER TABLE numbered RENAME TO suppressions;
+DELETE FROM meta WHERE name = 'suppressions_version';
 ";
 
 /// The version of the file behind `conn`; 0 for a file that holds nothing yet.

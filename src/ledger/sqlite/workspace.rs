@@ -26,27 +26,20 @@ pub(super) fn paused(conn: &Connection) -> Result<Option<Pause>> {
     found.map(|(since, reason)| Ok(Pause { since: words::time(since)?, reason })).transpose()
 }
 
-/// Adds suppressions. One that is kept already counts as new only when it now lasts longer.
+/// Adds suppressions. One that is kept already counts as new only when it now lasts longer; it then gets a new number.
 pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Result<u64> {
+    let mut replace = conn.prepare_cached(
+        "DELETE FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ?3 AND expires_at IS NOT NULL AND (?4 IS NULL OR ?4 > expires_at)",
+    )?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO suppressions(entry, reason, scope, source, created_at, expires_at, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT(entry, reason, scope) DO UPDATE SET expires_at = excluded.expires_at, source = excluded.source, note = excluded.note
-         WHERE expires_at IS NOT NULL AND (excluded.expires_at IS NULL OR excluded.expires_at > expires_at)",
+        "INSERT OR IGNORE INTO suppressions(entry, reason, scope, source, created_at, expires_at, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     let mut new = 0;
     for entry in entries {
-        new += insert.execute(params![
-            entry.entry,
-            words::reason_number(entry.reason),
-            entry.scope,
-            entry.source,
-            entry.created_at.as_microsecond(),
-            entry.expires_at.map(Timestamp::as_microsecond),
-            entry.note
-        ])? as u64;
-    }
-    if new > 0 {
-        raise_version(conn)?;
+        let (reason, expires_at) = (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
+        replace.execute(params![entry.entry, reason, entry.scope, expires_at])?;
+        new += insert.execute(params![entry.entry, reason, entry.scope, entry.source, entry.created_at.as_microsecond(), expires_at, entry.note])?
+            as u64;
     }
     Ok(new)
 }
@@ -60,38 +53,29 @@ pub(super) fn unsuppress(conn: &Connection, entries: &[String], by: &str, now: T
         log.execute(params![entry, now.as_microsecond(), by])?;
         gone += delete.execute([entry])? as u64;
     }
-    if gone > 0 {
-        raise_version(conn)?;
-    }
     Ok(gone)
 }
 
-pub(super) fn suppressions(conn: &Connection) -> Result<Vec<LedgerSuppression>> {
-    let mut query =
-        conn.prepare_cached("SELECT entry, reason, scope, source, created_at, expires_at, note FROM suppressions ORDER BY entry, reason, scope")?;
-    let mut rows = query.query([])?;
-    let mut all = Vec::new();
+/// Suppressions with a higher number than `after`, by number.
+pub(super) fn suppressions(conn: &Connection, after: i64, limit: usize) -> Result<Vec<(i64, LedgerSuppression)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT id, entry, reason, scope, source, created_at, expires_at, note FROM suppressions WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let mut rows = query.query(params![after, limit as i64])?;
+    let mut page = Vec::new();
     while let Some(row) = rows.next()? {
-        all.push(LedgerSuppression {
-            entry: row.get(0)?,
-            reason: words::reason(row.get(1)?)?.ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
-            scope: row.get(2)?,
-            source: row.get(3)?,
-            created_at: words::time(row.get(4)?)?,
-            expires_at: words::times(row.get(5)?)?,
-            note: row.get(6)?,
-        });
+        let kept = LedgerSuppression {
+            entry: row.get(1)?,
+            reason: words::reason(row.get(2)?)?.ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
+            scope: row.get(3)?,
+            source: row.get(4)?,
+            created_at: words::time(row.get(5)?)?,
+            expires_at: words::times(row.get(6)?)?,
+            note: row.get(7)?,
+        };
+        page.push((row.get(0)?, kept));
     }
-    Ok(all)
-}
-
-pub(super) fn suppressions_version(conn: &Connection) -> Result<i64> {
-    Ok(conn.prepare_cached("SELECT value FROM meta WHERE name = 'suppressions_version'")?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
-fn raise_version(conn: &Connection) -> Result<()> {
-    conn.execute("INSERT INTO meta(name, value) VALUES ('suppressions_version', 1) ON CONFLICT(name) DO UPDATE SET value = value + 1", [])?;
-    Ok(())
+    Ok(page)
 }
 
 /// The workspace's secret key; made here when there is none yet, so this needs the connection that writes.

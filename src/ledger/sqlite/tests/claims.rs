@@ -213,17 +213,25 @@ async fn suppressions_are_kept_once_and_taking_one_back_is_recorded() {
         note: "550".into(),
     };
     let soon = Some(Timestamp::UNIX_EPOCH + Duration::from_secs(9));
-    assert_eq!(bed.ledger.suppressions_version().await.unwrap(), 0);
     let entries =
         vec![entry("a@b.example", Reason::HardBounce, None), entry("a@b.example", Reason::Manual, soon), entry("@c.example", Reason::Manual, None)];
+    let after =
+        async |number| -> Vec<LedgerSuppression> { bed.ledger.suppressions(number, 9).await.unwrap().into_iter().map(|(_, kept)| kept).collect() };
     assert_eq!(bed.ledger.suppress(entries.clone()).await.unwrap(), 3);
-    let version = bed.ledger.suppressions_version().await.unwrap();
-    assert_eq!(bed.ledger.suppress(entries).await.unwrap(), 0);
-    assert_eq!(bed.ledger.suppressions_version().await.unwrap(), version);
-    assert_eq!(bed.ledger.suppress(vec![entry("a@b.example", Reason::Manual, None)]).await.unwrap(), 1, "one that lasts longer is news");
-    assert_eq!(bed.ledger.suppressions().await.unwrap().len(), 3);
+    assert_eq!(after(0).await, entries);
+    let seen = bed.ledger.suppressions(0, 9).await.unwrap()[2].0;
+    assert_eq!(bed.ledger.suppressions(0, 2).await.unwrap().len(), 2);
+    assert_eq!(bed.ledger.suppress(entries.clone()).await.unwrap(), 0);
+    assert_eq!(after(seen).await, []);
+    let longer = entry("a@b.example", Reason::Manual, None);
+    assert_eq!(bed.ledger.suppress(vec![longer.clone()]).await.unwrap(), 1, "one that lasts longer is news");
+    assert_eq!(bed.ledger.suppress(vec![entries[1].clone()]).await.unwrap(), 0, "one that lasts less long is none");
+    assert_eq!(after(seen).await, [longer]);
+    assert_eq!(after(0).await.len(), 3);
     assert_eq!(bed.ledger.unsuppress(vec!["a@b.example".into(), "nobody@b.example".into()], "ops").await.unwrap(), 2);
-    assert!(bed.ledger.suppressions_version().await.unwrap() > version);
-    assert_eq!(bed.ledger.suppressions().await.unwrap(), [entry("@c.example", Reason::Manual, None)]);
+    assert_eq!(after(0).await, [entry("@c.example", Reason::Manual, None)]);
+    let last = bed.ledger.suppressions(0, 9).await.unwrap()[0].0;
+    assert_eq!(bed.ledger.suppress(vec![entry("d@b.example", Reason::Manual, None)]).await.unwrap(), 1);
+    assert!(bed.ledger.suppressions(last, 9).await.unwrap()[0].0 > seen, "no number is given twice");
     assert_eq!(bed.number("SELECT count(*) FROM unsuppressed WHERE by = 'ops'").await, 2);
 }
