@@ -43,6 +43,9 @@ struct Line {
     is_last: bool,
     /// The most octets that go unencoded.
     longest: usize,
+    /// What its fixed texts have been counted as already.
+    octets: usize,
+    unprintable: usize,
 }
 
 impl PreparedPart {
@@ -75,18 +78,20 @@ impl PreparedPart {
         // The builder counts a line's break only where there is one, and that of the line before as one octet.
         let longest = LONG - 1 - usize::from(!is_first) - usize::from(!is_last);
         let line_break: &[u8] = if is_last { b"" } else { b"\r\n" };
+        let (octets, unprintable) = (self.octets, self.unprintable);
         for piece in &pieces {
             if let Piece::Text(text) = piece {
                 self.count(text.as_bytes());
             }
         }
+        let (octets, unprintable) = (self.octets - octets, self.unprintable - unprintable);
         self.count(line_break);
         let fixed = match &pieces[..] {
             [] => "",
             [Piece::Text(text)] => text.as_str(),
             _ => {
                 self.is_plain &= pieces.iter().all(|piece| matches!(piece, Piece::Slot(_)) || matches!(piece, Piece::Text(text) if text.is_ascii()));
-                self.runs.push(Run::Filled(Line { pieces, is_last, longest }));
+                self.runs.push(Run::Filled(Line { pieces, is_last, longest, octets, unprintable }));
                 return;
             }
         };
@@ -157,14 +162,9 @@ impl PreparedPart {
                     if !self.fill(line, values, &mut filled) {
                         return false;
                     }
-                    let fixed = line.pieces.iter().filter_map(|piece| match piece {
-                        Piece::Text(text) => Some(text.as_bytes()),
-                        Piece::Slot(_) => None,
-                    });
-                    let (fixed_octets, fixed_unprintable) = fixed.fold((0, 0), |(n, u), text| (n + text.len(), u + unprintable(text)));
-                    octets += filled.len() - fixed_octets;
-                    not_printable += unprintable(filled.as_bytes()) - fixed_unprintable;
-                    out.extend_from_slice(&quoted_printable::encode(&filled));
+                    octets += filled.len() - line.octets;
+                    not_printable += unprintable(filled.as_bytes()) - line.unprintable;
+                    push_quoted_line(out, filled.as_bytes());
                     out.extend_from_slice(line.line_break());
                 }
             }
@@ -232,4 +232,37 @@ fn lines(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
 
 fn unprintable(text: &[u8]) -> usize {
     text.iter().filter(|&&b| !matches!(b, b'\t' | b' '..=b'~')).count()
+}
+
+/// Appends a line as quoted-printable (RFC 2045 section 6.7). Most lines only have to be cut, which needs no look at each octet: a piece
+/// has 75 octets and `=`, the last one up to 76.
+fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) {
+    let stands_for_itself = line.iter().fold(true, |all, &b| all & matches!(b, b' '..=b'~') & (b != b'='));
+    if !stands_for_itself || line.ends_with(b" ") {
+        out.extend_from_slice(&quoted_printable::encode(line));
+        return;
+    }
+    let mut rest = line;
+    while let Some((piece, more)) = rest.split_at_checked(75).filter(|(_, more)| more.len() > 1) {
+        out.extend_from_slice(piece);
+        out.extend_from_slice(b"=\r\n");
+        rest = more;
+    }
+    out.extend_from_slice(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_line_is_cut_where_the_encoder_cuts_it(line in "[a-z ]{0,70}[a-z =é\t]{0,2}[a-z ]{0,170}") {
+            let mut out = Vec::new();
+            push_quoted_line(&mut out, line.as_bytes());
+            prop_assert_eq!(String::from_utf8(out), String::from_utf8(quoted_printable::encode(&line)));
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub struct Job {
     /// The envelope sender; `None` is the null path `<>`.
     pub envelope_sender: Option<Address>,
     /// The whole message, CRLF line ends, not dot-stuffed.
-    pub message: Arc<[u8]>,
+    pub message: Vec<u8>,
     /// Its Message-ID without the angle brackets.
     pub message_id: String,
 }
