@@ -69,8 +69,12 @@ impl Answer {
 
     /// The text of the first line without its enhanced code.
     pub(super) fn first_line(&self) -> String {
-        let line = self.lines.first().map_or("", String::as_str);
-        shorten(split_enhanced(line).map_or(line, |(_, rest)| rest).trim())
+        self.texts().next().unwrap_or_default()
+    }
+
+    /// The texts of the lines without their enhanced codes.
+    pub(super) fn texts(&self) -> impl Iterator<Item = String> + '_ {
+        self.lines.iter().map(|line| shorten(split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest).trim()))
     }
 }
 

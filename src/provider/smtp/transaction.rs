@@ -229,9 +229,12 @@ fn unknown(refusal: Refusal) -> Ended {
 
 /// The server's name for a message it took:
 /// `250 2.0.0 Ok: queued as 4XYZ` (Postfix), `250 OK id=1abc-000-XY` (Exim), `250 2.0.0 4XYZ Message accepted for delivery` (Sendmail,
-/// OpenSMTPD), `250 Ok 0100018c-…-000000` (Amazon SES).
+/// OpenSMTPD), `250 Ok 0100018c-…-000000` (Amazon SES), after a chunk `250- 18 byte chunk, total 18` and `250 OK id=1abc-000-XY` (Exim).
 pub(super) fn queue_id(answer: &Answer) -> Option<String> {
-    let text = answer.first_line();
+    answer.texts().find_map(|text| queue_id_in(&text))
+}
+
+fn queue_id_in(text: &str) -> Option<String> {
     let after = |marker: &str| text.split_once(marker).and_then(|(_, rest)| rest.split_whitespace().next());
     let words: Vec<&str> = text.split_whitespace().collect();
     let id = after("queued as ").or_else(|| after("id=")).or(match words[..] {
@@ -260,5 +263,7 @@ mod tests {
         ] {
             assert_eq!(queue_id(&Answer { code: 250, lines: vec![text.into()] }).as_deref(), expected, "{text}");
         }
+        let lines = vec![" 18 byte chunk, total 18".into(), "OK id=1abc-000-XY".into()];
+        assert_eq!(queue_id(&Answer { code: 250, lines }).as_deref(), Some("1abc-000-XY"));
     }
 }

@@ -3,6 +3,7 @@
 mod session;
 mod transaction;
 mod window;
+mod window_model;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -93,7 +93,7 @@ impl<'a> HandOver<'a> {
         }
         pipe.session.names_messages |= provider_id.is_some();
         self.smtp.experience.has_taken.store(true, Ordering::Relaxed);
-        let verdict = Verdict::Accepted { provider_id, code: answer.code_text(), detail: answer.first_line() };
+        let verdict = Verdict::Accepted { provider_id, code: answer.code_text(), detail: answer.texts().last().unwrap_or_default() };
         self.conclude(pipe, flight.job, verdict, Health::Fine);
         Ok(())
     }
