@@ -43,10 +43,16 @@ use crate::outcome::Reason;
 pub const SPEC: ProviderSpec =
     ProviderSpec { kind: "smtp", summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2", keys: settings::KEYS, connect };
 
+/// The most recipients of one claim.
+const MOST_RECIPIENTS: usize = 100;
+
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
+    let own = Settings::read(settings)?;
+    // Whole windows: the last of a claim's would be a round trip for a few messages only.
+    let max_recipients = MOST_RECIPIENTS - MOST_RECIPIENTS % own.window;
     Ok(Box::new(Smtp {
-        capabilities: Capabilities { max_recipients: 100, max_bytes: None, idempotency_window: None, leaves_the_machine: true },
-        settings: Settings::read(settings)?,
+        capabilities: Capabilities { max_recipients, max_bytes: None, idempotency_window: None, leaves_the_machine: true },
+        settings: own,
         connections: Semaphore::new(settings.in_flight.max(1)),
         idle: Mutex::new(Vec::new()),
         experience: Experience::default(),

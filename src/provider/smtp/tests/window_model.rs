@@ -176,7 +176,8 @@ async fn judge(seed: u64) {
     let fates = ["user", "user", "user", "gone", "busy", "spam", "late"];
     let names: Vec<String> = (0..60).map(|i| format!("{}{i}@x.example", fates[draws.below(7) as usize])).collect();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let keys = format!("url = \"smtp://127.0.0.1:{}\"\nwindow = {window}\nper_connection = {}", listener.local_addr().unwrap().port(), 5 + draws.below(60));
+    let keys =
+        format!("url = \"smtp://127.0.0.1:{}\"\nwindow = {window}\nper_connection = {}", listener.local_addr().unwrap().port(), 5 + draws.below(60));
     let taken = Taken::default();
     let (theirs, mut fresh) = (Arc::clone(&taken), draws.clone());
     let server = tokio::spawn(async move {
@@ -195,7 +196,8 @@ async fn judge(seed: u64) {
         assert!(claims < 2_000, "it never ends: {open:?}");
         let count = open.len().min(1 + draws.below(30) as usize);
         let length = if draws.one_in(5) { 20_000 } else { 20 };
-        let members: Vec<Job> = open[..count].iter().map(|i| job(*i as u64, &names[*i], &format!("To: {}\r\n\r\n{}\r\n", names[*i], "x".repeat(length)))).collect();
+        let members: Vec<Job> =
+            open[..count].iter().map(|i| job(*i as u64, &names[*i], &format!("To: {}\r\n\r\n{}\r\n", names[*i], "x".repeat(length)))).collect();
         let wire = Recorder { is_unpaced: draws.one_in(2), ..Recorder::default() };
         let reply = provider.send(&claim(members), &wire).await;
         for (id, verdict) in reply.items {
