@@ -73,7 +73,7 @@ impl Going<'_> {
             self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code()).await.map_err(ledger_error)?;
             return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
         }
-        let parts = self.parts()?;
+        let parts = self.parts(&before)?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");
         // On the runtime's own thread: there the sockets' news need not be carried from one thread to another.
@@ -108,7 +108,7 @@ impl Going<'_> {
         Ok(ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
     }
 
-    fn parts(&self) -> Result<Arc<Parts>> {
+    fn parts(&self, before: &Standing) -> Result<Arc<Parts>> {
         let settings = &self.bench.settings;
         let (name, config) = settings.provider(Some(&self.run.head.provider))?;
         let rate = match (config.rate, self.sending.rate) {
@@ -152,6 +152,7 @@ impl Going<'_> {
             learn: (!self.sending.no_learn).then(|| Learn { file: settings.suppression_files.first().cloned() }),
             trace: Arc::new(trace),
             run: self.run.clone(),
+            standing: before.clone(),
             secret: self.secret,
             redirect,
             max_failed: settings.canary.max_failed,

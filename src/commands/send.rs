@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
 use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, latched, note_all, nothing_to_do};
@@ -12,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::{Filter, Format, ReadOptions};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Ledger, Run, RunHead, RunState, Seal};
+use crate::ledger::{Ledger, LedgerError, LedgerResult, Run, RunHead, RunState, Seal};
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
@@ -261,8 +263,25 @@ impl Sending<'_> {
 
     async fn read(&self, ledger: &Arc<SqliteLedger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
         let handle = tokio::runtime::Handle::current();
-        let mut sink = |rows| handle.block_on(ledger.plan(run, rows)).map_err(ledger_error);
-        tokio::task::block_in_place(|| plan::read(&self.lists, self.filter.as_ref(), &self.screening(suppressions, secret), &mut sink))
+        // One page becomes durable while the next is read.
+        let mut written: Option<JoinHandle<LedgerResult<()>>> = None;
+        let finish = |page: JoinHandle<LedgerResult<()>>| match handle.block_on(page) {
+            Ok(done) => done.map_err(ledger_error),
+            Err(e) => Err(Error::internal(format!("planning stopped: {e}"))),
+        };
+        let mut sink = |rows| {
+            written.take().map_or(Ok(()), finish)?;
+            let (ledger, run) = (Arc::clone(ledger), run.to_owned());
+            written = Some(handle.spawn(async move { ledger.plan(&run, rows).await }));
+            Ok(())
+        };
+        let survey = tokio::task::block_in_place(|| plan::read(&self.lists, self.filter.as_ref(), &self.screening(suppressions, secret), &mut sink));
+        // Whatever became of the reading, nothing is still being written afterwards.
+        let last = match written {
+            Some(page) => page.await.unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string()))).map_err(ledger_error),
+            None => Ok(()),
+        };
+        survey.and_then(|survey| last.map(|()| survey))
     }
 
     pub(crate) fn screening<'a>(&'a self, suppressions: &'a Suppressions, secret: [u8; 32]) -> Screening<'a> {

@@ -293,8 +293,6 @@ pub trait Ledger: Send + Sync {
     fn begin(&self, head: RunHead) -> BoxFuture<'_, LedgerResult<RunId>>;
     /// Writes planned rows. Called many times; each call commits, so that other runs are not locked out.
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>>;
-    /// The address of an earlier row of this run with this key, to make certain of a duplicate found by hash.
-    fn has_key(&self, run: &str, key: &str) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Carries over what earlier runs of the same campaign and environment decided (accepted by key or address: `already_accepted`, which
     /// comes before `suppressed`; rejected and unknown are kept), draws the canary, stores the fingerprints and columns, and opens the run.
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<()>>;
@@ -302,7 +300,8 @@ pub trait Ledger: Send + Sync {
     fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
 
     // ----- send
-    /// The next recipients that may be claimed, in plan order, retries that are due first.
+    /// The next recipients that may be claimed, in plan order, retries that are due first. What came of earlier attempts is left out but
+    /// for their number and the time of the first.
     fn next(&self, run: &str, ask: Ask) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
     /// When the earliest waiting retry of the run (of one cohort) is due.
     fn next_retry_at(&self, run: &str, cohort: Option<Cohort>) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>>;

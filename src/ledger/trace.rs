@@ -1,8 +1,8 @@
 //! The un-synced log beside the ledger that narrows what a crash leaves in doubt.
 //!
-//! Before a write that can complete a message the process appends "crossing", and "answered" once the answer is known. Each record is one
-//! `write(2)` to a file opened for appending, with nothing buffered in the process, so that all of it survives the process; a power cut
-//! may lose it, which is why a reader asks for the boot id first.
+//! Before a write that can complete a message the process appends "crossing", by `write(2)` to a file opened for appending, so that it
+//! survives the process; a power cut may lose it, which is why a reader asks for the boot id first. "Answered" is appended once the answer
+//! is known, with the next "crossing" or before its claim waits for anything, so that most messages cost one write.
 //!
 //! The file is text: a line that names format and version, then one line for each record: eight hexadecimal digits (the low half of the
 //! xxh3-64 of what follows the space), a space, the record as a JSON array. It holds row numbers, and no addresses of ours.
@@ -38,6 +38,8 @@ pub struct Trace {
 #[derive(Debug)]
 struct Appender {
     file: File,
+    /// Whole records that have not been written.
+    pending: Vec<u8>,
     /// The last write was cut short, so the next record starts on a new line.
     torn: bool,
 }
@@ -114,8 +116,9 @@ impl Trace {
         let name = format!("{run}-{}-{}.log", std::process::id(), uuid::Uuid::now_v7().simple());
         let path = directory.join(&name);
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
-        let trace = Self { name, path, file: Mutex::new(Appender { file, torn: false }) };
-        trace.append(format!("{HEADER}\n").as_bytes())?;
+        let trace = Self { name, path, file: Mutex::new(Appender { file, pending: Vec::new(), torn: false }) };
+        trace.appender().pending.extend_from_slice(format!("{HEADER}\n").as_bytes());
+        trace.rest()?;
         Ok(trace)
     }
 
@@ -126,12 +129,19 @@ impl Trace {
 
     /// Records that the next write can complete these members of a batch. When it errs, that write must not happen.
     pub fn crossing(&self, batch: i64, jobs: &[JobId]) -> io::Result<()> {
-        self.record(&Record::Crossing(batch, jobs.to_vec()))
+        let mut appender = self.appender();
+        appender.push(&Record::Crossing(batch, jobs.to_vec()))?;
+        appender.write(&self.path)
     }
 
-    /// Records what was answered about a member of a batch.
+    /// Records what was answered about a member of a batch, for the next `crossing` or `rest` to write.
     pub fn answered(&self, batch: i64, job: JobId, verdict: &Verdict) -> io::Result<()> {
-        self.record(&Record::Answered(batch, job, verdict.into()))
+        self.appender().push(&Record::Answered(batch, job, verdict.into()))
+    }
+
+    /// Writes what has been recorded. To be called before anything is waited for.
+    pub fn rest(&self) -> io::Result<()> {
+        self.appender().write(&self.path)
     }
 
     /// Deletes the file, once every batch that was claimed under it has been settled.
@@ -139,31 +149,8 @@ impl Trace {
         std::fs::remove_file(&self.path)
     }
 
-    fn record(&self, record: &Record) -> io::Result<()> {
-        let json = serde_json::to_string(record)?;
-        self.append(format!("{:08x} {json}\n", checksum(json.as_bytes())).as_bytes())
-    }
-
-    fn append(&self, line: &[u8]) -> io::Result<()> {
-        let mut appender = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let whole: &[u8] = if appender.torn { &[b"\n", line].concat() } else { line };
-        loop {
-            match appender.file.write(whole) {
-                Ok(n) if n == whole.len() => {
-                    appender.torn = false;
-                    return Ok(());
-                }
-                Ok(_) => {
-                    appender.torn = true;
-                    return Err(io::Error::new(
-                        io::ErrorKind::StorageFull,
-                        format!("{}: a record could be written only in part", self.path.display()),
-                    ));
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
+    fn appender(&self) -> std::sync::MutexGuard<'_, Appender> {
+        self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Reads a trace. A last line without its end is left out, since the process died before it went on; anything else that cannot be
@@ -197,6 +184,50 @@ impl Trace {
             }
         }
         Ok(state)
+    }
+}
+
+impl Appender {
+    fn push(&mut self, record: &Record) -> io::Result<()> {
+        let start = self.pending.len();
+        self.pending.extend_from_slice(b"xxxxxxxx ");
+        if let Err(e) = serde_json::to_writer(&mut self.pending, record) {
+            self.pending.truncate(start);
+            return Err(e.into());
+        }
+        let sum = format!("{:08x}", checksum(&self.pending[start + 9..]));
+        self.pending[start..start + 8].copy_from_slice(sum.as_bytes());
+        self.pending.push(b'\n');
+        Ok(())
+    }
+
+    fn write(&mut self, path: &Path) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        if self.torn {
+            // What was cut short ends here.
+            self.pending.insert(0, b'\n');
+        }
+        let written = loop {
+            match self.file.write(&self.pending) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                written => break written,
+            }
+        };
+        let whole = self.pending.len();
+        self.pending.clear();
+        match written {
+            Ok(n) => {
+                self.torn = n < whole;
+                if !self.torn {
+                    return Ok(());
+                }
+                let what = format!("{}: a record could be written only in part", path.display());
+                Err(io::Error::new(io::ErrorKind::StorageFull, what))
+            }
+            Err(e) => Err(e),
+        }
     }
 }
 

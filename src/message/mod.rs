@@ -217,15 +217,24 @@ impl Message {
         self.frozen.body.probe(&self.templates, &row.with_unsubscribe_url(url.as_deref()))
     }
 
-    /// Renders a row and encodes it: the octets of `render`, by what has been prepared for the run where that can be.
-    pub fn encode(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Encoded, RenderError> {
+    /// Renders a row and encodes it, into `room` if that serves: the octets of `render`, by what has been prepared for the run where that
+    /// can be.
+    pub fn encode(
+        &self,
+        index: &Arc<ColumnIndex>,
+        fields: &Fields,
+        to: &Address,
+        ident: &Ident<'_>,
+        mut room: Vec<u8>,
+    ) -> Result<Encoded, RenderError> {
         if let Some(skeleton) = &self.skeleton {
             let row = Row::new(index, fields);
             let message_id = self.message_id(ident);
             let url = self.unsubscribe_url(&row)?;
             let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
-            if let Some(bytes) = skeleton.assemble(&head.block, &self.templates, &row.with_unsubscribe_url(url.as_deref()), &message_id) {
-                return Ok(Encoded { bytes, message_id });
+            room.clear();
+            if skeleton.assemble(&mut room, &head.block, &self.templates, &row.with_unsubscribe_url(url.as_deref()), &message_id) {
+                return Ok(Encoded { bytes: room, message_id });
             }
         }
         self.render(index, fields, to, ident).map(|whole| Encoded { bytes: whole.bytes, message_id: whole.message_id })

@@ -163,8 +163,7 @@ impl PreparedPart {
                         return false;
                     }
                     octets += filled.len() - line.octets;
-                    not_printable += unprintable(filled.as_bytes()) - line.unprintable;
-                    push_quoted_line(out, filled.as_bytes());
+                    not_printable += push_quoted_line(out, filled.as_bytes()) - line.unprintable;
                     out.extend_from_slice(line.line_break());
                 }
             }
@@ -235,12 +234,12 @@ fn unprintable(text: &[u8]) -> usize {
 }
 
 /// Appends a line as quoted-printable (RFC 2045 section 6.7). Most lines only have to be cut, which needs no look at each octet: a piece
-/// has 75 octets and `=`, the last one up to 76.
-fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) {
+/// has 75 octets and `=`, the last one up to 76. Returns how many of its octets are not printable.
+fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) -> usize {
     let stands_for_itself = line.iter().fold(true, |all, &b| all & matches!(b, b' '..=b'~') & (b != b'='));
     if !stands_for_itself || line.ends_with(b" ") {
         out.extend_from_slice(&quoted_printable::encode(line));
-        return;
+        return unprintable(line);
     }
     let mut rest = line;
     while let Some((piece, more)) = rest.split_at_checked(75).filter(|(_, more)| more.len() > 1) {
@@ -249,6 +248,7 @@ fn push_quoted_line(out: &mut Vec<u8>, line: &[u8]) {
         rest = more;
     }
     out.extend_from_slice(rest);
+    0
 }
 
 #[cfg(test)]

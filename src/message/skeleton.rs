@@ -92,19 +92,9 @@ impl Skeleton {
         Some(Self { text, html, attachments, mixed: Frame::new(MultiPart::mixed()), alternative: Frame::new(MultiPart::alternative()) })
     }
 
-    /// The octets after the header block but for MIME-Version, which this writes; `None` where the message has to be built whole.
-    pub(super) fn assemble(&self, headers: &str, templates: &Templates, row: &Row<'_>, message_id: &str) -> Option<Vec<u8>> {
-        let (text_name, html_name) = if matches!(self.html, Html::OfMarkdown(_)) { (MARKDOWN_BODY, MARKDOWN_BODY) } else { (TEXT_BODY, HTML_BODY) };
-        let text_values = templates.plain(text_name)?.values(row)?;
-        let (html_values, html) = match &self.html {
-            Html::None => (Vec::new(), None),
-            Html::Own(part) => (templates.plain(html_name)?.values(row)?, Some(Prepared::Own(part))),
-            Html::OfMarkdown(cache) => {
-                let part = of_markdown(cache, templates.plain(html_name)?, &text_values)?;
-                (text_values.clone(), Some(Prepared::Shared(part)))
-            }
-        };
-        let mut out = Vec::with_capacity(headers.len() + 8 * 1024);
+    /// Appends the message: `headers`, MIME-Version and what follows it. Returns false where it has to be built whole.
+    pub(super) fn assemble(&self, out: &mut Vec<u8>, headers: &str, templates: &Templates, row: &Row<'_>, message_id: &str) -> bool {
+        let Some((text_values, html_values, html)) = self.values(templates, row) else { return false };
         out.extend_from_slice(headers.as_bytes());
         out.extend_from_slice(b"MIME-Version: 1.0\r\n");
         let content = |out: &mut Vec<u8>| match &html {
@@ -122,21 +112,34 @@ impl Skeleton {
                 is_done
             }
         };
-        let is_done = if self.attachments.is_empty() {
-            content(&mut out)
-        } else {
-            let boundary = boundary(message_id, "mixed");
-            self.mixed.push_head(&mut out, &boundary);
-            push_boundary(&mut out, &boundary, "");
-            let is_done = content(&mut out);
-            for attachment in &self.attachments {
-                push_boundary(&mut out, &boundary, "");
-                out.extend_from_slice(attachment);
+        if self.attachments.is_empty() {
+            return content(out);
+        }
+        let boundary = boundary(message_id, "mixed");
+        self.mixed.push_head(out, &boundary);
+        push_boundary(out, &boundary, "");
+        let is_done = content(out);
+        for attachment in &self.attachments {
+            push_boundary(out, &boundary, "");
+            out.extend_from_slice(attachment);
+        }
+        push_boundary(out, &boundary, "--");
+        is_done
+    }
+
+    /// The values of the text part and of the HTML part, and that part.
+    fn values<'a>(&'a self, templates: &Templates, row: &Row<'a>) -> Option<(Vec<&'a str>, Vec<&'a str>, Option<Prepared<'a>>)> {
+        let (text_name, html_name) = if matches!(self.html, Html::OfMarkdown(_)) { (MARKDOWN_BODY, MARKDOWN_BODY) } else { (TEXT_BODY, HTML_BODY) };
+        let text_values = templates.plain(text_name)?.values(row)?;
+        let (html_values, html) = match &self.html {
+            Html::None => (Vec::new(), None),
+            Html::Own(part) => (templates.plain(html_name)?.values(row)?, Some(Prepared::Own(part))),
+            Html::OfMarkdown(cache) => {
+                let part = of_markdown(cache, templates.plain(html_name)?, &text_values)?;
+                (text_values.clone(), Some(Prepared::Shared(part)))
             }
-            push_boundary(&mut out, &boundary, "--");
-            is_done
         };
-        is_done.then_some(out)
+        Some((text_values, html_values, html))
     }
 }
 

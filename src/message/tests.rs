@@ -49,7 +49,7 @@ fn render(message: &Message, name: &str) -> Result<Rendered, RenderError> {
     let ident = Ident { campaign: "spring", env: None, key: "ann@example.com", secret: &[7; 32], date: DATE.parse::<Timestamp>().expect("a time") };
     let whole = message.render(&index, &fields, &to, &ident);
     assert_eq!(message.probe(&index, &fields).is_err(), whole.is_err(), "probe and render agree");
-    let encoded = message.encode(&index, &fields, &to, &ident);
+    let encoded = message.encode(&index, &fields, &to, &ident, b"what was here before".to_vec());
     assert_eq!(encoded.as_ref().err(), whole.as_ref().err());
     if let (Ok(encoded), Ok(whole)) = (encoded, &whole) {
         let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -15,7 +15,7 @@ use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::wire::{ClaimWire, Pacers};
 use crate::pipeline::{Parts, ledger_error};
-use crate::provider::{Claim, Job, JobId, Reply};
+use crate::provider::{Claim, EightBit, Job, JobId, Reply};
 use crate::recipient::Fields;
 
 /// How a chunk came back.
@@ -42,6 +42,7 @@ pub(crate) struct Ticket {
     /// Chunks that may be rendered at once.
     pub(crate) renderers: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
+    pub(crate) buffers: Arc<Buffers>,
     pub(crate) heard: Arc<Heard>,
 }
 
@@ -50,9 +51,9 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let claimed_at = Timestamp::now();
     let names: Vec<JobId> = rows.iter().map(|row| row.row).collect();
     let drafted = {
-        let parts = Arc::clone(&parts);
+        let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&ticket.buffers));
         let _renderer = ticket.renderers.acquire().await.map_err(|_| Error::internal("nothing is rendered any more"))?;
-        tokio::task::spawn_blocking(move || draft(&parts, rows, claimed_at))
+        tokio::task::spawn_blocking(move || draft(&parts, &buffers, rows, claimed_at))
             .await
             .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
@@ -88,9 +89,35 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         recipients,
     };
     let claim = Claim { batch, key, generation: 0, claimed_at, jobs };
-    let reply = parts.provider.send(&claim, &wire).await;
+    let mut sending = parts.provider.send(&claim, &wire);
+    let reply = std::future::poll_fn(|cx| {
+        let polled = sending.as_mut().poll(cx);
+        // Whether it is over or waits for something, what was answered is on record first. Where that fails the next crossing fails too.
+        let _ = parts.trace.rest();
+        polled
+    })
+    .await;
+    drop(sending);
+    ticket.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Done::Sent { lane: ticket.lane, batch, rows, claimed_at, reply, screened, suppressed: taken_out })
+}
+
+/// Room for messages, used again when they have gone: as many as were under way at once, and no large ones.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    /// The largest buffer that is kept, in octets.
+    const LARGEST: usize = 64 * 1024;
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, buffers: impl Iterator<Item = Vec<u8>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers.filter(|buffer| buffer.capacity() <= Self::LARGEST));
+    }
 }
 
 struct Drafted {
@@ -101,7 +128,7 @@ struct Drafted {
 }
 
 /// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
-fn draft(parts: &Parts, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
+fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
     let mut jobs = Vec::with_capacity(rows.len());
     let mut recipients = HashMap::new();
     let mut suppressed = Vec::new();
@@ -118,7 +145,7 @@ fn draft(parts: &Parts, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Resu
         let index = parts.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
         let ident =
             Ident { campaign: &parts.run.head.campaign, env: parts.run.head.env.as_deref(), key: &row.key, secret: &parts.secret, date: claimed_at };
-        let encoded = parts.message.encode(index, &fields, &to, &ident).map_err(|e| at_row(e.to_string()))?;
+        let encoded = parts.message.encode(index, &fields, &to, &ident, buffers.take()).map_err(|e| at_row(e.to_string()))?;
         let envelope_to = match &parts.redirect {
             Some(redirect) => {
                 recipients.insert(row.row, to);
@@ -130,7 +157,8 @@ fn draft(parts: &Parts, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Resu
             id: row.row,
             to: envelope_to,
             envelope_sender: Some(parts.message.envelope_sender().clone()),
-            message: encoded.bytes.into(),
+            eight_bit: EightBit::of(&encoded.bytes),
+            message: encoded.bytes,
             message_id: encoded.message_id,
         });
     }

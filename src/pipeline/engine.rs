@@ -1,5 +1,8 @@
 //! The loop itself.
 
+mod phase;
+mod view;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,15 +17,14 @@ use crate::ledger::{Ask, Claimed, Gate, LedgerRow, Standing};
 use crate::limit::Pacer;
 use crate::outcome::{Cohort, Outcome};
 use crate::pipeline::breaker::{Breaker, State};
-use crate::pipeline::chunk::{self, Done, Ticket};
-use crate::pipeline::gate::{self, Judgement};
+use crate::pipeline::chunk::{self, Buffers, Done, Ticket};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
 use crate::pipeline::wire::Pacers;
-use crate::pipeline::{Parts, Then, Why, ledger_error, retry};
-use crate::progress::{RateMeter, Snapshot};
+use crate::pipeline::{Parts, Why, ledger_error, retry};
+use crate::progress::RateMeter;
 use crate::provider::{BoxFuture, Health, JobId, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
@@ -68,6 +70,7 @@ struct Engine {
     pacers: Pacers,
     connections: Arc<Semaphore>,
     renderers: Arc<Semaphore>,
+    buffers: Arc<Buffers>,
     stop: watch::Sender<bool>,
     unsettled: Arc<Heard>,
     /// On their way beside this loop, so that none of them waits for what it asks the ledger; dropped with it.
@@ -92,7 +95,6 @@ struct Engine {
     handed_over: u64,
     /// How many hand-overs the meter has seen, those of claims that have not come back included.
     metered: u64,
-    /// How many of them the meter has seen.
     /// Rows beside the canary that had no outcome when this execution began.
     rest_total: u64,
 }
@@ -109,7 +111,7 @@ impl Engine {
                 .map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", parts.provider_name), *rate)))
                 .collect::<HashMap<_, _>>(),
         };
-        let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
+        let standing = parts.standing.clone();
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
         take_in(&parts).await?;
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
@@ -119,6 +121,7 @@ impl Engine {
             breaker: Breaker::new(limits.retry),
             pacers,
             connections: Arc::new(Semaphore::new(limits.in_flight)),
+            buffers: Arc::default(),
             // One core is for the wire and the ledger.
             renderers: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)))),
             unsettled: Arc::new(Heard::new(stop.clone())),
@@ -216,6 +219,7 @@ impl Engine {
                 stop: self.stop.subscribe(),
                 renderers: Arc::clone(&self.renderers),
                 connections: Arc::clone(&self.connections),
+                buffers: Arc::clone(&self.buffers),
                 heard: Arc::clone(&self.unsettled),
             };
             self.chunks.spawn(chunk::carry(Arc::clone(&self.parts), rows, ticket));
@@ -457,131 +461,5 @@ impl Engine {
         self.lanes.wake();
         self.show();
         Ok(())
-    }
-
-    fn show(&mut self) {
-        self.standing_at = Instant::now();
-        let handed_over = self.handed_over + self.unsettled.tally().total();
-        self.meter.observe(handed_over.saturating_sub(self.metered), self.standing_at);
-        self.metered = self.metered.max(handed_over);
-        self.parts.progress.update(&self.snapshot());
-    }
-
-    fn phase_tally(&self) -> crate::outcome::Tally {
-        match self.phase {
-            Cohort::Canary => self.standing.canary,
-            Cohort::Rest => {
-                let mut rest = self.standing.tally;
-                rest.open = rest.open.saturating_sub(self.standing.canary.open);
-                rest
-            }
-        }
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let now = Instant::now();
-        let unsettled = self.unsettled.tally();
-        let mut tally = self.standing.tally;
-        let mut phase = self.phase_tally();
-        tally.foresee(&unsettled);
-        phase.foresee(&unsettled);
-        let rate = self.meter.per_second(now);
-        let limit = self.parts.limits.rate.map(|rate| rate.per_second());
-        let note = match &self.why {
-            Some(_) => Some("stopping".to_owned()),
-            None => self.breaker.note().or_else(|| self.parts.limits.rate.map(|rate| format!("paced at {rate}"))),
-        };
-        let (total, done) = match self.phase {
-            Cohort::Canary => (phase.total(), phase.total() - phase.open),
-            Cohort::Rest => (self.rest_total, self.rest_total.saturating_sub(phase.open)),
-        };
-        Snapshot {
-            run: self.parts.run.id.clone(),
-            campaign: self.parts.run.head.name().to_owned(),
-            phase: self.phase,
-            provider: self.parts.provider_name.clone(),
-            total,
-            done: done.min(total),
-            tally,
-            rate,
-            eta: crate::progress::eta(phase.open, rate, limit),
-            in_flight: self.out.len(),
-            note,
-        }
-    }
-
-    /// Nothing is in flight and nothing waits: judges the canary, or ends. Returns whether the run is over.
-    async fn phase_is_over(&mut self, signals: &mut Signals) -> Result<bool> {
-        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
-        self.show();
-        if self.phase_tally().open > 0 {
-            // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane may
-            // begin from the first row, so that nobody can be passed over.
-            self.lanes.rewind();
-            return Ok(false);
-        }
-        if self.phase == Cohort::Rest {
-            return Ok(true);
-        }
-        if self.parts.run.gate != Gate::Ahead {
-            self.phase = Cohort::Rest;
-            self.lanes.rewind();
-            return Ok(self.phase_tally().open == 0);
-        }
-        let run = self.parts.run.id.clone();
-        let (gate, why) = match gate::judge(&self.standing.canary, self.parts.max_failed) {
-            Judgement::Failed(evidence) => (Gate::Failed { evidence: evidence.clone() }, Some(Why::CanaryFailed(evidence))),
-            Judgement::NoEvidence(evidence) => (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence))),
-            Judgement::Passed(evidence) => self.after_passing(evidence, signals).await,
-        };
-        let evidence = match &gate {
-            Gate::Passed { evidence, .. } => format!("canary passed: {evidence}"),
-            Gate::Failed { evidence } => format!("canary failed: {evidence}"),
-            Gate::Waiting { evidence } => format!("canary waits for a person: {evidence}"),
-            Gate::Ahead => String::new(),
-        };
-        tracing::info!(run, "{evidence}");
-        self.parts.ledger.set_gate(&run, gate).await.map_err(ledger_error)?;
-        self.parts.progress.message(&evidence);
-        // A signal heard at the question is the reason already.
-        self.why = self.why.take().or(why);
-        self.phase = Cohort::Rest;
-        self.lanes.rewind();
-        Ok(self.why.is_some() || self.phase_tally().open == 0)
-    }
-
-    async fn after_passing(&mut self, evidence: String, signals: &mut Signals) -> (Gate, Option<Why>) {
-        // With nobody left there is nothing to decide.
-        let open = self.standing.tally.open > 0 || self.standing.tally.get(Outcome::Held) > 0;
-        let waits = |evidence: String| (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)));
-        let ask = self.parts.ask;
-        match self.parts.then {
-            Then::Stop if open => waits(evidence),
-            Then::Ask if open => match ask {
-                Some(ask) if self.asked(ask, &evidence, signals).await => (Gate::Passed { evidence, by: Some("asked on the terminal".into()) }, None),
-                _ => waits(evidence),
-            },
-            _ => (Gate::Passed { evidence, by: None }, None),
-        }
-    }
-
-    /// Asks on the terminal and hears signals meanwhile: whoever leaves has not said yes.
-    async fn asked(&mut self, ask: fn(&str) -> bool, evidence: &str, signals: &mut Signals) -> bool {
-        self.parts.progress.clear();
-        let evidence = evidence.to_owned();
-        let mut answer = tokio::task::spawn_blocking(move || ask(&evidence));
-        loop {
-            tokio::select! {
-                yes = &mut answer => return yes.unwrap_or(false),
-                wish = signals.next() => {
-                    // The question's line has no end yet.
-                    self.parts.progress.message("");
-                    self.heard(wish);
-                    if self.why.is_some() {
-                        return false;
-                    }
-                }
-            }
-        }
     }
 }

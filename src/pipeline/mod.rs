@@ -19,7 +19,7 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::input::context::ColumnIndex;
 use crate::ledger::trace::Trace;
-use crate::ledger::{Ledger, LedgerError, Run};
+use crate::ledger::{Ledger, LedgerError, Run, Standing};
 use crate::literal::{Percent, Rate};
 use crate::message::Message;
 use crate::progress::Progress;
@@ -63,6 +63,8 @@ pub struct Parts {
     pub learn: Option<Learn>,
     pub trace: Arc<Trace>,
     pub run: Run,
+    /// How its rows stand now.
+    pub standing: Standing,
     pub secret: [u8; 32],
     /// All mail goes here instead (`--redirect-all-to`).
     pub redirect: Option<Address>,

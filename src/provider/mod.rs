@@ -49,8 +49,31 @@ pub struct Job {
     pub envelope_sender: Option<Address>,
     /// The whole message, CRLF line ends, not dot-stuffed.
     pub message: Vec<u8>,
+    /// Where the message has octets above ASCII.
+    pub eight_bit: EightBit,
     /// Its Message-ID without the angle brackets.
     pub message_id: String,
+}
+
+/// Where a message has octets above ASCII, which not every server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EightBit {
+    Nowhere,
+    /// In the body alone: needs 8BITMIME (RFC 6152).
+    Body,
+    /// In the header section: needs SMTPUTF8 (RFC 6532).
+    Headers,
+}
+
+impl EightBit {
+    /// Looks through a whole message.
+    pub fn of(message: &[u8]) -> Self {
+        if message.is_ascii() {
+            return Self::Nowhere;
+        }
+        let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
+        if message[..end].is_ascii() { Self::Body } else { Self::Headers }
+    }
 }
 
 /// A batch that is durable in the ledger; only what is claimed may touch the wire.
@@ -161,7 +184,7 @@ pub trait Wire: Send + Sync {
     fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>>;
     /// Records in the trace that the next write can complete these jobs. To be called before that write.
     fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()>;
-    /// Records in the trace what was answered. To be called as soon as it is known.
+    /// Records in the trace what was answered. To be called as soon as it is known; it is on record before the claim waits for anything.
     fn answered(&self, job: JobId, verdict: &Verdict) -> std::io::Result<()>;
 }
 
@@ -237,3 +260,15 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
 pub const NOT_BUILT: &[&str] = &["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"];
+
+#[cfg(test)]
+mod tests {
+    use super::EightBit;
+
+    #[test]
+    fn headers_and_body_are_told_apart() {
+        assert_eq!(EightBit::of("Subject: é\r\n\r\nx".as_bytes()), EightBit::Headers);
+        assert_eq!(EightBit::of("Subject: e\r\n\r\né".as_bytes()), EightBit::Body);
+        assert_eq!(EightBit::of(b"Subject: e\r\n\r\ne"), EightBit::Nowhere);
+    }
+}

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::caps;
 use super::fault::{Fault, Result};
@@ -201,10 +201,15 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
         by_row.entry(*row).or_insert(settled);
     }
     let mut begun = 0;
+    let mut outcome = conn.prepare_cached(
+        "UPDATE recipients SET state = ?3, outcome = ?4, reason = ?5, code = ?6, detail = ?7, provider_id = ?8, attempts = attempts + ?9,
+           first_at = CASE WHEN ?10 THEN coalesce(first_at, ?11) ELSE first_at END, last_at = ?12, next_at = ?13
+         WHERE id = ?1 AND state = 3 AND batch = ?2",
+    )?;
     for row in &batch.members {
         let change = by_row.remove(row).map_or_else(|| Change::of(&Settled::Void, now), |settled| Change::of(settled, now));
         begun += i64::from(change.begun);
-        apply(conn, words::id_of(seq, *row)?, batch, &change, now)?;
+        apply(conn, &mut outcome, words::id_of(seq, *row)?, batch, &change, now)?;
     }
     for row in by_row.keys() {
         tracing::warn!(batch = batch.id, row, "a verdict about a recipient that is not in the batch was left out");
@@ -213,14 +218,10 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
     Ok(())
 }
 
-fn apply(conn: &Connection, id: i64, batch: &OpenBatch, change: &Change<'_>, now: Timestamp) -> Result<()> {
+/// Changes a member's row; `outcome` is the statement for one that was begun.
+fn apply(conn: &Connection, outcome: &mut Statement<'_>, id: i64, batch: &OpenBatch, change: &Change<'_>, now: Timestamp) -> Result<()> {
     let changed = if change.begun || change.state == FINAL {
-        conn.prepare_cached(
-            "UPDATE recipients SET state = ?3, outcome = ?4, reason = ?5, code = ?6, detail = ?7, provider_id = ?8, attempts = attempts + ?9,
-               first_at = CASE WHEN ?10 THEN coalesce(first_at, ?11) ELSE first_at END, last_at = ?12, next_at = ?13
-             WHERE id = ?1 AND state = 3 AND batch = ?2",
-        )?
-        .execute(params![
+        outcome.execute(params![
             id,
             batch.id,
             change.state,

@@ -17,6 +17,10 @@ const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, 
 const RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
     r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2 FROM recipients r JOIN fields f ON f.id = r.id";
 
+/// The same for a row that is open: what came of it is left out.
+const OPEN_RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, NULL, NULL, '', '', '', NULL, r.attempts, '', '',
+    r.first_at, NULL, '', r.state = 2 FROM recipients r JOIN fields f ON f.id = r.id";
+
 fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
     let kind: String = row.get(3)?;
     let state: i64 = row.get(9)?;
@@ -174,7 +178,7 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
         ids.sort_unstable();
         found.extend(ids.into_iter().take(missing).map(|(_, id)| id));
     }
-    let mut query = conn.prepare_cached(&format!("SELECT {RECIPIENT} WHERE r.id = ?1"))?;
+    let mut query = conn.prepare_cached(&format!("SELECT {OPEN_RECIPIENT} WHERE r.id = ?1"))?;
     let mut page = Vec::with_capacity(found.len());
     for id in found {
         let mut rows = query.query([id])?;
@@ -194,9 +198,4 @@ pub(super) fn next_retry_at(conn: &Connection, run: &str, cohort: Option<Cohort>
         earliest = earliest.into_iter().chain(at).min();
     }
     words::times(earliest)
-}
-
-pub(super) fn has_key(conn: &Connection, run: &str, key: &str) -> Result<bool> {
-    let (first, last) = words::ids_of(seq_of(conn, run)?);
-    Ok(conn.prepare_cached("SELECT 1 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND key = ?3 LIMIT 1")?.exists(params![first, last, key])?)
 }

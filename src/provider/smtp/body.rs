@@ -43,17 +43,6 @@ fn lines(message: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether any octet of the message has its high bit set.
-pub(super) fn is_8bit(message: &[u8]) -> bool {
-    !message.is_ascii()
-}
-
-/// Whether the header section needs SMTPUTF8 (RFC 6532): it holds octets above ASCII.
-pub(super) fn has_8bit_headers(message: &[u8]) -> bool {
-    let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
-    !message[..end].is_ascii()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -94,13 +83,6 @@ mod tests {
             append_chunk(&mut out, message.as_bytes());
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{message:?}");
         }
-    }
-
-    #[test]
-    fn headers_and_body_are_told_apart() {
-        assert!(has_8bit_headers("Subject: é\r\n\r\nx".as_bytes()));
-        assert!(!has_8bit_headers("Subject: e\r\n\r\né".as_bytes()));
-        assert!(is_8bit("Subject: e\r\n\r\né".as_bytes()));
     }
 
     proptest! {

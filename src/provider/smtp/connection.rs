@@ -334,16 +334,23 @@ impl Connection {
     }
 
     async fn read_answer(&mut self, step: Step) -> Result<Answer, Fault> {
-        let mut piece = [0; 4096];
         loop {
             if let Some(answer) = self.inbox.next().map_err(|what| Fault::Garbled(step, what.into()))? {
                 return Ok(answer);
             }
-            match self.stream.read(&mut piece).await {
-                Ok(0) => return Err(Fault::Lost(step, "closed by the server".into())),
-                Ok(n) => self.inbox.extend(&piece[..n]),
-                Err(error) => return Err(Fault::Lost(step, error.to_string())),
+            self.read_more(step).await?;
+        }
+    }
+
+    async fn read_more(&mut self, step: Step) -> Result<(), Fault> {
+        let mut piece = [0; 4096];
+        match self.stream.read(&mut piece).await {
+            Ok(0) => Err(Fault::Lost(step, "closed by the server".into())),
+            Ok(n) => {
+                self.inbox.extend(&piece[..n]);
+                Ok(())
             }
+            Err(error) => Err(Fault::Lost(step, error.to_string())),
         }
     }
 }

@@ -7,13 +7,12 @@ use std::io;
 
 use tokio::time::Instant;
 
-use super::body;
 use super::classify::judge;
 use super::reply::Answer;
 use super::session::Session;
 use super::step::{Fault, Step};
 use crate::outcome::Reason;
-use crate::provider::{Health, Job, Refusal, Verdict, Wire};
+use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 
 /// How a transaction ended.
 pub(super) enum Ended {
@@ -32,7 +31,7 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
     if let Some(limit) = offered.exceeded_by(job.message.len()) {
         return rejected(Reason::Content, "552 5.3.4", format!("message is {} octets, the server takes {limit}", job.message.len()));
     }
-    if body::is_8bit(&job.message) && !offered.eight_bit_mime {
+    if job.eight_bit != EightBit::Nowhere && !offered.eight_bit_mime {
         return rejected(Reason::Content, "554 5.6.1", "message has 8-bit octets, the server lacks 8BITMIME".into());
     }
     if offered.smtputf8 {
@@ -45,7 +44,7 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
     if job.to.needs_smtputf8() {
         return rejected(Reason::BadAddress, "553 5.6.7", "address is not ASCII, the server lacks SMTPUTF8".into());
     }
-    if body::has_8bit_headers(&job.message) {
+    if job.eight_bit == EightBit::Headers {
         return rejected(Reason::Content, "554 5.6.9", "message has headers that are not ASCII, the server lacks SMTPUTF8".into());
     }
     None
@@ -139,10 +138,10 @@ impl Session {
         if self.extensions.size.is_some() {
             command.push_str(&format!(" SIZE={}", job.message.len()));
         }
-        if body::is_8bit(&job.message) {
+        if job.eight_bit != EightBit::Nowhere {
             command.push_str(" BODY=8BITMIME");
         }
-        if !sender.is_ascii() || job.to.needs_smtputf8() || body::has_8bit_headers(&job.message) {
+        if !sender.is_ascii() || job.to.needs_smtputf8() || job.eight_bit == EightBit::Headers {
             command.push_str(" SMTPUTF8");
         }
         command

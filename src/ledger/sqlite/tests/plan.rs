@@ -7,8 +7,6 @@ async fn a_run_reads_back_as_it_was_planned() {
     assert!(bed.ledger.latest_run("spring", Some("staging")).await.unwrap().is_none(), "a run that is being planned is not shown");
     assert_eq!(bed.ledger.runs().await.unwrap()[0].state, RunState::Planning);
     bed.ledger.plan(&run, vec![row(1, "Ann@example.com"), screened(2, "nonsense", Outcome::Invalid, Reason::BadAddress)]).await.unwrap();
-    assert!(bed.ledger.has_key(&run, "ann@example.com").await.unwrap());
-    assert!(!bed.ledger.has_key(&run, "bob@example.com").await.unwrap());
     bed.ledger.seal(&run, Seal { filtered: 3, ..seal() }).await.unwrap();
 
     let found = bed.ledger.latest_run("spring", Some("staging")).await.unwrap().unwrap();
