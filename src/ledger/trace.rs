@@ -274,6 +274,8 @@ mod tests {
         for (job, verdict) in verdicts.iter().enumerate() {
             trace.answered(1, job as u64, verdict).unwrap();
         }
+        assert!(Trace::read(&trace.path).unwrap().answered.is_empty(), "it is written before anything is waited for");
+        trace.rest().unwrap();
         let state = Trace::read(&trace.path).unwrap();
         assert_eq!(state.crossing, HashSet::from([(1, 6), (1, u64::MAX)]));
         for (job, verdict) in verdicts.iter().enumerate() {
@@ -289,6 +291,7 @@ mod tests {
         trace.answered(1, 7, &not_taken).unwrap();
         trace.crossing(1, &[7]).unwrap();
         trace.answered(2, 7, &not_taken).unwrap();
+        trace.rest().unwrap();
         let state = Trace::read(&trace.path).unwrap();
         assert_eq!(state.crossing, HashSet::from([(1, 7)]));
         assert_eq!(state.answered.keys().collect::<Vec<_>>(), [&(2, 7)]);

@@ -12,6 +12,7 @@ async fn interrupted(bed: &Bed) -> (RunId, i64, Trace) {
     trace.answered(batch, 1, &accepted).unwrap();
     trace.answered(batch, 2, &Verdict::Rejected(refusal())).unwrap();
     trace.answered(batch, 3, &Verdict::NotTaken { refusal: Refusal::new(Reason::Rate, "451", "later"), counts: true }).unwrap();
+    trace.rest().unwrap();
     (run, batch, trace)
 }
 
