@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::reply::{Answer, ReplyBuffer};
@@ -98,6 +98,24 @@ pub(super) struct Connection {
     message_end: Option<usize>,
     /// The steps whose replies have not come yet, those of unwritten commands included, oldest first.
     pending: VecDeque<Step>,
+}
+
+/// A process that was stopped finds its time limits over before it has heard what came meanwhile; it looks once more for so long.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// Waits until a time limit is over and nothing has come in the moment after it.
+pub(super) async fn expired(deadline: Instant) {
+    sleep_until(deadline).await;
+    sleep(GRACE).await;
+}
+
+/// What the future gives within the time limit.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = expired(Instant::now() + limit) => None,
+    }
 }
 
 impl Connection {
@@ -262,22 +280,22 @@ impl Connection {
             let end = total.min(sent + SLICE);
             // The kernel has taken exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
             let may_have_left = sent >= message_end || (self.stream.is_tls() && end >= message_end);
-            let fault = match timeout(limit, self.stream.write(&self.outbox[sent..end])).await {
-                Ok(Ok(n)) if n > 0 => {
+            let fault = match within(limit, self.stream.write(&self.outbox[sent..end])).await {
+                Some(Ok(n)) if n > 0 => {
                     sent += n;
                     continue;
                 }
-                Ok(Ok(_)) => Fault::Lost(step, "closed by the server".into()),
-                Ok(Err(error)) => Fault::Lost(step, error.to_string()),
-                Err(_) => Fault::Silent(step, limit),
+                Some(Ok(_)) => Fault::Lost(step, "closed by the server".into()),
+                Some(Err(error)) => Fault::Lost(step, error.to_string()),
+                None => Fault::Silent(step, limit),
             };
             return Err(Unsent { fault, may_have_left });
         }
         self.outbox.clear();
-        let fault = match timeout(limit, self.stream.flush()).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => Fault::Lost(step, error.to_string()),
-            Err(_) => Fault::Silent(step, limit),
+        let fault = match within(limit, self.stream.flush()).await {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error)) => Fault::Lost(step, error.to_string()),
+            None => Fault::Silent(step, limit),
         };
         Err(Unsent { fault, may_have_left: true })
     }
@@ -286,7 +304,7 @@ impl Connection {
     pub(super) async fn next(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
         let Some(&step) = self.pending.front() else { return Ok(None) };
         let limit = self.limits.answer(step);
-        let answer = timeout(limit, self.read_answer(step)).await.map_err(|_| Fault::Silent(step, limit))??;
+        let answer = within(limit, self.read_answer(step)).await.ok_or(Fault::Silent(step, limit))??;
         self.pending.pop_front();
         Ok(Some((step, answer)))
     }

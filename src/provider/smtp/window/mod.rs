@@ -19,10 +19,8 @@ mod pipe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::sleep_until;
-
 use self::pipe::Pipe;
-use super::connection::Broken;
+use super::connection::{Broken, expired};
 use super::session::Session;
 use super::settings::Settings;
 use super::step::{Fault, Step};
@@ -141,7 +139,7 @@ impl<'a> HandOver<'a> {
                     slot = None;
                     self.continue_with(&mut pipe, permitted);
                 }
-                () = sleep_until(deadline) => self.break_off(&mut pipe, silent),
+                () = expired(deadline) => self.break_off(&mut pipe, silent),
             }
         }
         // A slot that is about to come is not thrown away, since it counts.
