@@ -116,6 +116,7 @@ impl Going<'_> {
             (configured, typed) => typed.or(configured),
         };
         let provider = settings.connect(name)?;
+        provider.capabilities().refuse_inexpressible(name, &self.message.needs())?;
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
         self.ledger.set_trace(trace.name());

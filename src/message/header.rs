@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+pub(super) use crate::content::push_phrase;
+
 use super::base64;
 
 /// RFC 5322 section 2.1.1 asks for lines of at most 78 characters, RFC 2047 section 2 for 76 where there are encoded words.
@@ -139,22 +141,6 @@ pub(super) fn push_mailbox(out: &mut String, header: &str, display_name: &str, a
     out.push_str(" <");
     out.push_str(address);
     out.push_str(">\r\n");
-}
-
-/// A display name as people read it, in quotes where it needs them.
-pub(super) fn push_phrase(out: &mut String, name: &str) {
-    if name.chars().all(|c| c == ' ' || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()) {
-        out.push_str(name);
-        return;
-    }
-    out.push('"');
-    for c in name.chars() {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
 }
 
 /// Whether a text can stand as it is: printable ASCII, nothing that reads as an encoded word, and no run of spaces that folding could lose.

@@ -3,7 +3,7 @@
 //! A message is loaded once (front matter, templates, attachments), frozen with the run, and rendered for each row from its frozen form
 //! alone. The rules it keeps: equal input gives equal octets, a value never makes a header nor HTML, and no error shows a value.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lettre::message::SinglePart;
 
@@ -16,6 +16,7 @@ use crate::recipient::Fields;
 mod attachment;
 mod base64;
 mod body;
+mod content;
 mod file;
 mod frozen;
 mod header;
@@ -63,6 +64,8 @@ pub struct Message {
     attachments: Vec<SinglePart>,
     /// What is encoded once for all recipients, where that can be done.
     skeleton: Option<Skeleton>,
+    /// What is the same in every recipient's content, made when content is first asked for.
+    shared: OnceLock<content::Shared>,
     odd: Vec<String>,
 }
 
@@ -152,6 +155,7 @@ impl Message {
             envelope_sender: Address::parse(&frozen.envelope_sender).map_err(|why| damaged(format!("envelope_sender: {why}")))?,
             skeleton: Skeleton::new(&frozen.body, &templates, &attachments),
             attachments,
+            shared: OnceLock::new(),
             templates,
             headers,
             frozen,
@@ -278,12 +282,8 @@ impl Message {
         header::push_text(&mut block, "Subject", &subject);
         block.push_str(&format!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
         block.push_str(&format!("Message-ID: <{message_id}>\r\n"));
-        if let Some(url) = unsubscribe_url {
-            block.push_str(&format!("List-Unsubscribe: <{url}>\r\n"));
-            // RFC 8058 section 3.1: one click works over https only.
-            if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
-                block.push_str("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
-            }
+        for (name, value) in unsubscribe_url.into_iter().flat_map(unsubscribe_headers) {
+            block.push_str(&format!("{name}: {value}\r\n"));
         }
         for (name, template) in &self.headers {
             let value = self.templates.render(template, row)?;
@@ -305,6 +305,14 @@ impl Message {
             Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
         }
     }
+}
+
+/// The headers that carry an unsubscribe URL.
+fn unsubscribe_headers(url: &str) -> impl Iterator<Item = (&'static str, String)> {
+    // RFC 8058 section 3.1: one click works over https only.
+    let one_click = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    let post = one_click.then(|| ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    std::iter::once(("List-Unsubscribe", format!("<{url}>"))).chain(post)
 }
 
 struct Head {

@@ -56,6 +56,14 @@ fn render(message: &Message, name: &str) -> Result<Rendered, RenderError> {
         assert_eq!(shown(&encoded.bytes), shown(&whole.bytes), "prepared and whole are the same");
         assert_eq!(encoded.message_id, whole.message_id);
     }
+    let content = message.content(&index, &fields, &ident);
+    assert_eq!(content.as_ref().err(), whole.as_ref().err());
+    if let (Ok((content, message_id)), Ok(whole)) = (content, &whole) {
+        assert_eq!((&content.subject, &content.html, &message_id), (&whole.subject, &whole.html, &whole.message_id));
+        assert_eq!((Some(content.text), content.from.to_string()), (whole.text.clone(), whole.from.clone()));
+        let unsafe_for_a_header = |text: &str| text.contains(|c: char| c.is_control());
+        assert!(!content.headers.iter().any(|(_, value)| unsafe_for_a_header(value)) && !unsafe_for_a_header(&content.to_name));
+    }
     whole
 }
 

@@ -8,6 +8,7 @@ use ring::digest;
 use tokio::sync::{Semaphore, watch};
 
 use crate::address::Address;
+use crate::content::is_unsubscribe_header;
 use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Draft, LedgerRow, Member};
 use crate::message::Ident;
@@ -15,7 +16,7 @@ use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::wire::{ClaimWire, Pacers};
 use crate::pipeline::{Parts, ledger_error};
-use crate::provider::{Claim, EightBit, Job, JobId, Reply};
+use crate::provider::{Claim, EightBit, Form, Job, JobId, Reply, UnsubscribeHeaders};
 use crate::recipient::Fields;
 
 /// How a chunk came back.
@@ -58,7 +59,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
             .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
-    let key = idempotency_key(&parts, &jobs, 0);
+    let key = idempotency_key(&parts, &jobs, 0, claimed_at);
     let taken_out: Vec<JobId> = suppressed.iter().map(|(row, ..)| *row).collect();
     let claim = parts
         .ledger
@@ -129,6 +130,7 @@ struct Drafted {
 
 /// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
 fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
+    let can = parts.provider.capabilities();
     let mut jobs = Vec::with_capacity(rows.len());
     let mut recipients = HashMap::new();
     let mut suppressed = Vec::new();
@@ -145,7 +147,19 @@ fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at:
         let index = parts.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
         let ident =
             Ident { campaign: &parts.run.head.campaign, env: parts.run.head.env.as_deref(), key: &row.key, secret: &parts.secret, date: claimed_at };
-        let encoded = parts.message.encode(index, &fields, &to, &ident, buffers.take()).map_err(|e| at_row(e.to_string()))?;
+        let (message, content, message_id) = match can.form {
+            Form::Mime => {
+                let encoded = parts.message.encode(index, &fields, &to, &ident, buffers.take()).map_err(|e| at_row(e.to_string()))?;
+                (encoded.bytes, None, encoded.message_id)
+            }
+            Form::Parts => {
+                let (mut content, message_id) = parts.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+                if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
+                    content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
+                }
+                (Vec::new(), Some(Arc::new(content)), message_id)
+            }
+        };
         let envelope_to = match &parts.redirect {
             Some(redirect) => {
                 recipients.insert(row.row, to);
@@ -157,17 +171,19 @@ fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at:
             id: row.row,
             to: envelope_to,
             envelope_sender: Some(parts.message.envelope_sender().clone()),
-            eight_bit: EightBit::of(&encoded.bytes),
-            message: encoded.bytes,
-            message_id: encoded.message_id,
+            eight_bit: EightBit::of(&message),
+            message,
+            content,
+            message_id,
         });
     }
     rows.retain(|row| !taken_out.contains(&row.row));
     Ok(Drafted { rows, jobs, recipients, suppressed })
 }
 
-/// A function of environment, campaign, members, body and generation.
-fn idempotency_key(parts: &Parts, jobs: &[Job], generation: u32) -> String {
+/// A function of environment, campaign, members, generation and claim. Each claim has a key of its own, because a service may answer from
+/// memory what it once refused, and because the bodies of two claims of the same members can differ.
+fn idempotency_key(parts: &Parts, jobs: &[Job], generation: u32, claimed_at: Timestamp) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     let mut add = |bytes: &[u8]| {
         hash.update(&(bytes.len() as u64).to_be_bytes());
@@ -176,6 +192,7 @@ fn idempotency_key(parts: &Parts, jobs: &[Job], generation: u32) -> String {
     add(parts.run.head.env.as_deref().unwrap_or("").as_bytes());
     add(parts.run.head.campaign.as_bytes());
     add(&generation.to_be_bytes());
+    add(&claimed_at.as_nanosecond().to_be_bytes());
     for job in jobs {
         add(job.message_id.as_bytes());
         add(job.to.as_str().as_bytes());

@@ -231,9 +231,10 @@ impl Engine {
     /// under a cap, and `--limit`.
     fn chunk_size(&self) -> usize {
         let limits = &self.parts.limits;
-        let mut most = self.parts.provider.capabilities().max_recipients as u64;
+        let can = self.parts.provider.capabilities();
         let open = self.phase_tally().open;
-        most = most.min(open / (2 * limits.in_flight as u64) + 1).min(self.ramp);
+        let share = (open / (2 * limits.in_flight as u64) + 1).max(can.per_request as u64);
+        let mut most = (can.max_recipients as u64).min(share).min(self.ramp);
         if let Some(rate) = limits.rate {
             most = most.min((rate.per_second() / limits.in_flight as f64).ceil() as u64).max(1);
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::address::Address;
+use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
@@ -31,12 +32,84 @@ pub type JobId = u64;
 pub struct Capabilities {
     /// The most recipients of one claim (a batch of an HTTP API; a chunk over SMTP).
     pub max_recipients: usize,
-    /// The most octets of one claim's messages together; `None` where there is no limit.
+    /// Recipients that one request can hold: claims are not cut smaller than this to share the rest of a list among connections.
+    pub per_request: usize,
+    /// The most octets of one claim's messages together; `None` where there is no limit, or the provider keeps it by itself.
     pub max_bytes: Option<usize>,
     /// Whether a lost reply may be asked for again under the same key, and for how long.
     pub idempotency_window: Option<Duration>,
     /// Whether mail really leaves: a terminal is asked before it does.
     pub leaves_the_machine: bool,
+    /// What a message is handed over as.
+    pub form: Form,
+    /// Who writes the unsubscribe headers.
+    pub unsubscribe_headers: UnsubscribeHeaders,
+    /// Whether a message may have attachments.
+    pub attachments: bool,
+    /// Whether a message may have headers of its own.
+    pub custom_headers: bool,
+    /// Headers that the provider refuses although it takes others, in lowercase.
+    pub refused_headers: &'static [&'static str],
+    /// Whether bounces can be sent elsewhere than the provider likes.
+    pub envelope_sender: bool,
+}
+
+impl Capabilities {
+    /// Of whoever takes any message whole and one at a time.
+    pub const fn mime() -> Self {
+        Self {
+            max_recipients: 100,
+            per_request: 1,
+            max_bytes: None,
+            idempotency_window: None,
+            leaves_the_machine: true,
+            form: Form::Mime,
+            unsubscribe_headers: UnsubscribeHeaders::Ours,
+            attachments: true,
+            custom_headers: true,
+            refused_headers: &[],
+            envelope_sender: true,
+        }
+    }
+
+    /// Fails with exit 4 and names the first thing about a message that `provider` cannot express.
+    pub fn refuse_inexpressible(&self, provider: &str, needs: &Needs) -> Result<()> {
+        let refused = |what: &str, hint: &str| Err(Error::refused(format!("providers.{provider} cannot express {what}")).hint(hint));
+        if needs.attachments && !self.attachments {
+            return refused("attachments", "link to the file instead, or use a provider that takes attachments");
+        }
+        let is_refused = |name: &&String| !self.custom_headers || self.refused_headers.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if let Some(name) = needs.headers.iter().find(is_refused) {
+            return refused(&format!("the header {name}"), "take it out of [message.headers], or use another provider");
+        }
+        if needs.envelope_sender && !self.envelope_sender {
+            return refused("an envelope sender of its own", "take envelope_sender out of [message]; the provider receives the bounces");
+        }
+        if self.unsubscribe_headers == UnsubscribeHeaders::None && needs.is_marketing {
+            return refused("unsubscribe headers, which marketing mail needs", "use a provider that sets headers, such as smtp");
+        }
+        Ok(())
+    }
+}
+
+/// What a message is handed over as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Encoded, in [`Job::message`].
+    Mime,
+    /// As its parts, in [`Job::content`].
+    Parts,
+}
+
+/// Who writes `List-Unsubscribe` and its companion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnsubscribeHeaders {
+    /// We do, and the provider keeps them.
+    Ours,
+    /// The provider adds its own and takes none of ours.
+    Provider,
+    /// Nobody can: marketing mail is refused.
+    None,
 }
 
 /// One recipient's message, rendered and encoded.
@@ -47,10 +120,12 @@ pub struct Job {
     pub to: Address,
     /// The envelope sender; `None` is the null path `<>`.
     pub envelope_sender: Option<Address>,
-    /// The whole message, CRLF line ends, not dot-stuffed.
+    /// The whole message, CRLF line ends, not dot-stuffed; empty where the provider takes [`Form::Parts`].
     pub message: Vec<u8>,
     /// Where the message has octets above ASCII.
     pub eight_bit: EightBit,
+    /// The message's parts, where the provider takes [`Form::Parts`].
+    pub content: Option<Arc<Content>>,
     /// Its Message-ID without the angle brackets.
     pub message_id: String,
 }
@@ -263,12 +338,38 @@ pub const NOT_BUILT: &[&str] = &["ses", "sendgrid", "mailgun", "postmark", "bird
 
 #[cfg(test)]
 mod tests {
-    use super::EightBit;
+    use super::*;
 
     #[test]
     fn headers_and_body_are_told_apart() {
         assert_eq!(EightBit::of("Subject: é\r\n\r\nx".as_bytes()), EightBit::Headers);
         assert_eq!(EightBit::of("Subject: e\r\n\r\né".as_bytes()), EightBit::Body);
         assert_eq!(EightBit::of(b"Subject: e\r\n\r\ne"), EightBit::Nowhere);
+    }
+
+    #[test]
+    fn what_cannot_be_expressed_is_named() {
+        let bare = Capabilities {
+            unsubscribe_headers: UnsubscribeHeaders::None,
+            attachments: false,
+            refused_headers: &["x-sg-id"],
+            envelope_sender: false,
+            ..Capabilities::mime()
+        };
+        let no_headers = Capabilities { custom_headers: false, ..Capabilities::mime() };
+        let header = |name: &str| Needs { headers: vec![name.into()], ..Needs::default() };
+        for (can, needs, says) in [
+            (&bare, Needs { attachments: true, ..Needs::default() }, "attachments"),
+            (&bare, Needs { is_marketing: true, ..Needs::default() }, "unsubscribe headers"),
+            (&bare, Needs { envelope_sender: true, ..Needs::default() }, "envelope sender"),
+            (&bare, header("X-SG-ID"), "header X-SG-ID"),
+            (&no_headers, header("Feedback-ID"), "header Feedback-ID"),
+        ] {
+            let error = can.refuse_inexpressible("p", &needs).expect_err(says);
+            assert_eq!(error.exit(), crate::exit::Exit::REFUSED);
+            assert!(error.to_string().contains(says) && error.to_string().contains("hint:"), "{error}");
+            assert!(Capabilities::mime().refuse_inexpressible("p", &needs).is_ok());
+        }
+        assert!(bare.refuse_inexpressible("p", &header("Feedback-ID")).is_ok());
     }
 }

@@ -40,7 +40,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         })?,
     };
     Ok(Box::new(Sandbox {
-        capabilities: Capabilities { max_recipients: 500, max_bytes: None, idempotency_window: None, leaves_the_machine: false },
+        capabilities: Capabilities { max_recipients: 500, leaves_the_machine: false, ..Capabilities::mime() },
         outbox: Outbox { dir: settings.state_dir.join("outbox"), keep, kept: Mutex::new(None) },
     }))
 }

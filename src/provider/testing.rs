@@ -77,6 +77,7 @@ pub(crate) fn job(id: JobId, to: &str, message: &str) -> Job {
         envelope_sender: Some(Address::parse("news@mailbatch.example").unwrap()),
         eight_bit: EightBit::of(message.as_bytes()),
         message: message.as_bytes().into(),
+        content: None,
         message_id: format!("{id}.id@mailbatch.example"),
     }
 }

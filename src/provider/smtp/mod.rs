@@ -51,7 +51,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     // Whole windows: the last of a claim's would be a round trip for a few messages only.
     let max_recipients = MOST_RECIPIENTS - MOST_RECIPIENTS % own.window;
     Ok(Box::new(Smtp {
-        capabilities: Capabilities { max_recipients, max_bytes: None, idempotency_window: None, leaves_the_machine: true },
+        capabilities: Capabilities { max_recipients, ..Capabilities::mime() },
         settings: own,
         connections: Semaphore::new(settings.in_flight.max(1)),
         idle: Mutex::new(Vec::new()),

@@ -1,0 +1,100 @@
+//! One recipient's message as its parts, for services that put the mail together themselves.
+//!
+//! The rule it keeps: what stands here has been made fit for headers already; no value holds a line break that could begin another one.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A display name, perhaps empty, and an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    pub name: String,
+    pub address: String,
+}
+
+/// As it stands in a header that may hold any character: `"Acme, Inc." <news@acme.example>`.
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            return f.write_str(&self.address);
+        }
+        let mut phrase = String::with_capacity(self.name.len() + 2);
+        push_phrase(&mut phrase, &self.name);
+        write!(f, "{phrase} <{}>", self.address)
+    }
+}
+
+/// Appends a display name as people read it, in quotes where it needs them (RFC 5322 section 3.2.5).
+pub(crate) fn push_phrase(out: &mut String, name: &str) {
+    if name.chars().all(|c| c == ' ' || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()) {
+        out.push_str(name);
+        return;
+    }
+    out.push('"');
+    for c in name.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+}
+
+/// A file that goes with every message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    pub name: String,
+    pub content_type: String,
+    /// The octets in base64, in one line.
+    pub data: String,
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attachment({:?}, {}, {} octets)", self.name, self.content_type, self.data.len() / 4 * 3)
+    }
+}
+
+/// One recipient's message. To whom it goes stands beside it, since mail may be redirected.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pub from: Arc<Party>,
+    pub reply_to: Option<Arc<Party>>,
+    /// The recipient's display name, perhaps empty.
+    pub to_name: String,
+    pub subject: String,
+    pub text: String,
+    pub html: Option<String>,
+    /// The message's own headers, and the unsubscribe headers where they are ours to set.
+    pub headers: Vec<(String, String)>,
+    pub attachments: Arc<[Attachment]>,
+}
+
+/// Whether a header tells how to unsubscribe (RFC 2369, RFC 8058).
+pub fn is_unsubscribe_header(name: &str) -> bool {
+    ["List-Unsubscribe", "List-Unsubscribe-Post"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// What a message needs a provider to be able to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub is_marketing: bool,
+    pub attachments: bool,
+    /// The names of its own headers.
+    pub headers: Vec<String>,
+    /// Whether bounces are to go elsewhere than to From.
+    pub envelope_sender: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_display_name_is_quoted_where_it_must_be() {
+        let party = |name: &str| Party { name: name.into(), address: "a@x.example".into() }.to_string();
+        assert_eq!(party(""), "a@x.example");
+        assert_eq!(party("Zoë Müller"), "Zoë Müller <a@x.example>");
+        assert_eq!(party("O'Brien, \"Bob\""), "\"O'Brien, \\\"Bob\\\"\" <a@x.example>");
+    }
+}
