@@ -16,7 +16,11 @@ use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
+mod http;
+mod resend;
+mod roots;
 pub mod sandbox;
+mod sendgrid;
 pub mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -326,7 +330,7 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -334,7 +338,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"];
+pub const NOT_BUILT: &[&str] = &["ses", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio"];
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use toml::Value;
 
 use super::auth::{Credentials, Mechanism};
 use super::step::Step;
-use super::tls::{self, Tls};
+use super::tls::Tls;
 use super::url::{self, Scheme};
 use crate::address::domain_to_ascii;
 use crate::error::{Error, Result};
@@ -221,7 +221,7 @@ impl<'a> Keys<'a> {
         let Some(path) = self.text("ca_file")? else { return Ok(Vec::new()) };
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
         let path = workspace.join(path);
-        tls::read_roots(&path)
+        crate::provider::roots::read_roots(&path)
             .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.display())).hint("name a PEM file with the relay's root certificate"))
     }
 }

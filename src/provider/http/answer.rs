@@ -1,0 +1,132 @@
+//! An answer as adapters read it: status, headers, a body that may have been cut off, and words fit to be shown.
+//!
+//! The rule it keeps: what is shown is one short line without control characters and without secrets.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use serde::de::DeserializeOwned;
+
+use crate::outcome::Reason;
+use crate::provider::Refusal;
+use crate::secret::Secret;
+
+/// The most characters of a service's words.
+const MAX_TEXT: usize = 300;
+
+/// What came back for one request.
+#[derive(Debug)]
+pub(in crate::provider) struct Answer {
+    pub(in crate::provider) status: StatusCode,
+    pub(in crate::provider) headers: HeaderMap,
+    pub(in crate::provider) body: Bytes,
+    /// False where the body goes on beyond what was read.
+    pub(in crate::provider) is_whole: bool,
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl Answer {
+    /// The body, where it is JSON of this shape and whole.
+    pub(in crate::provider) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        if self.is_whole { serde_json::from_slice(&self.body).ok() } else { None }
+    }
+
+    /// A header as text; empty where there is none.
+    pub(in crate::provider) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// How long the service asks to be left alone (RFC 9110 section 10.2.3): seconds or a date.
+    pub(in crate::provider) fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse::<f64>() {
+            return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
+        }
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
+    }
+
+    /// Whether a page for people came instead of an API's answer.
+    pub(super) fn is_html(&self) -> bool {
+        let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_json = declared.to_ascii_lowercase().contains("json");
+        !is_json && (declared.to_ascii_lowercase().starts_with("text/html") || self.body.trim_ascii_start().starts_with(b"<"))
+    }
+
+    /// A refusal with the status and `name` as its code, and `words` as its detail; the body where there are no words.
+    pub(in crate::provider) fn refusal(&self, reason: Reason, name: &str, words: &str) -> Refusal {
+        let code = format!("{} {name}", self.status.as_u16());
+        let text =
+            if words.is_empty() { String::from_utf8_lossy(&self.body[..self.body.len().min(4 * MAX_TEXT)]).into_owned() } else { words.into() };
+        let detail = if self.is_html() { "a web page instead of an answer".to_owned() } else { self.clean(&text) };
+        Refusal::new(reason, self.clean(code.trim()), detail)
+    }
+
+    /// A service's words made fit to be shown.
+    pub(in crate::provider) fn clean(&self, text: &str) -> String {
+        clean(text, &self.secrets)
+    }
+}
+
+/// One short line of a text, without control characters and without secrets.
+pub(super) fn clean(text: &str, secrets: &[Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
+        text = text.replace(secret.expose(), "…");
+    }
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = words.char_indices().nth(MAX_TEXT) {
+        words.truncate(end);
+    }
+    words
+}
+
+/// The same refusal with whom it is about left out: what is held against a provider is shown to everybody who looks.
+pub(super) fn without_addresses(refusal: Refusal) -> Refusal {
+    let hidden = |word: &str| match word.rsplit_once('@') {
+        Some((_, domain)) => format!("…@{domain}"),
+        None => word.to_owned(),
+    };
+    let detail = refusal.detail.split(' ').map(hidden).collect::<Vec<_>>().join(" ");
+    Refusal { detail, mailbox_gone: false, ..refusal }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(retry_after: &str, body: &'static str) -> Answer {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, retry_after.parse().unwrap())]);
+        Answer { status: StatusCode::OK, headers, body: body.into(), is_whole: true, secrets: vec![Secret::new("hunter2")] }
+    }
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        let wait = |text: &str| answer(text, "").retry_after();
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(wait("-3"), Some(Duration::ZERO));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert!(wait("Fri, 01 Jan 2100 00:00:00 GMT").is_some_and(|wait| wait > Duration::from_secs(86_400)));
+        assert_eq!((wait("soon"), wait("NaN"), wait("1e300")), (None, Some(Duration::ZERO), None));
+    }
+
+    #[test]
+    fn words_are_short_and_hold_no_secret() {
+        let refusal = answer("1", "key\u{1b}[31m hunter2\r\nis wrong").refusal(Reason::Auth, "bad\nkey", "");
+        assert_eq!((refusal.code.as_str(), refusal.detail.as_str()), ("200 bad key", "key [31m … is wrong"));
+        assert_eq!(clean(&"x".repeat(2_000), &[]).len(), MAX_TEXT);
+        let refusal = without_addresses(Refusal::new(Reason::Policy, "", "only to ann@x.example (ann@x.example)."));
+        assert_eq!(refusal.detail, "only to …@x.example …@x.example).");
+    }
+
+    #[test]
+    fn a_page_is_told_from_an_answer() {
+        assert!(answer("1", " \n<!doctype html><html>").is_html());
+        assert!(!answer("1", "{\"a\":\"<p>\"}").is_html());
+    }
+}

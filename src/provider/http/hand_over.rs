@@ -1,0 +1,310 @@
+//! How a claim is handed over to an API: the one place where batches are cut, repeated, waited for and bisected.
+//!
+//! The rules it keeps:
+//! - A repeat is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
+//! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request.
+//! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its own.
+//! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
+
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::LOCATION;
+use ring::digest;
+use tokio::time::Instant;
+
+use super::answer::without_addresses;
+use super::{Answer, Api, Fault, Http, Inexpressible, Read, Request};
+use crate::outcome::Reason;
+use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Stopped, Verdict, Wire};
+
+/// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
+const SAME_HAND_OVER: Duration = Duration::from_secs(60);
+/// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a signal to stop is heard meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The wait before the first repeat; it doubles each time.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+impl Http {
+    /// Hands over one claim in as many requests as the API's limits demand.
+    pub(in crate::provider) async fn hand_over(&self, claim: &Claim, wire: &dyn Wire, api: &dyn Api) -> Reply {
+        let size = api.limits().recipients.max(1);
+        let jobs: Vec<&Job> = claim.jobs.iter().collect();
+        let todo = jobs.chunks(size).map(<[&Job]>::to_vec).collect();
+        let mut hand_over = HandOver { http: self, api, wire, claim, todo, reply: Reply::default() };
+        while let Some(jobs) = hand_over.todo.pop_front() {
+            if hand_over.batch(jobs).await.is_err() {
+                break;
+            }
+        }
+        hand_over.reply
+    }
+
+    fn quiet_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        // One instant, written whole.
+        self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an answer means before any adapter looks at it.
+    fn foreign(&self, answer: &Answer) -> Option<Read> {
+        let page = || answer.refusal(Reason::Session, "", "a web page instead of an answer: is base_url the service's API?");
+        if answer.status.is_redirection() {
+            let to = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(|to| self.base.join(to).ok());
+            let host = to.as_ref().map_or("elsewhere", |to| to.host_str().unwrap_or("elsewhere"));
+            let words = format!("a redirect to {host}, which is never followed: is base_url the service's API?");
+            return Some(Read::Stop(Refusal { detail: words, ..answer.refusal(Reason::Session, "", "redirect") }));
+        }
+        if !answer.is_html() {
+            return None;
+        }
+        let page = || Refusal { detail: "a web page instead of an answer: is base_url the service's API?".into(), ..page() };
+        match answer.status {
+            // Who has answered as the API before may have taken the mail and lost its tongue behind some gateway.
+            status if status.is_success() && self.is_the_api.load(Ordering::Acquire) => Some(Read::Doubt(page())),
+            status if status.is_success() => Some(Read::Stop(page())),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE | StatusCode::GONE => {
+                Some(Read::Stop(page()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Nothing more of the claim is to be begun.
+struct Halt;
+
+/// One claim on its way.
+struct HandOver<'a> {
+    http: &'a Http,
+    api: &'a dyn Api,
+    wire: &'a dyn Wire,
+    claim: &'a Claim,
+    /// The requests that are still to be made, by their members.
+    todo: VecDeque<Vec<&'a Job>>,
+    reply: Reply,
+}
+
+/// How a request ended.
+enum Ended {
+    Read(Read),
+    NotWritten(Health),
+    /// Asked to wait for longer than it can be waited for here.
+    TooLong(Duration, Refusal),
+    /// The run stops while nothing has been taken.
+    Stopped(Refusal),
+}
+
+impl<'a> HandOver<'a> {
+    async fn batch(&mut self, jobs: Vec<&'a Job>) -> Result<(), Halt> {
+        if let Some(wait) = self.asked_to_wait() {
+            if wait > LONGEST_WAIT {
+                return self.fares(Health::SlowDown(wait));
+            }
+            tokio::time::sleep(wait).await;
+        }
+        let Some(mut request) = self.request(&jobs)? else { return Ok(()) };
+        let mut going = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            match self.wire.slot(job).await {
+                Ok(()) => going.push(*job),
+                Err(Stopped::Suppressed) => {}
+                Err(Stopped::Run) => return Err(Halt),
+            }
+        }
+        if going.is_empty() {
+            return Ok(());
+        }
+        if going.len() < jobs.len() {
+            match self.request(&going)? {
+                Some(fewer) => request = fewer,
+                None => return Ok(()),
+            }
+        }
+        let ids: Vec<JobId> = going.iter().map(|job| job.id).collect();
+        if let Err(error) = self.wire.crossing(&ids) {
+            return self.fares(untraced(&error));
+        }
+        match self.exchange(&going, &request).await {
+            Ended::Read(Read::Each(verdicts)) => {
+                self.http.is_the_api.store(true, Ordering::Release);
+                going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
+            }
+            Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
+                [job] => self.settle(job, Verdict::Rejected(refusal)),
+                _ => {
+                    let (first, second) = going.split_at(going.len() / 2);
+                    going.iter().try_for_each(|job| self.trace(job, &not_taken(&refusal)))?;
+                    self.todo.push_front(second.to_vec());
+                    self.todo.push_front(first.to_vec());
+                    Ok(())
+                }
+            },
+            Ended::Read(Read::Doubt(refusal)) => {
+                let detail = format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
+                going.iter().try_for_each(|job| self.settle(job, Verdict::Unknown { detail: detail.clone() }))?;
+                self.fares(Health::Failing(without_addresses(refusal)))
+            }
+            Ended::Read(Read::Stop(refusal)) => self.refused(&going, &refusal, Health::Stop(without_addresses(refusal.clone()))),
+            Ended::Read(Read::Again { refusal, .. }) | Ended::Stopped(refusal) => self.refused(&going, &refusal, Health::Fine),
+            Ended::NotWritten(health) => {
+                let refusal = match &health {
+                    Health::Failing(refusal) | Health::Stop(refusal) => refusal.clone(),
+                    Health::Fine | Health::SlowDown(_) => Refusal::new(Reason::Session, "", "not written"),
+                };
+                self.refused(&going, &refusal, health)
+            }
+            Ended::TooLong(wait, refusal) => self.refused(&going, &refusal, Health::SlowDown(wait)),
+        }
+    }
+
+    /// The request for these members; `None` where they have been settled or cut into halves instead.
+    fn request(&mut self, jobs: &[&'a Job]) -> Result<Option<Request>, Halt> {
+        let most = self.api.limits().bytes;
+        let refusal = match self.api.request(jobs, &self.key(jobs)) {
+            Ok(request) if request.body.len() <= most => return Ok(Some(request)),
+            Ok(request) => Refusal::new(Reason::Content, "", format!("the request has {} octets, the service takes {most}", request.body.len())),
+            Err(Inexpressible(refusal)) => refusal,
+        };
+        match jobs {
+            // Nothing has touched the wire, so there is nothing to be traced.
+            [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
+            _ => {
+                let (first, second) = jobs.split_at(jobs.len() / 2);
+                self.todo.push_front(second.to_vec());
+                self.todo.push_front(first.to_vec());
+            }
+        }
+        Ok(None)
+    }
+
+    /// The key of a request: the claim's own where all its members go, else one that the members make.
+    fn key(&self, jobs: &[&Job]) -> String {
+        if jobs.len() == self.claim.jobs.len() {
+            return self.claim.key.clone();
+        }
+        let mut hash = digest::Context::new(&digest::SHA256);
+        hash.update(self.claim.key.as_bytes());
+        jobs.iter().for_each(|job| hash.update(&job.id.to_be_bytes()));
+        hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Sends a request, again where that is safe, until something is known or the time for it is over.
+    async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
+        let first = Instant::now();
+        let mut doubt: Option<Refusal> = None;
+        let mut wait = FIRST_WAIT;
+        loop {
+            let answered = match self.api.sign(request, Timestamp::now()).await {
+                Ok(signed) => self.http.exchange(request, signed).await,
+                Err(refusal) => Err(Fault::NotWritten(Health::Stop(refusal))),
+            };
+            let read = match answered {
+                Ok(answer) => self.read(jobs, &answer),
+                Err(Fault::Lost(refusal)) => Read::Doubt(refusal),
+                Err(Fault::NotWritten(health)) if doubt.is_none() => return Ended::NotWritten(health),
+                Err(Fault::NotWritten(Health::Failing(refusal) | Health::Stop(refusal))) => Read::Doubt(refusal),
+                Err(Fault::NotWritten(_)) => Read::Doubt(Refusal::new(Reason::NoReply, "", "")),
+            };
+            let mut pause = wait;
+            match (read, &doubt) {
+                (Read::Each(verdicts), _) => return Ended::Read(Read::Each(verdicts)),
+                (Read::Again { wait: asked, refusal }, _) => {
+                    pause = asked.unwrap_or(wait);
+                    if refusal.reason == Reason::Rate {
+                        self.http.quiet_until().replace(Instant::now() + pause);
+                    }
+                    if doubt.is_none() {
+                        if pause > LONGEST_WAIT || first.elapsed() + pause > SAME_HAND_OVER {
+                            return Ended::TooLong(pause, refusal);
+                        }
+                        if jobs.first().is_some_and(|job| self.wire.slot_now(job) == Some(Err(Stopped::Run))) {
+                            return Ended::Stopped(refusal);
+                        }
+                    }
+                }
+                (Read::Doubt(refusal), _) => {
+                    // The first doubt is the one that matters; what comes after tells why it could not be lifted.
+                    doubt.get_or_insert(refusal);
+                }
+                (decided, None) => return Ended::Read(decided),
+                // The repeat was refused for a reason of its own: the first request is as much in doubt as before.
+                (Read::Stop(_) | Read::Unnamed(_), Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
+            }
+            if let Some(doubt) = &doubt
+                && !self.may_repeat(first, pause)
+            {
+                return Ended::Read(Read::Doubt(doubt.clone()));
+            }
+            tokio::time::sleep(pause).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        match self.http.foreign(answer).unwrap_or_else(|| self.api.read(jobs, answer)) {
+            Read::Each(verdicts) if verdicts.len() != jobs.len() => {
+                Read::Doubt(answer.refusal(Reason::NoReply, "", &format!("{} results for {} messages", verdicts.len(), jobs.len())))
+            }
+            read => read,
+        }
+    }
+
+    /// Whether the request that is in doubt may be sent once more after `pause`: under its key, within its hand-over, and within two
+    /// thirds of the time for which the service knows the key.
+    fn may_repeat(&self, first: Instant, pause: Duration) -> bool {
+        let Some(window) = self.api.limits().idempotency_window else { return false };
+        let since_claim = Duration::try_from(Timestamp::now().duration_since(self.claim.claimed_at)).unwrap_or(Duration::ZERO);
+        first.elapsed() + pause <= SAME_HAND_OVER && since_claim + pause <= window * 2 / 3
+    }
+
+    fn asked_to_wait(&self) -> Option<Duration> {
+        let until = (*self.http.quiet_until())?;
+        until.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
+    }
+
+    /// Nothing was taken, and no member is to blame.
+    fn refused(&mut self, jobs: &[&Job], refusal: &Refusal, health: Health) -> Result<(), Halt> {
+        let settled = jobs.iter().try_for_each(|job| self.settle(job, not_taken(refusal)));
+        self.fares(health)?;
+        settled?;
+        Err(Halt)
+    }
+
+    fn settle(&mut self, job: &Job, verdict: Verdict) -> Result<(), Halt> {
+        // What was not answered is not recorded as answered.
+        let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { self.wire.answered(job.id, &verdict) };
+        self.reply.items.push((job.id, verdict));
+        // The verdicts are known whatever becomes of the trace, so all of them are returned.
+        if let Err(error) = traced {
+            self.reply.health = untraced(&error);
+            self.todo.clear();
+        }
+        Ok(())
+    }
+
+    /// Records that a member was not taken, before it goes once more.
+    fn trace(&mut self, job: &Job, verdict: &Verdict) -> Result<(), Halt> {
+        self.wire.answered(job.id, verdict).or_else(|error| self.fares(untraced(&error)))
+    }
+
+    /// Goes on only with a service that fares well.
+    fn fares(&mut self, health: Health) -> Result<(), Halt> {
+        if health == Health::Fine {
+            return Ok(());
+        }
+        self.reply.health = health;
+        Err(Halt)
+    }
+}
+
+fn not_taken(refusal: &Refusal) -> Verdict {
+    Verdict::NotTaken { refusal: refusal.clone(), counts: false }
+}
+
+fn untraced(error: &std::io::Error) -> Health {
+    Health::Failing(Refusal::new(Reason::Session, "", format!("the trace cannot be written: {error}")))
+}

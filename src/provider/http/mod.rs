@@ -1,0 +1,329 @@
+//! What all HTTP providers share: the client, its settings, and the one way in which a claim is handed over ([`hand_over`]).
+//!
+//! The rules it keeps: a request goes to `base_url` and nowhere else, redirects included; it goes once unless this module decides
+//! otherwise; a reply is read to a limit; no secret and, at the default level, no address leaves it.
+//!
+//! An adapter is an [`Api`]: it says what a request for some members looks like and what an answer means. It never sends by itself.
+
+mod answer;
+mod hand_over;
+mod settings;
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error as _;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
+use url::Url;
+
+pub(super) use self::answer::Answer;
+pub(super) use self::settings::{KEYS, Keys};
+use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::outcome::Reason;
+use crate::secret::Secret;
+
+/// The most octets of a reply that are read; what comes after them is not waited for.
+const MAX_REPLY: usize = 1024 * 1024;
+/// Idle connections are closed after this long: before most servers do it, for a request into a closing connection is in doubt.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// A service's API, as its adapter knows it.
+pub(super) trait Api: Send + Sync {
+    /// What one request may hold, and whether it can be repeated.
+    fn limits(&self) -> &Limits;
+
+    /// The request that hands over these members, at most as many as the limits say. The same members and key give the same octets.
+    fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible>;
+
+    /// What an answer means for these members. The status has been looked at already: never a redirect, never HTML.
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read;
+
+    /// Headers that belong to this attempt alone, such as a signature with its time; none by default.
+    fn sign<'a>(&'a self, _request: &'a Request, _at: Timestamp) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
+        Box::pin(std::future::ready(Ok(HeaderMap::new())))
+    }
+}
+
+/// What one request may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// The most recipients of one request.
+    pub(super) recipients: usize,
+    /// The most octets of one request's body.
+    pub(super) bytes: usize,
+    /// For how long the service knows an idempotency key; `None` where a repeat is a second send.
+    pub(super) idempotency_window: Option<Duration>,
+}
+
+/// Why a member cannot be put into a request.
+#[derive(Debug)]
+pub(super) struct Inexpressible(pub(super) Refusal);
+
+/// One request, its body serialised once.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    /// From the first slash on, encoded already.
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Request {
+    /// A POST of JSON.
+    pub(super) fn json(path: impl Into<String>, body: &impl serde::Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("texts, numbers and maps with text keys are always JSON");
+        Self::post(path, "application/json", body)
+    }
+
+    /// A POST of anything.
+    pub(super) fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        Self { method: Method::POST, path: path.into(), headers, body: body.into() }
+    }
+
+    /// The same with another header.
+    #[must_use]
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        // A value that cannot be a header is a defect of the adapter, and the service will say that the header is missing.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// One verdict for each member, in the order of the request.
+    Each(Vec<Verdict>),
+    /// Nothing was taken; the same request may go again, after so long where the service says. Throttling, and a first request that is
+    /// still being worked on.
+    Again { wait: Option<Duration>, refusal: Refusal },
+    /// Nothing was taken, because of members that are not named, and it is permanent. With one member it is that member's refusal.
+    Unnamed(Refusal),
+    /// Nothing was taken, and nothing will be until somebody mends it: credentials, account, quota, a defect of ours.
+    Stop(Refusal),
+    /// It may have been taken.
+    Doubt(Refusal),
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Not one octet of the request was written.
+    NotWritten(Health),
+    /// The request, or part of it, was written.
+    Lost(Refusal),
+}
+
+/// The connections to one service.
+pub(super) struct Http {
+    client: reqwest::Client,
+    base: Url,
+    headers: HeaderMap,
+    secrets: Vec<Secret>,
+    /// Nothing goes before then: the service asked to be left alone.
+    quiet_until: Mutex<Option<Instant>>,
+    /// Whether anything there has ever answered as the API would.
+    is_the_api: AtomicBool,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Http({})", self.base)
+    }
+}
+
+impl Http {
+    /// Checks the keys all HTTP providers have, resolves no secret, and prepares the client; touches no network.
+    pub(super) fn new(settings: &ProviderSettings, default_base: &str) -> Result<Self> {
+        let keys = Keys::of(settings);
+        let timeouts = keys.timeouts()?;
+        let tls = super::roots::client_config(&keys.extra_roots()?).map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(concat!("mailbatch/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeouts.connect)
+            .read_timeout(timeouts.read)
+            .timeout(timeouts.total)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(settings.in_flight.max(1))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|e| Error::internal(format!("providers.{}: the HTTP client cannot be set up: {}", settings.name, chain(&e))))?;
+        Ok(Self {
+            client,
+            base: keys.base_url(default_base)?,
+            headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
+            secrets: Vec::new(),
+            quiet_until: Mutex::new(None),
+            is_the_api: AtomicBool::new(false),
+        })
+    }
+
+    /// The service's address: scheme and host.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Sends a secret as `name: prefix secret` with every request, and keeps it out of everything that is shown.
+    pub(super) fn secret_header(&mut self, name: &'static str, prefix: &str, secret: Secret) -> Result<(), String> {
+        let mut value =
+            HeaderValue::from_str(&format!("{prefix}{}", secret.expose())).map_err(|_| "has a character that a header cannot hold".to_owned())?;
+        value.set_sensitive(true);
+        self.headers.insert(HeaderName::from_static(name), value);
+        self.keep_secret(secret);
+        Ok(())
+    }
+
+    /// Keeps a secret that goes out by another way out of everything that is shown.
+    pub(super) fn keep_secret(&mut self, secret: Secret) {
+        self.secrets.push(secret);
+    }
+
+    /// Sends a request once and reads the answer.
+    pub(super) async fn exchange(&self, request: &Request, signed: HeaderMap) -> Result<Answer, Fault> {
+        let mut url = self.base().clone();
+        let (path, query) = request.path.split_once('?').map_or((request.path.as_str(), None), |(path, query)| (path, Some(query)));
+        url.set_path(path);
+        url.set_query(query);
+        let mut headers = self.headers.clone();
+        headers.extend(request.headers.clone());
+        headers.extend(signed);
+        let sent = self.client.request(request.method.clone(), url).headers(headers).body(request.body.clone()).send().await;
+        let mut response = sent.map_err(|error| self.fault(&error))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        let mut is_whole = true;
+        loop {
+            match response.chunk().await {
+                Ok(None) => break,
+                Ok(Some(chunk)) if body.len() + chunk.len() > MAX_REPLY => {
+                    is_whole = false;
+                    break;
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                // The status alone tells enough where nothing was taken.
+                Err(_) if status.is_client_error() => {
+                    is_whole = false;
+                    break;
+                }
+                Err(error) => return Err(Fault::Lost(self.refusal(Reason::NoReply, status.as_str(), &words_of(&error)))),
+            }
+        }
+        let secrets = self.secrets.clone();
+        Ok(Answer { status, headers, body: body.into(), is_whole, secrets })
+    }
+
+    fn fault(&self, error: &reqwest::Error) -> Fault {
+        let words = words_of(error);
+        if error.is_connect() || error.is_builder() {
+            let refusal = self.refusal(Reason::Session, "", &format!("cannot connect to {}: {words}", self.base.authority()));
+            return Fault::NotWritten(match untrusted(error) {
+                Some(why) => Health::Stop(Refusal {
+                    detail: format!("the server's certificate does not verify: {why}; name its root under ca_file"),
+                    ..refusal
+                }),
+                None => Health::Failing(refusal),
+            });
+        }
+        Fault::Lost(self.refusal(Reason::NoReply, "", &words))
+    }
+
+    fn refusal(&self, reason: Reason, code: &str, detail: &str) -> Refusal {
+        Refusal::new(reason, code, answer::clean(detail, &self.secrets))
+    }
+}
+
+/// What went wrong, without the URL.
+fn words_of(error: &reqwest::Error) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return "no answer within the time limit".to_owned();
+    }
+    chain(error)
+}
+
+/// The deepest cause, which says most.
+fn chain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Why a certificate was not believed, if that is what went wrong.
+fn untrusted(error: &reqwest::Error) -> Option<String> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inner.downcast_ref::<rustls::Error>().or_else(|| io.and_then(|e| e.downcast_ref::<rustls::Error>()));
+        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
+            return Some(format!("{why}"));
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+/// What a provider with structured content can do, for adapters to begin from.
+pub(super) const fn capabilities(limits: &Limits) -> Capabilities {
+    Capabilities {
+        max_recipients: if limits.recipients > 100 { limits.recipients } else { 100 },
+        per_request: limits.recipients,
+        idempotency_window: limits.idempotency_window,
+        form: super::Form::Parts,
+        envelope_sender: false,
+        ..Capabilities::mime()
+    }
+}
+
+/// What a status means where an adapter knows nothing better. `refusal` is made of the answer's words.
+pub(super) fn by_status(answer: &Answer, refusal: Refusal) -> Read {
+    let with = |reason: Reason| Refusal { reason, ..refusal.clone() };
+    match answer.status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::PAYMENT_REQUIRED => {
+            Read::Stop(with(Reason::Auth))
+        }
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
+            Read::Stop(with(Reason::Session))
+        }
+        StatusCode::TOO_MANY_REQUESTS => Read::Again { wait: answer.retry_after(), refusal: with(Reason::Rate) },
+        StatusCode::PAYLOAD_TOO_LARGE => Read::Unnamed(with(Reason::Content)),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Read::Doubt(with(Reason::NoReply)),
+        status if status.is_client_error() => Read::Unnamed(with(Reason::Policy)),
+        _ => Read::Doubt(with(Reason::NoReply)),
+    }
+}
+
+/// The parts of a member's message, which every claim of a provider with [`super::Form::Parts`] has.
+pub(super) fn content(job: &Job) -> Result<&Content, Inexpressible> {
+    job.content.as_deref().ok_or_else(|| Inexpressible(Refusal::new(Reason::Render, "", "the message has no parts")))
+}
+
+/// The name of one message in tags, metadata and events: the part of its Message-ID before the `@`, 24 hexadecimal digits. A keyed hash of
+/// campaign and recipient, so no personal data.
+pub(super) fn correlation_id(job: &Job) -> &str {
+    job.message_id.split('@').next().unwrap_or_default()
+}
+
+/// Serialises a list of pairs as an object.
+pub(super) fn map<S: serde::Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}

@@ -1,0 +1,241 @@
+//! Mail through Twilio SendGrid's v3 API.
+//!
+//! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
+//! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another).
+//! - One request: one message to one recipient. Its `personalizations` could hold more, but share one body.
+//! - Partial failure: none, a request is taken or refused as a whole; `field` says what was wrong where that is known.
+//! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
+//! - Quirks: success is 202 with an empty body and the id in `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed
+//!   addresses are taken, and told about later. Display names may hold neither `;` nor `,`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
+use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use crate::content::{Attachment, Party};
+use crate::error::Result;
+use crate::outcome::Reason;
+
+const BASE: &str = "https://api.sendgrid.com";
+const PATH: &str = "/v3/mail/send";
+const LIMITS: Limits = Limits { recipients: 1, bytes: 20_000_000, idempotency_window: None };
+const CAPABILITIES: Capabilities = Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
+
+/// SendGrid's row in the table of providers.
+pub(super) const SPEC: ProviderSpec =
+    ProviderSpec { kind: "sendgrid", summary: "Twilio SendGrid: one request for each recipient", keys: &http::KEYS, connect };
+
+fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
+    settings.refuse_unknown_keys(SPEC.keys)?;
+    let keys = Keys::of(settings);
+    let mut http = Http::new(settings, BASE)?;
+    http.secret_header("authorization", "Bearer ", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
+    let owned = ["personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments", "headers", "template_id"];
+    Ok(Box::new(SendGrid { http, options: keys.options(&owned)? }))
+}
+
+struct SendGrid {
+    http: Http,
+    /// More fields of each request: `categories`, `asm`, `ip_pool_name`, `tracking_settings`, `mail_settings`.
+    options: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Provider for SendGrid {
+    fn capabilities(&self) -> &Capabilities {
+        &CAPABILITIES
+    }
+
+    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
+        Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[derive(Serialize)]
+struct Mail<'a> {
+    personalizations: [Personalization<'a>; 1],
+    from: Mailbox<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Mailbox<'a>>,
+    subject: &'a str,
+    content: Vec<Part<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "http::map")]
+    headers: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<File<'a>>,
+    #[serde(flatten)]
+    options: &'a serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Personalization<'a> {
+    to: [Mailbox<'a>; 1],
+    custom_args: Arguments<'a>,
+}
+
+/// Events show these at their top level.
+#[derive(Serialize)]
+struct Arguments<'a> {
+    mailbatch_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Mailbox<'a> {
+    email: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+}
+
+impl<'a> Mailbox<'a> {
+    fn new(email: &'a str, name: &str) -> Self {
+        Self { email, name: name.replace([';', ','], " ") }
+    }
+}
+
+impl<'a> From<&'a Party> for Mailbox<'a> {
+    fn from(party: &'a Party) -> Self {
+        Self::new(&party.address, &party.name)
+    }
+}
+
+#[derive(Serialize)]
+struct Part<'a> {
+    r#type: &'static str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    content: &'a str,
+    filename: &'a str,
+    r#type: &'a str,
+    disposition: &'static str,
+}
+
+impl<'a> From<&'a Attachment> for File<'a> {
+    fn from(file: &'a Attachment) -> Self {
+        Self { content: &file.data, filename: &file.name, r#type: &file.content_type, disposition: "attachment" }
+    }
+}
+
+impl Api for SendGrid {
+    fn limits(&self) -> &Limits {
+        &LIMITS
+    }
+
+    fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
+        let [job] = jobs else { return Err(Inexpressible(Refusal::new(Reason::Session, "", "one recipient of a request"))) };
+        let content = http::content(job)?;
+        let html = content.html.as_deref().map(|value| Part { r#type: "text/html", value });
+        // The text part comes first, and an empty part is refused.
+        let parts = std::iter::once(Part { r#type: "text/plain", value: &content.text }).chain(html).filter(|part| !part.value.is_empty());
+        let to = Mailbox::new(job.to.as_str(), &content.to_name);
+        let mail = Mail {
+            personalizations: [Personalization { to: [to], custom_args: Arguments { mailbatch_id: http::correlation_id(job) } }],
+            from: (&*content.from).into(),
+            reply_to: content.reply_to.as_deref().map(Mailbox::from),
+            subject: &content.subject,
+            content: parts.collect(),
+            headers: &content.headers,
+            attachments: content.attachments.iter().map(File::from).collect(),
+            options: &self.options,
+        };
+        Ok(Request::json(PATH, &mail))
+    }
+
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        match answer.status {
+            StatusCode::ACCEPTED => accepted(jobs, answer, ""),
+            StatusCode::OK => accepted(jobs, answer, "validated in sandbox mode, not sent"),
+            _ => failure(answer),
+        }
+    }
+}
+
+fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
+    // An answer without an id and with a body is not SendGrid's.
+    let id = Some(answer.header("x-message-id")).filter(|id| !id.is_empty()).map(|id| answer.clean(id));
+    if id.is_none() && !answer.body.is_empty() {
+        return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
+    }
+    let code = answer.status.as_str().to_owned();
+    Read::Each(jobs.iter().map(|_| Verdict::Accepted { provider_id: id.clone(), code: code.clone(), detail: detail.into() }).collect())
+}
+
+/// `{"errors":[{"message":"…","field":"personalizations.0.to.0.email","help":"…"}]}`
+#[derive(Default, Deserialize)]
+struct Failure {
+    #[serde(default)]
+    errors: Vec<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    field: Option<String>,
+}
+
+fn failure(answer: &Answer) -> Read {
+    let Failure { errors } = answer.json().unwrap_or_default();
+    let message = errors.iter().filter_map(|problem| problem.message.as_deref()).collect::<Vec<_>>().join("; ");
+    let field = errors.first().and_then(|problem| problem.field.as_deref()).filter(|field| *field != "null").unwrap_or_default();
+    let refusal = |reason: Reason| answer.refusal(reason, field, &message);
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Read::Again { wait: answer.retry_after().or_else(|| reset(answer)), refusal: refusal(Reason::Rate) },
+        StatusCode::BAD_REQUEST if field.starts_with("personalizations") && field.contains(".to") => Read::Unnamed(refusal(Reason::BadAddress)),
+        // The sender is the same for everybody.
+        StatusCode::BAD_REQUEST if field.split('.').next() == Some("from") => Read::Stop(refusal(Reason::Policy)),
+        _ => by_status(answer, refusal(Reason::Policy)),
+    }
+}
+
+/// `X-RateLimit-Reset`: Unix time in seconds.
+fn reset(answer: &Answer) -> Option<Duration> {
+    let at = Timestamp::from_second(answer.header("x-ratelimit-reset").parse().ok()?).ok()?;
+    Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::http::testing::answer;
+    use crate::provider::testing::job;
+
+    #[test]
+    fn an_id_is_kept_and_a_reply_that_is_not_sendgrids_concludes_nothing() {
+        let job = job(1, "ann@x.example", "");
+        let read = |answer: &Answer| accepted(&[&job], answer, "");
+        let Read::Each(verdicts) = read(&answer(202, &[("x-message-id", "abc")], "")) else { panic!("accepted") };
+        assert!(matches!(&verdicts[..], [Verdict::Accepted { provider_id: Some(id), .. }] if id == "abc"));
+        assert!(matches!(read(&answer(202, &[], "")), Read::Each(_)));
+        assert!(matches!(read(&answer(200, &[], "hello")), Read::Doubt(_)));
+    }
+
+    #[test]
+    fn failures_are_told_apart_by_status_and_field() {
+        let body = |field: &str| format!(r#"{{"errors":[{{"message":"Does not contain a valid address.","field":{field},"help":"http://x"}}]}}"#);
+        let read = |status: u16, field: &str| failure(&answer(status, &[], &body(field)));
+        assert!(matches!(read(400, "\"personalizations.0.to.0.email\""), Read::Unnamed(r) if r.reason == Reason::BadAddress));
+        assert!(matches!(read(400, "\"from.email\""), Read::Stop(r) if r.detail == "Does not contain a valid address."));
+        assert!(matches!(read(400, "null"), Read::Unnamed(r) if r.reason == Reason::Policy && r.code == "400"));
+        assert!(matches!(read(413, "null"), Read::Unnamed(r) if r.reason == Reason::Content));
+        for status in [401, 403, 404, 405, 406, 451] {
+            assert!(matches!(read(status, "null"), Read::Stop(_)), "{status}");
+        }
+        for status in [500, 502, 503, 408] {
+            assert!(matches!(read(status, "null"), Read::Doubt(_)), "{status}");
+        }
+        let soon = (Timestamp::now().as_second() + 30).to_string();
+        let throttled = failure(&answer(429, &[("x-ratelimit-reset", &soon)], &body("null")));
+        assert!(matches!(throttled, Read::Again { wait: Some(wait), .. } if wait > Duration::from_secs(25) && wait <= Duration::from_secs(30)));
+    }
+}
