@@ -10,6 +10,7 @@ mod examples;
 mod faults;
 mod limits;
 mod peers;
+mod providers;
 mod resume;
 mod send;
 mod servers;

@@ -202,6 +202,8 @@ impl<'a> HandOver<'a> {
                 Ok(signed) => self.http.exchange(request, signed).await,
                 Err(refusal) => Err(Fault::NotWritten(Health::Stop(refusal))),
             };
+            // Who says that all is well and cannot be understood will say so again: repeating it proves nothing.
+            let is_final = matches!(&answered, Ok(answer) if answer.status.is_success());
             let read = match answered {
                 Ok(answer) => self.read(jobs, &answer),
                 Err(Fault::Lost(refusal)) => Read::Doubt(refusal),
@@ -235,7 +237,7 @@ impl<'a> HandOver<'a> {
                 (Read::Stop(_) | Read::Unnamed(_), Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
             }
             if let Some(doubt) = &doubt
-                && !self.may_repeat(first, pause)
+                && (is_final || !self.may_repeat(first, pause))
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }

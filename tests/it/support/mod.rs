@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each theme uses its part")]
 
 pub(crate) mod disk;
+pub(crate) mod http;
 pub(crate) mod lists;
 pub(crate) mod peers;
 pub(crate) mod ran;

@@ -1,0 +1,154 @@
+//! What the suite knows of each HTTP provider, and a service that checks the contract strictly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::support::http::{Act, Answer, HttpServer, Request};
+use crate::support::{Workspace, lists, workspace};
+
+/// The key that must never be seen.
+pub(super) const KEY: &str = "sk_hunter2_9f8e7d";
+
+/// Tells whose address the service refuses.
+pub(super) type IsBad<'a> = &'a dyn Fn(&Mail) -> bool;
+
+/// One provider's API, by literal requests and answers.
+pub(super) struct Contract {
+    pub(super) kind: &'static str,
+    /// Where mail is handed over.
+    pub(super) path: &'static str,
+    /// The header that carries the key, and what stands before it.
+    pub(super) auth: (&'static str, &'static str),
+    /// The most recipients of one request.
+    pub(super) per_request: usize,
+    /// The header that carries the idempotency key, where the service knows any.
+    pub(super) key_header: Option<&'static str>,
+    /// The messages of a request.
+    pub(super) mails: fn(&Request) -> Vec<Mail>,
+    /// What the service answers where these are bad addresses: taken in part, or refused as a whole.
+    pub(super) answer: fn(&[Mail], IsBad<'_>) -> Answer,
+    pub(super) unauthorized: fn() -> Answer,
+    pub(super) throttled: fn() -> Answer,
+    pub(super) failed: fn() -> Answer,
+    /// The status with which mail is taken.
+    pub(super) status_taken: u16,
+}
+
+/// One message as the service was given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mail {
+    /// A bare address, or one after a display name.
+    pub(super) to: String,
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) html: String,
+    pub(super) headers: BTreeMap<String, String>,
+    /// The correlation id.
+    pub(super) id: String,
+}
+
+impl Mail {
+    pub(super) fn address(&self) -> &str {
+        self.to.rsplit_once('<').map_or(self.to.as_str(), |(_, rest)| rest.trim_end_matches('>'))
+    }
+}
+
+/// A JSON text; empty for anything else.
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What the service has taken: the model that reports are held against.
+#[derive(Default)]
+pub(super) struct Service {
+    pub(super) taken: Vec<Mail>,
+    /// The octets and the answer of each idempotency key.
+    keys: BTreeMap<String, (Vec<u8>, Answer)>,
+}
+
+impl Contract {
+    /// Takes a request as the service would, replays included. Panics, which closes the connection, where the contract is broken.
+    fn take(&self, service: &Mutex<Service>, request: &Request) -> Answer {
+        let mails = (self.mails)(request);
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", self.path));
+        assert_eq!(request.header(self.auth.0), format!("{}{KEY}", self.auth.1));
+        assert!(request.header("user-agent").starts_with("mailbatch/"), "{request:?}");
+        assert!((1..=self.per_request).contains(&mails.len()), "{} in one request", mails.len());
+        let mut service = service.lock().expect("the service goes on");
+        let key = self.key_header.map(|name| request.header(name).to_owned());
+        if let Some(key) = &key {
+            assert!((1..=256).contains(&key.len()), "key {key:?}");
+            if let Some((octets, answer)) = service.keys.get(key) {
+                assert_eq!(*octets, request.body, "a key is never used for another body");
+                return answer.clone();
+            }
+        }
+        let is_bad = |mail: &Mail| mail.address().starts_with("bad");
+        let answer = (self.answer)(&mails, &is_bad);
+        if answer.status == self.status_taken {
+            service.taken.extend(mails.into_iter().filter(|mail| !is_bad(mail)));
+            if let Some(key) = key {
+                service.keys.insert(key, (request.body.clone(), answer.clone()));
+            }
+        }
+        answer
+    }
+
+    /// A service that takes everything unless `fault` has something else in mind for the request with this number. `fault` is given what
+    /// the service would have said, after it has taken what there was to take, where it asks for it.
+    pub(super) fn service(
+        &'static self,
+        fault: impl Fn(usize, &dyn Fn() -> Answer) -> Option<Act> + Send + Sync + 'static,
+    ) -> (HttpServer, Arc<Mutex<Service>>) {
+        let service = Arc::new(Mutex::new(Service::default()));
+        let shared = Arc::clone(&service);
+        let server = HttpServer::start(move |number, request| {
+            let take = || self.take(&shared, request);
+            fault(number, &take).unwrap_or_else(|| Act::Answer(take()))
+        });
+        (server, service)
+    }
+
+    /// A workspace that sends through `url`, one request after the other, to `rows` recipients.
+    pub(super) fn workspace(&self, url: &str, more: &str, rows: usize) -> Workspace {
+        let work = workspace();
+        work.config(&format!(
+            "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"marketing\"\nto_name = \"{{{{ name }}}}\"\n\
+             unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
+             [providers.api]\nkind = \"{}\"\napi_key = {{ file = \"key\" }}\nbase_url = \"{url}\"\nin_flight = 1\n\
+             timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{more}\n",
+            self.kind
+        ));
+        work.secret("key", KEY).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+        work
+    }
+}
+
+impl Workspace {
+    /// Writes a file that only its owner can read.
+    pub(crate) fn secret(&self, name: &str, content: &str) -> &Self {
+        use std::os::unix::fs::PermissionsExt;
+        self.file(name, content);
+        std::fs::set_permissions(self.join(name), std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+        self
+    }
+}
+
+impl Service {
+    /// The addresses it has taken mail for, sorted, as often as it has.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.taken.iter().map(|mail| mail.address().to_owned()).collect();
+        all.sort();
+        all
+    }
+
+    /// Panics where somebody was mailed twice.
+    #[track_caller]
+    pub(super) fn nobody_twice(&self) {
+        let all = self.addresses();
+        let once: BTreeSet<&String> = all.iter().collect();
+        assert_eq!(all.len(), once.len(), "somebody was mailed twice: {all:?}");
+    }
+}
