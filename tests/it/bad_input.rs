@@ -340,7 +340,7 @@ fn unknown_and_unbuilt_providers_and_keys_are_refused() {
         ("[state]\nurl = \"postgres://localhost\"", &["mailbatch.toml:11: state.url", "not built yet"]),
         ("[canary]\nmax_bounced = \"2%\"", &["canary.max_bounced", "not built yet"]),
     ]);
-    for kind in ["ses", "sendgrid", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio", "resend"] {
+    for kind in mailbatch::provider::NOT_BUILT {
         let ws = sandbox();
         ws.config(&format!("{}\n[providers.x]\nkind = \"{kind}\"\n", ws.read("mailbatch.toml")));
         is_refused(&ws, &["send", "list.csv"], USAGE, &["mailbatch.toml:12: ", kind, "not built yet", "sandbox, smtp"]);
