@@ -50,7 +50,7 @@ impl Answer {
     }
 
     /// Whether a page for people came instead of an API's answer.
-    pub(super) fn is_html(&self) -> bool {
+    pub(in crate::provider) fn is_html(&self) -> bool {
         let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_json = declared.to_ascii_lowercase().contains("json");
         !is_json && (declared.to_ascii_lowercase().starts_with("text/html") || self.body.trim_ascii_start().starts_with(b"<"))

@@ -133,6 +133,11 @@ impl<'a> HandOver<'a> {
                 self.http.is_the_api.store(true, Ordering::Release);
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
             }
+            Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
+                self.http.is_the_api.store(true, Ordering::Release);
+                going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))?;
+                self.fares(Health::Stop(without_addresses(refusal)))
+            }
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
                 [job] => self.settle(job, Verdict::Rejected(refusal)),
                 _ => {
@@ -213,7 +218,7 @@ impl<'a> HandOver<'a> {
             };
             let mut pause = wait;
             match (read, &doubt) {
-                (Read::Each(verdicts), _) => return Ended::Read(Read::Each(verdicts)),
+                (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
                 (Read::Again { wait: asked, refusal }, _) => {
                     pause = asked.unwrap_or(wait);
                     if refusal.reason == Reason::Rate {
@@ -248,7 +253,7 @@ impl<'a> HandOver<'a> {
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
         match self.http.foreign(answer).unwrap_or_else(|| self.api.read(jobs, answer)) {
-            Read::Each(verdicts) if verdicts.len() != jobs.len() => {
+            Read::Each(verdicts) | Read::EachAndStop(verdicts, _) if verdicts.len() != jobs.len() => {
                 Read::Doubt(answer.refusal(Reason::NoReply, "", &format!("{} results for {} messages", verdicts.len(), jobs.len())))
             }
             read => read,

@@ -109,6 +109,8 @@ impl Request {
 pub(super) enum Read {
     /// One verdict for each member, in the order of the request.
     Each(Vec<Verdict>),
+    /// The same, and nothing more will be taken until somebody mends it. Whom that concerns already is `NotTaken`.
+    EachAndStop(Vec<Verdict>, Refusal),
     /// Nothing was taken; the same request may go again, after so long where the service says. Throttling, and a first request that is
     /// still being worked on.
     Again { wait: Option<Duration>, refusal: Refusal },

@@ -14,6 +14,8 @@ use crate::provider::{Claim, Reply};
 const FAILED: &str = "HTTP/1.1 500 Oh No\r\ncontent-length: 2\r\n\r\n{}";
 const REFUSED: &str = "HTTP/1.1 422 No\r\ncontent-length: 2\r\n\r\n{}";
 const TAKEN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+/// Takes the first of the request's members and nobody else.
+const ONE_TAKEN: &str = "HTTP/1.1 207 Some\r\ncontent-length: 2\r\n\r\n{}";
 const BUSY: &str = "HTTP/1.1 429 Slow\r\nretry-after: 0\r\ncontent-length: 2\r\n\r\n{}";
 /// Closes without a word.
 const LOST: &str = "";
@@ -108,6 +110,11 @@ impl Api for Letters {
         let accepted = || Verdict::Accepted { provider_id: None, code: "200".into(), detail: String::new() };
         match answer.status {
             StatusCode::OK => Read::Each(jobs.iter().map(|_| accepted()).collect()),
+            StatusCode::MULTI_STATUS => {
+                let refusal = answer.refusal(Reason::Cap, "", "no credits for b@x.example");
+                let not_taken = |_| Verdict::NotTaken { refusal: refusal.clone(), counts: false };
+                Read::EachAndStop(std::iter::once(accepted()).chain(jobs.iter().skip(1).map(not_taken)).collect(), refusal.clone())
+            }
             _ => by_status(answer, answer.refusal(Reason::Policy, "", "")),
         }
     }
@@ -229,6 +236,14 @@ async fn a_refusal_that_names_nobody_is_bisected_down_to_whom_it_concerns() {
     let of_the_third: Vec<String> = wire.events().into_iter().filter(|event| event.ends_with(" 3")).collect();
     let once = ["slot 3", "crossing 3", "answered 3"];
     assert_eq!(of_the_third, [once, once, once].concat(), "what was not taken is off the wire before it goes again");
+}
+
+#[tokio::test]
+async fn a_service_that_takes_some_and_then_nothing_more_is_left_alone() {
+    let server = Server::start(&[ONE_TAKEN, TAKEN]).await;
+    let reply = send(&server, &["a", "b", "c", "d", "e"], false, &Recorder::default()).await;
+    assert_eq!(words(&reply), ["1 accepted", "2 not taken", "3 not taken", "4 not taken"], "the fifth was never begun");
+    assert!(matches!(&reply.health, Health::Stop(refusal) if refusal.detail == "no credits for …@x.example"), "{:?}", reply.health);
 }
 
 #[tokio::test]
