@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 mod http;
+mod postmark;
 mod resend;
 mod roots;
 pub mod sandbox;
@@ -330,7 +331,7 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -338,7 +339,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "mailgun", "postmark", "bird", "emitlo", "drin", "mailersio"];
+pub const NOT_BUILT: &[&str] = &["ses", "mailgun", "bird", "emitlo", "drin", "mailersio"];
 
 #[cfg(test)]
 mod tests {
