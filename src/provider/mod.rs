@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 mod http;
+mod mailgun;
 mod postmark;
 mod resend;
 mod roots;
@@ -331,7 +332,7 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -339,7 +340,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "mailgun", "bird", "emitlo", "drin", "mailersio"];
+pub const NOT_BUILT: &[&str] = &["ses", "bird", "emitlo", "drin", "mailersio"];
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,10 @@ impl Contract {
     fn take(&self, service: &Mutex<Service>, request: &Request) -> Answer {
         let mails = (self.mails)(request);
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", self.path));
-        assert_eq!(request.header(self.auth.0), format!("{}{KEY}", self.auth.1));
+        let (header, before) = self.auth;
+        // The name `api` and the key, in base64.
+        let key = if before == "Basic " { "YXBpOnNrX2h1bnRlcjJfOWY4ZTdk" } else { KEY };
+        assert_eq!(request.header(header), format!("{before}{key}"));
         assert!(request.header("user-agent").starts_with("mailbatch/"), "{request:?}");
         assert!((1..=self.per_request).contains(&mails.len()), "{} in one request", mails.len());
         let mut service = service.lock().expect("the service goes on");
@@ -111,14 +114,24 @@ impl Contract {
         (server, service)
     }
 
+    /// The ids that the service may have given to a message: its own, or that of its request where there is only one.
+    pub(super) fn ids(&self, server: &HttpServer, mail: &Mail) -> Vec<String> {
+        if self.kind != super::mailgun::CONTRACT.kind {
+            return vec![format!("id-{}", mail.id)];
+        }
+        let requests = server.requests().into_iter().map(|request| (self.mails)(&request)).filter(|mails| mails.contains(mail));
+        requests.map(|mails| super::mailgun::id(&mails)).collect()
+    }
+
     /// A workspace that sends through `url`, one request after the other, to `rows` recipients.
     pub(super) fn workspace(&self, url: &str, more: &str, rows: usize) -> Workspace {
+        let own = if self.kind == "mailgun" { super::mailgun::DOMAIN } else { "" };
         let work = workspace();
         work.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"marketing\"\nto_name = \"{{{{ name }}}}\"\n\
              unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
              [providers.api]\nkind = \"{}\"\napi_key = {{ file = \"key\" }}\nbase_url = \"{url}\"\nin_flight = 1\n\
-             timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{more}\n",
+             timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{own}\n{more}\n",
             self.kind
         ));
         work.secret("key", KEY).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));

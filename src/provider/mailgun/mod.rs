@@ -1,0 +1,268 @@
+//! Mail through Mailgun's messages API.
+//!
+//! - API: <https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending>, read on 2026-11-21.
+//! - Limits: 1,000 recipients and 25 MB of a request; 16 KB for all `o:`, `h:` and `v:` fields together.
+//! - One request: one form for up to 1,000 recipients. What they share stands in it once, what differs in `recipient-variables`, which every
+//!   request has: without them everybody would see the whole list.
+//! - Partial failure: none, a request is taken or refused as a whole, and one bad address refuses it without being named.
+//! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`, and so does any 5xx.
+//! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API". How long to wait after 429 stands in its
+//!   prose. Suppressed addresses are taken, and told about later. An address twice in a request is mailed once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use self::form::Form;
+use self::share::Shared;
+use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, base64, by_status};
+use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use crate::content::{Content, Party};
+use crate::error::Result;
+use crate::outcome::Reason;
+use crate::secret::Secret;
+
+mod form;
+mod share;
+#[cfg(test)]
+mod tests;
+
+const BASE: &str = "https://api.mailgun.net";
+const BASE_EU: &str = "https://api.eu.mailgun.net";
+const LIMITS: Limits = Limits { recipients: 1_000, bytes: 25_000_000, idempotency_window: None };
+const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
+/// The most octets of all options, headers and custom data.
+const MAX_OPTIONS: usize = 16 * 1024;
+/// The custom data that carries the correlation id.
+const VARIABLE: &str = "v:mailbatch_id";
+
+/// Mailgun's row in the table of providers.
+pub(super) const SPEC: ProviderSpec = ProviderSpec {
+    kind: "mailgun",
+    summary: "Mailgun: batches of 1,000 by recipient variables, US or EU",
+    keys: &["api_key", "base_url", "timeouts", "ca_file", "options", "domain", "region"],
+    connect,
+};
+
+fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
+    settings.refuse_unknown_keys(SPEC.keys)?;
+    let keys = Keys::of(settings);
+    let example = "write domain = \"mg.example.com\", the sending domain";
+    let domain = keys.text("domain")?.ok_or_else(|| keys.error("domain", "missing").hint(example))?;
+    // It becomes a part of the path, so nothing that could lead elsewhere may stand in it.
+    if domain.is_empty() || domain.starts_with('.') || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+        return Err(keys.error("domain", "not a domain").hint(example));
+    }
+    let mut http = Http::new(settings, region(&keys)?)?;
+    let key = keys.secret("api_key")?;
+    let credentials = Secret::new(base64::encode(format!("api:{}", key.expose()).as_bytes()));
+    http.secret_header("authorization", "Basic ", credentials).map_err(|what| keys.error("api_key", &what))?;
+    http.keep_secret(key);
+    Ok(Box::new(Mailgun { http, path: format!("/v3/{domain}/messages"), options: options(&keys)? }))
+}
+
+/// Where the domain lives, unless `base_url` says otherwise.
+fn region(keys: &Keys<'_>) -> Result<&'static str> {
+    match keys.text("region")? {
+        None | Some("us") => Ok(BASE),
+        Some("eu") => Ok(BASE_EU),
+        Some(_) => Err(keys.error("region", "neither us nor eu").hint("write region = \"eu\" for a domain that lives there")),
+    }
+}
+
+/// The table `options` as fields of the form.
+fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
+    let mut fields = Vec::new();
+    for (name, value) in keys.options(&[VARIABLE])? {
+        let error = |what: &str| keys.error(&format!("options.{name}"), what).hint("write options = { \"o:tag\" = [\"spring\"] }");
+        if !(name.starts_with("o:") || name.starts_with("v:")) || name.len() < 3 {
+            return Err(error("only fields that begin with o: or v: can stand here"));
+        }
+        let values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        for value in values {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                Value::Bool(yes) => if yes { "yes" } else { "no" }.to_owned(),
+                _ => return Err(error("neither a text, a number, true, false nor a list of them")),
+            };
+            fields.push((name.clone(), text));
+        }
+    }
+    Ok(fields)
+}
+
+struct Mailgun {
+    http: Http,
+    path: String,
+    /// More fields of each request: `o:tag`, `o:tracking`, `o:testmode`.
+    options: Vec<(String, String)>,
+}
+
+impl Provider for Mailgun {
+    fn capabilities(&self) -> &Capabilities {
+        &CAPABILITIES
+    }
+
+    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
+        Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Api for Mailgun {
+    fn limits(&self) -> &Limits {
+        &LIMITS
+    }
+
+    fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
+        let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = contents.first() else { return Err(inexpressible(Reason::Session, "nobody to mail")) };
+        fits_one_form(jobs, &contents)?;
+        let mut shared = Shared::new(jobs.len());
+        let from = shared.field("from", |member| contents[member].from.to_string());
+        let subject = shared.field("subject", |member| contents[member].subject.clone());
+        let text = shared.lines("text", |member| contents[member].text.as_str());
+        let html = first.html.as_ref().map(|_| shared.lines("html", |member| contents[member].html.as_deref().unwrap_or_default()));
+        let mut options = self.options.clone();
+        if first.reply_to.is_some() {
+            let reply_to = |member: usize| contents[member].reply_to.as_ref().map_or(String::new(), ToString::to_string);
+            options.push(("h:Reply-To".into(), shared.field("reply_to", reply_to)));
+        }
+        for (index, (name, _)) in first.headers.iter().enumerate() {
+            let value = shared.field(&format!("header{index}_"), |member| contents[member].headers[index].1.clone());
+            options.push((format!("h:{name}"), value));
+        }
+        options.push((VARIABLE.into(), shared.field("id", |member| http::correlation_id(jobs[member]).to_owned())));
+        if options.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_OPTIONS {
+            return Err(inexpressible(Reason::Content, "headers, custom data and options are larger than 16 KB"));
+        }
+        let mut form = Form::new(key);
+        form.field("from", &from);
+        for (job, content) in jobs.iter().zip(&contents) {
+            form.field("to", &Party { name: content.to_name.clone(), address: job.to.as_str().to_owned() }.to_string());
+        }
+        form.field("subject", &subject);
+        form.field("text", &text);
+        html.iter().for_each(|html| form.field("html", html));
+        options.iter().for_each(|(name, value)| form.field(name, value));
+        form.field("recipient-variables", &shared.variables(|member| jobs[member].to.as_str()));
+        for file in first.attachments.iter() {
+            form.file("attachment", file).ok_or_else(|| inexpressible(Reason::Render, "an attachment cannot be read back"))?;
+        }
+        let (content_type, body) = form.end();
+        Ok(Request::post(self.path.as_str(), "multipart/form-data", body).header("content-type", &content_type))
+    }
+
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        match answer.status {
+            StatusCode::OK => taken(jobs.len(), answer),
+            _ => failure(answer),
+        }
+    }
+}
+
+fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
+    Inexpressible(Refusal::new(reason, "", what))
+}
+
+/// Fails where these members cannot go together; with one member, where its message cannot be expressed.
+fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
+    let texts = |content: &Content| content.text.len() + content.html.as_ref().map_or(0, String::len);
+    let files = |content: &Content| content.attachments.iter().map(|file| file.data.len() / 4 * 3).sum::<usize>();
+    if contents.iter().any(|content| texts(content) + files(content) > LIMITS.bytes) {
+        return Err(inexpressible(Reason::Content, "the message is larger than 25 MB"));
+    }
+    let is_placeholder = |text: &str| text.contains("%recipient");
+    let holds_one = |content: &Content| {
+        let headers = content.headers.iter().map(|(_, value)| value);
+        headers.chain(content.html.as_ref()).chain([&content.subject, &content.text]).any(|text| is_placeholder(text))
+    };
+    if contents.iter().any(|content| holds_one(content)) {
+        return Err(inexpressible(Reason::Content, "the text %recipient stands in the message, which Mailgun would replace"));
+    }
+    // Whoever stands in a request twice is mailed once.
+    let people: BTreeSet<String> = jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
+    let [first, others @ ..] = contents else { return Ok(()) };
+    let is_alike = |other: &&Content| {
+        let names = |content: &Content| content.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        other.html.is_some() == first.html.is_some()
+            && other.reply_to.is_some() == first.reply_to.is_some()
+            && names(other) == names(first)
+            && (std::sync::Arc::ptr_eq(&other.attachments, &first.attachments) || other.attachments == first.attachments)
+    };
+    if people.len() < jobs.len() || !others.iter().all(is_alike) {
+        return Err(inexpressible(Reason::Content, "the messages cannot share a request"));
+    }
+    Ok(())
+}
+
+/// `{"id":"<2026…@domain>","message":"Queued. Thank you."}`
+#[derive(Default, Deserialize)]
+struct Words {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    message: String,
+}
+
+fn taken(sent: usize, answer: &Answer) -> Read {
+    let Words { id, message } = answer.json().unwrap_or_default();
+    // Events name it without the angle brackets.
+    let id = answer.clean(id.trim().trim_start_matches('<').trim_end_matches('>'));
+    if !id.is_empty() && message.starts_with("Queued") {
+        let accepted = Verdict::Accepted { provider_id: Some(id), code: "200".into(), detail: String::new() };
+        return Read::Each(vec![accepted; sent]);
+    }
+    // What the service says at any path that is not one of its API.
+    if String::from_utf8_lossy(&answer.body).contains("Magnificent API") {
+        return Read::Stop(answer.refusal(Reason::Session, "", "\"Mailgun Magnificent API\" instead of an answer: are base_url and domain right?"));
+    }
+    Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"))
+}
+
+/// `{"message":"…"}`, or a bare text. There is no code, so 400 is told apart by prose.
+fn failure(answer: &Answer) -> Read {
+    let Words { message, .. } = answer.json().unwrap_or_default();
+    let bare = answer.json::<String>();
+    let message = bare.as_deref().unwrap_or(&message);
+    let refusal = |reason: Reason| answer.refusal(reason, "", message);
+    // "Domain example.com is not allowed to send: account-requests-per-sec limit exceeded, try again after 120 seconds"
+    let wait = answer.retry_after().or_else(|| wait_in_prose(message));
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Read::Again { wait, refusal: refusal(Reason::Rate) },
+        StatusCode::BAD_REQUEST => match message {
+            // "to parameter is not a valid address. please check documentation", "from parameter is not a valid address. …"
+            _ if message.contains("to parameter") => Read::Unnamed(refusal(Reason::BadAddress)),
+            _ if message.contains("from parameter") => Read::Stop(refusal(Reason::Policy)),
+            // The domain is the same for everybody.
+            _ if message.contains("is not allowed to send") => match wait {
+                Some(_) => Read::Again { wait, refusal: refusal(Reason::Rate) },
+                None => Read::Stop(refusal(Reason::Policy)),
+            },
+            _ => Read::Unnamed(refusal(Reason::Policy)),
+        },
+        _ => by_status(answer, refusal(Reason::Policy)),
+    }
+}
+
+/// The wait in "… try again after 120 seconds".
+fn wait_in_prose(message: &str) -> Option<Duration> {
+    let (_, rest) = message.split_once("try again after ")?;
+    let (number, unit) = rest.split_once(' ')?;
+    let number: u64 = number.parse().ok()?;
+    match unit.trim_end_matches('.') {
+        unit if unit.starts_with("second") => Some(Duration::from_secs(number)),
+        unit if unit.starts_with("minute") => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
