@@ -23,7 +23,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, _) = bench.message(&args.message)?;
     let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
-    bench.settings.connect(provider)?.capabilities().refuse_inexpressible(provider, &message.needs())?;
+    bench.settings.connect(provider)?.prepare(provider, &message.needs())?;
     let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let ledger = bench.existing_ledger()?;

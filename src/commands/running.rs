@@ -115,8 +115,8 @@ impl Going<'_> {
             (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
             (configured, typed) => typed.or(configured),
         };
-        let provider = settings.connect(name)?;
-        provider.capabilities().refuse_inexpressible(name, &self.message.needs())?;
+        let mut provider = settings.connect(name)?;
+        provider.prepare(name, &self.message.needs())?;
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
         self.ledger.set_trace(trace.name());

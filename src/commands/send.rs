@@ -32,7 +32,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
     // Secrets and keys are found wanting before the list is read.
-    bench.settings.connect(provider)?.capabilities().refuse_inexpressible(provider, &message.needs())?;
+    bench.settings.connect(provider)?.prepare(provider, &message.needs())?;
     let campaign = identity(&bench, args, &message, &source, &lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;

@@ -272,6 +272,11 @@ pub trait Wire: Send + Sync {
 /// Whoever takes mail: a relay, an API, the sandbox.
 pub trait Provider: Send + Sync {
     fn capabilities(&self) -> &Capabilities;
+    /// Hears what the message needs, before anything is sent. Fails with exit 4 and names the first thing that cannot be expressed;
+    /// `name` is the provider's under `[providers]`.
+    fn prepare(&mut self, name: &str, needs: &Needs) -> Result<()> {
+        self.capabilities().refuse_inexpressible(name, needs)
+    }
     /// Hands over one claim. Never fails as a whole: what is not certain is `Unknown`, and what was not begun is left out of the reply.
     /// Called by at most `in_flight` tasks at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
