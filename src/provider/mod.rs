@@ -16,6 +16,7 @@ use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
+mod bird;
 mod http;
 mod mailgun;
 mod postmark;
@@ -337,7 +338,7 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC, &bird::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -345,7 +346,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "bird", "emitlo", "drin", "mailersio"];
+pub const NOT_BUILT: &[&str] = &["ses", "emitlo", "drin", "mailersio"];
 
 #[cfg(test)]
 mod tests {

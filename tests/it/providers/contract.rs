@@ -68,7 +68,24 @@ pub(super) struct Service {
     keys: BTreeMap<String, (Vec<u8>, Answer)>,
 }
 
+/// What becomes of the unsubscribe headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsubscribe {
+    /// Ours arrive.
+    Ours,
+    /// The service sets its own on marketing mail and refuses ours.
+    Theirs,
+}
+
 impl Contract {
+    /// Who sets the unsubscribe headers of marketing mail.
+    pub(super) fn unsubscribe(&self) -> Unsubscribe {
+        match self.kind {
+            "bird" => Unsubscribe::Theirs,
+            _ => Unsubscribe::Ours,
+        }
+    }
+
     /// Takes a request as the service would, replays included. Panics, which closes the connection, where the contract is broken.
     fn take(&self, service: &Mutex<Service>, request: &Request) -> Answer {
         let mails = (self.mails)(request);

@@ -1,6 +1,7 @@
 //! The contract that every HTTP provider keeps, run against a local service that checks it strictly. A provider is one file here, with
 //! literal requests and answers of its API, and one line in `CONTRACTS`.
 
+mod bird;
 mod contract;
 mod mailgun;
 mod postmark;
@@ -10,12 +11,12 @@ mod sendgrid;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::contract::{Contract, KEY};
+use self::contract::{Contract, KEY, Unsubscribe};
 use crate::support::http::{Act, Answer, HttpServer};
 use crate::support::running::{LONG, everybody};
 use crate::support::{Workspace, lists, wait_for};
 
-const CONTRACTS: &[&Contract] = &[&resend::CONTRACT, &sendgrid::CONTRACT, &postmark::CONTRACT, &mailgun::CONTRACT];
+const CONTRACTS: &[&Contract] = &[&resend::CONTRACT, &sendgrid::CONTRACT, &postmark::CONTRACT, &mailgun::CONTRACT, &bird::CONTRACT];
 
 /// Nothing that is written anywhere holds the key.
 #[track_caller]
@@ -56,8 +57,13 @@ fn everybody_gets_their_own_message_once_and_the_report_has_the_services_id() {
             let mail = service.taken.iter().find(|mail| mail.address() == address).unwrap();
             assert_eq!(mail.subject, format!("Hello {}", lists::name(index)));
             assert!(mail.text.contains(lists::name(index)) && mail.html.starts_with('<'), "{mail:?}");
-            assert!(mail.headers["List-Unsubscribe"].starts_with("<https://acme.example/u/user"), "{mail:?}");
-            assert_eq!(mail.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
+            match contract.unsubscribe() {
+                Unsubscribe::Ours => {
+                    assert!(mail.headers["List-Unsubscribe"].starts_with("<https://acme.example/u/user"), "{mail:?}");
+                    assert_eq!(mail.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
+                }
+                Unsubscribe::Theirs => assert!(mail.headers.is_empty(), "{mail:?}"),
+            }
             assert!(contract.ids(&server, mail).contains(&report.cell(address, "mb_provider_id").to_owned()), "{mail:?}");
         }
         // Chunks double from two recipients on until the service has shown that it takes mail; all the rest are full but for the last.
@@ -220,7 +226,7 @@ fn a_wrong_base_url_is_found_out_also_behind_a_page_of_20_megabytes() {
             let work = contract.workspace(&server.url(), "", 30);
             work.run(&["send", "list.csv"]).ends(7).says("base_url");
             assert_eq!(work.report().counts(), BTreeMap::from([("held", 30)]), "{}", contract.kind);
-            assert_eq!(server.requests().len(), 1);
+            assert_eq!(server.requests().len(), 1, "{}", contract.kind);
         }
     }
 }
