@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 mod bird;
+mod emitlo;
 mod http;
 mod mailgun;
 mod postmark;
@@ -338,7 +339,8 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] = &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC, &bird::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] =
+    &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC, &bird::SPEC, &emitlo::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -346,7 +348,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "emitlo", "drin", "mailersio"];
+pub const NOT_BUILT: &[&str] = &["ses", "drin", "mailersio"];
 
 #[cfg(test)]
 mod tests {

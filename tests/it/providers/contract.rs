@@ -75,6 +75,8 @@ pub(super) enum Unsubscribe {
     Ours,
     /// The service sets its own on marketing mail and refuses ours.
     Theirs,
+    /// Nobody's: there is no marketing mail.
+    Nobodys,
 }
 
 impl Contract {
@@ -82,6 +84,7 @@ impl Contract {
     pub(super) fn unsubscribe(&self) -> Unsubscribe {
         match self.kind {
             "bird" => Unsubscribe::Theirs,
+            "emitlo" => Unsubscribe::Nobodys,
             _ => Unsubscribe::Ours,
         }
     }
@@ -144,8 +147,9 @@ impl Contract {
     pub(super) fn workspace(&self, url: &str, more: &str, rows: usize) -> Workspace {
         let own = if self.kind == "mailgun" { super::mailgun::DOMAIN } else { "" };
         let work = workspace();
+        let kind = if self.unsubscribe() == Unsubscribe::Nobodys { "transactional" } else { "marketing" };
         work.config(&format!(
-            "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"marketing\"\nto_name = \"{{{{ name }}}}\"\n\
+            "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"{kind}\"\nto_name = \"{{{{ name }}}}\"\n\
              unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
              [providers.api]\nkind = \"{}\"\napi_key = {{ file = \"key\" }}\nbase_url = \"{url}\"\nin_flight = 1\n\
              timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{own}\n{more}\n",

@@ -3,6 +3,7 @@
 
 mod bird;
 mod contract;
+mod emitlo;
 mod mailgun;
 mod postmark;
 mod resend;
@@ -16,7 +17,8 @@ use crate::support::http::{Act, Answer, HttpServer};
 use crate::support::running::{LONG, everybody};
 use crate::support::{Workspace, lists, wait_for};
 
-const CONTRACTS: &[&Contract] = &[&resend::CONTRACT, &sendgrid::CONTRACT, &postmark::CONTRACT, &mailgun::CONTRACT, &bird::CONTRACT];
+const CONTRACTS: &[&Contract] =
+    &[&resend::CONTRACT, &sendgrid::CONTRACT, &postmark::CONTRACT, &mailgun::CONTRACT, &bird::CONTRACT, &emitlo::CONTRACT];
 
 /// Nothing that is written anywhere holds the key.
 #[track_caller]
@@ -62,7 +64,7 @@ fn everybody_gets_their_own_message_once_and_the_report_has_the_services_id() {
                     assert!(mail.headers["List-Unsubscribe"].starts_with("<https://acme.example/u/user"), "{mail:?}");
                     assert_eq!(mail.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
                 }
-                Unsubscribe::Theirs => assert!(mail.headers.is_empty(), "{mail:?}"),
+                Unsubscribe::Theirs | Unsubscribe::Nobodys => assert!(mail.headers.is_empty(), "{mail:?}"),
             }
             assert!(contract.ids(&server, mail).contains(&report.cell(address, "mb_provider_id").to_owned()), "{mail:?}");
         }
