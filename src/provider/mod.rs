@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 mod bird;
+mod drin;
 mod emitlo;
 mod http;
 mod mailgun;
@@ -340,7 +341,7 @@ pub struct ProviderSpec {
 
 /// Every kind of provider there is.
 pub const PROVIDERS: &[&ProviderSpec] =
-    &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC, &bird::SPEC, &emitlo::SPEC];
+    &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC, &bird::SPEC, &emitlo::SPEC, &drin::SPEC];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -348,7 +349,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "drin", "mailersio"];
+pub const NOT_BUILT: &[&str] = &["ses", "mailersio"];
 
 #[cfg(test)]
 mod tests {

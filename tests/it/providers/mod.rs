@@ -3,6 +3,7 @@
 
 mod bird;
 mod contract;
+mod drin;
 mod emitlo;
 mod mailgun;
 mod postmark;
@@ -18,7 +19,7 @@ use crate::support::running::{LONG, everybody};
 use crate::support::{Workspace, lists, wait_for};
 
 const CONTRACTS: &[&Contract] =
-    &[&resend::CONTRACT, &sendgrid::CONTRACT, &postmark::CONTRACT, &mailgun::CONTRACT, &bird::CONTRACT, &emitlo::CONTRACT];
+    &[&resend::CONTRACT, &sendgrid::CONTRACT, &postmark::CONTRACT, &mailgun::CONTRACT, &bird::CONTRACT, &emitlo::CONTRACT, &drin::CONTRACT];
 
 /// Nothing that is written anywhere holds the key.
 #[track_caller]
