@@ -4,6 +4,7 @@
 //! - A repeat is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
 //! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request.
 //! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its own.
+//! - What is told later is asked for within a bounded time. A question that fails is asked again; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
 
 use std::collections::VecDeque;
@@ -18,7 +19,7 @@ use ring::digest;
 use tokio::time::Instant;
 
 use super::answer::without_addresses;
-use super::{Answer, Api, Fault, Http, Inexpressible, Read, Request};
+use super::{Answer, Api, Fault, Http, Inexpressible, Later, Read, Request};
 use crate::outcome::Reason;
 use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Stopped, Verdict, Wire};
 
@@ -138,6 +139,10 @@ impl<'a> HandOver<'a> {
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))?;
                 self.fares(Health::Stop(without_addresses(refusal)))
             }
+            Ended::Read(Read::Later(later)) => {
+                let verdicts = self.follow(&going, later).await;
+                going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
+            }
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
                 [job] => self.settle(job, Verdict::Rejected(refusal)),
                 _ => {
@@ -219,6 +224,7 @@ impl<'a> HandOver<'a> {
             let mut pause = wait;
             match (read, &doubt) {
                 (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
+                (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
                 (Read::Again { wait: asked, refusal }, _) => {
                     pause = asked.unwrap_or(wait);
                     if refusal.reason == Reason::Rate {
@@ -251,13 +257,39 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
-        match self.http.foreign(answer).unwrap_or_else(|| self.api.read(jobs, answer)) {
-            Read::Each(verdicts) | Read::EachAndStop(verdicts, _) if verdicts.len() != jobs.len() => {
-                Read::Doubt(answer.refusal(Reason::NoReply, "", &format!("{} results for {} messages", verdicts.len(), jobs.len())))
+    /// Asks what became of a batch that was taken as a whole, until that is known of everybody or the time for it is over.
+    async fn follow(&self, jobs: &[&Job], mut later: Later) -> Vec<Verdict> {
+        self.http.is_the_api.store(true, Ordering::Release);
+        let end = Instant::now() + later.patience;
+        let mut growing = FIRST_WAIT.min(later.every);
+        let mut wait = growing;
+        while end.saturating_duration_since(Instant::now()) >= wait {
+            tokio::time::sleep(wait).await;
+            growing = (growing * 2).min(later.every);
+            wait = growing;
+            let Ok(signed) = self.api.sign(&later.ask, Timestamp::now()).await else { continue };
+            let Ok(answer) = self.http.exchange(&later.ask, signed).await else { continue };
+            match self.http.foreign(&answer).unwrap_or_else(|| self.api.progress(jobs, &answer, &later)) {
+                Read::Each(verdicts) if verdicts.len() == jobs.len() => return verdicts,
+                Read::Later(next) if next.so_far.len() == jobs.len() => later = next,
+                Read::Again { wait: Some(asked), .. } => wait = asked.max(growing),
+                // Whatever is wrong with the question says nothing about the batch.
+                _ => {}
             }
-            read => read,
         }
+        later.so_far
+    }
+
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        let read = self.http.foreign(answer).unwrap_or_else(|| self.api.read(jobs, answer));
+        let told = match &read {
+            Read::Each(verdicts) | Read::EachAndStop(verdicts, _) | Read::Later(Later { so_far: verdicts, .. }) => verdicts.len(),
+            _ => jobs.len(),
+        };
+        if told == jobs.len() {
+            return read;
+        }
+        Read::Doubt(answer.refusal(Reason::NoReply, "", &format!("{told} results for {} messages", jobs.len())))
     }
 
     /// Whether the request that is in doubt may be sent once more after `pause`: under its key, within its hand-over, and within two

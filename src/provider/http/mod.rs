@@ -50,6 +50,11 @@ pub(super) trait Api: Send + Sync {
     /// What an answer means for these members. The status has been looked at already: never a redirect, never HTML.
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read;
 
+    /// What an answer to [`Later::ask`] means; nobody asks an API that says everything at once.
+    fn progress(&self, _jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
+        Read::Doubt(answer.refusal(Reason::NoReply, "", "an answer that nobody asked for"))
+    }
+
     /// Headers that belong to this attempt alone, such as a signature with its time; none by default.
     fn sign<'a>(&'a self, _request: &'a Request, _at: Timestamp) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
         Box::pin(std::future::ready(Ok(HeaderMap::new())))
@@ -88,6 +93,11 @@ impl Request {
         Self::post(path, "application/json", body)
     }
 
+    /// A GET.
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
     /// A POST of anything.
     pub(super) fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
@@ -112,6 +122,8 @@ pub(super) enum Read {
     Each(Vec<Verdict>),
     /// The same, and nothing more will be taken until somebody mends it. Whom that concerns already is `NotTaken`.
     EachAndStop(Vec<Verdict>, Refusal),
+    /// It was taken as a whole, and what becomes of each member is told later.
+    Later(Later),
     /// Nothing was taken; the same request may go again, after so long where the service says. Throttling, and a first request that is
     /// still being worked on.
     Again { wait: Option<Duration>, refusal: Refusal },
@@ -121,6 +133,21 @@ pub(super) enum Read {
     Stop(Refusal),
     /// It may have been taken.
     Doubt(Refusal),
+}
+
+/// A batch that was taken, and how to learn what became of its members.
+#[derive(Clone, Debug)]
+pub(super) struct Later {
+    /// The service's name for the batch.
+    pub(super) handle: String,
+    /// Asks how far the batch is, and changes nothing however often it goes.
+    pub(super) ask: Request,
+    /// The longest pause between two questions.
+    pub(super) every: Duration,
+    /// For how long it is asked at most.
+    pub(super) patience: Duration,
+    /// What is concluded about each member where that time ends, in the order of the request.
+    pub(super) so_far: Vec<Verdict>,
 }
 
 /// Why there is no answer.

@@ -316,3 +316,59 @@ async fn an_answer_that_never_ends_or_never_comes_is_doubt() {
         assert_eq!((words(&reply), server.seen().len()), (vec!["1 unknown".to_owned()], 1));
     }
 }
+
+/// An API that takes a batch as a whole, and tells later that everybody was accepted.
+struct Slow {
+    limits: Limits,
+    patience: Duration,
+}
+
+impl Api for Slow {
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
+        letters(true).request(jobs, key)
+    }
+
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        if answer.status != StatusCode::ACCEPTED {
+            return letters(true).read(jobs, answer);
+        }
+        let so_far = jobs.iter().map(|_| Verdict::Unknown { detail: "batch b7".into() }).collect();
+        let every = Duration::from_millis(5);
+        Read::Later(Later { handle: "b7".into(), ask: Request::get("/batches/b7"), every, patience: self.patience, so_far })
+    }
+
+    fn progress(&self, jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
+        self.read(jobs, answer)
+    }
+}
+
+const QUEUED: &str = "HTTP/1.1 202 Later\r\ncontent-length: 2\r\n\r\n{}";
+
+#[tokio::test]
+async fn what_is_told_later_is_asked_for_until_it_is_known_and_the_batch_goes_once() {
+    const REFUSED_KEY: &str = "HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n";
+    const PAGE: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 15\r\n\r\n<html>Hi</html>";
+    let server = Server::start(&[QUEUED, QUEUED, FAILED, LOST, BUSY, REFUSED_KEY, PAGE, REFUSED, TAKEN]).await;
+    let api = Slow { limits: letters(true).limits, patience: Duration::from_secs(60) };
+    let wire = Recorder::default();
+    let reply = http(server.port).hand_over(&members(&["a", "b"]), &wire, &api).await;
+    assert_eq!((words(&reply), reply.health), (vec!["1 accepted".to_owned(), "2 accepted".into()], Health::Fine));
+    assert_eq!(server.bodies(), ["a,b", "", "", "", "", "", "", "", ""]);
+    assert_eq!(wire.events().iter().filter(|event| event.starts_with("crossing")).count(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_known_when_the_patience_ends_is_what_was_concluded_so_far() {
+    let server = Server::start(&[QUEUED]).await;
+    let api = Slow { limits: letters(true).limits, patience: Duration::from_millis(50) };
+    let wire = Recorder::default();
+    let reply = http(server.port).hand_over(&members(&["a", "b", "c", "d", "e"]), &wire, &api).await;
+    assert_eq!(words(&reply), ["1 unknown", "2 unknown", "3 unknown", "4 unknown", "5 unknown"]);
+    assert!(reply.items.iter().all(|(_, verdict)| *verdict == Verdict::Unknown { detail: "batch b7".into() }));
+    assert_eq!(server.bodies().iter().filter(|body| !body.is_empty()).count(), 2, "each batch goes once");
+    assert!(!wire.events().iter().any(|event| event.starts_with("answered")));
+}
