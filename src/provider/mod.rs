@@ -20,6 +20,7 @@ mod bird;
 mod drin;
 mod emitlo;
 mod http;
+mod mailersio;
 mod mailgun;
 mod postmark;
 mod resend;
@@ -340,8 +341,18 @@ pub struct ProviderSpec {
 }
 
 /// Every kind of provider there is.
-pub const PROVIDERS: &[&ProviderSpec] =
-    &[&sandbox::SPEC, &smtp::SPEC, &resend::SPEC, &sendgrid::SPEC, &postmark::SPEC, &mailgun::SPEC, &bird::SPEC, &emitlo::SPEC, &drin::SPEC];
+pub const PROVIDERS: &[&ProviderSpec] = &[
+    &sandbox::SPEC,
+    &smtp::SPEC,
+    &resend::SPEC,
+    &sendgrid::SPEC,
+    &postmark::SPEC,
+    &mailgun::SPEC,
+    &bird::SPEC,
+    &emitlo::SPEC,
+    &drin::SPEC,
+    &mailersio::SPEC,
+];
 
 /// The row for `kind`.
 pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
@@ -349,7 +360,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses", "mailersio"];
+pub const NOT_BUILT: &[&str] = &["ses"];
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,12 @@
 //! What the suite knows of each HTTP provider, and a service that checks the contract strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use super::mailersio;
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::{Workspace, lists, workspace};
 
@@ -55,6 +57,11 @@ impl Mail {
     }
 }
 
+/// Whom every service of the suite refuses.
+fn is_bad(mail: &Mail) -> bool {
+    mail.address().starts_with("bad")
+}
+
 /// A JSON text; empty for anything else.
 pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
@@ -64,6 +71,8 @@ pub(super) fn text(value: &Value) -> String {
 #[derive(Default)]
 pub(super) struct Service {
     pub(super) taken: Vec<Mail>,
+    /// Every request that was taken, with those whom the service refused.
+    submitted: Vec<Vec<Mail>>,
     /// The octets and the answer of each idempotency key.
     keys: BTreeMap<String, (Vec<u8>, Answer)>,
 }
@@ -108,9 +117,9 @@ impl Contract {
                 return answer.clone();
             }
         }
-        let is_bad = |mail: &Mail| mail.address().starts_with("bad");
         let answer = (self.answer)(&mails, &is_bad);
         if answer.status == self.status_taken {
+            service.submitted.push(mails.clone());
             service.taken.extend(mails.into_iter().filter(|mail| !is_bad(mail)));
             if let Some(key) = key {
                 service.keys.insert(key, (request.body.clone(), answer.clone()));
@@ -119,7 +128,7 @@ impl Contract {
         answer
     }
 
-    /// A service that takes everything unless `fault` has something else in mind for the request with this number. `fault` is given what
+    /// A service that takes everything unless `fault` has something else in mind for the hand-over with this number. `fault` is given what
     /// the service would have said, after it has taken what there was to take, where it asks for it.
     pub(super) fn service(
         &'static self,
@@ -127,7 +136,15 @@ impl Contract {
     ) -> (HttpServer, Arc<Mutex<Service>>) {
         let service = Arc::new(Mutex::new(Service::default()));
         let shared = Arc::clone(&service);
-        let server = HttpServer::start(move |number, request| {
+        let handed_over = AtomicUsize::new(0);
+        let server = HttpServer::start(move |_, request| {
+            // Only the asynchronous service is asked how it went.
+            if self.kind == mailersio::CONTRACT.kind && request.method == "GET" {
+                assert_eq!(request.header(self.auth.0), format!("{}{KEY}", self.auth.1));
+                let service = shared.lock().expect("the service goes on");
+                return Act::Answer(mailersio::progress(request, &service.submitted, &is_bad));
+            }
+            let number = handed_over.fetch_add(1, Ordering::AcqRel);
             let take = || self.take(&shared, request);
             fault(number, &take).unwrap_or_else(|| Act::Answer(take()))
         });

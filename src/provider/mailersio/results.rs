@@ -1,0 +1,72 @@
+//! What an answer of Mailers.io tells about each recipient of a batch.
+//!
+//! The rule it keeps: whoever is not named with a status that is known, or not as often as the batch has them, is in doubt.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::names::{Names, find, text};
+use crate::outcome::Reason;
+use crate::provider::http::{Answer, Later, Read};
+use crate::provider::{Job, Verdict};
+
+/// What is known of a batch that has just been taken.
+pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
+    let detail = format!("batch {id} was taken and not completed while it was asked for");
+    jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
+}
+
+/// `{"id":"…","status":"completed","total":2,"recipients":[{"email":"…","status":"sent","message_id":"…"},{"email":"…","status":"suppressed"}]}`;
+/// while it is being worked on, the list may be missing, or hold those whose end is known.
+pub(super) fn read(names: &Names, jobs: &[&Job], answer: &Answer, body: &Value, later: Later) -> Read {
+    let is_completed = text(body, &names.status) == names.completed;
+    let mut told: HashMap<String, Vec<&Value>> = HashMap::new();
+    for result in find(body, &names.results).and_then(Value::as_array).into_iter().flatten() {
+        told.entry(text(result, &names.result_email).to_lowercase()).or_default().push(result);
+    }
+    let mut times: HashMap<String, usize> = HashMap::new();
+    jobs.iter().for_each(|job| *times.entry(job.to.as_str().to_lowercase()).or_default() += 1);
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let verdict = |job: &&Job| {
+        let address = job.to.as_str().to_lowercase();
+        let results = told.get(&address).map(Vec::as_slice).unwrap_or_default();
+        let place = seen.entry(address.clone()).or_default();
+        *place += 1;
+        // Whose a result is cannot be told where one address has several that differ.
+        let agree = results.iter().all(|result| text(result, &names.result_status) == text(results[0], &names.result_status));
+        match results.get(*place - 1) {
+            Some(result) if agree && results.len() == times[&address] => one(names, answer, result),
+            _ => None,
+        }
+    };
+    let known: Vec<Option<Verdict>> = jobs.iter().map(verdict).collect();
+    let detail = match is_completed {
+        true => format!("batch {} is completed without a result that can be read", later.handle),
+        false => format!("batch {} was taken and not completed while it was asked for", later.handle),
+    };
+    let so_far = known.into_iter().map(|known| known.unwrap_or_else(|| Verdict::Unknown { detail: detail.clone() })).collect();
+    if is_completed { Read::Each(so_far) } else { Read::Later(Later { so_far, ..later }) }
+}
+
+/// `None` for a status that is not an end.
+fn one(names: &Names, answer: &Answer, result: &Value) -> Option<Verdict> {
+    let status = text(result, &names.result_status);
+    // The words of a report, where the service should use them.
+    let told: Option<Reason> = text(result, &names.result_reason).parse().ok();
+    let words = Some(text(result, &names.error_message)).filter(|words| !words.is_empty()).unwrap_or(status);
+    let refusal = |reason: Reason| answer.refusal(reason, status, words);
+    if status == names.sent {
+        let id = Some(text(result, &names.message_id)).filter(|id| !id.is_empty());
+        return Some(Verdict::Accepted { provider_id: id.map(|id| answer.clean(id)), code: answer.clean(status), detail: String::new() });
+    }
+    if status == names.suppressed {
+        let reason = told.filter(|reason| matches!(reason, Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe));
+        return Some(Verdict::Suppressed(refusal(reason.unwrap_or(Reason::Manual))));
+    }
+    if status == names.rejected {
+        let reason = told.filter(|reason| matches!(reason, Reason::BadAddress | Reason::Content | Reason::Policy));
+        return Some(Verdict::Rejected(refusal(reason.unwrap_or(Reason::Policy))));
+    }
+    None
+}
