@@ -25,6 +25,8 @@ use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Stopped, Verdic
 
 /// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
+/// The longest time that a service may ask for.
+const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
 /// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a signal to stop is heard meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The wait before the first repeat; it doubles each time.
@@ -226,7 +228,8 @@ impl<'a> HandOver<'a> {
                 (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
                 (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
                 (Read::Again { wait: asked, refusal }, _) => {
-                    pause = asked.unwrap_or(wait);
+                    // A clock cannot count to whatever a header may say.
+                    pause = asked.unwrap_or(wait).min(LONGEST_WISH);
                     if refusal.reason == Reason::Rate {
                         self.http.quiet_until().replace(Instant::now() + pause);
                     }
