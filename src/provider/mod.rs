@@ -16,6 +16,7 @@ use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
+mod base64;
 mod bird;
 mod drin;
 mod emitlo;

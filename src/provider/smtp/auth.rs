@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::extensions::Extensions;
 use super::reply::Answer;
 use super::step::{Fault, Step};
+use crate::provider::base64;
 use crate::secret::Secret;
 
 /// How to say who we are.
@@ -52,9 +53,9 @@ pub(super) struct Credentials {
 pub(super) async fn authenticate(connection: &mut Connection, mechanism: Mechanism, who: &Credentials) -> Result<Answer, Fault> {
     let password = who.password.expose();
     let mut responses = match mechanism {
-        Mechanism::Plain => vec![base64(format!("\0{}\0{password}", who.user).as_bytes())],
-        Mechanism::Login => vec![base64(who.user.as_bytes()), base64(password.as_bytes())],
-        Mechanism::XOAuth2 => vec![base64(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes())],
+        Mechanism::Plain => vec![base64::encode(format!("\0{}\0{password}", who.user).as_bytes())],
+        Mechanism::Login => vec![base64::encode(who.user.as_bytes()), base64::encode(password.as_bytes())],
+        Mechanism::XOAuth2 => vec![base64::encode(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes())],
     };
     let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();
     responses.reverse();
@@ -92,31 +93,9 @@ async fn exchange(connection: &mut Connection, line: &str, secrets: &[String]) -
     Ok(answer)
 }
 
-/// Base64 with padding (RFC 4648 section 4).
-fn base64(octets: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(octets.len().div_ceil(3) * 4);
-    for group in octets.chunks(3) {
-        let bits = group.iter().enumerate().fold(0_u32, |bits, (i, octet)| bits | u32::from(*octet) << (16 - 8 * i));
-        for i in 0..4 {
-            let index = (bits >> (18 - 6 * i)) & 63;
-            out.push(if i <= group.len() { char::from(ALPHABET[index as usize]) } else { '=' });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_has_its_padding() {
-        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy"), ("\0ann\0s", "AGFubgBz")] {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
-    }
 
     #[test]
     fn plain_comes_before_login_and_xoauth2_must_be_asked_for() {
