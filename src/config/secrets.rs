@@ -122,6 +122,10 @@ impl SecretSource for Secrets {
         };
         Ok(Secret::new(text))
     }
+
+    fn variable(&self, name: &str) -> Option<Secret> {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new)
+    }
 }
 
 /// Where a secret comes from; refuses a literal one, and everything else that points nowhere.

@@ -28,6 +28,7 @@ mod resend;
 mod roots;
 pub mod sandbox;
 mod sendgrid;
+mod ses;
 pub mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -327,6 +328,11 @@ impl ProviderSettings {
 pub trait SecretSource: Send + Sync + fmt::Debug {
     /// The secret that `key` (such as `providers.relay.password`) points to; the error names the key and never the secret.
     fn resolve(&self, key: &str, value: &toml::Value) -> Result<crate::secret::Secret>;
+
+    /// A variable that a service's own tools define, such as `AWS_PROFILE`; `None` where it is unset or empty.
+    fn variable(&self, _name: &str) -> Option<crate::secret::Secret> {
+        None
+    }
 }
 
 /// A row of the table of providers.
@@ -353,6 +359,7 @@ pub const PROVIDERS: &[&ProviderSpec] = &[
     &emitlo::SPEC,
     &drin::SPEC,
     &mailersio::SPEC,
+    &ses::SPEC,
 ];
 
 /// The row for `kind`.
@@ -361,7 +368,7 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
 }
 
 /// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &["ses"];
+pub const NOT_BUILT: &[&str] = &[];
 
 #[cfg(test)]
 mod tests {

@@ -160,6 +160,16 @@ impl Contract {
         requests.map(|mails| super::mailgun::id(&mails)).collect()
     }
 
+    /// The lines of the configuration that point to the key.
+    fn credentials(&self) -> &'static str {
+        match self.kind {
+            "ses" => {
+                "region = \"eu-west-1\"\naccess_key_id = \"AKIAEXAMPLE\"\nsecret_access_key = { file = \"key\" }\nsession_token = { file = \"key\" }"
+            }
+            _ => "api_key = { file = \"key\" }",
+        }
+    }
+
     /// A workspace that sends through `url`, one request after the other, to `rows` recipients.
     pub(super) fn workspace(&self, url: &str, more: &str, rows: usize) -> Workspace {
         let own = if self.kind == "mailgun" { super::mailgun::DOMAIN } else { "" };
@@ -168,9 +178,10 @@ impl Contract {
         work.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"{kind}\"\nto_name = \"{{{{ name }}}}\"\n\
              unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
-             [providers.api]\nkind = \"{}\"\napi_key = {{ file = \"key\" }}\nbase_url = \"{url}\"\nin_flight = 1\n\
+             [providers.api]\nkind = \"{}\"\n{}\nbase_url = \"{url}\"\nin_flight = 1\n\
              timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{own}\n{more}\n",
-            self.kind
+            self.kind,
+            self.credentials()
         ));
         work.secret("key", KEY).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
         work

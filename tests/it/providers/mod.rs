@@ -10,6 +10,7 @@ mod mailgun;
 mod postmark;
 mod resend;
 mod sendgrid;
+mod ses;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +29,7 @@ const CONTRACTS: &[&Contract] = &[
     &emitlo::CONTRACT,
     &drin::CONTRACT,
     &mailersio::CONTRACT,
+    &ses::CONTRACT,
 ];
 
 /// The requests that hand mail over, in the order they came; those that only ask how it went are none.
@@ -98,7 +100,7 @@ fn a_wrong_key_stops_at_once_and_is_never_shown() {
             Some(Act::Answer(answer.with("X-Echo", KEY)))
         });
         let work = contract.workspace(&server.url(), "", 30);
-        let ran = work.run(&["-vv", "send", "list.csv"]).ends(7).says("401");
+        let ran = work.run(&["-vv", "send", "list.csv"]).ends(7).says(&(contract.unauthorized)().status.to_string());
         assert_eq!(handed_over(&server).len(), 1, "{}: nothing is tried again", contract.kind);
         assert_eq!(work.report().counts(), BTreeMap::from([("held", 30)]), "nobody is blamed");
         hides_the_key(&work, &[&ran.out, &ran.err]);

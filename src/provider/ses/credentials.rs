@@ -1,0 +1,203 @@
+//! Where SES credentials are found: in the provider's own keys, else where AWS's own tools look, in their order.
+//!
+//! The rules it keeps: the environment before the shared files, unless a profile is asked for by name; half a pair of keys is refused and
+//! never completed from elsewhere; a profile that needs a role, SSO or a program is refused by name; no error holds a value.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::provider::ProviderSettings;
+use crate::provider::http::Keys;
+use crate::secret::Secret;
+
+/// The keys of mailbatch.toml with which credentials are named outright.
+const OWN: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
+/// The same in the environment.
+const VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+/// The same in the shared files.
+const ENTRIES: [&str; 3] = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
+/// What says that a profile's credentials come from another place than the files.
+const ELSEWHERE: [&str; 4] = ["role_arn", "sso_session", "sso_start_url", "credential_process"];
+/// What says that a role would be taken by the machine or the container.
+const ROLES: [&str; 3] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+
+const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` turns those of a role or of SSO into variables, which mailbatch reads";
+
+/// What a request is signed with.
+#[derive(Clone, Debug)]
+pub(super) struct Credentials {
+    pub(super) access_key_id: String,
+    pub(super) secret_access_key: Secret,
+    /// Only temporary credentials have one.
+    pub(super) session_token: Option<Secret>,
+}
+
+impl Credentials {
+    /// Whether they sign alike.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let token = |credentials: &Self| credentials.session_token.as_ref().map(|token| token.expose().to_owned());
+        self.access_key_id == other.access_key_id
+            && self.secret_access_key.expose() == other.secret_access_key.expose()
+            && token(self) == token(other)
+    }
+
+    /// Of the three values; fails with what is wrong about them.
+    fn new([id, key, token]: [Option<Secret>; 3]) -> Result<Option<Self>, String> {
+        let (id, key) = match (id, key) {
+            (None, None) if token.is_none() => return Ok(None),
+            (Some(id), Some(key)) => (id, key),
+            (None, _) => return Err("there is no access key id beside the rest".into()),
+            (_, None) => return Err("there is no secret access key beside the rest".into()),
+        };
+        let is_bare = |secret: &Secret| !secret.expose().is_empty() && secret.expose().bytes().all(|octet| matches!(octet, 33..=126));
+        if !is_bare(&key) || !token.as_ref().is_none_or(is_bare) || !id.expose().bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+            return Err("a value is empty, or holds a space, a line break or another character that no AWS key has".into());
+        }
+        Ok(Some(Self { access_key_id: id.expose().to_owned(), secret_access_key: key, session_token: token }))
+    }
+}
+
+/// What was found, and the files to look into again once it has expired.
+pub(super) struct Found {
+    pub(super) credentials: Credentials,
+    pub(super) renewable: Option<Files>,
+}
+
+/// Finds the credentials of a provider; exit 2 where there are none.
+pub(super) fn find(settings: &ProviderSettings) -> Result<Found> {
+    let keys = Keys::of(settings);
+    let fixed = |credentials| Found { credentials, renewable: None };
+    if let Some(key) = OWN.iter().find(|key| settings.keys.contains_key(**key)) {
+        if settings.keys.contains_key("profile") {
+            return Err(keys.error("profile", &format!("says with {key} twice where the credentials are")).hint("keep one of the two"));
+        }
+        let id = keys.text(OWN[0])?.map(Secret::new);
+        let token = if settings.keys.contains_key(OWN[2]) { Some(keys.secret(OWN[2])?) } else { None };
+        let own = Credentials::new([id, Some(keys.secret(OWN[1])?), token])
+            .map_err(|what| keys.error(OWN[0], &what).hint("write access_key_id = \"AKIA…\" and secret_access_key = { env = \"NAME\" }"))?;
+        return own.map(fixed).ok_or_else(|| keys.error(OWN[0], "missing"));
+    }
+    let variable = |name: &str| settings.secrets.variable(name);
+    if !settings.keys.contains_key("profile") {
+        let found = Credentials::new(VARIABLES.map(variable)).map_err(|what| {
+            keys.error("profile", &format!("AWS's variables of the environment: {what}")).hint(format!("set {}", VARIABLES.join(", ")))
+        })?;
+        if let Some(credentials) = found {
+            return Ok(fixed(credentials));
+        }
+    }
+    let files = Files::of(settings)?;
+    let found = files.credentials().map_err(|what| keys.error("profile", &what).hint(WITHOUT_ROLES))?;
+    if let Some(credentials) = found {
+        return Ok(Found { credentials, renewable: Some(files) });
+    }
+    if let Some(role) = ROLES.into_iter().find(|name| variable(name).is_some()) {
+        return Err(keys.error("profile", &format!("{role} is set, but roles of containers are not built yet")).hint(WITHOUT_ROLES));
+    }
+    let what = format!(
+        "no AWS credentials: neither in the environment ({}) nor under [{}] in {} or {}; the role of an instance is not built yet",
+        VARIABLES[0],
+        files.profile,
+        files.credentials.display(),
+        files.config.display()
+    );
+    Err(keys.error("profile", &what).hint("`aws configure` writes them; or write access_key_id and secret_access_key = { env = \"NAME\" }"))
+}
+
+/// The region to send from; exit 2 where nothing names one.
+pub(super) fn region(settings: &ProviderSettings) -> Result<String> {
+    let keys = Keys::of(settings);
+    let variable = |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
+    let region = match keys.text("region")?.map(str::to_owned).or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION")) {
+        Some(region) => Some(region),
+        None => Files::of(settings)?.entries().map_err(|what| keys.error("region", &what))?.remove("region"),
+    };
+    let hint = "write region = \"eu-west-1\", the region in which the sender is verified";
+    match region {
+        Some(region) if !region.is_empty() && region.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-') => {
+            Ok(region)
+        }
+        Some(_) => Err(keys.error("region", "not the name of a region").hint(hint)),
+        None => Err(keys.error("region", "missing").hint(hint)),
+    }
+}
+
+/// The shared files of AWS's tools, and the profile in them.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    profile: String,
+    credentials: PathBuf,
+    config: PathBuf,
+}
+
+impl Files {
+    fn of(settings: &ProviderSettings) -> Result<Self> {
+        let variable = |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
+        let home = PathBuf::from(variable("HOME").unwrap_or_default());
+        let path = |name: &str, usual: &str| {
+            let named = variable(name).unwrap_or_else(|| usual.to_owned());
+            named.strip_prefix("~/").map_or_else(|| PathBuf::from(&named), |below| home.join(below))
+        };
+        let asked = Keys::of(settings).text("profile")?.map(str::to_owned);
+        Ok(Self {
+            profile: asked.or_else(|| variable("AWS_PROFILE")).or_else(|| variable("AWS_DEFAULT_PROFILE")).unwrap_or_else(|| "default".into()),
+            credentials: path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+            config: path("AWS_CONFIG_FILE", "~/.aws/config"),
+        })
+    }
+
+    /// The profile's entries in both files, those of the credentials file first.
+    fn entries(&self) -> Result<BTreeMap<String, String>, String> {
+        let mut entries = BTreeMap::new();
+        let named = format!("profile {}", self.profile);
+        for (path, section) in [(&self.config, named.as_str()), (&self.config, &self.profile), (&self.credentials, &self.profile)] {
+            // In the config file only the default profile may stand without the word.
+            if path == &self.config && section != named && self.profile != "default" {
+                continue;
+            }
+            match std::fs::read_to_string(path) {
+                Ok(text) => {
+                    let mut new = section_of(&text, section);
+                    if ENTRIES.iter().any(|key| new.contains_key(*key)) {
+                        ENTRIES.iter().for_each(|key| drop(entries.remove(*key)));
+                    }
+                    entries.append(&mut new);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(format!("{}: {error}", path.display())),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The profile's credentials as the files have them now; `None` where they have none.
+    pub(super) fn credentials(&self) -> Result<Option<Credentials>, String> {
+        let mut entries = self.entries()?;
+        let has_keys = entries.contains_key(ENTRIES[0]);
+        // A program is asked only where the files have no keys; a role and SSO go before them.
+        if let Some(key) = ELSEWHERE.iter().find(|key| entries.contains_key(**key) && !(**key == "credential_process" && has_keys)) {
+            return Err(format!("the profile [{}] says {key}, which is known, but not built yet", self.profile));
+        }
+        let found = Credentials::new(ENTRIES.map(|key| entries.remove(key).filter(|text| !text.is_empty()).map(Secret::new)));
+        found.map_err(|what| format!("the profile [{}]: {what}", self.profile))
+    }
+}
+
+/// The entries of one section of an INI file, names in lowercase.
+fn section_of(text: &str, section: &str) -> BTreeMap<String, String> {
+    let mut is_inside = false;
+    let mut entries = BTreeMap::new();
+    for line in text.lines() {
+        if let Some(name) = line.trim().strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name.replace('"', "")) {
+            is_inside = name.split_whitespace().eq(section.split_whitespace());
+        // An indented line belongs to the entry above it, and no entry that is read here has any.
+        } else if is_inside
+            && !line.starts_with(['#', ';', ' ', '\t'])
+            && let Some((name, value)) = line.split_once('=')
+        {
+            entries.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+    entries
+}

@@ -1,0 +1,319 @@
+//! Mail through Amazon SES, API version 2.
+//!
+//! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>, read on 2026-11-21.
+//! - Limits: 40 MB of a message after base64. What may be sent a second and in 24 hours belongs to the account and the region.
+//! - One request: `SendEmail` with one recipient and our own message whole, so that everything a message can hold is expressed.
+//! - Partial failure: none, a request is taken or refused as a whole.
+//! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
+//! - Quirks: what is wrong stands in the type of the error, not in the status: throttling comes as 400 or 429. Suppressed addresses are
+//!   taken, and told about later. SES puts a Message-ID and a Date of its own into what it delivers. The local part of an address must be
+//!   ASCII. Each request is signed with its time, so a clock that is wrong by minutes is refused.
+
+mod credentials;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use self::credentials::{Credentials, Files};
+use self::signature::Signed;
+use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
+use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire, base64};
+use crate::error::Result;
+use crate::outcome::Reason;
+
+const PATH: &str = "/v2/email/outbound-emails";
+const LIMITS: Limits = Limits { recipients: 1, bytes: 40_000_000, idempotency_window: None };
+const CAPABILITIES: Capabilities = Capabilities { form: Form::Mime, ..http::capabilities(&LIMITS) };
+/// What SES calls itself in signatures.
+const SERVICE: &str = "ses";
+/// The tag that carries the correlation id.
+const TAG: &str = "mailbatch_id";
+/// For so long after the credentials were renewed, answers may still be about the old ones.
+const RENEWAL: Duration = Duration::from_secs(60);
+const KEYS: [&str; 9] = ["region", "profile", "access_key_id", "secret_access_key", "session_token", "base_url", "timeouts", "ca_file", "options"];
+
+/// SES's row in the table of providers.
+pub(super) const SPEC: ProviderSpec = ProviderSpec {
+    kind: "ses",
+    summary: "Amazon SES: one request for each recipient, credentials as AWS's own tools find them",
+    keys: &KEYS,
+    connect,
+};
+
+fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
+    Ok(Box::new(Ses::new(settings)?))
+}
+
+struct Ses {
+    http: Http,
+    region: String,
+    /// Scheme left out, the port only where it is not the scheme's own: as the client writes it.
+    host: String,
+    signer: Mutex<Signer>,
+    /// More fields of each request: `ConfigurationSetName`, `TenantName`, `EmailTags`.
+    options: serde_json::Map<String, Value>,
+    /// The tags among them.
+    tags: Vec<Value>,
+}
+
+/// The credentials in use, and where newer ones are to be found.
+struct Signer {
+    credentials: Arc<Credentials>,
+    files: Option<Files>,
+    renewed: Option<Instant>,
+}
+
+impl Ses {
+    fn new(settings: &ProviderSettings) -> Result<Self> {
+        settings.refuse_unknown_keys(SPEC.keys)?;
+        let keys = Keys::of(settings);
+        let region = credentials::region(settings)?;
+        let found = credentials::find(settings)?;
+        let mut http = Http::new(settings, &format!("https://email.{region}.amazonaws.com"))?;
+        http.keep_secret(found.credentials.secret_access_key.clone());
+        if let Some(token) = &found.credentials.session_token {
+            http.keep_secret(token.clone());
+        }
+        let mut options = keys.options(&["Destination", "Content", "FromEmailAddress", "ReplyToAddresses"])?;
+        let tags = match options.remove("EmailTags") {
+            None => Vec::new(),
+            Some(Value::Array(tags)) => tags,
+            Some(_) => return Err(keys.error("options.EmailTags", "not a list").hint("write EmailTags = [{ Name = \"a\", Value = \"b\" }]")),
+        };
+        let host = match (http.base().host_str().unwrap_or_default(), http.base().port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        let signer = Mutex::new(Signer { credentials: Arc::new(found.credentials), files: found.renewable, renewed: None });
+        Ok(Self { http, region, host, signer, options, tags })
+    }
+
+    fn signer(&self) -> std::sync::MutexGuard<'_, Signer> {
+        // Each field is replaced whole.
+        self.signer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signed(&self, request: &Request, at: Timestamp) -> Result<HeaderMap, Refusal> {
+        let credentials = Arc::clone(&self.signer().credentials);
+        let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let mut headers = vec![("content-type", content_type), ("host", self.host.as_str()), ("x-amz-date", date.as_str())];
+        headers.extend(credentials.session_token.as_ref().map(|token| ("x-amz-security-token", token.expose())));
+        let signed = Signed { method: request.method.as_str(), path: &request.path, headers: &headers, body: &request.body };
+        let authorization = signature::authorization(&credentials, &self.region, SERVICE, &date, &signed);
+        let mut map = HeaderMap::new();
+        let own = headers.iter().filter(|(name, _)| name.starts_with("x-amz-")).map(|(name, value)| (*name, *value));
+        for (name, value) in own.chain([(AUTHORIZATION.as_str(), authorization.as_str())]) {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("each is a header's name");
+            let mut value = HeaderValue::from_str(value)
+                .map_err(|_| Refusal::new(Reason::Auth, "", "the credentials hold a character that a header cannot hold"))?;
+            value.set_sensitive(true);
+            map.insert(name, value);
+        }
+        Ok(map)
+    }
+
+    /// Whether there are newer credentials than those that have expired: the shared files are read again.
+    fn renew(&self) -> bool {
+        let mut signer = self.signer();
+        let Some(Ok(Some(found))) = signer.files.as_ref().map(Files::credentials) else { return false };
+        if signer.credentials.is_same(&found) {
+            return signer.renewed.is_some_and(|at| at.elapsed() < RENEWAL);
+        }
+        signer.credentials = Arc::new(found);
+        signer.renewed = Some(Instant::now());
+        true
+    }
+}
+
+impl Provider for Ses {
+    fn capabilities(&self) -> &Capabilities {
+        &CAPABILITIES
+    }
+
+    fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
+        Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mail<'a> {
+    destination: Destination<'a>,
+    content: Content,
+    email_tags: Vec<Value>,
+    #[serde(flatten)]
+    options: &'a serde_json::Map<String, Value>,
+}
+
+/// The envelope: whatever the message's headers say, it goes to nobody else.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Destination<'a> {
+    to_addresses: [&'a str; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Content {
+    raw: Raw,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Raw {
+    data: String,
+}
+
+impl Api for Ses {
+    fn limits(&self) -> &Limits {
+        &LIMITS
+    }
+
+    fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
+        let [job] = jobs else { return Err(Inexpressible(Refusal::new(Reason::Session, "", "one recipient of a request"))) };
+        if job.to.needs_smtputf8() {
+            return Err(Inexpressible(Refusal::new(Reason::BadAddress, "", "SES takes no local part that is not ASCII")));
+        }
+        let mut email_tags = self.tags.clone();
+        email_tags.push(json!({ "Name": TAG, "Value": http::correlation_id(job) }));
+        let mail = Mail {
+            destination: Destination { to_addresses: [job.to.as_str()] },
+            content: Content { raw: Raw { data: base64::encode(&job.message) } },
+            email_tags,
+            options: &self.options,
+        };
+        Ok(Request::json(PATH, &mail))
+    }
+
+    fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        if answer.status == StatusCode::OK {
+            return accepted(jobs, answer);
+        }
+        let Failure { name, message } = Failure::of(answer);
+        match failure(jobs, answer, &name, &message) {
+            Read::Stop(refusal) if is_expired(&name) && self.renew() => Read::Again { wait: None, refusal },
+            read => read,
+        }
+    }
+
+    fn sign<'a>(&'a self, request: &'a Request, at: Timestamp) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
+        Box::pin(std::future::ready(self.signed(request, at)))
+    }
+}
+
+/// `{"MessageId":"010001…-000000"}`
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Taken {
+    message_id: String,
+}
+
+fn accepted(jobs: &[&Job], answer: &Answer) -> Read {
+    let Some(Taken { message_id }) = answer.json().filter(|taken: &Taken| !taken.message_id.is_empty()) else {
+        return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
+    };
+    let id = answer.clean(&message_id);
+    Read::Each(jobs.iter().map(|_| Verdict::Accepted { provider_id: Some(id.clone()), code: "200".into(), detail: String::new() }).collect())
+}
+
+/// The type of an error without `Exception` at its end, which some types have in one place and not in another, and its words.
+struct Failure {
+    name: String,
+    message: String,
+}
+
+/// `{"message":"…"}`, or with a capital; the type is here only where no header has it.
+#[derive(Default, Deserialize)]
+struct Body {
+    #[serde(default, rename = "__type")]
+    kind: Option<String>,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default, alias = "Message")]
+    message: Option<String>,
+}
+
+impl Failure {
+    fn of(answer: &Answer) -> Self {
+        let body: Body = answer.json().unwrap_or_default();
+        let header = Some(answer.header("x-amzn-errortype").to_owned()).filter(|kind| !kind.is_empty());
+        let kind = header.or(body.kind).or(body.code).unwrap_or_default();
+        // `TooManyRequestsException:http://internal.amazon.com/…`, `com.amazonaws.ses#TooManyRequestsException`
+        let kind = kind.split(':').next().unwrap_or_default();
+        let kind = kind.rsplit('#').next().unwrap_or_default().trim();
+        Self { name: kind.strip_suffix("Exception").unwrap_or(kind).to_owned(), message: body.message.unwrap_or_default() }
+    }
+}
+
+fn is_expired(name: &str) -> bool {
+    matches!(name, "ExpiredToken" | "RequestExpired")
+}
+
+/// Decided by the type: "Maximum sending rate exceeded" comes with 400 as well as with 429.
+fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
+    let refusal = |reason: Reason| answer.refusal(reason, name, message);
+    let slow_down = || Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Rate) };
+    match name {
+        // What is told apart only in prose: "Daily message quota exceeded" and "Maximum sending rate exceeded".
+        "LimitExceeded" | "TooManyRequests" | "Throttling" if message.to_ascii_lowercase().contains("quota exceeded") => {
+            Read::Stop(refusal(Reason::Cap))
+        }
+        "LimitExceeded" if !message.to_ascii_lowercase().contains("rate exceeded") => Read::Stop(refusal(Reason::Cap)),
+        "LimitExceeded" | "TooManyRequests" | "Throttling" => slow_down(),
+        "AccountSuspended" | "SendingPaused" | "MailFromDomainNotVerified" | "NotFound" => Read::Stop(refusal(Reason::Policy)),
+        "AccessDenied"
+        | "UnrecognizedClient"
+        | "IncompleteSignature"
+        | "InvalidSignature"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationToken"
+        | "OptInRequired"
+        | "NotAuthorized" => Read::Stop(refusal(Reason::Auth)),
+        "MessageRejected" if is_unverified_sender(jobs, message) => Read::Stop(refusal(Reason::Policy)),
+        "MessageRejected" => Read::Unnamed(refusal(Reason::Policy)),
+        "BadRequest" | "Validation" | "ValidationError" | "InvalidParameterValue" => Read::Unnamed(refusal(blames(message))),
+        // Documented as a request that never came in whole; but whoever says so may have heard more than it knows.
+        "RequestTimeout" => Read::Doubt(refusal(Reason::NoReply)),
+        "ServiceUnavailable" if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
+            Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
+        }
+        _ => by_status(answer, refusal(Reason::Policy)),
+    }
+}
+
+/// Whether it is the sender who is not verified, told only in prose: "Email address is not verified. The following identities failed the
+/// check in region EU-WEST-1: news@acme.example, ann@x.example". In the sandbox recipients must be verified as well; one who is not is
+/// refused alone.
+fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
+    let Some((_, identities)) = message.split_once("identities failed the check in region").and_then(|(_, rest)| rest.split_once(':')) else {
+        return false;
+    };
+    let bare = |identity: &str| identity.rsplit_once('<').map_or(identity, |(_, rest)| rest).trim().trim_end_matches(['>', '.']).to_ascii_lowercase();
+    let recipients: Vec<String> = jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
+    identities.split(',').any(|identity| !recipients.contains(&bare(identity)))
+}
+
+/// What a request was refused for, told only in prose: "Missing final '@domain'", "Domain contains illegal character", "Local address
+/// contains control or whitespace", "Illegal address". The recipient's address is the only one outside the message.
+fn blames(message: &str) -> Reason {
+    let message = message.to_ascii_lowercase();
+    if message.contains("address") || message.contains("domain") { Reason::BadAddress } else { Reason::Content }
+}

@@ -1,0 +1,130 @@
+//! SES's side of the contract, and what only SES has: signatures, and credentials that AWS's own tools keep.
+
+use std::collections::BTreeMap;
+
+use mail_parser::MessageParser;
+use ring::{digest, hmac};
+use serde_json::json;
+
+use super::contract::{Contract, IsBad, KEY, Mail, text};
+use crate::support::http::{Act, Answer, HttpServer, Request};
+use crate::support::lists;
+
+pub(super) const CONTRACT: Contract = Contract {
+    kind: "ses",
+    path: "/v2/email/outbound-emails",
+    auth: ("x-amz-security-token", ""),
+    per_request: 1,
+    key_header: None,
+    mails,
+    answer,
+    unauthorized: || failure(403, "UnrecognizedClientException", "The security token included in the request is invalid."),
+    throttled: || failure(400, "ThrottlingException", "Maximum sending rate exceeded."),
+    failed: || failure(500, "InternalFailure", "The request processing has failed because of an unknown error."),
+    status_taken: 200,
+};
+
+fn mails(request: &Request) -> Vec<Mail> {
+    is_signed(request, "AKIAEXAMPLE", KEY);
+    let body = request.json();
+    let [to] = body["Destination"]["ToAddresses"].as_array().expect("an array").as_slice() else { panic!("one body, one recipient") };
+    let raw = decoded(body["Content"]["Raw"]["Data"].as_str().expect("the message"));
+    let message = MessageParser::default().parse(&raw).expect("a message");
+    let header = |name: &str| message.header_raw(name).map(|value| (name.to_owned(), value.replace("\r\n", "").trim().to_owned()));
+    let tag = body["EmailTags"].as_array().and_then(|tags| tags.iter().find(|tag| tag["Name"] == "mailbatch_id")).expect("the correlation id");
+    vec![Mail {
+        to: text(to),
+        subject: message.subject().unwrap_or_default().to_owned(),
+        text: message.body_text(0).unwrap_or_default().into_owned(),
+        html: message.body_html(0).unwrap_or_default().into_owned(),
+        headers: ["List-Unsubscribe", "List-Unsubscribe-Post"].into_iter().filter_map(header).collect::<BTreeMap<_, _>>(),
+        id: text(&tag["Value"]),
+    }]
+}
+
+/// Panics unless the request is signed by the holder of the key, just now, and is about what came.
+#[track_caller]
+fn is_signed(request: &Request, id: &str, key: &str) {
+    let at = request.header("x-amz-date");
+    let when = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", at).and_then(|parsed| parsed.to_datetime()).expect("a time").in_tz("UTC").expect("a time");
+    assert!(jiff::Timestamp::now().duration_since(when.timestamp()).abs() < jiff::SignedDuration::from_secs(300), "{at}");
+    let names = ["content-type", "host", "x-amz-date", "x-amz-security-token"];
+    let names = &names[..if request.header("x-amz-security-token").is_empty() { 3 } else { 4 }];
+    let headers: String = names.iter().map(|name| format!("{name}:{}\n", request.header(name))).collect();
+    let body = hex(digest::digest(&digest::SHA256, &request.body).as_ref());
+    let canonical = format!("POST\n{}\n\n{headers}\n{}\n{body}", request.path, names.join(";"));
+    let scope = format!("{}/eu-west-1/ses/aws4_request", &at[..8]);
+    let words = format!("AWS4-HMAC-SHA256\n{at}\n{scope}\n{}", hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref()));
+    let signed = |key: &[u8], words: &str| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), words.as_bytes()).as_ref().to_vec();
+    let key = signed(&signed(&signed(&signed(format!("AWS4{key}").as_bytes(), &at[..8]), "eu-west-1"), "ses"), "aws4_request");
+    let signature = hex(&signed(&key, &words));
+    let expected = format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={}, Signature={signature}", names.join(";"));
+    assert_eq!(request.header("authorization"), expected);
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    assert!(text.len().is_multiple_of(4), "padded");
+    let mut out = Vec::new();
+    for group in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = group.iter().enumerate().fold(0_usize, |bits, (i, c)| bits | ALPHABET.find(char::from(*c)).expect("base64") << (18 - 6 * i));
+        out.extend_from_slice(&[(bits >> 16) as u8, (bits >> 8) as u8, bits as u8][..group.len() - 1]);
+    }
+    out
+}
+
+fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
+    match mails.iter().any(is_bad) {
+        true => failure(400, "BadRequestException", "Domain contains illegal character"),
+        false => Answer::json(200, json!({ "MessageId": format!("id-{}", mails[0].id) }).to_string()),
+    }
+}
+
+fn failure(status: u16, kind: &str, message: &str) -> Answer {
+    Answer::json(status, json!({ "message": message }).to_string())
+        .with("x-amzn-ErrorType", format!("{kind}:http://internal.amazon.com/coral/com.amazonaws.services.ses/"))
+        .with("x-amzn-RequestId", "8d9e3c0f-0000-4000-8000-000000000000")
+}
+
+#[test]
+fn an_account_that_is_paused_or_out_of_quota_stops_and_nobody_is_blamed() {
+    for (status, kind, message) in [
+        (400, "SendingPausedException", "Sending paused for this account."),
+        (400, "AccountSuspendedException", "The account is suspended."),
+        (400, "MailFromDomainNotVerifiedException", "The MAIL FROM domain is not verified."),
+        (429, "TooManyRequestsException", "Daily message quota exceeded."),
+        (400, "MessageRejected", "Email address is not verified. The following identities failed the check in region EU-WEST-1: news@acme.example"),
+    ] {
+        let (server, _service) = CONTRACT.service(move |_, _| Some(Act::Answer(failure(status, kind, message))));
+        let work = CONTRACT.workspace(&server.url(), "", 30);
+        work.run(&["send", "list.csv"]).ends(7).says(message.rsplit_once(": ").map_or(message, |(words, _)| words));
+        assert_eq!(server.requests().len(), 1, "{kind}: nothing is tried again");
+        assert_eq!(work.report().counts(), BTreeMap::from([("held", 30)]), "{kind}");
+    }
+}
+
+#[test]
+fn the_shared_files_of_awss_tools_are_enough() {
+    let server = HttpServer::start(|_, request| {
+        is_signed(request, "AKIASHARED", "shared/hunter2");
+        Act::Answer(Answer::json(200, "{\"MessageId\":\"x\"}"))
+    });
+    let work = CONTRACT.workspace(&server.url(), "", 3);
+    work.config(&format!(
+        "[message]\nfile = \"message.md\"\nfrom = \"news@acme.example\"\nkind = \"transactional\"\n\
+         [providers.api]\nkind = \"ses\"\nprofile = \"bulk\"\nbase_url = \"{}\"\n",
+        server.url()
+    ));
+    work.file(".aws/credentials", "[bulk]\naws_access_key_id = AKIASHARED\naws_secret_access_key = shared/hunter2\n");
+    work.file(".aws/config", "[profile bulk]\nregion = eu-west-1\n");
+    work.file("list.csv", lists::csv(3));
+    let ran = work.run(&["-vv", "send", "list.csv"]).ends(0);
+    assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"));
+    assert_eq!(server.requests().len(), 3);
+    work.file(".aws/config", "[profile bulk]\nregion = eu-west-1\nrole_arn = arn:aws:iam::1:role/x\n");
+    work.run(&["check", "list.csv"]).ends(2).says("says role_arn, which is known, but not built yet");
+}
