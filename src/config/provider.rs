@@ -8,7 +8,7 @@ use super::section::Section;
 use crate::address::domain_to_ascii;
 use crate::error::Result;
 use crate::literal::{Rate, parse_duration};
-use crate::provider::{NOT_BUILT, ProviderSpec};
+use crate::provider::ProviderSpec;
 
 /// The keys every provider understands.
 pub(super) const COMMON: [&str; 6] = ["kind", "rate", "caps", "per_domain", "in_flight", "retry"];
@@ -95,9 +95,6 @@ fn spec(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<&'stat
     let node = section.get("kind").expect("the text was read from it");
     match specs.iter().find(|spec| spec.kind == kind) {
         Some(spec) => Ok(spec),
-        None if NOT_BUILT.contains(&kind) => {
-            Err(section.not_built(node, &format!("the provider kind `{kind}`"), &format!("use one of: {}; most services also take SMTP", kinds())))
-        }
         None => Err(section.error(node, format!("unknown provider kind `{kind}`")).hint(format!("use one of: {}", kinds()))),
     }
 }

@@ -117,7 +117,6 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[providers.\"a/b\"]\nkind = \"smtp\"", 1, "no name for a provider"),
         ("[providers.r]\nurl = \"smtp://h\"", 2, "providers.r.kind is missing"),
         ("[providers.r]", 1, "providers.r.kind is missing"),
-        ("[providers.r]\nkind = \"mailersio\"", 2, "`mailersio` is known, but not built yet"),
         ("[providers.r]\nkind = \"smpt\"", 2, "use one of: smtp, sandbox"),
         ("[providers.r]\nkind = \"smtp\"\nrates = \"1/s\"", 3, "did you mean `rate`?"),
         ("[providers.r]\nkind = \"smtp\"\nrate = \"0/s\"", 3, "would never send"),

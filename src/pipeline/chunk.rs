@@ -16,7 +16,7 @@ use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::wire::{ClaimWire, Pacers};
 use crate::pipeline::{Parts, ledger_error};
-use crate::provider::{Claim, EightBit, Form, Job, JobId, Reply, UnsubscribeHeaders};
+use crate::provider::{Claim, EightBit, Form, Health, Job, JobId, Reply, UnsubscribeHeaders};
 use crate::recipient::Fields;
 
 /// How a chunk came back.
@@ -99,6 +99,10 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     })
     .await;
     drop(sending);
+    if matches!(reply.health, Health::Stop(_)) {
+        // Before the connection is another claim's: that has been made, and must not be begun.
+        wire.heard.stop();
+    }
     ticket.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Done::Sent { lane: ticket.lane, batch, rows, claimed_at, reply, screened, suppressed: taken_out })

@@ -50,6 +50,11 @@ impl Heard {
         }
     }
 
+    /// The provider takes nothing more: nothing is to be begun, be it claimed or not.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// The batch has come back: the loop counts its members from now on.
     pub(crate) fn came_back(&self, batch: i64) {
         self.state().batches.remove(&batch);

@@ -367,9 +367,6 @@ pub fn find(kind: &str) -> Option<&'static ProviderSpec> {
     PROVIDERS.iter().copied().find(|spec| spec.kind == kind)
 }
 
-/// Kinds that mailbatch will know and does not yet; named so that the refusal can say so.
-pub const NOT_BUILT: &[&str] = &[];
-
 #[cfg(test)]
 mod tests {
     use super::*;

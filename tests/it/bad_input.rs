@@ -340,11 +340,6 @@ fn unknown_and_unbuilt_providers_and_keys_are_refused() {
         ("[state]\nurl = \"postgres://localhost\"", &["mailbatch.toml:11: state.url", "not built yet"]),
         ("[canary]\nmax_bounced = \"2%\"", &["canary.max_bounced", "not built yet"]),
     ]);
-    for kind in mailbatch::provider::NOT_BUILT {
-        let ws = sandbox();
-        ws.config(&format!("{}\n[providers.x]\nkind = \"{kind}\"\n", ws.read("mailbatch.toml")));
-        is_refused(&ws, &["send", "list.csv"], USAGE, &["mailbatch.toml:12: ", kind, "not built yet", "sandbox, smtp"]);
-    }
     let ws = relay("smtp://localhost");
     ws.config(&format!("{}window = 65\n", ws.read("mailbatch.toml")));
     is_refused(&ws, &["send", "list.csv"], USAGE, &["providers.relay.window", "from 1 to 64"]);

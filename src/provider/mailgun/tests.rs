@@ -185,7 +185,7 @@ fn wrong_keys_are_refused() {
         ("domain = \"a.example\"\noptions = { \"v:mailbatch_id\" = \"x\" }", "mailbatch writes this field itself"),
         ("domain = \"a.example\"\noptions = { \"o:tag\" = [[1]] }", "neither a text"),
     ] {
-        let error = connected(keys).err().expect(says).to_string();
+        let error = connected(keys).expect_err(says).to_string();
         assert!(error.contains(says) && error.contains("hint:"), "{error}");
     }
 }

@@ -178,7 +178,7 @@ fn wrong_keys_are_refused() {
         ("options = { Metadata = { a = 1 } }", "options.Metadata"),
         ("streem = \"x\"", "did you mean `stream`"),
     ] {
-        let error = connected(keys).err().expect(says).to_string();
+        let error = connected(keys).expect_err(says).to_string();
         assert!(error.contains(says) && error.contains("hint:"), "{error}");
     }
 }
