@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
@@ -343,18 +344,17 @@ pub(crate) fn latched(run: &Run) -> Result<()> {
     }
 }
 
-/// Reads the rows of a run a page at a time.
+/// Reads the rows of a run a page at a time, the next one while a page is visited.
 pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
     const PAGE: usize = 1_000;
-    let mut after = 0;
-    loop {
-        let rows = ledger.rows(run, after, PAGE).await.map_err(ledger_error)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.row;
-        for row in rows {
-            visit(row)?;
-        }
+    let mut page = ledger.rows(run, 0, PAGE).await.map_err(ledger_error)?;
+    while let Some(last) = page.last() {
+        let next = ledger.rows(run, last.row, PAGE);
+        let (next, visited) = join(next, async { page.into_iter().try_for_each(&mut visit) }).await;
+        visited?;
+        page = next.map_err(ledger_error)?;
     }
+    Ok(())
 }
 
 async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, paths: &[PathBuf], options: Options) -> Result<()> {
