@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod address;
+mod base64;
 pub mod content;
 pub mod error;
 pub mod exit;

@@ -7,10 +7,11 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Attachment as LettreAttachment, Body, SinglePart};
 use serde::{Deserialize, Serialize};
 
+use crate::base64;
 use crate::error::{Error, Result};
 
+use super::header;
 use super::keys::AttachmentKey;
-use super::{base64, header};
 
 /// An attachment as the ledger keeps it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 pub(super) use crate::content::push_phrase;
 
-use super::base64;
+use crate::base64;
 
 /// RFC 5322 section 2.1.1 asks for lines of at most 78 characters, RFC 2047 section 2 for 76 where there are encoded words.
 const LINE: usize = 78;

@@ -14,7 +14,6 @@ use crate::outcome::Kind;
 use crate::recipient::Fields;
 
 mod attachment;
-mod base64;
 mod body;
 mod content;
 mod file;

@@ -7,6 +7,7 @@ use mail_parser::{MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
 use super::*;
+use crate::base64;
 use crate::exit::Exit;
 use crate::recipient::Columns;
 

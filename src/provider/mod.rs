@@ -16,7 +16,6 @@ use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
-mod base64;
 mod bird;
 mod drin;
 mod emitlo;

@@ -6,7 +6,6 @@
 //! An adapter is an [`Api`]: it says what a request for some members looks like and what an answer means. It never sends by itself.
 
 mod answer;
-pub(super) mod base64;
 mod hand_over;
 mod settings;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! The rule it keeps: the same fields under the same key are the same octets.
 
+use crate::base64;
 use crate::content::Attachment;
-use crate::provider::http::base64;
 
 /// A form that is being filled in.
 pub(super) struct Form {
@@ -28,7 +28,7 @@ impl Form {
     /// Appends a file; `None` where its data is not base64.
     pub(super) fn file(&mut self, name: &str, file: &Attachment) -> Option<()> {
         let names = format!("name=\"{}\"; filename=\"{}\"", escaped(name), escaped(&file.name));
-        self.part(&names, Some(&file.content_type), |body| base64::decode_to(body, &file.data))
+        self.part(&names, Some(&file.content_type), |body| base64::decode(&file.data).map(|data| body.extend_from_slice(&data)))
     }
 
     fn part(&mut self, names: &str, content_type: Option<&str>, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {

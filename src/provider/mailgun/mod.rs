@@ -18,8 +18,9 @@ use serde_json::Value;
 
 use self::form::Form;
 use self::share::Shared;
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, base64, by_status};
+use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use crate::base64;
 use crate::content::{Content, Party};
 use crate::error::Result;
 use crate::outcome::Reason;

@@ -27,7 +27,8 @@ use tokio::time::Instant;
 use self::credentials::{Credentials, Files};
 use self::signature::Signed;
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
-use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire, base64};
+use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use crate::base64;
 use crate::error::Result;
 use crate::outcome::Reason;
 

@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::extensions::Extensions;
 use super::reply::Answer;
 use super::step::{Fault, Step};
-use crate::provider::base64;
+use crate::base64;
 use crate::secret::Secret;
 
 /// How to say who we are.

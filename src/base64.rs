@@ -1,9 +1,9 @@
-//! Base64 of RFC 4648 section 4, for encoded words and for attachments frozen in the ledger.
+//! Base64 of RFC 4648 section 4 with padding, in one line: for encoded words, attachments, credentials and messages inside JSON.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Appends the padded encoding of `bytes`, in one line.
-pub(super) fn encode_to(out: &mut String, bytes: &[u8]) {
+pub(crate) fn encode_to(out: &mut String, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().fold(0u32, |group, &b| group << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
@@ -18,14 +18,14 @@ pub(super) fn encode_to(out: &mut String, bytes: &[u8]) {
 }
 
 /// The padded encoding of `bytes`, in one line.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut out = String::new();
     encode_to(&mut out, bytes);
     out
 }
 
 /// Reads back what `encode` wrote; `None` for anything else.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(4) {
         return None;
     }
