@@ -95,15 +95,15 @@ impl SqliteLedger {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn write<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    fn write<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.writer.ask(work))
     }
 
-    fn quick<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    fn quick<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.quick.ask(work))
     }
 
-    fn long<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+    fn long<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.long.ask(work))
     }
 
@@ -120,6 +120,9 @@ fn io_error(path: &str, error: &io::Error) -> LedgerError {
     }
 }
 
+/// How long the log may become before it is worked into the file.
+const LOG_OCTETS: i64 = 32 << 20;
+
 /// The three connections, the first of which writes.
 fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -129,14 +132,17 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     if found > schema::VERSION {
         return Err(Fault::Newer(found));
     }
+    if found == 0 {
+        // Rows are planned, claimed and settled in their order, so neighbours change together.
+        writer.execute_batch("PRAGMA page_size = 16384")?;
+    }
     into_wal(&writer)?;
     // What is deleted is addresses, and nothing of them may stay behind in free pages.
     writer.execute_batch("PRAGMA main.secure_delete = ON")?;
-    // A row is changed twice within seconds; a log of 16 MiB before it is worked into the file saves most of the second write.
-    writer.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864;
-         PRAGMA wal_autocheckpoint = 4096;",
-    )?;
+    writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864")?;
+    // A row is changed twice within seconds; a long log before it is worked into the file saves most of the second write.
+    let page_size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
     writer.set_prepared_statement_cache_capacity(64);
     schema::migrate(&mut writer)?;
     let reader = || -> fault::Result<Connection> {

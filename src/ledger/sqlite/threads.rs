@@ -19,7 +19,8 @@ const QUEUE: usize = 128;
 
 /// One request, from the question to the answer.
 trait Work: Send {
-    /// Does the work inside the open transaction and keeps the result. False when the work has to be taken back.
+    /// Does the work inside the open transaction and keeps the result; again, when it had to be taken back with others. False when it has
+    /// to be taken back.
     fn run(&mut self, conn: &Connection) -> bool;
     /// What the work itself failed with.
     fn failure(&self) -> Option<LedgerError>;
@@ -28,16 +29,15 @@ trait Work: Send {
 }
 
 struct Task<F, T> {
-    work: Option<F>,
+    work: F,
     result: Option<LedgerResult<T>>,
     reply: oneshot::Sender<LedgerResult<T>>,
     path: Arc<str>,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Result<T> + Send> Work for Task<F, T> {
+impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
     fn run(&mut self, conn: &Connection) -> bool {
-        let work = self.work.take().expect("a request is run once");
-        let result = work(conn).map_err(|fault| fault.at(&self.path));
+        let result = (self.work)(conn).map_err(|fault| fault.at(&self.path));
         let ok = result.is_ok();
         self.result = Some(result);
         ok
@@ -102,10 +102,10 @@ impl Worker {
     }
 
     /// Hands `work` to the thread and waits for its answer.
-    pub(super) async fn ask<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
+    pub(super) async fn ask<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
         let gone = || LedgerError::Gone("its thread has ended".into());
         let (reply, answer) = oneshot::channel();
-        let task: Box<dyn Work> = Box::new(Task { work: Some(work), result: None, reply, path: self.path.clone() });
+        let task: Box<dyn Work> = Box::new(Task { work, result: None, reply, path: self.path.clone() });
         self.queue.as_ref().ok_or_else(gone)?.send(task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -121,32 +121,42 @@ impl Drop for Worker {
     }
 }
 
-/// Runs a group of requests, each in a savepoint of its own, commits once, and answers.
+/// Runs a group of requests, commits once, and answers. Where one of them fails, each is run again by itself: a savepoint around each
+/// would make SQLite keep a copy of every page that they change, in a file of its own.
 fn commit(conn: &Connection, mut group: Vec<Box<dyn Work>>, path: &str) {
-    let lost = run_group(conn, &mut group, path).err();
-    if lost.is_some() && !conn.is_autocommit() {
-        // Should this fail as well, the next BEGIN says so.
-        let _ = conn.execute_batch("ROLLBACK");
+    if group.len() > 1 {
+        let done = together(conn, &mut group, path);
+        if !matches!(done, Ok(false)) {
+            return group.into_iter().for_each(|work| work.answer(done.as_ref().err()));
+        }
     }
-    for work in group {
-        work.answer(lost.as_ref());
+    for mut work in group {
+        let done = together(conn, std::slice::from_mut(&mut work), path);
+        work.answer(done.as_ref().err());
     }
 }
 
-fn run_group(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<()> {
+/// Runs requests in one transaction; true if it has reached the disk, false if one of them failed and nothing was done.
+fn together(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<bool> {
     let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop).map_err(|e| Fault::from(e).at(path));
-    sql("BEGIN IMMEDIATE")?;
-    for work in group {
-        sql("SAVEPOINT request")?;
-        let ok = work.run(conn);
-        if conn.is_autocommit() {
-            // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier requests included.
-            return Err(work.failure().unwrap_or_else(|| LedgerError::Gone("the transaction ended before its time".into())));
+    let mut transaction = || {
+        sql("BEGIN IMMEDIATE")?;
+        for work in &mut *group {
+            let ok = work.run(conn);
+            if conn.is_autocommit() {
+                // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier requests included.
+                return Err(work.failure().unwrap_or_else(|| LedgerError::Gone("the transaction ended before its time".into())));
+            }
+            if !ok {
+                return Ok(false);
+            }
         }
-        if !ok {
-            sql("ROLLBACK TO request")?;
-        }
-        sql("RELEASE request")?;
+        sql("COMMIT").map(|()| true)
+    };
+    let done = transaction();
+    if !matches!(done, Ok(true)) && !conn.is_autocommit() {
+        // Should this fail as well, the next BEGIN says so.
+        let _ = conn.execute_batch("ROLLBACK");
     }
-    sql("COMMIT")
+    done
 }
