@@ -16,7 +16,7 @@ use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::wire::{ClaimWire, Pacers};
 use crate::pipeline::{Parts, ledger_error};
-use crate::provider::{Claim, EightBit, Form, Health, Job, JobId, Reply, UnsubscribeHeaders};
+use crate::provider::{Claim, EightBit, Form, Health, Job, JobId, Reply, UnsubscribeHeaders, lines_stand};
 use crate::recipient::Fields;
 
 /// How a chunk came back.
@@ -176,6 +176,7 @@ fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at:
             to: envelope_to,
             envelope_sender: Some(parts.message.envelope_sender().clone()),
             eight_bit: EightBit::of(&message),
+            lines_stand: lines_stand(&message),
             message,
             content,
             message_id,

@@ -135,6 +135,8 @@ pub struct Job {
     pub message: Vec<u8>,
     /// Where the message has octets above ASCII.
     pub eight_bit: EightBit,
+    /// As [`lines_stand`] says of the message.
+    pub lines_stand: bool,
     /// The message's parts, where the provider takes [`Form::Parts`].
     pub content: Option<Arc<Content>>,
     /// Its Message-ID without the angle brackets.
@@ -160,6 +162,26 @@ impl EightBit {
         let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
         if message[..end].is_ascii() { Self::Body } else { Self::Headers }
     }
+}
+
+/// Whether every line ends in CRLF and none begins with a dot, so that what follows DATA is the message octet for octet
+/// (RFC 5321 sections 2.3.8 and 4.5.2).
+pub fn lines_stand(message: &[u8]) -> bool {
+    /// So many at once, without branches, which the compiler makes vector instructions.
+    const TOGETHER: usize = 64;
+    let is_broken = |before: u8, octet: u8| u8::from((octet == b'\n') != (before == b'\r')) | (u8::from(before == b'\n') & u8::from(octet == b'.'));
+    let Some(after_first) = message.get(1..) else { return false };
+    let (before, _) = message.as_chunks::<TOGETHER>();
+    let (octets, last) = after_first.as_chunks::<TOGETHER>();
+    let mut broken = 0;
+    for (before, octets) in before.iter().zip(octets) {
+        for i in 0..TOGETHER {
+            broken |= is_broken(before[i], octets[i]);
+        }
+    }
+    let last = message.len() - 1 - last.len();
+    broken |= message[last..].windows(2).fold(0, |broken, pair| broken | is_broken(pair[0], pair[1]));
+    broken == 0 && message.ends_with(b"\r\n") && !matches!(message.first(), Some(b'.' | b'\n'))
 }
 
 /// A batch that is durable in the ledger; only what is claimed may touch the wire.

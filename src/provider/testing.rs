@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Verdict, Wire};
+use super::{BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Verdict, Wire, lines_stand};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -76,6 +76,7 @@ pub(crate) fn job(id: JobId, to: &str, message: &str) -> Job {
         to: Address::parse(to).unwrap(),
         envelope_sender: Some(Address::parse("news@mailbatch.example").unwrap()),
         eight_bit: EightBit::of(message.as_bytes()),
+        lines_stand: lines_stand(message.as_bytes()),
         message: message.as_bytes().into(),
         content: None,
         message_id: format!("{id}.id@mailbatch.example"),

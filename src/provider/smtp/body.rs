@@ -96,6 +96,13 @@ mod tests {
         }
 
         #[test]
+        fn a_message_whose_lines_stand_goes_as_it_is(before in "[a-z]{0,130}", message in "[.a\r\n]{0,12}", after in "([a-z]{0,70}\r\n){0,3}") {
+            let message = format!("{before}{message}{after}");
+            let stands = crate::provider::lines_stand(message.as_bytes());
+            prop_assert_eq!(stands, !message.is_empty() && wire(message.as_bytes()) == format!("{message}.\r\n").as_bytes());
+        }
+
+        #[test]
         fn a_server_reads_back_the_same_lines(lines in proptest::collection::vec("[.a ]{0,6}", 0..20)) {
             let message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
             let sent = String::from_utf8(wire(message.as_bytes())).unwrap();

@@ -4,7 +4,7 @@
 //! taken for the answer to something else.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 use super::reply::{Answer, ReplyBuffer};
 use super::settings::Limits;
 use super::step::{Fault, Step};
+use crate::provider::Job;
 
 /// The most octets of one write; larger groups take several.
 const SLICE: usize = 64 * 1024;
@@ -51,6 +52,20 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+        }
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, octets),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -149,10 +164,18 @@ impl Connection {
     }
 
     /// Puts a whole message with its final dot into the group to be written next.
-    pub(super) fn queue_message(&mut self, message: &[u8]) {
-        super::body::append(&mut self.outbox, message);
-        self.message_end = Some(self.outbox.len());
+    /// What it returns goes before the group, and is not copied.
+    pub(super) fn queue_message<'m>(&mut self, job: &'m Job) -> &'m [u8] {
+        let before: &[u8] = if job.lines_stand && self.outbox.is_empty() {
+            self.outbox.extend_from_slice(b".\r\n");
+            &job.message
+        } else {
+            super::body::append(&mut self.outbox, &job.message);
+            &[]
+        };
+        self.message_end = Some(before.len() + self.outbox.len());
         self.pending.push_back(Step::Message);
+        before
     }
 
     /// Puts a whole message as one chunk into what `exchange` writes, and says where it ends there.
@@ -269,18 +292,29 @@ impl Connection {
         !self.pending.is_empty()
     }
 
-    /// Writes the group. The time limit applies to each write, so that a large message on a slow line is not cut off while it moves.
+    /// Writes the group.
     pub(super) async fn flush(&mut self) -> Result<(), Unsent> {
+        self.flush_after(&[]).await
+    }
+
+    /// Writes `before` and the group. The time limit applies to each write, so that a large message on a slow line is not cut off while it
+    /// moves.
+    pub(super) async fn flush_after(&mut self, before: &[u8]) -> Result<(), Unsent> {
         let Some(&step) = self.pending.back() else { return Ok(()) };
         let limit = self.limits.data;
-        let total = self.outbox.len();
+        let total = before.len() + self.outbox.len();
         let message_end = self.message_end.take().unwrap_or(total);
         let mut sent = 0;
         while sent < total {
             let end = total.min(sent + SLICE);
             // The kernel has taken exactly what it says; a TLS write that fails may have encrypted and sent all that it was given.
             let may_have_left = sent >= message_end || (self.stream.is_tls() && end >= message_end);
-            let fault = match within(limit, self.stream.write(&self.outbox[sent..end])).await {
+            let octets = [
+                IoSlice::new(&before[sent.min(before.len())..end.min(before.len())]),
+                IoSlice::new(&self.outbox[sent.saturating_sub(before.len())..end.saturating_sub(before.len())]),
+            ];
+            let first = usize::from(octets[0].is_empty());
+            let fault = match within(limit, self.stream.write_vectored(&octets[first..])).await {
                 Some(Ok(n)) if n > 0 => {
                     sent += n;
                     continue;
@@ -361,13 +395,10 @@ impl Connection {
     }
 
     async fn read_more(&mut self, step: Step) -> Result<(), Fault> {
-        let mut piece = [0; 4096];
-        match self.stream.read(&mut piece).await {
+        // Not into a piece of its own: that would be a part of this future, and be moved about with it.
+        match self.stream.read_buf(self.inbox.room()).await {
             Ok(0) => Err(Fault::Lost(step, "closed by the server".into())),
-            Ok(n) => {
-                self.inbox.extend(&piece[..n]);
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) => Err(Fault::Lost(step, error.to_string())),
         }
     }

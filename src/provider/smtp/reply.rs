@@ -7,6 +7,8 @@ use std::fmt;
 
 /// The longest line taken; RFC 5321 section 4.5.3.1.5 allows 512 octets, real servers exceed it.
 const MAX_LINE: usize = 4_096;
+/// The octets that are read at once, at least.
+const PIECE: usize = 1_024;
 /// The most lines of one reply.
 const MAX_LINES: usize = 200;
 /// The most characters of a text that is kept for a report.
@@ -104,11 +106,17 @@ pub(super) struct ReplyBuffer {
 impl ReplyBuffer {
     /// Adds what was read.
     pub(super) fn extend(&mut self, octets: &[u8]) {
+        self.room().extend_from_slice(octets);
+    }
+
+    /// Where what is read is to be appended, with room for some.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
             self.octets.drain(..self.start);
             self.start = 0;
         }
-        self.octets.extend_from_slice(octets);
+        self.octets.reserve(PIECE);
+        &mut self.octets
     }
 
     /// Whether nothing is left that has not been given out as a reply.

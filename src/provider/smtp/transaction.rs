@@ -173,7 +173,7 @@ impl Session {
         if self.connection.has_been_disturbed() {
             return Ended::Broken(Fault::Garbled(Step::Data, "more than one answer, or closed by the server".into()));
         }
-        self.connection.queue_message(&job.message);
+        let message = self.connection.queue_message(job);
         // RFC 2920 section 3.1: only DATA has to be the last of its group, and what ends a message may be followed by MAIL.
         if let Some(next) = next.filter(|_| self.extensions.pipelining) {
             for (step, command) in self.envelope_commands(next) {
@@ -184,7 +184,9 @@ impl Session {
         if let Err(error) = wire.crossing(&[job.id]) {
             return Ended::Untraced(error);
         }
-        if let Err(unsent) = self.connection.flush().await {
+        // Messages that can leave at the same moment leave together: a server that runs on this machine is then woken once for all of them.
+        tokio::task::yield_now().await;
+        if let Err(unsent) = self.connection.flush_after(message).await {
             let refusal = unsent.fault.refusal();
             let verdict = if unsent.may_have_left {
                 Verdict::Unknown { detail: refusal.detail.clone() }
