@@ -248,8 +248,9 @@ impl Engine {
         for index in self.lanes.ready(Instant::now()) {
             let now = Instant::now();
             let limit = self.lanes.chunk(index, most);
+            // The few that are left of what was read ahead would be a small batch: they are read again, with those who come after them.
             let ready = self.lanes.take_ahead(index, limit, now);
-            if !ready.is_empty() {
+            if ready.len() == limit {
                 self.lanes.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
                 return Ok(Some((index, ready)));
             }
