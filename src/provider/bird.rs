@@ -9,7 +9,8 @@
 //! - Idempotency: the header `Idempotency-Key`, known for about 3 hours; a lost reply is asked for again.
 //! - Quirks: `category` decides whom Bird suppresses and is always written. Marketing mail gets Bird's own unsubscribe headers and is refused
 //!   with ours; transactional mail keeps ours. A key works in its own region alone. Errors come nested under `error` and, in older
-//!   descriptions, bare. A refusal is remembered under its key as success is.
+//!   descriptions, bare. A refusal is remembered under its key as success is, and
+//!   `Idempotency-Replay: true` marks what is said again: then the first request was refused, and nobody is in doubt.
 
 #[cfg(test)]
 mod tests;
@@ -163,6 +164,10 @@ impl Api for Bird {
             StatusCode::OK | StatusCode::ACCEPTED => verdicts(jobs.len(), answer),
             _ => failure(jobs.len(), answer),
         }
+    }
+
+    fn is_replay(&self, answer: &Answer) -> bool {
+        answer.header("idempotency-replay").eq_ignore_ascii_case("true")
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The rules it keeps:
 //! - A repeat is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
-//! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request.
+//! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request, unless the
+//!   service marks it as what it had answered to the first.
 //! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its own.
 //! - What is told later is asked for within a bounded time. A question that fails is asked again; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
@@ -216,6 +217,7 @@ impl<'a> HandOver<'a> {
             };
             // Who says that all is well and cannot be understood will say so again: repeating it proves nothing.
             let is_final = matches!(&answered, Ok(answer) if answer.status.is_success());
+            let is_the_firsts = matches!(&answered, Ok(answer) if self.api.is_replay(answer));
             let read = match answered {
                 Ok(answer) => self.read(jobs, &answer),
                 Err(Fault::Lost(refusal)) => Read::Doubt(refusal),
@@ -247,6 +249,7 @@ impl<'a> HandOver<'a> {
                     doubt.get_or_insert(refusal);
                 }
                 (decided, None) => return Ended::Read(decided),
+                (decided, Some(_)) if is_the_firsts => return Ended::Read(decided),
                 // The repeat was refused for a reason of its own: the first request is as much in doubt as before.
                 (Read::Stop(_) | Read::Unnamed(_), Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
             }

@@ -49,6 +49,11 @@ pub(super) trait Api: Send + Sync {
     /// What an answer means for these members. The status has been looked at already: never a redirect, never HTML.
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read;
 
+    /// Whether the service says that this is what it answered to an earlier request under the same key; none does by default.
+    fn is_replay(&self, _answer: &Answer) -> bool {
+        false
+    }
+
     /// What an answer to [`Later::ask`] means; nobody asks an API that says everything at once.
     fn progress(&self, _jobs: &[&Job], answer: &Answer, _later: &Later) -> Read {
         Read::Doubt(answer.refusal(Reason::NoReply, "", "an answer that nobody asked for"))
