@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::contract::{Contract, IsBad, Mail, text};
+use super::contract::{Contract, Mail, text};
+use super::shape::Need::{May, Must, OneOfThese};
+use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::lists;
 use crate::support::running::everybody;
@@ -18,11 +20,32 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: Some("idempotency-key"),
     mails,
     answer,
+    breach: |request| SHAPE.fault(&request.body),
+    refused: |what| failure(422, "validation_error", "ValidationFailed", &json!({ "message": what })),
+    max_bytes: 20_000_000,
+    tells_suppressed: true,
+    remembers_refusals: true,
     unauthorized: || failure(401, "auth_error", "Unauthorized", &json!({})),
     throttled: || failure(429, "rate_limit_error", "RateLimitExceeded", &json!({})).with("RateLimit", "\"email_batch\";r=0;t=1"),
     failed: || failure(500, "internal_error", "InternalError", &json!({})),
     status_taken: 202,
 };
+
+const SHAPE: Shape = Shape::List(1, 100, &Shape::Object(MAIL));
+const MAIL: &[Field] = &[
+    Field("from", Must, MAILBOX),
+    Field("to", Must, Shape::List(1, 50, &MAILBOX)),
+    Field("reply_to", May, Shape::List(1, 25, &MAILBOX)),
+    Field("subject", Must, Shape::Filled(998)),
+    Field("html", OneOfThese, Shape::Text(524_288)),
+    Field("text", OneOfThese, Shape::Text(524_288)),
+    Field("headers", May, Shape::Map(25, &Shape::Text(998))),
+    Field("category", May, Shape::OneOf(&["marketing", "transactional"])),
+    Field("metadata", May, Shape::Map(usize::MAX, &Shape::Text(2_048))),
+    Field("tags", May, Shape::List(1, 20, &Shape::Object(TAG))),
+];
+const MAILBOX: Shape = Shape::Object(&[Field("email", Must, Shape::Mailbox), Field("name", May, Shape::Filled(usize::MAX))]);
+const TAG: &[Field] = &[Field("name", Must, Shape::Filled(32)), Field("value", Must, Shape::Filled(64))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -49,10 +72,13 @@ fn mails(request: &Request) -> Vec<Mail> {
 }
 
 /// All or nothing, and the refusal does not tell which message it was.
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    if mails.iter().any(is_bad) {
+fn answer(mails: &[Mail]) -> Answer {
+    if mails.iter().any(Mail::is_bad) {
         let details = json!({ "details": [{ "param": "to[0].email", "message": "must be a valid email address" }] });
         return failure(422, "validation_error", "ValidationFailed", &details);
+    }
+    if mails.iter().any(Mail::is_suppressed) {
+        return failure(422, "validation_error", "RecipientSuppressed", &json!({}));
     }
     let data: Vec<Value> =
         mails.iter().map(|mail| json!({ "id": format!("id-{}", mail.id), "status": "accepted", "category": "marketing" })).collect();
@@ -77,7 +103,7 @@ fn a_recipient_that_bird_suppresses_is_suppressed_and_the_other_ninety_nine_are_
             return Act::Answer(failure(422, "validation_error", "RecipientSuppressed", &json!({})));
         }
         log.lock().unwrap().extend(mails.iter().map(|mail| mail.address().to_owned()));
-        Act::Answer(answer(&mails, &|_| false))
+        Act::Answer(answer(&mails))
     });
     let work = CONTRACT.workspace(&server.url(), "", 100);
     work.run(&["send", "list.csv"]).ends(0);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -12,9 +12,6 @@ use crate::support::{Workspace, lists, workspace};
 
 /// The key that must never be seen.
 pub(super) const KEY: &str = "sk_hunter2_9f8e7d";
-
-/// Tells whose address the service refuses.
-pub(super) type IsBad<'a> = &'a dyn Fn(&Mail) -> bool;
 
 /// One provider's API, by literal requests and answers.
 pub(super) struct Contract {
@@ -29,8 +26,18 @@ pub(super) struct Contract {
     pub(super) key_header: Option<&'static str>,
     /// The messages of a request.
     pub(super) mails: fn(&Request) -> Vec<Mail>,
-    /// What the service answers where these are bad addresses: taken in part, or refused as a whole.
-    pub(super) answer: fn(&[Mail], IsBad<'_>) -> Answer,
+    /// What the service answers to these messages: taken, taken in part, or refused as a whole.
+    pub(super) answer: fn(&[Mail]) -> Answer,
+    /// What is wrong with a request before anybody looks at its messages, if anything is.
+    pub(super) breach: fn(&Request) -> Option<String>,
+    /// What the service answers to such a request.
+    pub(super) refused: fn(&str) -> Answer,
+    /// The most octets of a request's body.
+    pub(super) max_bytes: usize,
+    /// Whether it says at hand-over, or with the results, whom it suppresses; else it takes them like everybody.
+    pub(super) tells_suppressed: bool,
+    /// Whether a refusal is remembered under the idempotency key, and marked as a replay when it comes again.
+    pub(super) remembers_refusals: bool,
     pub(super) unauthorized: fn() -> Answer,
     pub(super) throttled: fn() -> Answer,
     pub(super) failed: fn() -> Answer,
@@ -55,11 +62,16 @@ impl Mail {
     pub(super) fn address(&self) -> &str {
         self.to.rsplit_once('<').map_or(self.to.as_str(), |(_, rest)| rest.trim_end_matches('>'))
     }
-}
 
-/// Whom every service of the suite refuses.
-fn is_bad(mail: &Mail) -> bool {
-    mail.address().starts_with("bad")
+    /// Whom every service of the suite refuses.
+    pub(super) fn is_bad(&self) -> bool {
+        self.address().starts_with("bad")
+    }
+
+    /// Whom every service of the suite suppresses.
+    pub(super) fn is_suppressed(&self) -> bool {
+        self.address().starts_with("stop")
+    }
 }
 
 /// A JSON text; empty for anything else.
@@ -75,6 +87,10 @@ pub(super) struct Service {
     submitted: Vec<Vec<Mail>>,
     /// The octets and the answer of each idempotency key.
     keys: BTreeMap<String, (Vec<u8>, Answer)>,
+    /// How often a key came again.
+    pub(super) replays: usize,
+    /// What broke the contract.
+    pub(super) breaches: Vec<String>,
 }
 
 /// What becomes of the unsubscribe headers.
@@ -98,34 +114,56 @@ impl Contract {
         }
     }
 
-    /// Takes a request as the service would, replays included. Panics, which closes the connection, where the contract is broken.
-    fn take(&self, service: &Mutex<Service>, request: &Request) -> Answer {
+    /// Takes a request as the service would, replays included, and refuses as it would what breaks the contract.
+    pub(super) fn take(&self, service: &Mutex<Service>, request: &Request) -> Answer {
+        let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((what, answer)) = self.refusal(request) {
+            service.breaches.push(what);
+            return answer;
+        }
         let mails = (self.mails)(request);
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", self.path));
+        let key = self.key_header.map(|name| request.header(name).to_owned());
+        if let Some((octets, answer)) = key.as_ref().and_then(|key| service.keys.get(key)) {
+            assert_eq!(*octets, request.body, "a key is never used for another body");
+            let answer = answer.clone().with("Idempotency-Replay", "true");
+            service.replays += 1;
+            return answer;
+        }
+        let answer = (self.answer)(&mails);
+        let is_taken = answer.status == self.status_taken;
+        if let Some(key) = key.filter(|_| is_taken || self.remembers_refusals) {
+            service.keys.insert(key, (request.body.clone(), answer.clone()));
+        }
+        if is_taken {
+            service.submitted.push(mails.clone());
+            service.taken.extend(mails.into_iter().filter(|mail| !mail.is_bad() && !(self.tells_suppressed && mail.is_suppressed())));
+        }
+        answer
+    }
+
+    /// What breaks the contract, and what the service answers to it.
+    fn refusal(&self, request: &Request) -> Option<(String, Answer)> {
         let (header, before) = self.auth;
         // The name `api` and the key, in base64.
         let key = if before == "Basic " { "YXBpOnNrX2h1bnRlcjJfOWY4ZTdk" } else { KEY };
-        assert_eq!(request.header(header), format!("{before}{key}"));
-        assert!(request.header("user-agent").starts_with("mailbatch/"), "{request:?}");
-        assert!((1..=self.per_request).contains(&mails.len()), "{} in one request", mails.len());
-        let mut service = service.lock().expect("the service goes on");
-        let key = self.key_header.map(|name| request.header(name).to_owned());
-        if let Some(key) = &key {
-            assert!((1..=256).contains(&key.len()), "key {key:?}");
-            if let Some((octets, answer)) = service.keys.get(key) {
-                assert_eq!(*octets, request.body, "a key is never used for another body");
-                return answer.clone();
-            }
+        if request.header(header) != format!("{before}{key}") {
+            return Some(("no credentials".into(), (self.unauthorized)()));
         }
-        let answer = (self.answer)(&mails, &is_bad);
-        if answer.status == self.status_taken {
-            service.submitted.push(mails.clone());
-            service.taken.extend(mails.into_iter().filter(|mail| !is_bad(mail)));
-            if let Some(key) = key {
-                service.keys.insert(key, (request.body.clone(), answer.clone()));
-            }
+        if request.body.len() > self.max_bytes {
+            let what = format!("{} octets", request.body.len());
+            return Some((what.clone(), Answer { status: 413, ..(self.refused)(&what) }));
         }
-        answer
+        let what = if (request.method.as_str(), request.path.as_str()) != ("POST", self.path) {
+            format!("{} {}", request.method, request.path)
+        } else if !request.header("user-agent").starts_with("mailbatch/") {
+            "no user agent".into()
+        } else if self.key_header.is_some_and(|name| !(1..=256).contains(&request.header(name).len())) {
+            "no idempotency key".into()
+        } else {
+            (self.breach)(request)?
+        };
+        let answer = (self.refused)(&what);
+        Some((what, answer))
     }
 
     /// A service that takes everything unless `fault` has something else in mind for the hand-over with this number. `fault` is given what
@@ -142,7 +180,7 @@ impl Contract {
             if self.kind == mailersio::CONTRACT.kind && request.method == "GET" {
                 assert_eq!(request.header(self.auth.0), format!("{}{KEY}", self.auth.1));
                 let service = shared.lock().expect("the service goes on");
-                return Act::Answer(mailersio::progress(request, &service.submitted, &is_bad));
+                return Act::Answer(mailersio::progress(request, &service.submitted));
             }
             let number = handed_over.fetch_add(1, Ordering::AcqRel);
             let take = || self.take(&shared, request);
@@ -206,9 +244,10 @@ impl Service {
         all
     }
 
-    /// Panics where somebody was mailed twice.
+    /// Panics where somebody was mailed twice, or the contract was broken.
     #[track_caller]
     pub(super) fn nobody_twice(&self) {
+        assert!(self.breaches.is_empty(), "{:?}", self.breaches);
         let all = self.addresses();
         let once: BTreeSet<&String> = all.iter().collect();
         assert_eq!(all.len(), once.len(), "somebody was mailed twice: {all:?}");

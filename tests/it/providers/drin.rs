@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::contract::{Contract, IsBad, Mail, text};
+use super::contract::{Contract, Mail, text};
+use super::shape::Need::{May, Must, OneOfThese};
+use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::lists;
 
@@ -16,11 +18,30 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: Some("idempotency-key"),
     mails,
     answer,
+    breach: |request| SHAPE.fault(&request.body),
+    refused: |what| failure(422, "validation_error", what),
+    max_bytes: 20_000_000,
+    tells_suppressed: true,
+    remembers_refusals: false,
     unauthorized: || failure(401, "authentication_error", "Invalid API key"),
     throttled: || failure(429, "rate_limited", "Too many requests"),
     failed: || failure(500, "internal_error", "Something went wrong"),
     status_taken: 207,
 };
+
+const SHAPE: Shape = Shape::Object(&[Field("emails", Must, Shape::List(1, 100, &Shape::Object(MAIL)))]);
+const MAIL: &[Field] = &[
+    Field("from", Must, MAILBOX),
+    Field("to", Must, Shape::List(1, usize::MAX, &MAILBOX)),
+    Field("replyTo", May, Shape::List(1, usize::MAX, &MAILBOX)),
+    Field("subject", Must, Shape::Filled(usize::MAX)),
+    Field("html", OneOfThese, Shape::Text(usize::MAX)),
+    Field("text", OneOfThese, Shape::Text(usize::MAX)),
+    Field("headers", May, Shape::Map(usize::MAX, &Shape::Text(usize::MAX))),
+    Field("tags", May, Shape::List(1, usize::MAX, &Shape::Object(TAG))),
+];
+const MAILBOX: Shape = Shape::Object(&[Field("email", Must, Shape::Mailbox), Field("name", May, Shape::Filled(usize::MAX))]);
+const TAG: &[Field] = &[Field("name", Must, Shape::Filled(256)), Field("value", Must, Shape::Filled(256))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -42,8 +63,10 @@ fn mails(request: &Request) -> Vec<Mail> {
     body["emails"].as_array().expect("a list of messages").iter().map(mail).collect()
 }
 
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    let result = |(index, mail): (usize, &Mail)| match is_bad(mail) {
+fn answer(mails: &[Mail]) -> Answer {
+    let suppressed = || json!({ "type": "suppressed", "message": "Recipient is suppressed", "code": "hard_bounce", "param": "to" });
+    let result = |(index, mail): (usize, &Mail)| match mail.is_bad() {
+        false if mail.is_suppressed() => json!({ "index": index, "error": suppressed() }),
         true => json!({ "index": index, "error": { "type": "validation_error", "message": "Invalid email address", "param": "to" } }),
         false => json!({ "index": index, "id": format!("id-{}", mail.id), "status": "queued" }),
     };

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::contract::{Contract, IsBad, Mail, text};
+use super::contract::{Contract, Mail, text};
+use super::shape::Need::{May, Must};
+use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::lists;
 
@@ -16,6 +18,11 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: None,
     mails,
     answer,
+    breach: |request| SHAPE.fault(&request.body),
+    refused: |what| failure(422, "VALIDATION_ERROR", what, Value::Null),
+    max_bytes: 10_000_000,
+    tells_suppressed: true,
+    remembers_refusals: false,
     unauthorized: || failure(401, "UNAUTHENTICATED", "Invalid credential.", Value::Null),
     throttled: || failure(429, "RATE_LIMITED", "Too many emails.", Value::Null),
     failed: || failure(500, "INTERNAL_ERROR", "Something went wrong.", Value::Null),
@@ -23,6 +30,17 @@ pub(super) const CONTRACT: Contract = Contract {
 };
 
 const FIELDS: [&str; 8] = ["from_email", "from_name", "to_email", "to_name", "subject", "body", "reply_to", "attachments"];
+
+const SHAPE: Shape = Shape::Object(&[Field("messages", Must, Shape::List(1, 500, &Shape::Object(MAIL)))]);
+const MAIL: &[Field] = &[
+    Field("from_email", Must, Shape::Mailbox),
+    Field("from_name", May, Shape::Filled(usize::MAX)),
+    Field("to_email", Must, Shape::Mailbox),
+    Field("to_name", May, Shape::Filled(usize::MAX)),
+    Field("subject", Must, Shape::Filled(998)),
+    Field("body", Must, Shape::Filled(usize::MAX)),
+    Field("reply_to", May, Shape::Mailbox),
+];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -50,11 +68,11 @@ fn mail(mail: &Value) -> Mail {
     }
 }
 
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    if mails.iter().any(is_bad) {
+fn answer(mails: &[Mail]) -> Answer {
+    if mails.iter().any(Mail::is_bad) {
         return failure(422, "VALIDATION_ERROR", "The given data was invalid.", json!({ "to_email": ["must be a valid email address"] }));
     }
-    taken(mails, |_| false)
+    taken(mails, Mail::is_suppressed)
 }
 
 /// Ids of those who are not suppressed, in order, and the others by address.

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use super::contract::{Contract, IsBad, Mail, text};
+use super::contract::{Contract, Mail, text};
 use super::handed_over;
+use super::shape::Need::{May, Must, OneOfThese};
+use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::running::everybody;
 
@@ -18,11 +20,31 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: Some("idempotency-key"),
     mails,
     answer,
+    breach: |request| SHAPE.fault(&request.body),
+    refused: |what| failure(422, "invalid", what),
+    max_bytes: 20_000_000,
+    tells_suppressed: true,
+    remembers_refusals: false,
     unauthorized: || failure(401, "unauthorized", "The API key is not valid"),
     throttled: || failure(429, "rate_limited", "Too many requests"),
     failed: || failure(500, "internal", "Something went wrong"),
     status_taken: 202,
 };
+
+const SHAPE: Shape = Shape::Object(&[
+    Field("from", Must, Shape::Mailbox),
+    Field("recipients", Must, Shape::List(1, 1_000, &Shape::Object(RECIPIENT))),
+    Field("tags", May, Shape::List(1, usize::MAX, &Shape::Filled(256))),
+]);
+const RECIPIENT: &[Field] = &[
+    Field("email", Must, Shape::Mailbox),
+    Field("name", May, Shape::Filled(usize::MAX)),
+    Field("subject", Must, Shape::Filled(usize::MAX)),
+    Field("html", OneOfThese, Shape::Text(usize::MAX)),
+    Field("text", OneOfThese, Shape::Text(usize::MAX)),
+    Field("headers", May, Shape::Map(usize::MAX, &Shape::Text(usize::MAX))),
+    Field("metadata", May, Shape::Map(usize::MAX, &Shape::Text(usize::MAX))),
+];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -43,15 +65,16 @@ fn batch_of(mails: &[Mail]) -> String {
     format!("batch_{}", mails.first().map_or("", |mail| &mail.id))
 }
 
-fn answer(mails: &[Mail], _: IsBad<'_>) -> Answer {
+fn answer(mails: &[Mail]) -> Answer {
     Answer::json(202, json!({ "id": batch_of(mails), "status": "queued", "total": mails.len() }).to_string())
 }
 
 /// What the service tells about a batch that it has taken.
-pub(super) fn progress(request: &Request, submitted: &[Vec<Mail>], is_bad: IsBad<'_>) -> Answer {
+pub(super) fn progress(request: &Request, submitted: &[Vec<Mail>]) -> Answer {
     let id = request.path.strip_prefix("/batches/").expect("a batch is asked for");
     let Some(mails) = submitted.iter().find(|mails| batch_of(mails) == id) else { return failure(404, "not_found", "No such batch") };
-    let result = |mail: &Mail| match is_bad(mail) {
+    let result = |mail: &Mail| match mail.is_bad() {
+        false if mail.is_suppressed() => json!({ "email": mail.address(), "status": "suppressed" }),
         true => json!({ "email": mail.address(), "status": "rejected", "reason": "bad_address" }),
         false => json!({ "email": mail.address(), "status": "sent", "message_id": format!("id-{}", mail.id) }),
     };
@@ -72,7 +95,7 @@ fn a_question_that_fails_is_asked_again_and_nobody_is_sent_to_twice() {
         let mut submitted = submitted.lock().expect("the service goes on");
         if request.method == "POST" {
             submitted.push(mails(request));
-            return Act::Answer(answer(&mails(request), &|_| false));
+            return Act::Answer(answer(&mails(request)));
         }
         match asked.fetch_add(1, Ordering::AcqRel) {
             0 => Act::Answer(failure(500, "internal", "Something went wrong")),
@@ -81,7 +104,7 @@ fn a_question_that_fails_is_asked_again_and_nobody_is_sent_to_twice() {
             3 => Act::Answer(Answer::html(502, "<html>Bad Gateway</html>")),
             4 => Act::Answer(Answer::json(200, "{\"id\":\"batch_1\",\"status\":\"processing\",\"total\":2}")),
             5 => Act::Answer(Answer::json(200, "{\"id\":")),
-            _ => Act::Answer(progress(request, &submitted, &|_| false)),
+            _ => Act::Answer(progress(request, &submitted)),
         }
     });
     let work = CONTRACT.workspace(&server.url(), "poll = \"20ms\"", 12);

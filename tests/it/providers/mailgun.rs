@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::contract::{Contract, IsBad, Mail};
+use super::contract::{Contract, Mail};
 use crate::support::http::{Act, Answer, Request};
 
 /// The sending domain.
@@ -18,6 +18,11 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: None,
     mails,
     answer,
+    breach,
+    refused: |what| failure(400, what),
+    max_bytes: 25_000_000,
+    tells_suppressed: false,
+    remembers_refusals: false,
     unauthorized: || Answer { status: 401, headers: vec![("Content-Type", "text/plain".into())], body: b"Forbidden".to_vec() },
     throttled: || failure(429, "Domain mg.acme.example is not allowed to send: account-requests-per-sec limit exceeded, try again after 120 seconds"),
     failed: || failure(500, "Internal Server Error"),
@@ -36,6 +41,30 @@ fn fields(request: &Request) -> Vec<(String, String)> {
         (name.to_owned(), value.to_owned())
     };
     parts.map(part).collect()
+}
+
+/// The fields that are known, and how often each may stand.
+fn breach(request: &Request) -> Option<String> {
+    if !request.header("content-type").starts_with("multipart/form-data; boundary=") {
+        return Some("not a form".into());
+    }
+    let fields = fields(request);
+    let count = |name: &str| fields.iter().filter(|(known, _)| known == name).count();
+    let is_known = |name: &str| ["from", "to", "subject", "text", "html", "recipient-variables"].contains(&name);
+    let is_custom = |name: &str| ["h:", "v:", "o:"].iter().any(|prefix| name.starts_with(prefix));
+    let custom: usize = fields.iter().filter(|(name, _)| is_custom(name)).map(|(name, value)| name.len() + value.len()).sum();
+    if let Some((name, _)) = fields.iter().find(|(name, _)| !is_known(name) && !is_custom(name)) {
+        return Some(format!("{name} is not a field"));
+    }
+    match count("to") {
+        0 => return Some("to parameter is missing".into()),
+        1..=1_000 => {}
+        _ => return Some("Too many recipients, max is 1000".into()),
+    }
+    if ["from", "subject", "recipient-variables"].iter().any(|name| count(name) != 1) || count("text") + count("html") == 0 {
+        return Some("a parameter is missing, or there twice".into());
+    }
+    (custom > 16 * 1_024).then(|| "options, headers and variables are larger than 16 KB".into())
 }
 
 fn mails(request: &Request) -> Vec<Mail> {
@@ -67,8 +96,8 @@ pub(super) fn id(mails: &[Mail]) -> String {
     format!("id-{}@mg.acme.example", mails[0].id)
 }
 
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    if mails.iter().any(is_bad) {
+fn answer(mails: &[Mail]) -> Answer {
+    if mails.iter().any(Mail::is_bad) {
         return failure(400, "to parameter is not a valid address. please check documentation");
     }
     Answer::json(200, json!({ "id": format!("<{}>", id(mails)), "message": "Queued. Thank you." }).to_string())

@@ -11,6 +11,8 @@ mod postmark;
 mod resend;
 mod sendgrid;
 mod ses;
+mod shape;
+mod thousand;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::contract::{Contract, IsBad, Mail, text};
+use super::contract::{Contract, Mail, text};
+use super::shape::Need::{May, Must, OneOfThese};
+use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, Request};
 
 pub(super) const CONTRACT: Contract = Contract {
@@ -15,11 +17,40 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: None,
     mails,
     answer,
+    breach,
+    refused: |what| failure(422, 403, what),
+    max_bytes: 50_000_000,
+    tells_suppressed: true,
+    remembers_refusals: false,
     unauthorized: || failure(401, 10, "Request does not contain a valid Server token."),
     throttled: || failure(429, 429, "Rate Limit Exceeded"),
     failed: || failure(500, 0, "Internal Server Error"),
     status_taken: 200,
 };
+
+const SHAPE: Shape = Shape::List(1, 500, &Shape::Object(MAIL));
+const MAIL: &[Field] = &[
+    Field("From", Must, Shape::Mailbox),
+    Field("To", Must, Shape::Mailbox),
+    Field("Cc", May, Shape::Mailbox),
+    Field("Bcc", May, Shape::Mailbox),
+    Field("ReplyTo", May, Shape::Mailbox),
+    Field("Subject", May, Shape::Text(2_000)),
+    Field("HtmlBody", OneOfThese, Shape::Text(5_242_880)),
+    Field("TextBody", OneOfThese, Shape::Text(5_242_880)),
+    Field("Headers", May, Shape::List(0, usize::MAX, &Shape::Object(HEADER))),
+    Field("Tag", May, Shape::Text(1_000)),
+    Field("Metadata", May, Shape::Map(10, &Shape::Text(80))),
+    Field("MessageStream", May, Shape::Filled(256)),
+    Field("TrackLinks", May, Shape::OneOf(&["None", "HtmlAndText", "HtmlOnly", "TextOnly"])),
+];
+const HEADER: &[Field] = &[Field("Name", Must, Shape::Filled(256)), Field("Value", Must, Shape::Text(usize::MAX))];
+
+/// Both headers are required besides.
+fn breach(request: &Request) -> Option<String> {
+    let declared = (request.header("accept"), request.header("content-type"));
+    if declared == ("application/json", "application/json") { SHAPE.fault(&request.body) } else { Some(format!("declared as {declared:?}")) }
+}
 
 fn mails(request: &Request) -> Vec<Mail> {
     assert_eq!((request.header("accept"), request.header("content-type")), ("application/json", "application/json"));
@@ -42,8 +73,11 @@ fn mails(request: &Request) -> Vec<Mail> {
     mails
 }
 
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    let item = |mail: &Mail| match is_bad(mail) {
+fn answer(mails: &[Mail]) -> Answer {
+    let item = |mail: &Mail| match mail.is_bad() {
+        false if mail.is_suppressed() => {
+            json!({ "ErrorCode": 406, "Message": "You tried to send to a recipient that has been marked as inactive." })
+        }
         true => json!({ "ErrorCode": 300, "Message": format!("Invalid 'To' address: '{}'.", mail.address()) }),
         false => json!({
             "ErrorCode": 0, "Message": "OK", "MessageID": format!("id-{}", mail.id), "SubmittedAt": "2026-11-21T08:00:00Z", "To": mail.address()

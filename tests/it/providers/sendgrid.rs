@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::contract::{Contract, IsBad, Mail, text};
+use super::contract::{Contract, Mail, text};
+use super::shape::Need::{May, Must};
+use super::shape::{Field, Shape};
 use crate::support::http::{Answer, Request};
 
 pub(super) const CONTRACT: Contract = Contract {
@@ -13,11 +15,30 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: None,
     mails,
     answer,
+    breach: |request| SHAPE.fault(&request.body),
+    refused: |what| failure(400, what, None),
+    max_bytes: 20_000_000,
+    tells_suppressed: false,
+    remembers_refusals: false,
     unauthorized: || failure(401, "The provided authorization grant is invalid, expired, or revoked", None),
     throttled: || failure(429, "too many requests", None),
     failed: || failure(500, "internal error", None),
     status_taken: 202,
 };
+
+const SHAPE: Shape = Shape::Object(&[
+    Field("personalizations", Must, Shape::List(1, 1_000, &Shape::Object(PERSONALIZATION))),
+    Field("from", Must, MAILBOX),
+    Field("reply_to", May, MAILBOX),
+    Field("subject", Must, Shape::Filled(usize::MAX)),
+    Field("content", Must, Shape::List(1, 2, &Shape::Object(PART))),
+    Field("headers", May, Shape::Map(usize::MAX, &Shape::Text(usize::MAX))),
+    Field("categories", May, Shape::List(1, 10, &Shape::Filled(255))),
+]);
+const PERSONALIZATION: &[Field] =
+    &[Field("to", Must, Shape::List(1, 1_000, &MAILBOX)), Field("custom_args", May, Shape::Map(usize::MAX, &Shape::Text(10_000)))];
+const MAILBOX: Shape = Shape::Object(&[Field("email", Must, Shape::Mailbox), Field("name", May, Shape::Filled(usize::MAX))]);
+const PART: &[Field] = &[Field("type", Must, Shape::OneOf(&["text/plain", "text/html"])), Field("value", Must, Shape::Filled(usize::MAX))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     let body = request.json();
@@ -38,8 +59,8 @@ fn mails(request: &Request) -> Vec<Mail> {
     }]
 }
 
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    if mails.iter().any(is_bad) {
+fn answer(mails: &[Mail]) -> Answer {
+    if mails.iter().any(Mail::is_bad) {
         return failure(400, "Does not contain a valid address.", Some("personalizations.0.to.0.email"));
     }
     Answer { status: 202, headers: vec![("X-Message-Id", format!("id-{}", mails[0].id))], body: Vec::new() }

@@ -6,7 +6,9 @@ use mail_parser::MessageParser;
 use ring::{digest, hmac};
 use serde_json::json;
 
-use super::contract::{Contract, IsBad, KEY, Mail, text};
+use super::contract::{Contract, KEY, Mail, text};
+use super::shape::Need::{May, Must};
+use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::lists;
 
@@ -18,11 +20,24 @@ pub(super) const CONTRACT: Contract = Contract {
     key_header: None,
     mails,
     answer,
+    breach: |request| SHAPE.fault(&request.body),
+    refused: |what| failure(400, "BadRequestException", what),
+    max_bytes: 40_000_000,
+    tells_suppressed: false,
+    remembers_refusals: false,
     unauthorized: || failure(403, "UnrecognizedClientException", "The security token included in the request is invalid."),
     throttled: || failure(400, "ThrottlingException", "Maximum sending rate exceeded."),
     failed: || failure(500, "InternalFailure", "The request processing has failed because of an unknown error."),
     status_taken: 200,
 };
+
+const SHAPE: Shape = Shape::Object(&[
+    Field("Destination", Must, Shape::Object(&[Field("ToAddresses", Must, Shape::List(1, 50, &Shape::Mailbox))])),
+    Field("Content", Must, Shape::Object(&[Field("Raw", Must, Shape::Object(&[Field("Data", Must, Shape::Filled(usize::MAX))]))])),
+    Field("EmailTags", May, Shape::List(1, 50, &Shape::Object(TAG))),
+    Field("ConfigurationSetName", May, Shape::Filled(256)),
+]);
+const TAG: &[Field] = &[Field("Name", Must, Shape::Filled(256)), Field("Value", Must, Shape::Filled(256))];
 
 fn mails(request: &Request) -> Vec<Mail> {
     is_signed(request, "AKIAEXAMPLE", KEY);
@@ -77,8 +92,8 @@ fn decoded(text: &str) -> Vec<u8> {
     out
 }
 
-fn answer(mails: &[Mail], is_bad: IsBad<'_>) -> Answer {
-    match mails.iter().any(is_bad) {
+fn answer(mails: &[Mail]) -> Answer {
+    match mails.iter().any(Mail::is_bad) {
         true => failure(400, "BadRequestException", "Domain contains illegal character"),
         false => Answer::json(200, json!({ "MessageId": format!("id-{}", mails[0].id) }).to_string()),
     }
