@@ -15,9 +15,9 @@ const RECIPIENTS: usize = 400;
 /// A run that has not ended by then hangs.
 const LONGEST: Duration = Duration::from_secs(60);
 /// A run that has been killed so often is left alone, so that it ends.
-const KILLS_A_RUN: u64 = 12;
+pub(crate) const KILLS_A_RUN: u64 = 12;
 /// The same command, whatever happened to the one before.
-const SEND: [&str; 7] = ["send", "list.csv", "--canary", "5%", "--progress", "none", "-q"];
+pub(crate) const SEND: [&str; 7] = ["send", "list.csv", "--canary", "5%", "--progress", "none", "-q"];
 
 fn start(work: &Workspace) -> Child {
     work.command().args(SEND).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary is built")
@@ -40,10 +40,10 @@ fn up_to(draws: &mut Draws, longest: Duration) -> Duration {
 
 /// What has been done to the process of one run.
 #[derive(Default)]
-struct Done {
-    killed: u64,
-    stopped: u64,
-    code: i32,
+pub(crate) struct Done {
+    pub(crate) killed: u64,
+    pub(crate) stopped: u64,
+    pub(crate) code: i32,
 }
 
 /// Stops the process for a moment, or two, and kills it, stopped or going. False when it has ended before.
@@ -75,7 +75,7 @@ fn disturb(child: &mut Child, draws: &mut Draws, longest: Duration, done: &mut D
 }
 
 /// Runs the command until it is done, killing it at random moments up to `kills` times.
-fn run_and_kill(work: &Workspace, draws: &mut Draws, kills: u64, longest: Duration) -> Done {
+pub(crate) fn run_and_kill(work: &Workspace, draws: &mut Draws, kills: u64, longest: Duration) -> Done {
     let mut done = Done::default();
     loop {
         let mut child = start(work);

@@ -5,8 +5,8 @@
 mod claims;
 mod clock;
 mod disk;
-mod draws;
+pub(crate) mod draws;
 mod judge;
-mod kills;
+pub(crate) mod kills;
 mod silence;
 mod sinks;

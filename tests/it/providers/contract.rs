@@ -210,13 +210,18 @@ impl Contract {
 
     /// A workspace that sends through `url`, one request after the other, to `rows` recipients.
     pub(super) fn workspace(&self, url: &str, more: &str, rows: usize) -> Workspace {
+        self.workspace_with(url, 1, more, rows)
+    }
+
+    /// The same with so many requests at once.
+    pub(super) fn workspace_with(&self, url: &str, in_flight: u64, more: &str, rows: usize) -> Workspace {
         let own = if self.kind == "mailgun" { super::mailgun::DOMAIN } else { "" };
         let work = workspace();
         let kind = if self.unsubscribe() == Unsubscribe::Nobodys { "transactional" } else { "marketing" };
         work.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"{kind}\"\nto_name = \"{{{{ name }}}}\"\n\
              unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
-             [providers.api]\nkind = \"{}\"\n{}\nbase_url = \"{url}\"\nin_flight = 1\n\
+             [providers.api]\nkind = \"{}\"\n{}\nbase_url = \"{url}\"\nin_flight = {in_flight}\n\
              timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{own}\n{more}\n",
             self.kind,
             self.credentials()

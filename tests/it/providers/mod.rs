@@ -5,6 +5,7 @@ mod bird;
 mod contract;
 mod drin;
 mod emitlo;
+mod kills;
 mod mailersio;
 mod mailgun;
 mod postmark;

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) at: Instant,
+    /// The number of the connection on which it came, from 0.
+    pub(crate) connection: usize,
     pub(crate) method: String,
     pub(crate) path: String,
     /// Names in lowercase.
@@ -116,14 +118,14 @@ impl HttpServer {
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                for stream in listener.incoming().flatten() {
+                for (number, stream) in listener.incoming().flatten().enumerate() {
                     if shared.ended.load(Ordering::Acquire) {
                         return;
                     }
                     let Ok(copy) = stream.try_clone() else { continue };
                     locked(&shared.streams).push(copy);
                     let shared = Arc::clone(&shared);
-                    std::thread::spawn(move || serve(&stream, &shared));
+                    std::thread::spawn(move || serve(&stream, number, &shared));
                 }
             }
         });
@@ -157,9 +159,9 @@ impl Drop for HttpServer {
     }
 }
 
-fn serve(stream: &TcpStream, shared: &Shared) {
+fn serve(stream: &TcpStream, connection: usize, shared: &Shared) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader) {
+    while let Some(request) = read(&mut reader, connection) {
         let number = {
             let mut requests = locked(&shared.requests);
             requests.push(request.clone());
@@ -182,7 +184,7 @@ fn serve(stream: &TcpStream, shared: &Shared) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+fn read(reader: &mut BufReader<&TcpStream>, connection: usize) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let at = Instant::now();
@@ -195,7 +197,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { at, method: method.into(), path: path.into(), headers, body: Vec::new() };
+    let mut request = Request { at, connection, method: method.into(), path: path.into(), headers, body: Vec::new() };
     request.body = vec![0; request.header("content-length").parse().unwrap_or(0)];
     reader.read_exact(&mut request.body).ok()?;
     Some(request)
