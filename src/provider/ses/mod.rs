@@ -10,6 +10,8 @@
 //!   ASCII. Each request is signed with its time, so a clock that is wrong by minutes is refused.
 
 mod credentials;
+#[cfg(test)]
+mod oracle;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use self::credentials::{Credentials, Files};
 use self::signature::Signed;
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
+use crate::address::Address;
 use crate::base64;
 use crate::error::Result;
 use crate::outcome::Reason;
@@ -305,11 +308,18 @@ fn failure(jobs: &[&Job], answer: &Answer, name: &str, message: &str) -> Read {
 /// refused alone.
 fn is_unverified_sender(jobs: &[&Job], message: &str) -> bool {
     let Some((_, identities)) = message.split_once("identities failed the check in region").and_then(|(_, rest)| rest.split_once(':')) else {
-        return false;
+        return names_the_sender(jobs, message);
     };
     let bare = |identity: &str| identity.rsplit_once('<').map_or(identity, |(_, rest)| rest).trim().trim_end_matches(['>', '.']).to_ascii_lowercase();
     let recipients: Vec<String> = jobs.iter().map(|job| job.to.as_str().to_ascii_lowercase()).collect();
     identities.split(',').any(|identity| !recipients.contains(&bare(identity)))
+}
+
+/// Whether the words name the sender and not the recipient: "Did not have authority to send from email news@acme.example".
+fn names_the_sender(jobs: &[&Job], message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let names = |address: &Address| message.contains(&address.as_str().to_ascii_lowercase());
+    jobs.iter().all(|job| job.envelope_sender.as_ref().is_some_and(names) && !names(&job.to))
 }
 
 /// What a request was refused for, told only in prose: "Missing final '@domain'", "Domain contains illegal character", "Local address

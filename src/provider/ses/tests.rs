@@ -203,6 +203,7 @@ fn who_is_not_verified_is_the_sender_or_the_recipient_alone() {
     for who in ["news@acme.example", "ann@x.example, Acme <news@acme.example>", "acme.example"] {
         assert!(matches!(read(who), Read::Stop(_)), "{who}");
     }
+    assert!(matches!(failed(400, "MessageRejected", "Did not have authority to send from email news@mailbatch.example"), Read::Stop(_)));
     assert!(matches!(failed(400, "MessageRejected", "Bad content"), Read::Unnamed(refusal) if refusal.reason == Reason::Policy));
 }
 

@@ -5,12 +5,15 @@
 mod aiosmtpd;
 mod opensmtpd;
 mod postfix;
+mod require;
 mod smtp_sink;
 mod tls;
 
 pub(crate) use aiosmtpd::Aiosmtpd;
 pub(crate) use opensmtpd::OpenSmtpd;
 pub(crate) use postfix::{Postfix, PostfixOptions};
+pub(crate) use require::require;
+use require::unpacked;
 pub(crate) use smtp_sink::SmtpSink;
 pub(crate) use tls::Authority;
 
@@ -37,20 +40,6 @@ pub(crate) struct Stored {
     pub(crate) raw: Vec<u8>,
 }
 
-/// Says that `peer` is missing and why; a failure where peers are required. Always `None`.
-pub(crate) fn require<T>(peer: &str, reason: &str) -> Option<T> {
-    assert!(std::env::var("MAILBATCH_REQUIRE_PEERS").as_deref() != Ok("1"), "{peer} is required here: {reason}");
-    let line = format!("{peer}: {reason}\n");
-    // Written past the test harness, which hides what a passing test prints.
-    let _ = std::io::stderr().write_all(format!("skipped without {line}").as_bytes());
-    if let Some(path) = std::env::var_os("MAILBATCH_SKIPPED")
-        && let Ok(mut file) = std::fs::OpenOptions::new().append(true).create(true).open(path)
-    {
-        let _ = file.write_all(line.as_bytes());
-    }
-    None
-}
-
 /// The peer out of an `Option`, or the end of the test.
 macro_rules! peer {
     ($start:expr) => {
@@ -66,11 +55,6 @@ pub(crate) use peer;
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).chain(["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from)).map(|dir| dir.join(name)).find(|path| path.is_file())
-}
-
-/// Where `tests/run` unpacks what the system cannot install.
-fn unpacked() -> PathBuf {
-    std::env::var_os("MAILBATCH_PEERS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers"), PathBuf::from)
 }
 
 fn is_root() -> bool {
