@@ -49,11 +49,12 @@ impl Answer {
         Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
     }
 
-    /// Whether a page for people came instead of an API's answer.
+    /// Whether a page for people came instead of an API's answer. What begins as JSON does is none, whatever it is declared as.
     pub(in crate::provider) fn is_html(&self) -> bool {
-        let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_json = declared.to_ascii_lowercase().contains("json");
-        !is_json && (declared.to_ascii_lowercase().starts_with("text/html") || self.body.trim_ascii_start().starts_with(b"<"))
+        let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+        let first = self.body.trim_ascii_start().first();
+        let is_json = declared.contains("json") || matches!(first, Some(b'{' | b'['));
+        !is_json && (declared.starts_with("text/html") || first == Some(&b'<'))
     }
 
     /// A refusal with the status and `name` as its code, and `words` as its detail; the body where there are no words.
@@ -128,5 +129,12 @@ mod tests {
     fn a_page_is_told_from_an_answer() {
         assert!(answer("1", " \n<!doctype html><html>").is_html());
         assert!(!answer("1", "{\"a\":\"<p>\"}").is_html());
+        let declared = |body: &'static str| {
+            let mut answer = answer("1", body);
+            answer.headers.insert(CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
+            answer
+        };
+        assert!(declared("Not found").is_html() && declared("").is_html());
+        assert!(!declared("{\"MessageId\":\"x\"}").is_html());
     }
 }
