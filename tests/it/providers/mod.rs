@@ -11,6 +11,7 @@ mod mailgun;
 mod postmark;
 mod resend;
 mod sendgrid;
+mod services;
 mod ses;
 mod shape;
 mod thousand;

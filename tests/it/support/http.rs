@@ -54,6 +54,12 @@ impl Answer {
         Self { status, headers: vec![("Content-Type", "text/html; charset=utf-8".into())], body: body.into() }
     }
 
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn value(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
     /// The same with another header.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
@@ -157,6 +163,25 @@ impl Drop for HttpServer {
         let was_called = !locked(&self.shared.requests).is_empty();
         assert!(was_called == self.shared.must_be_called || std::thread::panicking(), "called: {was_called}");
     }
+}
+
+/// Sends a request to a port of this machine and reads the answer to its end.
+pub(crate) fn call(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    // An answer in HTTP/1.0 ends where the connection does, and is never chunked.
+    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets)?;
+    let end = octets.windows(4).position(|window| window == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let head = String::from_utf8_lossy(&octets[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    Ok(Answer::json(status, String::from_utf8_lossy(&octets[end + 4..])))
 }
 
 fn serve(stream: &TcpStream, connection: usize, shared: &Shared) {

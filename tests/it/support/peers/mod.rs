@@ -6,6 +6,7 @@ mod aiosmtpd;
 mod opensmtpd;
 mod postfix;
 mod require;
+mod services;
 mod smtp_sink;
 mod tls;
 
@@ -14,6 +15,7 @@ pub(crate) use opensmtpd::OpenSmtpd;
 pub(crate) use postfix::{Postfix, PostfixOptions};
 pub(crate) use require::require;
 use require::unpacked;
+pub(crate) use services::Service;
 pub(crate) use smtp_sink::SmtpSink;
 pub(crate) use tls::Authority;
 
