@@ -2,6 +2,8 @@
 
 mod bench;
 mod digits;
+mod hand_over;
+mod http_sink;
 mod list;
 mod machine;
 mod measure;
@@ -25,7 +27,7 @@ use clap::Parser;
 use bench::{Bench, Finding};
 use rows::{GROUPS, Group};
 
-/// Measures mailbatch beside smtp-source, nodemailer, mailmerge, smtplib and bare loops.
+/// Measures mailbatch beside smtp-source, wrk, nodemailer, mailmerge, smtplib and bare loops.
 #[derive(Parser)]
 #[command(bin_name = "tests/bench/run", after_help = rows_help())]
 struct Arguments {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
     let done = match words.next().as_deref().and_then(std::ffi::OsStr::to_str) {
         Some(measure::FLAG) => measure::help(words).map(|()| true),
         Some(reference::FLAG) => reference::run(words).map(|()| true),
+        Some(hand_over::FLAG) => hand_over::run(words).map(|()| true),
         // As cargo starts it, which knows neither the yardsticks nor where a few GB may go.
         None | Some("--bench") => {
             eprintln!("type tests/bench/run");

@@ -20,16 +20,19 @@ pub(crate) enum Unit {
 pub(crate) enum Bound {
     AtLeast(f64),
     AtMost(f64),
+    /// At least this, or else so many items a second.
+    AtLeastOr(f64, f64),
     /// It is for orientation.
     None,
 }
 
 impl Bound {
-    /// Whether `value` keeps it.
-    pub(crate) fn is_kept_by(self, value: f64) -> bool {
+    /// Whether `value` keeps it, at so many items a second.
+    fn is_kept_by(self, value: f64, rate: f64) -> bool {
         match self {
             Bound::AtLeast(least) => value >= least,
             Bound::AtMost(most) => value <= most,
+            Bound::AtLeastOr(least, items) => value >= least || rate >= items,
             Bound::None => true,
         }
     }
@@ -85,6 +88,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether the comparison is what it has to be.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.bound.is_kept_by(self.comparison().median, Spread::of(self.ours.values(Unit::Rate)).median)
+    }
+
     /// How the two compare: the ratio, or for memory the difference, of each round.
     pub(crate) fn comparison(&self) -> Spread {
         let pairs = self.ours.values(self.unit).into_iter().zip(self.yardstick.values(self.unit));

@@ -21,7 +21,7 @@ pub(crate) fn markdown(machine: &Machine, rounds: u32, rows: &[Row], skipped: &[
     text.push_str("| what | mailbatch | yardstick | compared | must be | CPU µs each | peak MiB |\n|---|---|---|---|---|---|---|\n");
     for row in rows {
         let (unit, comparison) = (row.unit, row.comparison());
-        let kept = if row.bound.is_kept_by(comparison.median) { "" } else { " **missed**" };
+        let kept = if row.is_kept() { "" } else { " **missed**" };
         let _ = writeln!(
             text,
             "| {} | {} | {} {} | **{}** | {}{kept} | {} / {} | {} / {} |",
@@ -51,8 +51,8 @@ pub(crate) fn json(machine: &Machine, rounds: u32, rows: &[Row], skipped: &[Skip
             json!({
                 "row": row.group, "what": row.what, "unit": unit_word(row.unit),
                 "mailbatch": side(&row.ours, row.unit), "yardstick": side(&row.yardstick, row.unit),
-                "compared": spread_json(row.comparison()), "kept": row.bound.is_kept_by(row.comparison().median),
-                "at_least": if let Bound::AtLeast(least) = row.bound { Some(least) } else { None },
+                "compared": spread_json(row.comparison()), "kept": row.is_kept(),
+                "at_least": if let Bound::AtLeast(least) | Bound::AtLeastOr(least, _) = row.bound { Some(least) } else { None },
                 "at_most": if let Bound::AtMost(most) = row.bound { Some(most) } else { None },
             })
         })
@@ -101,6 +101,7 @@ fn bound(bound: Bound, unit: Unit) -> String {
     match bound {
         Bound::AtLeast(least) => format!("≥ {least} {unit}"),
         Bound::AtMost(most) => format!("≤ {most} {unit}"),
+        Bound::AtLeastOr(least, rate) => format!("≥ {least} {unit} or ≥ {rate}/s"),
         Bound::None => String::new(),
     }
 }

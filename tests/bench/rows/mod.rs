@@ -1,5 +1,6 @@
 //! The rows of the table, one file for each kind of work.
 
+mod http;
 mod peers;
 mod scale;
 mod wire;
@@ -21,6 +22,8 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { name: "wire", about: "whole sends to a sink that is not the limit, over smtp-source", run: wire::fast_sink },
     Group { name: "rtt", about: "20 ms away, PIPELINING, over smtp-source", run: wire::far },
     Group { name: "window", about: "20 ms away, CHUNKING with window = 16, over smtp-source", run: wire::window },
+    Group { name: "http", about: "batches of a JSON API, over wrk posting one body", run: http::batches },
+    Group { name: "http-send", about: "whole sends through a JSON API, over wrk posting one body", run: http::sends },
     Group { name: "nodemailer", about: "whole sends over nodemailer's pool", run: peers::nodemailer },
     Group { name: "mailmerge", about: "whole sends over mailmerge", run: peers::mailmerge },
     Group { name: "smtplib", about: "whole sends over Python's smtplib", run: peers::smtplib },
