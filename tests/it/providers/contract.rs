@@ -136,7 +136,7 @@ impl Contract {
         }
         if is_taken {
             service.submitted.push(mails.clone());
-            service.taken.extend(mails.into_iter().filter(|mail| !mail.is_bad() && !(self.tells_suppressed && mail.is_suppressed())));
+            service.taken.extend(mails.into_iter().filter(|mail| !(mail.is_bad() || self.tells_suppressed && mail.is_suppressed())));
         }
         answer
     }

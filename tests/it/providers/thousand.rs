@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use serde_json::{Map, Value};
+
 use super::contract::{Contract, Mail, Service};
 use super::{CONTRACTS, handed_over};
 use crate::support::http::{Act, Request};
@@ -13,6 +15,8 @@ const ROWS: usize = 1_000;
 /// Of the thousand, spread over the list.
 const BAD: usize = 30;
 const SUPPRESSED: usize = 20;
+/// What the services call the list of all that a request holds.
+const LISTS: [&str; 4] = ["emails", "messages", "recipients", "personalizations"];
 
 /// Every address of the list, in order.
 fn addresses() -> Vec<String> {
@@ -139,17 +143,20 @@ fn with_body(request: &Request, body: Vec<u8>) -> Request {
     Request { body, ..request.clone() }
 }
 
-/// The same in JSON with something changed: the first object that holds the words of the message is given to `change`.
-fn changed(request: &Request, change: impl Fn(&mut serde_json::Map<String, serde_json::Value>)) -> Request {
+/// The messages of a body of JSON, or who gets its one message.
+fn entries(body: &mut Value) -> Option<&mut Vec<Value>> {
+    match body {
+        Value::Array(mails) => Some(mails),
+        body => body.as_object_mut()?.iter_mut().find(|(name, _)| LISTS.contains(&name.as_str()))?.1.as_array_mut(),
+    }
+}
+
+/// The same in JSON with something changed: `change` is given the object that holds a subject.
+fn changed(request: &Request, change: impl Fn(&mut Map<String, Value>)) -> Request {
     let mut body = request.json();
-    let innermost = match &mut body {
-        serde_json::Value::Array(mails) => &mut mails[0],
-        body => match body.get("emails").is_some() || body.get("messages").is_some() || body.get("recipients").is_some() {
-            false => body,
-            true => body.as_object_mut().unwrap().values_mut().find_map(|value| value.as_array_mut()).map(|mails| &mut mails[0]).unwrap(),
-        },
-    };
-    change(innermost.as_object_mut().unwrap());
+    let is_one_message = body.get("personalizations").is_some() || body.get("Content").is_some();
+    let message = if is_one_message { &mut body } else { &mut entries(&mut body).unwrap()[0] };
+    change(message.as_object_mut().unwrap());
     with_body(request, body.to_string().into_bytes())
 }
 
@@ -183,14 +190,7 @@ fn broken(contract: &Contract, request: &Request) -> BTreeMap<&'static str, Requ
     all.insert("an unknown field", changed(request, |mail| drop(mail.insert("surprise".into(), "x".into()))));
     all.insert("a field of another type", changed(request, |mail| mail.values_mut().for_each(|value| *value = 7.into())));
     let mut many = request.json();
-    let list = match &mut many {
-        serde_json::Value::Array(mails) => Some(mails),
-        body => ["emails", "messages", "recipients", "personalizations"]
-            .into_iter()
-            .find_map(|name| body[name].as_array().is_some().then_some(name))
-            .and_then(|name| body[name].as_array_mut()),
-    };
-    if let Some(list) = list {
+    if let Some(list) = entries(&mut many) {
         *list = vec![list[0].clone(); 1_001];
         all.insert("too many", with_body(request, many.to_string().into_bytes()));
     }
