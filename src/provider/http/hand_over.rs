@@ -149,10 +149,8 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
                 [job] => self.settle(job, Verdict::Rejected(refusal)),
                 _ => {
-                    let (first, second) = going.split_at(going.len() / 2);
                     going.iter().try_for_each(|job| self.trace(job, &not_taken(&refusal)))?;
-                    self.todo.push_front(second.to_vec());
-                    self.todo.push_front(first.to_vec());
+                    self.cut(&going, 2);
                     Ok(())
                 }
             },
@@ -174,24 +172,31 @@ impl<'a> HandOver<'a> {
         }
     }
 
-    /// The request for these members; `None` where they have been settled or cut into halves instead.
+    /// The request for these members; `None` where they have been settled or cut into pieces instead.
     fn request(&mut self, jobs: &[&'a Job]) -> Result<Option<Request>, Halt> {
         let most = self.api.limits().bytes;
-        let refusal = match self.api.request(jobs, &self.key(jobs)) {
-            Ok(request) if request.body.len() <= most => return Ok(Some(request)),
-            Ok(request) => Refusal::new(Reason::Content, "", format!("the request has {} octets, the service takes {most}", request.body.len())),
-            Err(Inexpressible(refusal)) => refusal,
+        let (refusal, pieces) = match self.api.request(jobs, &self.key(jobs)).map(|request| (request.body.len(), request)) {
+            Ok((octets, request)) if octets <= most => return Ok(Some(request)),
+            Ok((octets, _)) => {
+                let words = format!("the request has {octets} octets, the service takes {most}");
+                (Refusal::new(Reason::Content, "", words), octets.div_ceil(most.max(1)))
+            }
+            Err(Inexpressible(refusal)) => (refusal, 2),
         };
         match jobs {
             // Nothing has touched the wire, so there is nothing to be traced.
             [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
-            _ => {
-                let (first, second) = jobs.split_at(jobs.len() / 2);
-                self.todo.push_front(second.to_vec());
-                self.todo.push_front(first.to_vec());
-            }
+            _ => self.cut(jobs, pieces),
         }
         Ok(None)
+    }
+
+    /// Puts several members in front of what is still to be done, in so many pieces of about the same number.
+    fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
+        let pieces = pieces.max(2).min(jobs.len());
+        for piece in (0..pieces).rev() {
+            self.todo.push_front(jobs[piece * jobs.len() / pieces..(piece + 1) * jobs.len() / pieces].to_vec());
+        }
     }
 
     /// The key of a request: the claim's own where all its members go, else one that the members make.

@@ -162,6 +162,17 @@ async fn requests_are_cut_by_count_and_by_octets() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_too_large_is_cut_into_as_few_pieces_as_can_hold_it() {
+    let server = Server::start(&[TAKEN]).await;
+    let names = ["a", "b", "c", "d", "e", "f"].map(|name| name.repeat(17));
+    let claim = members(&names.each_ref().map(String::as_str));
+    let letters = Letters { limits: Limits { recipients: 6, bytes: 40, idempotency_window: None } };
+    let reply = http(server.port).hand_over(&claim, &Recorder::default(), &letters).await;
+    assert_eq!(words(&reply).len(), 6);
+    assert_eq!(server.bodies(), [names[..2].join(","), names[2..4].join(","), names[4..].join(",")]);
+}
+
+#[tokio::test]
 async fn a_message_that_no_request_can_hold_is_refused_alone_and_never_sent() {
     let server = Server::start(&[TAKEN]).await;
     let long = "x".repeat(41);
