@@ -289,7 +289,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "MAILBATCH_WAIT_LOCK", hide_env_values = true)]
     pub wait_lock: Option<Duration>,
 
-    /// Do not write learned hard bounces to the suppression list
+    /// Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list
     #[arg(long)]
     pub no_learn: bool,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
 use crate::commands::campaign;
-use crate::commands::running::{Going, check_reports, frozen, latched, nothing_to_do};
+use crate::commands::running::{Going, check_reports, frozen, latched, nothing_to_do, recover};
 use crate::commands::send::refuse_while_paused;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::pipeline::ledger_error;
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
     let _lock = lock(&bench, &run, &args.sending)?;
-    ledger.recover(&run.id).await.map_err(ledger_error)?;
+    recover(&bench, ledger.as_ref(), &run, &args.sending).await?;
     if args.abandon {
         return abandon(&bench, ledger.as_ref(), &run).await;
     }
@@ -48,7 +48,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
 pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, Some(&args.run)).await?;
     let _lock = lock(&bench, &run, &args.sending)?;
-    ledger.recover(&run.id).await.map_err(ledger_error)?;
+    recover(&bench, ledger.as_ref(), &run, &args.sending).await?;
     refuse_while_paused(ledger.as_ref()).await?;
     latched(&run)?;
     let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };

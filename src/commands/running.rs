@@ -18,7 +18,7 @@ use crate::ledger::{Gate, Ledger, LedgerRow, Run, RunState, Standing};
 use crate::literal::CanarySize;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Learn, Limits, Parts, RetryPolicy, Why, execute, ledger_error};
+use crate::pipeline::{Learn, Limits, Parts, RetryPolicy, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
 use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
@@ -86,7 +86,7 @@ impl Going<'_> {
             Ok(why) => why,
         };
         // What a second Ctrl-C left on the wire: the trace knows what may have been taken.
-        self.ledger.recover(&self.run.id).await.map_err(ledger_error)?;
+        recover(self.bench, self.ledger.as_ref(), &self.run, self.sending).await?;
         let trace = Arc::clone(&parts.trace);
         drop(parts);
         let ended = self.conclude(why, &before).await?;
@@ -151,7 +151,7 @@ impl Going<'_> {
             message: Arc::clone(&self.message),
             columns: column_indexes(&self.run),
             suppressions: Arc::clone(&self.suppressions),
-            learn: (!self.sending.no_learn).then(|| Learn { file: settings.suppression_files.first().cloned() }),
+            learn: learn(self.bench, self.sending),
             trace: Arc::new(trace),
             run: self.run.clone(),
             standing: before.clone(),
@@ -292,6 +292,22 @@ impl Going<'_> {
         }
         written.map(|()| exit)
     }
+}
+
+/// Where learned suppressions are written, unless nothing is to be learned.
+fn learn(bench: &Workbench, sending: &SendingArgs) -> Option<Learn> {
+    (!sending.no_learn).then(|| Learn { file: bench.settings.suppression_files.first().cloned() })
+}
+
+/// Settles the open claims of a process that is gone, after keeping what it had heard about people. The caller holds the campaign's lock.
+pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<()> {
+    if let Some(learn) = learn(bench, sending)
+        && frozen(run)?.redirect.is_none()
+    {
+        keep_unlearned(ledger, &learn, &run.id).await?;
+    }
+    ledger.recover(&run.id).await.map_err(ledger_error)?;
+    Ok(())
 }
 
 /// Where the report that is always written belongs.

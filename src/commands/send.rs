@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
-use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, latched, note_all, nothing_to_do};
+use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, latched, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, dry_run};
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ impl Sending<'_> {
         if let Some(run) = &latest
             && run.state == RunState::Open
         {
-            ledger.recover(&run.id).await.map_err(ledger_error)?;
+            recover(bench, ledger.as_ref(), run, &self.args.sending).await?;
             latched(run)?;
         }
         let suppressions = Arc::new(bench.suppressions(&self.args.list.screening.suppress, Some(ledger.as_ref()), self.message.kind()).await?);

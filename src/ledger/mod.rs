@@ -311,6 +311,8 @@ pub trait Ledger: Send + Sync {
     fn settle(&self, run: &str, batch: i64, items: Vec<(JobId, Settled)>, feedback: Vec<(JobId, Feedback)>) -> BoxFuture<'_, LedgerResult<()>>;
     /// Settles the open claims of a run whose process is gone, with the help of the traces. The caller holds the campaign's lock.
     fn recover(&self, run: &str) -> BoxFuture<'_, LedgerResult<Recovered>>;
+    /// What the answers that such a process had heard and not settled teach; changes nothing. To be asked before `recover`.
+    fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
     /// Leases part of a rate's window, shared by all runs of the workspace. `key` names the rate (`relay`, `relay/gmail.com`).
     fn lease(&self, key: &str, rate: Rate, want: u32, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>>;
     /// Stores the gate of a run.
@@ -342,6 +344,8 @@ pub trait Ledger: Send + Sync {
     fn paused(&self) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
     /// Keeps suppressions, each once; returns how many were new.
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Those of `entries` that `suppress` would keep as new ones, each once.
+    fn not_kept(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
     /// Takes suppressions back and records who did it. Returns how many there were.
     fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Suppressions by number, `limit` at a time, after number `after`. Whatever any process adds gets a higher number than all before it.
@@ -362,5 +366,6 @@ pub struct Seal {
     pub limit: Option<u64>,
 }
 
+mod learned;
 pub mod sqlite;
 pub mod trace;

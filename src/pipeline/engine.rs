@@ -20,6 +20,7 @@ use crate::pipeline::breaker::{Breaker, State};
 use crate::pipeline::chunk::{self, Buffers, Done, Ticket};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
+use crate::pipeline::learning;
 use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
 use crate::pipeline::wire::Pacers;
@@ -324,7 +325,8 @@ impl Engine {
                     self.out.remove(row);
                 }
                 let policy = self.parts.limits.retry;
-                let learn = self.parts.learn.is_some() && self.parts.redirect.is_none();
+                let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
+                let learn = learns.then_some(self.parts.provider_name.as_str());
                 let judge = Judge { policy, lanes: &mut self.lanes, learn };
                 let translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
                 self.give_back(translated.void.len() + suppressed.len());
@@ -346,7 +348,7 @@ impl Engine {
                 }
                 self.lanes.wake();
                 self.settling.push(Box::pin(async move {
-                    settle::keep(&parts, translated.learned).await?;
+                    learning::keep(&parts, translated.learned).await?;
                     parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
                 }));
                 // Bounded: a slow disk must not let verdicts pile up behind it.

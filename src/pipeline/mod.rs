@@ -8,6 +8,7 @@ mod engine;
 mod gate;
 mod heard;
 mod lanes;
+mod learning;
 pub mod retry;
 mod settle;
 mod signals;
@@ -28,6 +29,7 @@ use crate::suppression::Suppressions;
 
 pub use crate::cli::Then;
 pub use engine::execute;
+pub use learning::keep_unlearned;
 pub use retry::RetryPolicy;
 pub(crate) use signals::survive_questions;
 

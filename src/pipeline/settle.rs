@@ -7,10 +7,9 @@ use jiff::Timestamp;
 
 use crate::ledger::{LedgerRow, LedgerSuppression, Settled};
 use crate::outcome::{Outcome, Reason};
+use crate::pipeline::RetryPolicy;
 use crate::pipeline::retry::draw;
-use crate::pipeline::{Parts, RetryPolicy};
 use crate::provider::{JobId, Reply, Verdict};
-use crate::suppression;
 
 use super::lanes::Lanes;
 
@@ -26,8 +25,8 @@ pub(crate) struct Translated {
 pub(crate) struct Judge<'a> {
     pub(crate) policy: RetryPolicy,
     pub(crate) lanes: &'a mut Lanes,
-    /// Whether mailboxes that are certainly gone are learned.
-    pub(crate) learn: bool,
+    /// The provider that answered, where what it says about people is learned.
+    pub(crate) learn: Option<&'a str>,
 }
 
 /// A claim that has come back.
@@ -50,12 +49,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
         lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
-        if let Verdict::Rejected(refusal) = verdict
-            && refusal.mailbox_gone
-            && learn
-        {
-            out.learned.push(hard_bounce(row, &refusal.code, now));
-        }
+        out.learned.extend(learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now)));
         out.items.push((*job, settle(row, verdict, claimed_at, now, &policy)));
     }
     for (job, reason, detail) in screened {
@@ -81,18 +75,6 @@ fn settle(row: &LedgerRow, verdict: &Verdict, claimed_at: Timestamp, now: Timest
     }
 }
 
-fn hard_bounce(row: &LedgerRow, code: &str, now: Timestamp) -> LedgerSuppression {
-    LedgerSuppression {
-        entry: row.email.to_lowercase(),
-        reason: Reason::HardBounce,
-        scope: String::new(),
-        source: "mailbatch".into(),
-        created_at: now,
-        expires_at: None,
-        note: code.to_owned(),
-    }
-}
-
 /// The outcome that a settled member has, if it has one now.
 pub(crate) fn outcome(settled: &Settled) -> Option<Outcome> {
     match settled {
@@ -112,21 +94,4 @@ pub(crate) fn final_outcome(verdict: &Verdict) -> Option<Outcome> {
         Verdict::Unknown { .. } => Some(Outcome::Unknown),
         Verdict::NotTaken { .. } => None,
     }
-}
-
-/// Keeps what was learned: in the ledger, in the first suppression file, and for the rest of this run.
-pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> crate::error::Result<()> {
-    let Some(learn) = &parts.learn else { return Ok(()) };
-    if learned.is_empty() {
-        return Ok(());
-    }
-    for entry in &learned {
-        parts.suppressions.add(entry);
-    }
-    parts.ledger.suppress(learned.clone()).await.map_err(super::ledger_error)?;
-    if let Some(file) = learn.file.clone() {
-        let written = tokio::task::spawn_blocking(move || suppression::append(&file, &learned)).await;
-        written.map_err(|e| crate::error::Error::internal(format!("writing the suppression file stopped: {e}")))??;
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod breaker;
+mod byhand;
 mod canary;
 mod docs;
 mod examples;

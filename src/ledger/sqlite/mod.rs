@@ -228,6 +228,11 @@ impl Ledger for SqliteLedger {
         })
     }
 
+    fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>> {
+        let (run, origin, trace_dir) = (run.to_owned(), self.origin(), self.trace_dir.clone());
+        self.write(move |conn| recover::unlearned(conn, &origin.boot, &trace_dir, &run, Timestamp::now()))
+    }
+
     fn lease(&self, key: &str, rate: Rate, want: u32, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>> {
         let key = key.to_owned();
         self.write(move |conn| lease::lease(conn, &key, rate, want, slice, Timestamp::now()))
@@ -307,6 +312,10 @@ impl Ledger for SqliteLedger {
 
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>> {
         self.write(move |conn| workspace::suppress(conn, &entries))
+    }
+
+    fn not_kept(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>> {
+        self.quick(move |conn| workspace::not_kept(conn, entries))
     }
 
     fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>> {

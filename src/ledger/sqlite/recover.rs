@@ -5,16 +5,17 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::claim::{self, OpenBatch};
 use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
 use crate::ledger::trace::{Trace, TraceState};
-use crate::ledger::{Recovered, Settled};
+use crate::ledger::{LedgerSuppression, Recovered, Settled};
 use crate::provider::{JobId, Verdict};
 
 /// The boot id where the system tells none; claims made under it are judged as after a power cut.
@@ -29,15 +30,8 @@ pub(super) fn boot_id() -> String {
 pub(super) fn recover(conn: &Connection, boot: &str, trace_dir: &Path, run: &str, now: Timestamp) -> Result<Recovered> {
     let seq = seq_of(conn, run)?;
     let mut recovered = Recovered::default();
-    let mut traces: HashMap<String, Option<TraceState>> = HashMap::new();
-    for (batch, trace) in open_batches(conn, seq)? {
-        let state = match trace {
-            Some((name, claimed_in)) => {
-                let usable = claimed_in == boot && boot != NO_BOOT;
-                traces.entry(name.clone()).or_insert_with(|| if usable { read(trace_dir, &name) } else { None }).as_ref()
-            }
-            None => None,
-        };
+    for Found { batch, trace, .. } in open_batches(conn, boot, trace_dir, seq)? {
+        let state = trace.as_deref();
         let items: Vec<(JobId, Settled)> = batch.members.iter().map(|row| (*row, judge(batch.id, *row, state, now))).collect();
         for (_, settled) in &items {
             match settled {
@@ -49,6 +43,21 @@ pub(super) fn recover(conn: &Connection, boot: &str, trace_dir: &Path, run: &str
         claim::close(conn, seq, &batch, &items, now)?;
     }
     Ok(recovered)
+}
+
+/// What the answers in the traces of open claims teach about people; only what `recover` is about to settle.
+pub(super) fn unlearned(conn: &Connection, boot: &str, trace_dir: &Path, run: &str, now: Timestamp) -> Result<Vec<LedgerSuppression>> {
+    let seq = seq_of(conn, run)?;
+    let mut email = conn.prepare("SELECT email FROM recipients WHERE id = ?1")?;
+    let mut learned = Vec::new();
+    for Found { batch, trace, provider } in open_batches(conn, boot, trace_dir, seq)? {
+        for row in &batch.members {
+            let Some(verdict) = trace.as_ref().and_then(|state| state.answered.get(&(batch.id, *row))) else { continue };
+            let email: Option<String> = email.query_row([words::id_of(seq, *row)?], |row| row.get(0)).optional()?;
+            learned.extend(email.and_then(|email| LedgerSuppression::learned(&email, &provider, verdict, now)));
+        }
+    }
+    Ok(learned)
 }
 
 /// Deletes the traces of a run, except the one of this execution. One that stays behind does no harm.
@@ -63,17 +72,27 @@ pub(super) fn sweep(trace_dir: &Path, run: &str, current: Option<&str>) {
     }
 }
 
-type FoundTrace = Option<(String, String)>;
+/// An open claim, and what its trace says where that proves anything.
+struct Found {
+    batch: OpenBatch,
+    trace: Option<Arc<TraceState>>,
+    provider: String,
+}
 
-fn open_batches(conn: &Connection, seq: i64) -> Result<Vec<(OpenBatch, FoundTrace)>> {
+fn open_batches(conn: &Connection, boot: &str, trace_dir: &Path, seq: i64) -> Result<Vec<Found>> {
+    let mut traces: HashMap<String, Option<Arc<TraceState>>> = HashMap::new();
     let mut open = conn.prepare(
-        "SELECT b.id, b.claimed_at, b.members, t.name, t.boot FROM batches b LEFT JOIN traces t ON t.id = b.trace
+        "SELECT b.id, b.claimed_at, b.members, t.name, t.boot, b.provider FROM batches b LEFT JOIN traces t ON t.id = b.trace
          WHERE b.run = ?1 AND b.settled_at IS NULL ORDER BY b.id",
     )?;
     let rows = open.query_map([seq], |row| {
         let batch = OpenBatch { id: row.get(0)?, claimed_at: row.get(1)?, members: words::unpack(row.get_ref(2)?.as_blob()?).collect() };
-        let (name, boot): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
-        Ok((batch, name.zip(boot)))
+        let (name, claimed_in): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
+        let trace = name.zip(claimed_in).and_then(|(name, claimed_in)| {
+            let usable = claimed_in == boot && boot != NO_BOOT;
+            traces.entry(name).or_insert_with_key(|name| if usable { read(trace_dir, name).map(Arc::new) } else { None }).clone()
+        });
+        Ok(Found { batch, trace, provider: row.get(5)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,5 +1,7 @@
 //! What belongs to the workspace and not to one run: the pause switch, suppressions, the secret key.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,6 +42,24 @@ pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
         replace.execute(params![entry.entry, reason, entry.scope, expires_at])?;
         new += insert.execute(params![entry.entry, reason, entry.scope, entry.source, entry.created_at.as_microsecond(), expires_at, entry.note])?
             as u64;
+    }
+    Ok(new)
+}
+
+/// Those that [`suppress`] would keep as new ones, each once.
+pub(super) fn not_kept(conn: &Connection, entries: Vec<LedgerSuppression>) -> Result<Vec<LedgerSuppression>> {
+    let mut kept = conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ?3
+         AND (expires_at IS NULL OR (?4 IS NOT NULL AND ?4 <= expires_at)))",
+    )?;
+    let mut seen = HashSet::new();
+    let mut new = Vec::new();
+    for entry in entries {
+        let (reason, expires_at) = (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
+        let is_kept: bool = kept.query_row(params![entry.entry, reason, entry.scope, expires_at], |row| row.get(0))?;
+        if !is_kept && seen.insert((entry.entry.clone(), reason, entry.scope.clone())) {
+            new.push(entry);
+        }
     }
     Ok(new)
 }

@@ -1,0 +1,60 @@
+//! What an answer at hand-over teaches about a person.
+//!
+//! The rule it keeps: only what is certain is learned, namely a mailbox that is gone and a suppression whose reason is told. What is said
+//! about policy or reputation never suppresses anybody.
+
+use jiff::Timestamp;
+
+use super::LedgerSuppression;
+use crate::outcome::Reason;
+use crate::provider::Verdict;
+
+impl LedgerSuppression {
+    /// The suppression that `verdict` of the provider called `provider` means for `email`, if it means one.
+    pub fn learned(email: &str, provider: &str, verdict: &Verdict, now: Timestamp) -> Option<Self> {
+        let (reason, code) = match verdict {
+            Verdict::Rejected(refusal) if refusal.mailbox_gone => (Reason::HardBounce, &refusal.code),
+            Verdict::Suppressed(refusal) => match refusal.reason {
+                reason @ (Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe | Reason::Manual) => (reason, &refusal.code),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(Self {
+            entry: email.to_lowercase(),
+            reason,
+            scope: String::new(),
+            source: provider.to_owned(),
+            created_at: now,
+            expires_at: None,
+            note: code.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::Refusal;
+
+    #[test]
+    fn only_what_is_certain_is_learned() {
+        let learned = |verdict: Verdict| LedgerSuppression::learned("Ann@X.example", "relay", &verdict, Timestamp::UNIX_EPOCH);
+        let refusal = |reason: Reason| Refusal::new(reason, "550 5.1.1", "no such user");
+        for reason in [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual] {
+            let kept = learned(Verdict::Suppressed(refusal(reason))).expect("it is told");
+            assert_eq!((kept.entry.as_str(), kept.reason, kept.source.as_str(), kept.note.as_str()), ("ann@x.example", reason, "relay", "550 5.1.1"));
+        }
+        let gone = Refusal { mailbox_gone: true, ..refusal(Reason::MailboxGone) };
+        assert_eq!(learned(Verdict::Rejected(gone.clone())).map(|kept| kept.reason), Some(Reason::HardBounce));
+        for verdict in [
+            Verdict::Suppressed(refusal(Reason::Policy)),
+            Verdict::Rejected(refusal(Reason::MailboxGone)),
+            Verdict::Rejected(refusal(Reason::Policy)),
+            Verdict::NotTaken { refusal: gone, counts: true },
+            Verdict::Unknown { detail: String::new() },
+        ] {
+            assert_eq!(learned(verdict.clone()), None, "{verdict:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What providers say about people at hand-over is written down: in the first suppression file and in the ledger, once.
+//!
+//! The rule it keeps: the file comes first and the verdict's own settlement last, so that whatever a process leaves undone is still in its
+//! trace and done by the next one.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{Learn, Parts, ledger_error};
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, LedgerSuppression};
+use crate::suppression;
+
+/// Keeps what was learned, for the rest of this run too. What the ledger knows already is not written to the file again.
+pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Result<()> {
+    let Some(learn) = &parts.learn else { return Ok(()) };
+    if learned.is_empty() {
+        return Ok(());
+    }
+    for entry in &learned {
+        parts.suppressions.add(entry);
+    }
+    let new = parts.ledger.not_kept(learned).await.map_err(ledger_error)?;
+    append(learn.file.clone(), new.clone()).await?;
+    suppress(parts.ledger.as_ref(), new).await
+}
+
+/// Keeps what a process that is gone had heard about people and not settled. To be called before its claims are recovered.
+pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
+    let learned = ledger.unlearned(run).await.map_err(ledger_error)?;
+    if learned.is_empty() {
+        return Ok(());
+    }
+    let new = ledger.not_kept(learned).await.map_err(ledger_error)?;
+    let known = match learn.file.clone().filter(|file| !new.is_empty() && file.exists()) {
+        Some(file) => blocking(move || listed(file)).await?,
+        None => HashSet::new(),
+    };
+    // The process may have died between the file and the ledger.
+    let missing = new.iter().filter(|kept| !known.contains(&(kept.entry.clone(), kept.reason))).cloned().collect();
+    append(learn.file.clone(), missing).await?;
+    suppress(ledger, new).await
+}
+
+/// The entries of a file that have not expired, with their reasons.
+fn listed(file: PathBuf) -> Result<HashSet<(String, crate::outcome::Reason)>> {
+    let now = Timestamp::now();
+    let in_force = |listed: Result<suppression::Listed>| match listed {
+        Ok(listed) if listed.entry.has_expired(now) => None,
+        listed => Some(listed.map(|listed| (listed.entry.entry, listed.entry.reason))),
+    };
+    suppression::list(&[file]).filter_map(in_force).collect()
+}
+
+async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) -> Result<()> {
+    match file.filter(|_| !entries.is_empty()) {
+        Some(file) => blocking(move || suppression::append(&file, &entries)).await,
+        None => Ok(()),
+    }
+}
+
+async fn suppress(ledger: &dyn Ledger, entries: Vec<LedgerSuppression>) -> Result<()> {
+    if !entries.is_empty() {
+        ledger.suppress(entries).await.map_err(ledger_error)?;
+    }
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal(format!("the suppression file's thread stopped: {e}")))?
+}
