@@ -44,6 +44,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand report 'Write what became of each recipient of a run'
             cand why 'Show every decision taken about one recipient, oldest first'
             cand suppress 'Keep the list of those who must not be mailed'
+            cand provider 'Look at the providers of the configuration; nothing is sent'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -87,7 +88,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
-            cand --no-learn 'Do not write learned hard bounces to the suppression list'
+            cand --no-learn 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
             cand --quiet 'Say nothing unless something is wrong'
@@ -173,7 +174,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
-            cand --no-learn 'Do not write learned hard bounces to the suppression list'
+            cand --no-learn 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
             cand --quiet 'Say nothing unless something is wrong'
@@ -201,7 +202,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
-            cand --no-learn 'Do not write learned hard bounces to the suppression list'
+            cand --no-learn 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
             cand --quiet 'Say nothing unless something is wrong'
@@ -505,6 +506,80 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;suppress;help;help'= {
         }
+        &'mailbatch;provider'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand list 'List them: kind, limits, and whether their secrets resolve'
+            cand show 'Say what one can express, how much a request holds and how its replies are read'
+            cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;provider;list'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;provider;show'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;provider;test'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;provider;help'= {
+            cand list 'List them: kind, limits, and whether their secrets resolve'
+            cand show 'Say what one can express, how much a request holds and how its replies are read'
+            cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;provider;help;list'= {
+        }
+        &'mailbatch;provider;help;show'= {
+        }
+        &'mailbatch;provider;help;test'= {
+        }
+        &'mailbatch;provider;help;help'= {
+        }
         &'mailbatch;config'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -618,6 +693,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand report 'Write what became of each recipient of a run'
             cand why 'Show every decision taken about one recipient, oldest first'
             cand suppress 'Keep the list of those who must not be mailed'
+            cand provider 'Look at the providers of the configuration; nothing is sent'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -675,6 +751,17 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;suppress;import'= {
         }
         &'mailbatch;help;suppress;export'= {
+        }
+        &'mailbatch;help;provider'= {
+            cand list 'List them: kind, limits, and whether their secrets resolve'
+            cand show 'Say what one can express, how much a request holds and how its replies are read'
+            cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+        }
+        &'mailbatch;help;provider;list'= {
+        }
+        &'mailbatch;help;provider;show'= {
+        }
+        &'mailbatch;help;provider;test'= {
         }
         &'mailbatch;help;config'= {
             cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'

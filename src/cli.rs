@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+mod provider;
 mod results;
 mod sending;
 mod suppress;
 mod words;
 
+pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
 pub use sending::{
     CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
@@ -69,6 +71,7 @@ pub enum Command {
     Report(ReportArgs),
     Why(WhyArgs),
     Suppress(SuppressArgs),
+    Provider(ProviderArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

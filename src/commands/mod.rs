@@ -6,6 +6,7 @@ pub mod config;
 mod dry_run;
 pub mod generate;
 mod preview;
+mod provider;
 mod results;
 mod resume;
 mod running;
@@ -66,6 +67,7 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Runs(args) => runs::run(globals, args).await,
         Command::Report(args) => results::report(globals, args).await,
         Command::Why(args) => results::why(globals, args).await,
+        Command::Provider(args) => provider::run(globals, args).await,
         Command::Suppress(args) => suppress::run(globals, args).await,
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::OK),
     }

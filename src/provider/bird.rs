@@ -12,6 +12,7 @@
 //!   descriptions, bare. A refusal is remembered under its key as success is, and
 //!   `Idempotency-Replay: true` marks what is said again: then the first request was refused, and nobody is in doubt.
 
+mod by_hand;
 #[cfg(test)]
 mod tests;
 
@@ -110,6 +111,10 @@ impl Provider for Bird {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -9,6 +9,8 @@
 //! - Quirks: a quota that is used up is 403 and not 429. 409 is a key used for another body, or that everybody is suppressed, told apart by
 //!   `type`. A key for the whole account needs `project`.
 
+mod by_hand;
+
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -63,6 +65,10 @@ impl Provider for Drin {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -130,10 +136,7 @@ impl Api for Drin {
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
         let emails = jobs.iter().map(|job| self.mail(job)).collect::<Result<Vec<_>, _>>()?;
         let request = Request::json(PATH, &Batch { emails }).header("idempotency-key", key);
-        Ok(match &self.project {
-            Some(project) => request.header("x-drin-product", project),
-            None => request,
-        })
+        Ok(self.of_project(request))
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
@@ -142,6 +145,13 @@ impl Api for Drin {
 }
 
 impl Drin {
+    fn of_project(&self, request: Request) -> Request {
+        match &self.project {
+            Some(project) => request.header("x-drin-product", project),
+            None => request,
+        }
+    }
+
     fn mail<'a>(&self, job: &'a Job) -> Result<Mail<'a>, Inexpressible> {
         let content = http::content(job)?;
         let mut options = self.options.clone();

@@ -11,6 +11,8 @@
 //! - Quirks: the request for a single message answers alike for those who are suppressed, so the batch is used for one as well. No field
 //!   takes a correlation id.
 
+mod by_hand;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -57,6 +59,10 @@ impl Provider for Emitlo {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

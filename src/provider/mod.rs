@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 mod bird;
+pub mod by_hand;
 mod drin;
 mod emitlo;
 mod http;
@@ -47,6 +48,8 @@ pub struct Capabilities {
     pub per_request: usize,
     /// The most octets of one claim's messages together; `None` where there is no limit, or the provider keeps it by itself.
     pub max_bytes: Option<usize>,
+    /// The most octets of one request; `None` where the server says it for each message.
+    pub request_bytes: Option<usize>,
     /// Whether a lost reply may be asked for again under the same key, and for how long.
     pub idempotency_window: Option<Duration>,
     /// Whether mail really leaves: a terminal is asked before it does.
@@ -72,6 +75,7 @@ impl Capabilities {
             max_recipients: 100,
             per_request: 1,
             max_bytes: None,
+            request_bytes: None,
             idempotency_window: None,
             leaves_the_machine: true,
             form: Form::Mime,
@@ -307,6 +311,16 @@ pub trait Provider: Send + Sync {
     /// Hands over one claim. Never fails as a whole: what is not certain is `Unknown`, and what was not begun is left out of the reply.
     /// Called by at most `in_flight` tasks at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
+    /// What else its API offers; by default nothing.
+    fn by_hand(&self) -> Option<&dyn by_hand::ByHand> {
+        None
+    }
+    /// From now on nothing that is handed over reaches anybody, and the provider treats it as mail in everything else. Fails with exit 2
+    /// where the API has no such mode; `name` is the provider's under `[providers]`.
+    fn enter_sandbox(&mut self, name: &str) -> Result<()> {
+        Err(Error::usage(format!("providers.{name}: this API has no sandbox mode"))
+            .hint("leave --provider-sandbox out, or use a provider of kind sandbox"))
+    }
     /// Says good-bye and closes what is open, within a second or so.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

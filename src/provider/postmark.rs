@@ -9,6 +9,8 @@
 //! - Quirks: an `ErrorCode` imitates a status and means something else, so the two are never mixed. A broadcast stream writes the
 //!   unsubscribe headers itself. 403 with a web page comes from a network's guard in front of the API.
 
+mod by_hand;
+
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -97,6 +99,10 @@ impl Provider for Postmark {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

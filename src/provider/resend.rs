@@ -8,6 +8,8 @@
 //! - Idempotency: the header `Idempotency-Key`, known for 24 hours; a lost reply is asked for again.
 //! - Quirks: 429 is a rate (wait) or a quota (stop), told apart by `name`; a suppressed address is taken, and told about later.
 
+mod by_hand;
+
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -51,6 +53,10 @@ impl Provider for Resend {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -8,6 +8,8 @@
 //! - Quirks: success is 202 with an empty body and the id in `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed
 //!   addresses are taken, and told about later. Display names may hold neither `;` nor `,`.
 
+mod by_hand;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -51,6 +53,10 @@ impl Provider for SendGrid {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

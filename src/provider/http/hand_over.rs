@@ -54,7 +54,7 @@ impl Http {
     }
 
     /// What an answer means before any adapter looks at it.
-    fn foreign(&self, answer: &Answer) -> Option<Read> {
+    pub(super) fn foreign(&self, answer: &Answer) -> Option<Read> {
         let page = || answer.refusal(Reason::Session, "", "a web page instead of an answer: is base_url the service's API?");
         if answer.status.is_redirection() {
             let to = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(|to| self.base.join(to).ok());

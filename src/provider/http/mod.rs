@@ -6,6 +6,7 @@
 //! An adapter is an [`Api`]: it says what a request for some members looks like and what an answer means. It never sends by itself.
 
 mod answer;
+mod ask;
 mod hand_over;
 mod settings;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use url::Url;
 
 pub(super) use self::answer::Answer;
+pub(super) use self::ask::{credentials, encoded, succeeded, suppression_reason, told};
 pub(super) use self::settings::{KEYS, Keys};
 use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
 use crate::content::Content;
@@ -106,6 +108,12 @@ impl Request {
     pub(super) fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         Self { method: Method::POST, path: path.into(), headers, body: body.into() }
+    }
+
+    /// The same by another method.
+    #[must_use]
+    pub(super) fn by(self, method: Method) -> Self {
+        Self { method, ..self }
     }
 
     /// The same with another header.
@@ -233,6 +241,11 @@ impl Http {
 
     /// Sends a request once and reads the answer.
     pub(super) async fn exchange(&self, request: &Request, signed: HeaderMap) -> Result<Answer, Fault> {
+        self.exchange_up_to(request, signed, MAX_REPLY).await
+    }
+
+    /// The same where up to `most` octets of the answer are read.
+    async fn exchange_up_to(&self, request: &Request, signed: HeaderMap, most: usize) -> Result<Answer, Fault> {
         let mut url = self.base().clone();
         let (path, query) = request.path.split_once('?').map_or((request.path.as_str(), None), |(path, query)| (path, Some(query)));
         url.set_path(path);
@@ -248,7 +261,7 @@ impl Http {
         loop {
             match response.chunk().await {
                 Ok(None) => break,
-                Ok(Some(chunk)) if body.len() + chunk.len() > MAX_REPLY => {
+                Ok(Some(chunk)) if body.len() + chunk.len() > most => {
                     is_whole = false;
                     break;
                 }
@@ -321,6 +334,7 @@ pub(super) const fn capabilities(limits: &Limits) -> Capabilities {
     Capabilities {
         max_recipients: if limits.recipients > 100 { limits.recipients } else { 100 },
         per_request: limits.recipients,
+        request_bytes: Some(limits.bytes),
         idempotency_window: limits.idempotency_window,
         form: super::Form::Parts,
         envelope_sender: false,

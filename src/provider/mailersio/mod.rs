@@ -10,6 +10,7 @@
 //!   is asked again and submits nothing.
 //! - Quirks: results are found by address, for they need not come in the order of the request. A status that is not known is no result.
 
+mod by_hand;
 mod names;
 mod results;
 
@@ -92,6 +93,10 @@ impl Provider for MailersIo {
         Box::pin(self.http.hand_over(claim, wire, self))
     }
 
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -130,7 +135,7 @@ impl Api for MailersIo {
         if id.bytes().all(|b| b == b'.') {
             return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply has no id of a batch"));
         }
-        let ask = self.authorized(Request::get(format!("{}/{}", self.names.path, encoded(&id))));
+        let ask = self.authorized(Request::get(format!("{}/{}", self.names.path, http::encoded(&id))));
         let so_far = results::nothing_yet(jobs, &id);
         let later = Later { handle: id, ask, every: self.every, patience: self.patience, so_far };
         results::read(&self.names, jobs, answer, &body, later)
@@ -189,19 +194,6 @@ impl MailersIo {
             _ => by_status(answer, refusal(Reason::Policy)),
         }
     }
-}
-
-/// A part of a path in which only letters, digits and a few marks stand for themselves (RFC 3986 section 2.3).
-fn encoded(part: &str) -> String {
-    let mut out = String::with_capacity(part.len());
-    for byte in part.bytes() {
-        match byte {
-            b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

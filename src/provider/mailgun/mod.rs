@@ -26,6 +26,7 @@ use crate::error::Result;
 use crate::outcome::Reason;
 use crate::secret::Secret;
 
+mod by_hand;
 mod form;
 mod share;
 #[cfg(test)]
@@ -62,7 +63,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let credentials = Secret::new(base64::encode(format!("api:{}", key.expose()).as_bytes()));
     http.secret_header("authorization", "Basic ", credentials).map_err(|what| keys.error("api_key", &what))?;
     http.keep_secret(key);
-    Ok(Box::new(Mailgun { http, path: format!("/v3/{domain}/messages"), options: options(&keys)? }))
+    Ok(Box::new(Mailgun { http, path: format!("/v3/{domain}/messages"), domain: domain.to_owned(), options: options(&keys)? }))
 }
 
 /// Where the domain lives, unless `base_url` says otherwise.
@@ -102,6 +103,7 @@ fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
 struct Mailgun {
     http: Http,
     path: String,
+    domain: String,
     /// More fields of each request: `o:tag`, `o:tracking`, `o:testmode`.
     options: Vec<(String, String)>,
 }
@@ -113,6 +115,10 @@ impl Provider for Mailgun {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -15,7 +15,7 @@ fn connected(keys: &str) -> Result<Box<dyn Provider>> {
 fn mailgun(options: &[(&str, &str)]) -> Mailgun {
     let http = Http::new(&settings("", Path::new("/nowhere/.mailbatch")), BASE).unwrap();
     let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Mailgun { http, path: "/v3/mg.acme.example/messages".into(), options }
+    Mailgun { http, path: "/v3/mg.acme.example/messages".into(), domain: "mg.acme.example".into(), options }
 }
 
 fn member(id: u64, to: &str, text: &str, header: &str) -> Job {

@@ -9,6 +9,7 @@
 //!   taken, and told about later. SES puts a Message-ID and a Date of its own into what it delivers. The local part of an address must be
 //!   ASCII. Each request is signed with its time, so a clock that is wrong by minutes is refused.
 
+mod by_hand;
 mod credentials;
 #[cfg(test)]
 mod oracle;
@@ -112,6 +113,8 @@ impl Ses {
         let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
         let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut headers = vec![("content-type", content_type), ("host", self.host.as_str()), ("x-amz-date", date.as_str())];
+        // A question has no body, and so no type of one.
+        headers.retain(|(_, value)| !value.is_empty());
         headers.extend(credentials.session_token.as_ref().map(|token| ("x-amz-security-token", token.expose())));
         let signed = Signed { method: request.method.as_str(), path: &request.path, headers: &headers, body: &request.body };
         let authorization = signature::authorization(&credentials, &self.region, SERVICE, &date, &signed);
@@ -147,6 +150,10 @@ impl Provider for Ses {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -178,6 +178,11 @@ impl Connection {
         before
     }
 
+    /// Whether TLS lies under it.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.stream.is_tls()
+    }
+
     /// Puts a whole message as one chunk into what `exchange` writes, and says where it ends there.
     pub(super) fn queue_chunk(&mut self, message: &[u8]) -> usize {
         super::body::append_chunk(&mut self.outbox, message);

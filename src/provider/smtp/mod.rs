@@ -12,6 +12,7 @@
 
 mod auth;
 mod body;
+mod by_hand;
 mod classify;
 mod connection;
 mod extensions;
@@ -86,6 +87,10 @@ impl Provider for Smtp {
             self.idle().extend(session.filter(|session| !session.envelope_is_out));
             reply
         })
+    }
+
+    fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -2,6 +2,7 @@
 //! providers document.
 
 mod learning;
+mod provider;
 
 use crate::support::{Workspace, workspace};
 

@@ -1,0 +1,159 @@
+//! `mailbatch provider`: which providers there are, what each can do, and whether it would take mail. Sends nothing.
+
+use serde_json::{Value, json};
+
+use crate::cli::{Globals, MessageArgs, ProviderArgs, ProviderCommand};
+use crate::commands::say;
+use crate::commands::workbench::Workbench;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::provider::by_hand::{About, Finding, State};
+use crate::provider::{Capabilities, Form, UnsubscribeHeaders};
+
+/// Runs one of the commands.
+pub(crate) async fn run(globals: &Globals, args: &ProviderArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, args.env.as_deref())?;
+    match &args.command {
+        ProviderCommand::List => list(&bench),
+        ProviderCommand::Show(which) => show(&bench, &which.name),
+        ProviderCommand::Test(which) => test(&bench, &which.name).await,
+    }
+}
+
+/// What can be said of a provider without asking it.
+fn list(bench: &Workbench) -> Result<Exit> {
+    let origins = bench.settings.shown();
+    let mut text = String::new();
+    for (name, config) in &bench.settings.providers {
+        let key = format!("providers.{name}.kind");
+        let origin = origins.iter().find(|shown| shown.key == key).map_or("", |shown| shown.origin.as_str());
+        let rate = config.rate.map(|rate| rate.to_string());
+        let caps: Vec<String> = config.caps.iter().map(ToString::to_string).collect();
+        // Secrets that come out of commands are resolved by running them.
+        let problem = tokio::task::block_in_place(|| bench.settings.connect(name)).err().map(|error| error.to_string());
+        if bench.globals.json {
+            let row = json!({
+                "v": 1, "type": "provider", "provider": name, "kind": config.kind, "origin": origin, "in_flight": config.in_flight,
+                "rate": rate, "caps": caps, "usable": problem.is_none(), "problem": problem,
+            });
+            text.push_str(&format!("{row}\n"));
+            continue;
+        }
+        let limits = rate.into_iter().chain(caps).collect::<Vec<_>>().join(", ");
+        let limits = if limits.is_empty() { "no rate" } else { &limits };
+        let secret = problem.as_deref().map_or("secrets resolve", |problem| problem.lines().next().unwrap_or_default());
+        text.push_str(&format!("{name:<16} {:<10} {origin:<20} in_flight {:<4} {limits:<24} {secret}\n", config.kind, config.in_flight));
+    }
+    if text.is_empty() {
+        // Says what is missing, as every command that needs a provider does.
+        bench.settings.provider(None)?;
+    }
+    say(&mut std::io::stdout(), &text)?;
+    Ok(Exit::OK)
+}
+
+fn show(bench: &Workbench, name: &str) -> Result<Exit> {
+    let (name, config) = bench.settings.provider(Some(name))?;
+    let mut provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
+    let capabilities = provider.capabilities().clone();
+    let reply = provider.by_hand().map_or(crate::provider::by_hand::EACH_ITS_OWN, |by_hand| by_hand.reply());
+    let suppressions = provider.by_hand().is_some_and(|by_hand| by_hand.suppressions().is_some());
+    let has_sandbox = provider.enter_sandbox(name).is_ok();
+    let summary = crate::provider::find(&config.kind).map_or("", |spec| spec.summary);
+    let unsubscribe = match capabilities.unsubscribe_headers {
+        UnsubscribeHeaders::Ours => "ours",
+        UnsubscribeHeaders::Provider => "provider",
+        UnsubscribeHeaders::None => "none",
+    };
+    let form = match capabilities.form {
+        Form::Mime => "mime",
+        Form::Parts => "parts",
+    };
+    let window = capabilities.idempotency_window.map(|window| window.as_secs());
+    let cannot = inexpressible(&capabilities);
+    if bench.globals.json {
+        let object = json!({
+            "v": 1, "type": "provider.show", "provider": name, "kind": config.kind, "summary": summary,
+            "recipients_per_request": capabilities.per_request, "bytes_per_request": capabilities.request_bytes,
+            "recipients_per_claim": capabilities.max_recipients, "idempotency_seconds": window, "reply": reply, "form": form,
+            "unsubscribe_headers": unsubscribe, "cannot_express": cannot, "suppressions": suppressions, "sandbox": has_sandbox,
+        });
+        say(&mut std::io::stdout(), &format!("{object}\n"))?;
+        return Ok(Exit::OK);
+    }
+    let bytes = capabilities.request_bytes.map_or_else(|| "what the server announces".to_owned(), |bytes| format!("{bytes} octets"));
+    let window = window.map_or_else(|| "none: a lost reply leaves recipients unknown".to_owned(), |seconds| format!("{} hours", seconds / 3_600));
+    let cannot = if cannot.is_empty() { "nothing that mailbatch knows".to_owned() } else { cannot.join(", ") };
+    let yes = |is: bool, what: &str| if is { what.to_owned() } else { "none".to_owned() };
+    let lines = [
+        ("kind", format!("{} ({summary})", config.kind)),
+        ("request", format!("up to {} recipients, {bytes}", capabilities.per_request)),
+        ("message", if capabilities.form == Form::Mime { "encoded by mailbatch (MIME)".into() } else { "as its parts".into() }),
+        ("idempotency", window),
+        ("reply", reply.to_owned()),
+        ("unsubscribe headers", unsubscribe.to_owned()),
+        ("cannot express", cannot),
+        ("suppression list", yes(suppressions, &format!("mailbatch suppress sync {name}"))),
+        ("sandbox mode", yes(has_sandbox, "--provider-sandbox")),
+    ];
+    let text: String = lines.iter().map(|(what, value)| format!("{what:<20} {value}\n")).collect();
+    say(&mut std::io::stdout(), &format!("{name}\n{text}"))?;
+    Ok(Exit::OK)
+}
+
+/// What a message cannot have with this provider.
+fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
+    let mut cannot = Vec::new();
+    let mut say = |is_true: bool, what: &str| {
+        if is_true {
+            cannot.push(what.to_owned());
+        }
+    };
+    say(!capabilities.attachments, "attachments");
+    say(!capabilities.custom_headers, "headers of its own");
+    say(!capabilities.envelope_sender, "an envelope sender of its own");
+    say(capabilities.unsubscribe_headers == UnsubscribeHeaders::None, "marketing mail");
+    if capabilities.custom_headers {
+        cannot.extend(capabilities.refused_headers.iter().map(|name| format!("the header {name}")));
+    }
+    cannot
+}
+
+/// Exit 7 where the provider would refuse mail.
+async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
+    let (name, config) = bench.settings.provider(Some(name))?;
+    let provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
+    // A message that cannot be loaded is another command's business.
+    let message = bench.message(&MessageArgs::default()).ok();
+    let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());
+    let mut findings = match provider.by_hand() {
+        Some(by_hand) => by_hand.examine(sender.as_deref()).await,
+        None => Vec::new(),
+    };
+    provider.close().await;
+    let is_usable = findings.iter().all(|finding| finding.state != State::Bad);
+    let is_about = |findings: &[Finding], about: About| findings.iter().any(|finding| finding.about == about);
+    for about in About::ALWAYS {
+        if !is_about(&findings, about) {
+            let why = match about {
+                _ if is_about(&findings, About::Connection) && !is_usable => "it could not be asked",
+                About::Sender if sender.is_none() => "no message is configured, so no sender is known",
+                _ => "this API does not tell",
+            };
+            findings.push(Finding::untold(about, why));
+        }
+    }
+    let text = if bench.globals.json {
+        let told: Vec<Value> = findings.iter().map(|f| json!({ "about": f.about.as_str(), "state": f.state.as_str(), "detail": f.detail })).collect();
+        let object = json!({ "v": 1, "type": "provider.test", "provider": name, "kind": config.kind, "usable": is_usable, "findings": told });
+        format!("{object}\n")
+    } else {
+        let lines: String = findings.iter().map(|f| format!("{:<12} {:<7} {}\n", f.about.as_str(), f.state.as_str(), f.detail)).collect();
+        format!("{name} ({}): {}\n{lines}", config.kind, if is_usable { "usable" } else { "would not take mail" })
+    };
+    if is_usable && bench.globals.quiet && !bench.globals.json {
+        return Ok(Exit::OK);
+    }
+    say(&mut std::io::stdout(), &text)?;
+    Ok(if is_usable { Exit::OK } else { Exit::NO_PROVIDER })
+}

@@ -1,0 +1,194 @@
+//! What an operator does with a provider by hand, beside sending: looking whether it would take mail, and comparing suppressions.
+//!
+//! The rules it keeps: what an API cannot tell is said to be untold and never guessed; nothing here sends mail; no finding holds a secret.
+//!
+//! A provider that says nothing about itself needs nothing of this: every method has a default.
+
+use jiff::Timestamp;
+
+use super::{BoxFuture, Health, Refusal};
+use crate::outcome::Reason;
+
+/// How the replies of a provider are read that answers for each message on its own.
+pub const EACH_ITS_OWN: &str = "each message has an answer of its own";
+
+/// What a provider's API offers besides taking mail.
+pub trait ByHand: Send + Sync {
+    /// How what it answers is found to belong to a recipient, in a few words.
+    fn reply(&self) -> &'static str {
+        EACH_ITS_OWN
+    }
+
+    /// Asks the provider about itself: whether the credentials hold, whether it takes mail from `sender`, what may be sent and has been, how
+    /// old the key is. What is left out of the answer is added as untold.
+    fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+
+    /// The provider's own suppressions; `None` where its API has none.
+    fn suppressions(&self) -> Option<&dyn RemoteList> {
+        None
+    }
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    Connection,
+    Encryption,
+    Stream,
+    Extensions,
+    Credentials,
+    Sender,
+    Quota,
+    KeyAge,
+}
+
+impl About {
+    /// What every provider is asked.
+    pub const ALWAYS: [Self; 4] = [Self::Credentials, Self::Sender, Self::Quota, Self::KeyAge];
+
+    /// The word for people and scripts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Encryption => "encryption",
+            Self::Stream => "stream",
+            Self::Extensions => "extensions",
+            Self::Credentials => "credentials",
+            Self::Sender => "sender",
+            Self::Quota => "quota",
+            Self::KeyAge => "key_age",
+        }
+    }
+}
+
+/// How it stands with what a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Good,
+    /// Mail would be refused for it.
+    Bad,
+    /// The API does not tell, or could not be asked.
+    Untold,
+}
+
+impl State {
+    /// The word for people and scripts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Bad => "failed",
+            Self::Untold => "untold",
+        }
+    }
+}
+
+/// One thing that a provider told about itself, or did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub about: About,
+    pub state: State,
+    /// One line for people.
+    pub detail: String,
+}
+
+impl Finding {
+    /// All is well with it.
+    pub fn good(about: About, detail: impl Into<String>) -> Self {
+        Self { about, state: State::Good, detail: detail.into() }
+    }
+
+    /// Mail would be refused for it.
+    pub fn bad(about: About, detail: impl Into<String>) -> Self {
+        Self { about, state: State::Bad, detail: detail.into() }
+    }
+
+    /// The API does not tell.
+    pub fn untold(about: About, detail: impl Into<String>) -> Self {
+        Self { about, state: State::Untold, detail: detail.into() }
+    }
+
+    /// What a question about credentials that failed comes to: those of a provider that cannot be reached are untold, and the connection is bad.
+    pub fn of_trouble(trouble: &Trouble) -> Self {
+        match trouble {
+            Trouble::Refused(refusal) if matches!(refusal.reason, Reason::Auth | Reason::Policy) => Self::bad(About::Credentials, in_words(refusal)),
+            Trouble::Refused(refusal) | Trouble::Failing(refusal) => Self::bad(About::Connection, in_words(refusal)),
+        }
+    }
+}
+
+/// A refusal's code, if it has one, and what it says.
+pub fn in_words(refusal: &Refusal) -> String {
+    format!("{} {}", refusal.code, refusal.detail).trim().to_owned()
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Until somebody mends it: credentials, permissions, the address of the service.
+    Refused(Refusal),
+    /// It may do better later: no connection, throttled for long, a reply that cannot be read.
+    Failing(Refusal),
+}
+
+impl Trouble {
+    /// What the provider said.
+    pub fn refusal(&self) -> &Refusal {
+        let (Self::Refused(refusal) | Self::Failing(refusal)) = self;
+        refusal
+    }
+}
+
+impl From<Health> for Trouble {
+    fn from(health: Health) -> Self {
+        match health {
+            Health::Failing(refusal) => Self::Failing(refusal),
+            Health::Stop(refusal) => Self::Refused(refusal),
+            Health::Fine | Health::SlowDown(_) => Self::Failing(Refusal::new(Reason::Rate, "", "asks to be left alone for a while")),
+        }
+    }
+}
+
+/// One address that a provider suppresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theirs {
+    /// As the provider writes it, not looked at.
+    pub email: String,
+    pub reason: Reason,
+    pub created_at: Option<Timestamp>,
+    /// The provider's own words, for the note.
+    pub note: String,
+}
+
+/// One address of ours that a provider may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ours {
+    pub email: String,
+    pub reason: Reason,
+}
+
+/// A piece of a provider's suppressions.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    pub entries: Vec<Theirs>,
+    /// How many entries are left out, and why: those that say nothing about all mail to a person.
+    pub left_out: Option<(u64, &'static str)>,
+    /// Where the next piece begins, in the adapter's own words; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A provider's suppressions, read and written in pieces.
+pub trait RemoteList: Send + Sync {
+    /// The piece that begins at `cursor`, the first one without it.
+    fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, Trouble>>;
+    /// Whether the API can be told of an address with this reason.
+    fn takes(&self, reason: Reason) -> bool;
+    /// The most entries of one [`RemoteList::push`].
+    fn most_pushed(&self) -> usize {
+        1
+    }
+    /// Tells the provider of these addresses, all with reasons that it takes. Telling it twice does no harm. Returns how many it did not
+    /// take although the others were taken.
+    fn push<'a>(&'a self, entries: &'a [Ours]) -> BoxFuture<'a, Result<u64, Trouble>>;
+}
