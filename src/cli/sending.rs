@@ -45,6 +45,10 @@ pub struct SendArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = words::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
     pub redirect_all_to: Option<Address>,
 
+    /// Hand everything to the provider's own sandbox or simulator, so that nobody gets mail; refused where it has none
+    #[arg(long)]
+    pub provider_sandbox: bool,
+
     /// Exit 9 when there was nobody to send to
     #[arg(long)]
     pub error_on_empty: bool,

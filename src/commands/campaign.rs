@@ -51,6 +51,11 @@ pub(crate) fn redirected(campaign: &str, to: &Address) -> String {
     format!("{campaign}{SIGN}{fingerprint}")
 }
 
+/// The identity of a send whose mail goes to the provider's sandbox: a campaign of its own too, for it reaches nobody either.
+pub(crate) fn sandboxed(campaign: &str) -> String {
+    format!("{campaign}{SIGN}sandbox")
+}
+
 /// The campaign as people see it.
 pub(crate) fn shown(campaign: &str) -> &str {
     campaign.split(SIGN).next().unwrap_or(campaign)
@@ -127,6 +132,8 @@ mod tests {
         assert!(one != "spring" && one != other);
         assert_eq!(one, redirected("spring", &to("ME@example.com")));
         assert_eq!(shown(&one), "spring");
+        assert!(sandboxed("spring") != "spring" && sandboxed(&one) != one);
+        assert_eq!(shown(&sandboxed(&one)), "spring");
         assert_eq!(shown(&redirected("welcome/list#012345", &to("me@example.com"))), "welcome/list");
     }
 

@@ -30,6 +30,9 @@ pub(crate) struct Frozen {
     /// How duplicates were found; the ledger reads it when it carries earlier runs over.
     pub(crate) dedupe: String,
     pub(crate) redirect: Option<String>,
+    /// Everything goes to the provider's own sandbox.
+    #[serde(default)]
+    pub(crate) provider_sandbox: bool,
     /// Suppression files given by flag.
     pub(crate) suppress: Vec<PathBuf>,
     pub(crate) canary: Option<String>,
@@ -102,7 +105,7 @@ impl Going<'_> {
         const MANY: u64 = 100;
         let open = before.tally.open;
         let (_, config) = self.bench.settings.provider(Some(&self.run.head.provider))?;
-        let leaves = config.kind != "sandbox";
+        let leaves = config.kind != "sandbox" && !frozen(&self.run)?.provider_sandbox;
         if !leaves || self.sending.yes || open <= MANY || !has_person() {
             return Ok(true);
         }
@@ -118,10 +121,13 @@ impl Going<'_> {
         };
         let mut provider = settings.connect(name)?;
         provider.prepare(name, &self.message.needs())?;
+        let frozen: Frozen = frozen(&self.run)?;
+        if frozen.provider_sandbox {
+            provider.enter_sandbox(name)?;
+        }
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
         self.ledger.set_trace(trace.name());
-        let frozen: Frozen = frozen(&self.run)?;
         let redirect = frozen.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))?;
         let mode: Mode = match self.sending.progress {
             crate::cli::ProgressMode::Auto if self.bench.globals.json => Mode::Json,
@@ -151,7 +157,7 @@ impl Going<'_> {
             message: Arc::clone(&self.message),
             columns: column_indexes(&self.run),
             suppressions: Arc::clone(&self.suppressions),
-            learn: learn(self.bench, self.sending),
+            learn: learn(self.bench, &frozen, self.sending),
             trace: Arc::new(trace),
             run: self.run.clone(),
             standing: before.clone(),
@@ -273,6 +279,9 @@ impl Going<'_> {
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
         let shown = self.bench.settings.workspace.shown(&standard);
         let mut notes = self.notes.clone();
+        if frozen(&run)?.provider_sandbox {
+            notes.push("handed to the provider's sandbox: nobody got mail; a send without --provider-sandbox begins anew".into());
+        }
         if frozen(&run)?.redirect.is_some() {
             notes.push("redirected: nobody of the list was reached; a send without --redirect-all-to begins anew".into());
         }
@@ -294,16 +303,15 @@ impl Going<'_> {
     }
 }
 
-/// Where learned suppressions are written, unless nothing is to be learned.
-fn learn(bench: &Workbench, sending: &SendingArgs) -> Option<Learn> {
-    (!sending.no_learn).then(|| Learn { file: bench.settings.suppression_files.first().cloned() })
+/// Where learned suppressions are written, unless nothing is to be learned. Mail that reaches nobody teaches nothing.
+fn learn(bench: &Workbench, frozen: &Frozen, sending: &SendingArgs) -> Option<Learn> {
+    (!sending.no_learn && frozen.redirect.is_none() && !frozen.provider_sandbox)
+        .then(|| Learn { file: bench.settings.suppression_files.first().cloned() })
 }
 
 /// Settles the open claims of a process that is gone, after keeping what it had heard about people. The caller holds the campaign's lock.
 pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<()> {
-    if let Some(learn) = learn(bench, sending)
-        && frozen(run)?.redirect.is_none()
-    {
+    if let Some(learn) = learn(bench, &frozen(run)?, sending) {
         keep_unlearned(ledger, &learn, &run.id).await?;
     }
     ledger.recover(&run.id).await.map_err(ledger_error)?;

@@ -32,7 +32,11 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
     // Secrets and keys are found wanting before the list is read.
-    bench.settings.connect(provider)?.prepare(provider, &message.needs())?;
+    let mut connected = bench.settings.connect(provider)?;
+    connected.prepare(provider, &message.needs())?;
+    if args.provider_sandbox {
+        connected.enter_sandbox(provider)?;
+    }
     let campaign = identity(&bench, args, &message, &source, &lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
@@ -220,6 +224,7 @@ impl Sending<'_> {
         let screening = &self.args.list.screening;
         let frozen = Frozen {
             dedupe: screening.dedupe.to_string(),
+            provider_sandbox: self.args.provider_sandbox,
             redirect: self.args.redirect_all_to.as_ref().map(ToString::to_string),
             suppress: screening.suppress.iter().map(|file| self.bench.settings.workspace.from_arguments(file)).collect(),
             canary: self.args.canary.or(self.bench.settings.canary.size).map(|size| size.to_string()),
@@ -387,5 +392,6 @@ fn identity(bench: &Workbench, args: &SendArgs, message: &Message, source: &crat
             campaign::unnamed(message.name(), &file, &paths)
         }
     };
-    Ok(args.redirect_all_to.as_ref().map_or_else(|| campaign.clone(), |to| campaign::redirected(&campaign, to)))
+    let campaign = args.redirect_all_to.as_ref().map_or_else(|| campaign.clone(), |to| campaign::redirected(&campaign, to));
+    Ok(if args.provider_sandbox { campaign::sandboxed(&campaign) } else { campaign })
 }

@@ -18,8 +18,9 @@ use serde_json::{Map, Value};
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, UnsubscribeHeaders, Verdict, Wire};
 use crate::content::{Attachment, Content, Party};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::Reason;
+use crate::secret::Secret;
 
 const BASE: &str = "https://api.postmarkapp.com";
 const PATH: &str = "/email/batch";
@@ -27,6 +28,9 @@ const LIMITS: Limits = Limits { recipients: 500, bytes: 50_000_000, idempotency_
 /// The most octets of one text of a message, and of a message with its attachments.
 const MAX_TEXT: usize = 5 * 1024 * 1024;
 const MAX_MESSAGE: usize = 10 * 1024 * 1024;
+/// The header that carries the server's token, and the token that every server takes for tests.
+const TOKEN: &str = "x-postmark-server-token";
+const TEST_TOKEN: &str = "POSTMARK_API_TEST";
 /// The key of the metadata that carries the correlation id.
 const METADATA: &str = "mailbatch_id";
 /// The stream that every server has for broadcasts.
@@ -61,7 +65,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let mut http = Http::new(settings, BASE)?;
-    http.secret_header("x-postmark-server-token", "", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
+    http.secret_header(TOKEN, "", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
     let stream = keys.text("stream")?.unwrap_or("outbound");
     let unsubscribe_headers = match keys.text("unsubscribe_headers")? {
         None if stream == BROADCAST => UnsubscribeHeaders::Provider,
@@ -99,6 +103,12 @@ impl Provider for Postmark {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    /// The token for tests: messages are validated by the service, and nothing else is done with them.
+    fn enter_sandbox(&mut self, name: &str) -> Result<()> {
+        let cannot = |what: String| Error::internal(format!("providers.{name}: {what}"));
+        self.http.secret_header(TOKEN, "", Secret::new(TEST_TOKEN)).map_err(cannot)
     }
 
     fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {

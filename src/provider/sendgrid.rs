@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
 use crate::content::{Attachment, Party};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 const BASE: &str = "https://api.sendgrid.com";
@@ -53,6 +53,16 @@ impl Provider for SendGrid {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(self.http.hand_over(claim, wire, self))
+    }
+
+    /// `mail_settings.sandbox_mode`: requests are validated and answered with 200.
+    fn enter_sandbox(&mut self, name: &str) -> Result<()> {
+        let settings = self.options.entry("mail_settings").or_insert_with(|| serde_json::json!({}));
+        let Some(settings) = settings.as_object_mut() else {
+            return Err(Error::usage(format!("providers.{name}.options.mail_settings: not a table")).hint("write mail_settings = { NAME = { … } }"));
+        };
+        settings.insert("sandbox_mode".into(), serde_json::json!({ "enable": true }));
+        Ok(())
     }
 
     fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {

@@ -22,7 +22,7 @@ fn bird(options: &str) -> Bird {
     let settings = settings(&format!("api_key = {{ env = \"k\" }}\n{options}"), Path::new("/nowhere/.mailbatch"));
     let options = Keys::of(&settings).options(&[]).unwrap();
     let http = Http::new(&settings, BASE).unwrap();
-    Bird { http, kind: Kind::Marketing, capabilities: CAPABILITIES, metadata: Map::new(), options }
+    Bird { http, is_sandboxed: false, kind: Kind::Marketing, capabilities: CAPABILITIES, metadata: Map::new(), options }
 }
 
 fn content(subject: &str) -> Content {

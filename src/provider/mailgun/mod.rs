@@ -117,6 +117,13 @@ impl Provider for Mailgun {
         Box::pin(self.http.hand_over(claim, wire, self))
     }
 
+    /// `o:testmode`: messages are processed, told about in events, charged for, and not delivered.
+    fn enter_sandbox(&mut self, _name: &str) -> Result<()> {
+        self.options.retain(|(name, _)| name != "o:testmode");
+        self.options.push(("o:testmode".into(), "yes".into()));
+        Ok(())
+    }
+
     fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
         Some(self)
     }

@@ -3,6 +3,7 @@
 
 mod learning;
 mod provider;
+mod sandbox;
 
 use crate::support::{Workspace, workspace};
 
