@@ -413,6 +413,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; nobody is taken off either list')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print whom only we or only a provider suppresses')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -515,6 +517,39 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'mailbatch;suppress;sync' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--pull', '--pull', [CompletionResultType]::ParameterName, 'Only add theirs to the first suppression file and the ledger')
+            [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Only tell them of ours, as far as their API takes them')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Change nothing, and say what would be')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;suppress;diff' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'mailbatch;suppress;help' {
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
@@ -522,6 +557,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; nobody is taken off either list')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print whom only we or only a provider suppresses')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -541,6 +578,12 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;help;export' {
+            break
+        }
+        'mailbatch;suppress;help;sync' {
+            break
+        }
+        'mailbatch;suppress;help;diff' {
             break
         }
         'mailbatch;suppress;help;help' {
@@ -815,6 +858,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; nobody is taken off either list')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print whom only we or only a provider suppresses')
             break
         }
         'mailbatch;help;suppress;add' {
@@ -833,6 +878,12 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help;suppress;export' {
+            break
+        }
+        'mailbatch;help;suppress;sync' {
+            break
+        }
+        'mailbatch;help;suppress;diff' {
             break
         }
         'mailbatch;help;provider' {

@@ -181,6 +181,9 @@ _mailbatch() {
             mailbatch__subcmd__help__subcmd__suppress,check)
                 cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__check"
                 ;;
+            mailbatch__subcmd__help__subcmd__suppress,diff)
+                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__diff"
+                ;;
             mailbatch__subcmd__help__subcmd__suppress,export)
                 cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__export"
                 ;;
@@ -192,6 +195,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help__subcmd__suppress,remove)
                 cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__remove"
+                ;;
+            mailbatch__subcmd__help__subcmd__suppress,sync)
+                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__sync"
                 ;;
             mailbatch__subcmd__provider,help)
                 cmd="mailbatch__subcmd__provider__subcmd__help"
@@ -247,6 +253,9 @@ _mailbatch() {
             mailbatch__subcmd__suppress,check)
                 cmd="mailbatch__subcmd__suppress__subcmd__check"
                 ;;
+            mailbatch__subcmd__suppress,diff)
+                cmd="mailbatch__subcmd__suppress__subcmd__diff"
+                ;;
             mailbatch__subcmd__suppress,export)
                 cmd="mailbatch__subcmd__suppress__subcmd__export"
                 ;;
@@ -262,11 +271,17 @@ _mailbatch() {
             mailbatch__subcmd__suppress,remove)
                 cmd="mailbatch__subcmd__suppress__subcmd__remove"
                 ;;
+            mailbatch__subcmd__suppress,sync)
+                cmd="mailbatch__subcmd__suppress__subcmd__sync"
+                ;;
             mailbatch__subcmd__suppress__subcmd__help,add)
                 cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__add"
                 ;;
             mailbatch__subcmd__suppress__subcmd__help,check)
                 cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__check"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,diff)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__diff"
                 ;;
             mailbatch__subcmd__suppress__subcmd__help,export)
                 cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__export"
@@ -282,6 +297,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__suppress__subcmd__help,remove)
                 cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__remove"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,sync)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__sync"
                 ;;
             *)
                 ;;
@@ -970,7 +988,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__suppress)
-            opts="add remove check list import export"
+            opts="add remove check list import export sync diff"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -998,6 +1016,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__suppress__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__suppress__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1054,6 +1086,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__suppress__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__suppress__subcmd__sync)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2014,7 +2060,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help add remove check list import export help"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help add remove check list import export sync diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2135,6 +2181,40 @@ _mailbatch() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mailbatch__subcmd__suppress__subcmd__diff)
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mailbatch__subcmd__suppress__subcmd__export)
             opts="-o -C -c -q -v -h --output --format --env --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2182,7 +2262,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress__subcmd__help)
-            opts="add remove check list import export help"
+            opts="add remove check list import export sync diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2210,6 +2290,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2280,6 +2374,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__sync)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2367,6 +2475,40 @@ _mailbatch() {
             ;;
         mailbatch__subcmd__suppress__subcmd__remove)
             opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__sync)
+            opts="-C -c -q -v -h --pull --push --dry-run --env --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -389,6 +389,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List every suppression in force'
             cand import 'Add every entry of a file'
             cand export 'Write every suppression in force'
+            cand sync 'Bring our suppressions and a provider''s together; nobody is taken off either list'
+            cand diff 'Print whom only we or only a provider suppresses'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;suppress;add'= {
@@ -484,6 +486,37 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'mailbatch;suppress;sync'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --pull 'Only add theirs to the first suppression file and the ledger'
+            cand --push 'Only tell them of ours, as far as their API takes them'
+            cand --dry-run 'Change nothing, and say what would be'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;suppress;diff'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'mailbatch;suppress;help'= {
             cand add 'Suppress addresses, @domains or sha256: entries'
             cand remove 'Take suppressions back; who did it is recorded'
@@ -491,6 +524,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List every suppression in force'
             cand import 'Add every entry of a file'
             cand export 'Write every suppression in force'
+            cand sync 'Bring our suppressions and a provider''s together; nobody is taken off either list'
+            cand diff 'Print whom only we or only a provider suppresses'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;suppress;help;add'= {
@@ -504,6 +539,10 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;suppress;help;import'= {
         }
         &'mailbatch;suppress;help;export'= {
+        }
+        &'mailbatch;suppress;help;sync'= {
+        }
+        &'mailbatch;suppress;help;diff'= {
         }
         &'mailbatch;suppress;help;help'= {
         }
@@ -740,6 +779,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List every suppression in force'
             cand import 'Add every entry of a file'
             cand export 'Write every suppression in force'
+            cand sync 'Bring our suppressions and a provider''s together; nobody is taken off either list'
+            cand diff 'Print whom only we or only a provider suppresses'
         }
         &'mailbatch;help;suppress;add'= {
         }
@@ -752,6 +793,10 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;suppress;import'= {
         }
         &'mailbatch;help;suppress;export'= {
+        }
+        &'mailbatch;help;suppress;sync'= {
+        }
+        &'mailbatch;help;suppress;diff'= {
         }
         &'mailbatch;help;provider'= {
             cand list 'List them: kind, limits, and whether their secrets resolve'

@@ -288,20 +288,22 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand why" -l json -d 'Wri
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand why" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand why" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand why" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "list" -d 'List every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "import" -d 'Add every entry of a file'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "export" -d 'Write every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "list" -d 'List every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "import" -d 'Add every entry of a file'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "export" -d 'Write every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; nobody is taken off either list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "diff" -d 'Print whom only we or only a provider suppresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l reason -d 'hard_bounce, complaint, unsubscribe or manual' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l scope -d 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)' -r -f -a "all\t'Every mail'
 marketing\t'Marketing only'"
@@ -354,12 +356,31 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l pull -d 'Only add theirs to the first suppression file and the ledger'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l push -d 'Only tell them of ours, as far as their API takes them'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l dry-run -d 'Change nothing, and say what would be'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every suppression in force'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "import" -d 'Add every entry of a file'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; nobody is taken off either list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Print whom only we or only a provider suppresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -471,6 +492,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "list" -d 'List every suppression in force'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "import" -d 'Add every entry of a file'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "export" -d 'Write every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; nobody is taken off either list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "diff" -d 'Print whom only we or only a provider suppresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'

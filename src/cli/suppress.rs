@@ -28,6 +28,8 @@ pub enum SuppressCommand {
     List,
     Import(ImportArgs),
     Export(ExportArgs),
+    Sync(SyncArgs),
+    Diff(DiffArgs),
 }
 
 /// Suppress addresses, @domains or sha256: entries
@@ -94,4 +96,31 @@ pub struct ExportArgs {
 
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     pub format: ExportFormat,
+}
+
+/// Bring our suppressions and a provider's together; nobody is taken off either list
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example:\n  mailbatch suppress sync ses --pull --dry-run")]
+pub struct SyncArgs {
+    /// The provider's name under [providers]
+    pub provider: String,
+
+    /// Only add theirs to the first suppression file and the ledger
+    #[arg(long)]
+    pub pull: bool,
+
+    /// Only tell them of ours, as far as their API takes them
+    #[arg(long)]
+    pub push: bool,
+
+    /// Change nothing, and say what would be
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Print whom only we or only a provider suppresses
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// The provider's name under [providers]
+    pub provider: String,
 }

@@ -13,6 +13,7 @@ mod running;
 mod runs;
 mod send;
 mod suppress;
+mod sync;
 mod workbench;
 
 use std::io::{ErrorKind, Write};

@@ -27,11 +27,13 @@ pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> 
         SuppressCommand::List => list(&bench, None, ExportFormat::Csv).await,
         SuppressCommand::Import(import) => self::import(&bench, import).await,
         SuppressCommand::Export(export) => self::export(&bench, export).await,
+        SuppressCommand::Sync(args) => super::sync::sync(&bench, args).await,
+        SuppressCommand::Diff(args) => super::sync::diff(&bench, args).await,
     }
 }
 
 /// The file that entries are written to.
-fn first_file(bench: &Workbench) -> Result<PathBuf> {
+pub(super) fn first_file(bench: &Workbench) -> Result<PathBuf> {
     bench.settings.suppression_files.first().cloned().ok_or_else(|| {
         Error::usage("no suppression file is configured").hint("set files = [\"suppressions.csv\"] under [suppression], or pass --file")
     })
@@ -94,7 +96,7 @@ async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
 }
 
 /// Every entry of the configured files, and those of the ledger that no file has; ends after the first error.
-fn all<'a>(bench: &'a Workbench, ledger: Option<&'a dyn Ledger>) -> impl Iterator<Item = Result<Entry>> + 'a {
+pub(super) fn all<'a>(bench: &'a Workbench, ledger: Option<&'a dyn Ledger>) -> impl Iterator<Item = Result<Entry>> + 'a {
     let hash = |entry: &Entry| xxh3_128(entry.entry.as_bytes());
     let mut known = Some(Vec::new());
     let mut in_files = suppression::list(&bench.settings.suppression_files);

@@ -4,6 +4,7 @@
 mod learning;
 mod provider;
 mod sandbox;
+mod sync;
 
 use crate::support::{Workspace, workspace};
 

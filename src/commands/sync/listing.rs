@@ -1,0 +1,140 @@
+//! A provider's suppressions from the first page to the last, or from where an earlier command stopped.
+//!
+//! The rule it keeps: it ends, whatever the provider answers: a cursor that comes twice and pages that bring nobody new are an error.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::progress::Progress;
+use crate::address::Address;
+use crate::error::Result;
+use crate::ledger::LedgerSuppression;
+use crate::outcome::Reason;
+use crate::provider::Refusal;
+use crate::provider::by_hand::{RemoteList, Theirs, Trouble};
+
+/// So many pages in a row may hold nobody new: one person can stand on several lists of a provider.
+const MOST_STALE: u32 = 10;
+
+/// By what an address is known here.
+pub(super) fn key_of(entry: &str) -> u128 {
+    xxh3_128(entry.as_bytes())
+}
+
+/// A listing on its way.
+pub(super) struct Listing<'a> {
+    list: &'a dyn RemoteList,
+    progress: &'a mut Progress,
+    /// Where the next page begins, once there has been one.
+    cursor: Option<String>,
+    /// Whether the page that came last was the last.
+    is_over: bool,
+    /// Whether nothing has been asked since the cursor was read out of a file.
+    is_resumed: bool,
+    /// Whom this page has brought.
+    fresh: Vec<u128>,
+    seen: HashSet<u128>,
+    cursors: HashSet<String>,
+    stale: u32,
+    unreadable: u64,
+    left_out: Vec<(u64, &'static str)>,
+}
+
+impl<'a> Listing<'a> {
+    pub(super) fn new(list: &'a dyn RemoteList, progress: &'a mut Progress) -> Self {
+        let (cursor, is_over, seen) = progress.take();
+        let is_resumed = cursor.is_some();
+        let mut listing = Self {
+            list,
+            progress,
+            cursor,
+            is_over,
+            is_resumed,
+            fresh: Vec::new(),
+            seen,
+            cursors: HashSet::new(),
+            stale: 0,
+            unreadable: 0,
+            left_out: Vec::new(),
+        };
+        listing.cursors.extend(listing.cursor.clone());
+        listing
+    }
+
+    /// The readable entries of the next page; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<LedgerSuppression>>, Trouble> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let page = match self.list.page(self.cursor.as_deref()).await {
+            // A cursor does not live for ever; what has been read is read again and does no harm.
+            Err(Trouble::Refused(refusal)) if self.is_resumed => {
+                tracing::info!(code = refusal.code, "the place where the last command stopped is not known any more");
+                self.cursor = None;
+                self.cursors.clear();
+                self.is_resumed = false;
+                self.list.page(None).await?
+            }
+            page => page?,
+        };
+        self.is_resumed = false;
+        if let Some(cursor) = &page.next
+            && !self.cursors.insert(cursor.clone())
+        {
+            return Err(endless());
+        }
+        self.fresh.clear();
+        let had_entries = !page.entries.is_empty();
+        let entries: Vec<LedgerSuppression> = page.entries.into_iter().filter_map(|theirs| self.read(theirs)).collect();
+        self.stale = if had_entries && self.fresh.is_empty() { self.stale + 1 } else { 0 };
+        if self.stale >= MOST_STALE && page.next.is_some() {
+            return Err(endless());
+        }
+        if let Some((count, why)) = page.left_out {
+            match self.left_out.iter_mut().find(|(_, known)| *known == why) {
+                Some((sum, _)) => *sum += count,
+                None => self.left_out.push((count, why)),
+            }
+        }
+        self.is_over = page.next.is_none();
+        self.cursor = page.next;
+        Ok(Some(entries))
+    }
+
+    /// Records that the page has been dealt with.
+    pub(super) fn is_kept(&mut self) -> Result<()> {
+        self.progress.add(self.cursor.as_deref(), self.fresh.drain(..))
+    }
+
+    /// How many entries were no addresses, what was left out and why, and whom the list holds.
+    pub(super) fn end(self) -> (u64, Vec<(u64, &'static str)>, HashSet<u128>) {
+        (self.unreadable, self.left_out, self.seen)
+    }
+
+    fn read(&mut self, theirs: Theirs) -> Option<LedgerSuppression> {
+        let Ok(address) = Address::parse(theirs.email.trim()) else {
+            tracing::debug!(email = theirs.email, "not an address");
+            self.unreadable += 1;
+            return None;
+        };
+        let entry = address.folded();
+        if self.seen.insert(key_of(&entry)) {
+            self.fresh.push(key_of(&entry));
+        }
+        Some(LedgerSuppression {
+            entry,
+            reason: theirs.reason,
+            scope: String::new(),
+            source: String::new(),
+            created_at: theirs.created_at.unwrap_or_else(Timestamp::now),
+            expires_at: None,
+            note: theirs.note,
+        })
+    }
+}
+
+fn endless() -> Trouble {
+    Trouble::Failing(Refusal::new(Reason::NoReply, "", "its list does not end: the same page comes again"))
+}
