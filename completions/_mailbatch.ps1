@@ -484,6 +484,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;import' {
+            [CompletionResult]::new('--preset', '--preset', [CompletionResultType]::ParameterName, 'The file is what this service exports of whom it does not mail')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')

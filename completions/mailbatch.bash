@@ -2402,12 +2402,16 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress__subcmd__import)
-            opts="-C -c -q -v -h --reason --env --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --preset --reason --env --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --preset)
+                    COMPREPLY=($(compgen -W "hubspot mailchimp sendgrid ses" -- "${cur}"))
+                    return 0
+                    ;;
                 --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

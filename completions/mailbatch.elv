@@ -455,6 +455,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress;import'= {
+            cand --preset 'The file is what this service exports of whom it does not mail'
             cand --reason 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual'
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'

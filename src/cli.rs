@@ -16,7 +16,7 @@ pub use sending::{
     CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
 };
 pub use suppress::{AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand, SyncArgs};
-pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, ProgressMode, ReportFormat, Scope, Then};
+pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then};
 
 /// Bulk e-mail from the command line: nobody twice, nobody who must not, everybody accounted for.
 #[derive(Clone, Debug, Parser)]

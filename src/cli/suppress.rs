@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::words::{self, ExportFormat, Scope};
+use super::words::{self, ExportFormat, Preset, Scope};
 use crate::outcome::Reason;
 
 /// Keep the list of those who must not be mailed
@@ -81,6 +81,10 @@ pub struct EntryArgs {
 pub struct ImportArgs {
     /// A suppression file, or - for standard input
     pub file: PathBuf,
+
+    /// The file is what this service exports of whom it does not mail
+    #[arg(long, value_name = "SERVICE", conflicts_with = "reason")]
+    pub preset: Option<Preset>,
 
     /// For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual
     #[arg(long, value_name = "REASON", default_value = "manual", value_parser = words::suppression_reason)]

@@ -83,6 +83,16 @@ pub enum ExportFormat {
     Ndjson,
 }
 
+/// Whose export of suppressions is imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub enum Preset {
+    HubSpot,
+    Mailchimp,
+    SendGrid,
+    Ses,
+}
+
 /// Which mail a suppression stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scope {

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::pipeline::ledger_error;
-use crate::suppression::{self, Entry, ExportFormat, Import};
+use crate::suppression::{self, Entry, ExportFormat, Import, Preset};
 
 /// Runs one of the commands.
 pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> {
@@ -163,16 +163,30 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     let target = first_file(bench)?;
     let name = args.file.display().to_string();
     let how = Import { name: &name, column: None, reason: Some(args.reason), source: "mailbatch suppress import", now: Timestamp::now() };
-    let entries = if args.file.as_os_str() == "-" {
-        suppression::import(std::io::stdin().lock(), &how)?
+    let preset = args.preset.map(|preset| match preset {
+        cli::Preset::HubSpot => Preset::HubSpot,
+        cli::Preset::Mailchimp => Preset::Mailchimp,
+        cli::Preset::SendGrid => Preset::SendGrid,
+        cli::Preset::Ses => Preset::Ses,
+    });
+    let read = |reader: &mut dyn std::io::Read| match preset {
+        Some(preset) => suppression::import_preset(reader, &name, preset, how.now).map(|found| (found.entries, found.left_out)),
+        None => suppression::import(reader, &how).map(|entries| (entries, 0)),
+    };
+    let (entries, left_out) = if args.file.as_os_str() == "-" {
+        read(&mut std::io::stdin().lock())?
     } else {
         let path = bench.settings.workspace.from_arguments(&args.file);
         let file = File::open(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
-        suppression::import(BufReader::new(file), &how)?
+        read(&mut BufReader::new(file))?
     };
     let count = entries.len();
     let fresh = keep(bench, &target, entries).await?;
-    bench.note(&format!("mailbatch: {count} entries imported into {}, {fresh} of them new", bench.settings.workspace.shown(&target)));
+    let also = match left_out {
+        0 => String::new(),
+        rows => format!("; {rows} rows left out, which are about some mail only or suppress nobody"),
+    };
+    bench.note(&format!("mailbatch: {count} entries imported into {}, {fresh} of them new{also}", bench.settings.workspace.shown(&target)));
     Ok(Exit::OK)
 }
 

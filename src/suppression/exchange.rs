@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use memchr::{memchr, memchr_iter};
 use serde_json::json;
 
 use super::entry::{Entry, Scope, parse_entry, parse_reason};
 use super::format::{Columns, Day, HEADER, TIME_HINT, time};
 use super::records::{Position, Record, Records, Tail};
+use super::rows::{self, Flaw};
 use super::watched::refused;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::LedgerSuppression;
 use crate::outcome::Reason;
 
@@ -91,60 +91,25 @@ const CREATED_NAMES: [&str; 7] = ["createdat", "created", "createdtime", "timest
 /// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are any, columns of reasons and dates under
 /// their usual names; without a header the first field of each line. All or nothing: a row that cannot be understood is an error with
 /// exit 4.
-pub fn import(mut reader: impl Read, how: &Import<'_>) -> Result<Vec<LedgerSuppression>> {
-    let mut text = Vec::new();
-    let cannot_read = |why: io::Error| Error::refused(format!("{} cannot be read: {why}", how.name)).hint("name a readable file");
-    reader.read_to_end(&mut text).map_err(cannot_read)?;
-    if memchr(0, &text).is_some() {
-        return Err(Error::refused(format!("{} holds a NUL byte", how.name)).hint("save the file as plain UTF-8 text"));
-    }
-    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).comment(Some(b'#')).from_reader(text.as_slice());
-    let mut row = csv::ByteRecord::new();
+pub fn import(reader: impl Read, how: &Import<'_>) -> Result<Vec<LedgerSuppression>> {
     let mut layout = None;
     let mut entries = Vec::new();
-    // Reading from memory cannot fail, and bytes are never ill-formed.
-    while rows.read_byte_record(&mut row).unwrap_or(false) {
-        let refuse = |(what, hint): Flaw| {
-            let line = line_of(&text, row.position().map_or(0, csv::Position::byte));
-            Error::refused(format!("{}:{line}: {what}", how.name)).hint(hint)
-        };
-        let fields: Vec<&str> = row
-            .iter()
-            .map(|field| std::str::from_utf8(field).map(|field| field.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')))
-            .collect::<Result<_, _>>()
-            .map_err(|_| refuse(("line is not valid UTF-8".to_owned(), "save the file as UTF-8")))?;
-        if fields.iter().all(|field| field.is_empty()) {
-            continue;
-        }
+    rows::each(reader, how.name, |fields| {
         let layout = match &layout {
             Some(layout) => layout,
             None => {
-                let (found, is_header) = Layout::of(&fields, how).map_err(refuse)?;
+                let (found, is_header) = Layout::of(fields, how)?;
                 let found = layout.insert(found);
                 if is_header {
-                    continue;
+                    return Ok(());
                 }
                 found
             }
         };
-        entries.push(layout.read(&fields, how).map_err(refuse)?);
-    }
+        entries.push(layout.read(fields, how)?);
+        Ok(())
+    })?;
     Ok(entries)
-}
-
-/// What is wrong with a row, and how to mend it.
-type Flaw = (String, &'static str);
-
-/// The line on which the record found at this offset really begins: the parser counts blank lines and comments before it as its own.
-fn line_of(text: &[u8], offset: u64) -> usize {
-    let mut start = usize::try_from(offset).unwrap_or(text.len()).min(text.len());
-    loop {
-        match text.get(start) {
-            Some(b'\r' | b'\n') => start += 1,
-            Some(b'#') => start += memchr(b'\n', &text[start..]).unwrap_or(text.len() - start),
-            _ => return memchr_iter(b'\n', &text[..start]).count() + 1,
-        }
-    }
 }
 
 /// Where an import has what.
@@ -224,7 +189,7 @@ impl Layout {
 }
 
 /// A column name without case, spaces and punctuation: `E-mail Address` and `email_address` are one.
-fn plain_name(name: &str) -> String {
+pub(super) fn plain_name(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -240,7 +205,7 @@ fn foreign_reason(word: &str) -> Option<Reason> {
 }
 
 /// A time as exports have it: RFC 3339, a date, a date and a time (taken as UTC), or seconds since 1970.
-fn foreign_time(text: &str) -> Option<Timestamp> {
+pub(super) fn foreign_time(text: &str) -> Option<Timestamp> {
     if text.len() >= 9 && text.bytes().all(|b| b.is_ascii_digit()) {
         return Timestamp::from_second(text.parse().ok()?).ok();
     }

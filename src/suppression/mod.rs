@@ -5,7 +5,8 @@
 //!
 //! `entry` is one entry as a value, `format` the columns and quoting of a file, `records` reads it, `gathering` does so into the index, `index` answers look-ups,
 //! `watched` notices
-//! what changes in it, `screening` joins files and ledger, `edit` is the only writer of a suppression file, `exchange` speaks to people and other tools.
+//! what changes in it, `screening` joins files and ledger, `edit` is the only writer of a suppression file, `exchange` speaks to people and other tools, and `preset` reads what
+//! certain services export.
 
 mod edit;
 mod entry;
@@ -13,11 +14,14 @@ mod exchange;
 mod format;
 mod gathering;
 mod index;
+mod preset;
 mod records;
+mod rows;
 mod screening;
 mod watched;
 
 pub use edit::{Removed, append, remove};
 pub use entry::{Entry, Scope, parse_entry};
 pub use exchange::{ExportFormat, Import, List, Listed, export, import, list};
+pub use preset::{Preset, import_preset};
 pub use screening::{Hit, Suppressions};

@@ -2,6 +2,7 @@
 //! providers document.
 
 mod learning;
+mod presets;
 mod provider;
 mod sandbox;
 mod sync;
