@@ -3,13 +3,16 @@
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
+use crate::address::Address;
 use crate::cli::{Globals, ReportArgs, ReportFormat, StatusArgs, WaitArgs, WhyArgs};
-use crate::commands::running::{each_row, format_of};
+use crate::commands::running::{each_row, format_of, frozen};
+use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
+use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
 use crate::report::{self, Format, Head, Options, ReportFile, Writer};
 
@@ -119,17 +122,35 @@ fn of(format: ReportFormat) -> Format {
     }
 }
 
+/// Says where a person who was suppressed is listed now; the ledger keeps only the reason that decided then.
+fn tell_where(bench: &Workbench, run: &Run, email: &str) -> Result<()> {
+    let Ok(address) = Address::parse(email) else { return Ok(()) };
+    let mut files = bench.settings.suppression_files.clone();
+    files.extend(frozen(run)?.suppress);
+    // A file that has gone since says nothing, and is no reason to end in an error.
+    files.retain(|file| file.exists());
+    let found = places(bench, &files, &address)?;
+    if found.is_empty() {
+        bench.note("mailbatch: no suppression file and no entry of the ledger names this address now");
+    }
+    found.iter().for_each(|(place, entry)| bench.note(&format!("mailbatch: listed now in {place} ({})", entry.reason)));
+    Ok(())
+}
+
 /// Prints every decision taken about one recipient.
 pub(crate) async fn why(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
     let ledger = bench.used_ledger()?;
     let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
-    let email = crate::address::Address::parse(&args.email).map_or_else(|_| args.email.clone(), |address| address.to_string());
+    let email = Address::parse(&args.email).map_or_else(|_| args.email.clone(), |address| address.to_string());
     let decisions = ledger.why(&run.id, &email).await.map_err(ledger_error)?;
     if decisions.is_empty() {
         return Err(Error::usage(format!("run {} has no such recipient", run.id)).hint(format!("`mailbatch report {}` lists all of them", run.id)));
     }
     let text = if bench.globals.json { format!("{}\n", report::why_json(&run, &email, &decisions)) } else { report::why_table(&decisions, width()) };
     say(&mut std::io::stdout(), &text)?;
+    if decisions.iter().any(|decision| decision.what == Outcome::Suppressed.as_str()) {
+        tell_where(&bench, &run, &email)?;
+    }
     Ok(Exit::OK)
 }

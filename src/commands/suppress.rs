@@ -123,14 +123,13 @@ pub(super) fn all<'a>(bench: &'a Workbench, ledger: Option<&'a dyn Ledger>) -> i
     })
 }
 
-/// Exit 0 when the address is suppressed for any kind of mail, 9 when it is not.
-async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
-    let address = Address::parse(text).map_err(|e| Error::usage(e.to_string()))?;
+/// Every entry in force that covers the address, each with the file and line where it stands, or `ledger`.
+pub(super) fn places(bench: &Workbench, files: &[PathBuf], address: &Address) -> Result<Vec<(String, Entry)>> {
     let now = Timestamp::now();
     let mut found = Vec::new();
-    for listed in suppression::list(&bench.settings.suppression_files) {
+    for listed in suppression::list(files) {
         let listed = listed?;
-        if listed.entry.covers(&address) && !listed.entry.has_expired(now) {
+        if listed.entry.covers(address) && !listed.entry.has_expired(now) {
             found.push((format!("{}:{}", bench.settings.workspace.shown(&listed.file), listed.line), listed.entry));
         }
     }
@@ -138,13 +137,20 @@ async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
         tokio::task::block_in_place(|| {
             for kept in learned(ledger.as_ref()) {
                 let entry = Entry::from(&kept?.1);
-                if entry.covers(&address) && !entry.has_expired(now) {
+                if entry.covers(address) && !entry.has_expired(now) {
                     found.push(("ledger".to_owned(), entry));
                 }
             }
             Ok::<_, Error>(())
         })?;
     }
+    Ok(found)
+}
+
+/// Exit 0 when the address is suppressed for any kind of mail, 9 when it is not.
+async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
+    let address = Address::parse(text).map_err(|e| Error::usage(e.to_string()))?;
+    let found = places(bench, &bench.settings.suppression_files, &address)?;
     let text: String = if bench.globals.json {
         let hits: Vec<_> =
             found.iter().map(|(place, e)| serde_json::json!({"where": place, "reason": e.reason, "scope": e.scope.as_str()})).collect();

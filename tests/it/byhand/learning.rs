@@ -87,3 +87,17 @@ fn a_bounce_that_only_the_trace_knows_after_a_kill_is_learned() {
         assert_eq!(work.read("stop.csv"), wanted, "once");
     }
 }
+
+#[test]
+fn why_names_the_file_and_the_line_where_somebody_is_listed() {
+    let server = emitlo();
+    let work = at("emitlo", &server.url(), "", &LIST[..1]);
+    work.file("stop.csv", "email,reason,source\nben@example.com,manual,crm\nANN@example.com,complaint,crm\n");
+    work.file("list.csv", "email\nann@example.com\nanna@example.com\n");
+    work.run(&["send", "list.csv"]).ends(0);
+    let ran = work.run(&["why", "latest", "ann@example.com"]).ends(0).says("listed now in stop.csv:3 (complaint)");
+    assert!(!ran.out.contains("stop.csv") && !ran.err.contains("ann@"), "a note for people: {}", ran.err);
+    assert!(!work.run(&["why", "latest", "anna@example.com"]).ends(0).err.contains("listed"));
+    std::fs::remove_file(work.join("stop.csv")).expect("it was there");
+    work.run(&["why", "latest", "ann@example.com"]).ends(0).says("no suppression file");
+}
