@@ -10,7 +10,8 @@
 //! ```
 //!
 //! `input` reads rows, `suppression` and the planner screen them, `ledger` makes the plan durable, `pipeline` is the one loop that
-//! admits chunks, `provider` talks to the wire, and `report` reads the ledger back.
+//! admits chunks, `provider` talks to the wire, and `report` reads the ledger back. `events` is what comes
+//! back later: bounces and complaints, which the ledger keeps and suppressions follow from.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -28,6 +29,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 
+pub mod events;
 pub mod input;
 pub mod ledger;
 pub mod limit;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::events::{Believe, Event, EventKind};
 use crate::literal::Rate;
 use crate::outcome::{Cohort, Kind, Outcome, Reason, Tally};
 use crate::provider::{BoxFuture, Feedback, JobId, Refusal, Verdict};
@@ -284,6 +285,92 @@ pub struct Standing {
     pub rejected_here: u64,
     /// Outcomes by reason.
     pub reasons: BTreeMap<(Outcome, Reason), u64>,
+    /// How many recipients have heard each word of `mb_feedback` said about them.
+    pub feedback: BTreeMap<String, u64>,
+}
+
+/// How an event found the recipient it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkedBy {
+    /// By run and key, which the source returned to us.
+    Correlation,
+    /// By the token in the envelope sender or a link.
+    Token,
+    MessageId,
+    ProviderId,
+    /// By the address alone: the latest message that went there.
+    Address,
+}
+
+impl LinkedBy {
+    /// Whether it names one message of ours, which nobody could have guessed, and not just a person.
+    pub fn is_exact(self) -> bool {
+        self != Self::Address
+    }
+}
+
+/// What became of an event that was to be written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// False for an event that is in the ledger already; nothing was changed then.
+    pub is_new: bool,
+    /// The run and the row it is about, as far as the ledger knows them.
+    pub about: Option<(RunId, JobId)>,
+    pub linked_by: Option<LinkedBy>,
+    /// What was learned from it and was not known before. It waits to be written to the suppression file.
+    pub learned: Option<LedgerSuppression>,
+    /// It would have suppressed somebody, had it not come by mail about a person whom the ledger does not know.
+    pub doubted: bool,
+}
+
+/// An event as the ledger keeps it.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeptEvent {
+    /// Its number in the ledger; later events have higher ones.
+    pub number: i64,
+    pub run: Option<RunId>,
+    pub row: Option<JobId>,
+    pub linked_by: Option<LinkedBy>,
+    pub received_at: Timestamp,
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Which events are asked for, by number.
+#[derive(Clone, Debug, Default)]
+pub struct EventQuery {
+    /// Only events with a higher number.
+    pub after: i64,
+    pub limit: usize,
+    pub run: Option<RunId>,
+    pub kind: Option<EventKind>,
+    /// The address, in any case.
+    pub email: Option<String>,
+    /// With the raw payload, which may be large.
+    pub raw: bool,
+}
+
+/// A suppression that was learned from an event and is not known to be in the suppression file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfiled {
+    pub number: i64,
+    /// Its writing was begun once, so it may be in the file.
+    pub begun: bool,
+    pub entry: LedgerSuppression,
+}
+
+/// Whom a token names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub campaign: String,
+    pub env: Option<String>,
+    /// `None` when the run has been removed.
+    pub about: Option<(RunId, JobId)>,
+    /// What a suppression of this person is called: the address, or after `runs rm` its `sha256:` form.
+    pub entry: String,
+    /// For 400 days after its run was removed; `None` while the run is there.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The durable truth. SQLite on one host; each call is one transaction.
@@ -337,6 +424,18 @@ pub trait Ledger: Send + Sync {
     fn rows(&self, run: &str, after: JobId, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
     /// Every decision about the rows with this address (lowercased comparison), oldest first; empty when the run has no such row.
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>>;
+
+    // ----- feedback
+    /// Writes an event down, once, with the suppression that follows from it and the word in its recipient's `feedback`.
+    fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
+    /// Events by number.
+    fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
+    /// Suppressions learned from events that still have to be written to the suppression file, oldest first.
+    fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;
+    /// Records that writing these to the file begins (`done` false), or that they are in it.
+    fn filed(&self, numbers: Vec<i64>, done: bool) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Whom a token (`message::token_of`) names, also for 400 days after its run was removed.
+    fn person(&self, token: &str) -> BoxFuture<'_, LedgerResult<Option<Person>>>;
 
     // ----- workspace
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>>;

@@ -39,6 +39,18 @@ pub fn message_id(campaign: &str, env: Option<&str>, key: &str, from_domain: &st
     id
 }
 
+/// The part of a Message-ID of ours that names campaign and recipient to whoever has the ledger, and nothing to anybody else. It may stand
+/// in an envelope sender or a link. `None` for a Message-ID that [`message_id`] cannot have made.
+pub fn token_of(message_id: &str) -> Option<&str> {
+    let (token, domain) = message_id.trim_matches(['<', '>', ' ']).split_once('@')?;
+    (is_token(token) && !domain.is_empty()).then_some(token)
+}
+
+/// Whether a text has the form of a token.
+pub fn is_token(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// A multipart boundary of its own for each message and each `level` of nesting.
 pub(super) fn boundary(message_id: &str, level: &str) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
@@ -49,7 +61,7 @@ pub(super) fn boundary(message_id: &str, level: &str) -> String {
 }
 
 /// Lowercase hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [char::from(DIGITS[usize::from(b >> 4)]), char::from(DIGITS[usize::from(b & 15)])]).collect()
 }
@@ -68,6 +80,10 @@ mod tests {
         let id = id("spring", None, "ann@example.com");
         let (left, right) = id.split_once('@').expect("an @");
         assert_eq!((left.len(), right), (24, "acme.example"));
+        assert_eq!(token_of(&format!("<{id}>")), Some(left));
+        for other in ["", "@acme.example", "ann@acme.example", "0123456789abcdef0123456g@x", "0123456789abcdef01234567@"] {
+            assert_eq!(token_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -31,7 +31,8 @@ mod row;
 mod skeleton;
 mod template;
 
-pub use ident::{Ident, message_id};
+pub(crate) use ident::hex;
+pub use ident::{Ident, is_token, message_id, token_of};
 pub use keys::{AttachmentKey, HeaderKeys, MessageKeys, MessageSource};
 pub use template::RenderError;
 

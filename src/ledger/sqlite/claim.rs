@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::caps;
+use super::events;
 use super::fault::{Fault, Result};
 use super::plan::seq_of;
 use super::words::{self, FINAL, WAITING};
@@ -186,10 +187,8 @@ pub(super) fn settle(
         return Err(Fault::Damaged(format!("batch {batch} is not an open batch of run {run}, so it cannot be settled")));
     };
     close(conn, seq, &OpenBatch { id: batch, claimed_at, members }, items, now)?;
-    let mut tell =
-        conn.prepare_cached("UPDATE recipients SET feedback = CASE WHEN feedback IN ('', ?2) THEN ?2 ELSE feedback || ' ' || ?2 END WHERE id = ?1")?;
-    for (row, word) in feedback {
-        tell.execute(params![words::id_of(seq, *row)?, word.as_str()])?;
+    for (row, told) in feedback {
+        events::told_at_once(conn, seq, words::id_of(seq, *row)?, *told, now)?;
     }
     Ok(())
 }

@@ -7,8 +7,10 @@ mod canary;
 mod caps;
 mod carry;
 mod claim;
+mod events;
 mod fault;
 mod lease;
+mod names;
 mod plan;
 mod read;
 mod recover;
@@ -31,9 +33,10 @@ use self::claim::Origin;
 use self::fault::Fault;
 use self::threads::Worker;
 use super::{
-    Ask, Claimed, Decision, Draft, Gate, Leased, Ledger, LedgerError, LedgerResult, LedgerRow, LedgerSuppression, Pause, PlannedRow, Recovered, Run,
-    RunHead, RunId, RunState, Seal, Settled, Standing, trace,
+    Ask, Claimed, Decision, Draft, EventQuery, Gate, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow, LedgerSuppression, Pause,
+    Person, PlannedRow, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Unfiled, trace,
 };
+use crate::events::{Believe, Event};
 use crate::literal::Rate;
 use crate::outcome::{Cohort, Outcome, Reason};
 use crate::provider::{BoxFuture, Feedback, JobId};
@@ -295,6 +298,45 @@ impl Ledger for SqliteLedger {
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>> {
         let (run, email) = (run.to_owned(), email.to_owned());
         self.long(move |conn| why::why(conn, &run, &email))
+    }
+
+    fn event(&self, mut event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>> {
+        event.identify();
+        let event = Arc::new(event);
+        Box::pin(async move {
+            // What events are found by is gathered when it is first needed, so many at a time that others are not kept waiting.
+            loop {
+                let event = event.clone();
+                let step = self.writer.ask(move |conn| events::take(conn, &event, believe, Timestamp::now())).await?;
+                if let Some(seen) = step {
+                    return Ok(seen);
+                }
+            }
+        })
+    }
+
+    fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>> {
+        self.long(move |conn| events::list(conn, &query))
+    }
+
+    fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>> {
+        self.quick(move |conn| events::unfiled(conn, limit))
+    }
+
+    fn filed(&self, numbers: Vec<i64>, done: bool) -> BoxFuture<'_, LedgerResult<()>> {
+        self.write(move |conn| events::filed(conn, &numbers, done))
+    }
+
+    fn person(&self, token: &str) -> BoxFuture<'_, LedgerResult<Option<Person>>> {
+        let token: Arc<str> = token.into();
+        Box::pin(async move {
+            loop {
+                let token = token.clone();
+                if let Some(person) = self.writer.ask(move |conn| names::person(conn, &token, Timestamp::now())).await? {
+                    return Ok(person);
+                }
+            }
+        })
     }
 
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>> {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::events;
 use super::fault::{Fault, Result};
 use super::plan::seq_of;
 use super::words;
@@ -79,12 +80,13 @@ pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -
 }
 
 pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
-    let (first, last) = words::ids_of(seq_of(conn, run)?);
+    let seq = seq_of(conn, run)?;
+    let (first, last) = words::ids_of(seq);
     let mut query = conn.prepare(
         "SELECT cohort, outcome, reason, count(*), sum(attempts > 0) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason",
     )?;
     let mut rows = query.query([first, last])?;
-    let mut standing = Standing::default();
+    let mut standing = Standing { feedback: events::counts(conn, seq)?, ..Standing::default() };
     while let Some(row) = rows.next()? {
         let canary = words::cohort(row.get(0)?) == Cohort::Canary;
         let (outcome, reason) = (words::outcome(row.get(1)?)?, words::reason(row.get(2)?)?);

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Fault;
 
 /// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// The version this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -142,6 +142,61 @@ INSERT INTO numbered(entry, reason, scope, source, created_at, expires_at, note)
 DROP TABLE suppressions;
 ALTER TABLE numbered RENAME TO suppressions;
 DELETE FROM meta WHERE name = 'suppressions_version';
+";
+
+/// What comes back. A recipient is found by `names`, which is filled when events first ask for it, so that sending pays nothing for it.
+const V3: &str = "
+CREATE TABLE events(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  provider TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  source TEXT NOT NULL,
+  type TEXT NOT NULL,
+  bounce TEXT,
+  class TEXT,
+  at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  -- The run's number and the recipient's id; null for what is about nobody we know.
+  run INTEGER,
+  recipient INTEGER,
+  linked_by TEXT,
+  -- The address that the event names, and the one that was mailed, lowercased.
+  told TEXT,
+  email TEXT NOT NULL,
+  code TEXT NOT NULL,
+  status TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  provider_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  token TEXT NOT NULL,
+  correlation TEXT,
+  payload INTEGER,
+  UNIQUE (provider, event_id)
+);
+CREATE INDEX events_of_run ON events(run, type, bounce, recipient);
+CREATE INDEX events_of_email ON events(email, type, at);
+-- What the sources sent, compressed with Zstandard; each text once, however many people it is about.
+CREATE TABLE payloads(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
+
+-- Hashes of addresses, keys, tokens and providers' ids; who really has the name is told by the recipient's row.
+CREATE TABLE names(hash INTEGER NOT NULL, recipient INTEGER NOT NULL, PRIMARY KEY (hash, recipient)) WITHOUT ROWID;
+-- Batches above meta.named_until whose members are in names; settled: with their providers' ids.
+CREATE TABLE named(batch INTEGER PRIMARY KEY, settled INTEGER NOT NULL);
+
+-- Suppressions that wait to be written to the file; begun: may be in it.
+CREATE TABLE unfiled(suppression INTEGER PRIMARY KEY, begun INTEGER NOT NULL DEFAULT 0);
+
+-- Whom the tokens of removed runs name. Entry is the sha256: form of the address; key is empty where it was the address.
+CREATE TABLE tokens(
+  token TEXT PRIMARY KEY,
+  campaign TEXT NOT NULL,
+  env TEXT,
+  key TEXT NOT NULL,
+  entry TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX tokens_expire ON tokens(expires_at);
 ";
 
 /// The version of the file behind `conn`; 0 for a file that holds nothing yet.

@@ -112,6 +112,11 @@ pub(super) fn row_of(id: i64) -> JobId {
     (id & ((1 << ROW_BITS) - 1)) as JobId
 }
 
+/// The number of the run that an id belongs to.
+pub(super) fn seq_of(id: i64) -> i64 {
+    id >> ROW_BITS
+}
+
 /// The members of a batch as its row holds them: eight octets for each, little-endian.
 pub(super) fn pack(members: impl Iterator<Item = JobId>) -> Vec<u8> {
     members.flat_map(JobId::to_le_bytes).collect()

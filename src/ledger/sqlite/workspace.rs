@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Result};
 use super::words;
@@ -84,18 +84,22 @@ pub(super) fn suppressions(conn: &Connection, after: i64, limit: usize) -> Resul
     let mut rows = query.query(params![after, limit as i64])?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
-        let kept = LedgerSuppression {
-            entry: row.get(1)?,
-            reason: words::reason(row.get(2)?)?.ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
-            scope: row.get(3)?,
-            source: row.get(4)?,
-            created_at: words::time(row.get(5)?)?,
-            expires_at: words::times(row.get(6)?)?,
-            note: row.get(7)?,
-        };
-        page.push((row.get(0)?, kept));
+        page.push((row.get(0)?, suppression(row, 1)?));
     }
     Ok(page)
+}
+
+/// The suppression in the columns of a row from `first` on: entry, reason, scope, source, created_at, expires_at, note.
+pub(super) fn suppression(row: &Row<'_>, first: usize) -> Result<LedgerSuppression> {
+    Ok(LedgerSuppression {
+        entry: row.get(first)?,
+        reason: words::reason(row.get(first + 1)?)?.ok_or_else(|| Fault::Damaged("a suppression without a reason".into()))?,
+        scope: row.get(first + 2)?,
+        source: row.get(first + 3)?,
+        created_at: words::time(row.get(first + 4)?)?,
+        expires_at: words::times(row.get(first + 5)?)?,
+        note: row.get(first + 6)?,
+    })
 }
 
 /// The workspace's secret key; made here when there is none yet, so this needs the connection that writes.

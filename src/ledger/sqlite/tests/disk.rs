@@ -120,7 +120,7 @@ async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
 
 #[tokio::test]
 async fn a_ledger_of_an_older_version_stays_readable() {
-    for (fixture, numbers) in [("v1.sql", vec![1]), ("v2.sql", vec![1, 3])] {
+    for (fixture, numbers) in [("v1.sql", vec![1]), ("v2.sql", vec![1, 3]), ("v3.sql", vec![1, 3, 4])] {
         let dir = tempfile::tempdir().unwrap();
         let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger").join(fixture)).unwrap();
         Connection::open(dir.path().join("ledger.db")).unwrap().execute_batch(&dump).unwrap();
@@ -135,5 +135,8 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         assert_eq!(ledger.why(&run.id, "bob@example.com").await.unwrap().len(), 3);
         let kept = ledger.suppressions(0, 9).await.unwrap();
         assert_eq!(kept.iter().map(|(number, _)| *number).collect::<Vec<_>>(), numbers, "{fixture}");
+        let events = ledger.events(EventQuery { limit: 9, ..EventQuery::default() }).await.unwrap();
+        assert_eq!((events.len(), ledger.unfiled(9).await.unwrap().len()), if fixture == "v3.sql" { (1, 1) } else { (0, 0) });
+        assert_eq!(ledger.person("0123456789abcdef01234567").await.unwrap().is_some(), fixture == "v3.sql");
     }
 }

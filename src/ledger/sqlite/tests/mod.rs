@@ -3,6 +3,7 @@
 mod carry;
 mod claims;
 mod disk;
+mod events;
 mod plan;
 mod recovery;
 

@@ -1,0 +1,111 @@
+//! What was learned from events goes into the suppression file, each once, whatever process learned it and wherever it was killed.
+//!
+//! The ledger has it first, together with the event, and counts it as unfiled. One process at a time files: it records that it begins,
+//! appends, records that it is done. What was begun and not done is looked for in the file.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, LedgerSuppression, Unfiled};
+use crate::outcome::Reason;
+use crate::pipeline::ledger_error;
+use crate::suppression;
+
+/// How many entries are appended in one write.
+const AT_ONCE: usize = 1_000;
+
+/// Appends to `file` what was learned from events and is not in it yet. Returns how many entries that were. Processes take turns by a lock
+/// in `state_dir`. When it fails the entries stay unfiled, and the ledger screens by them all the same.
+pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) -> Result<u64> {
+    if ledger.unfiled(1).await.map_err(ledger_error)?.is_empty() {
+        return Ok(0);
+    }
+    let lock = state_dir.join("filing.lock");
+    let _turn = blocking(move || {
+        let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", lock.display()));
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(file)
+    })
+    .await?;
+    let mut written = 0;
+    loop {
+        let waiting = ledger.unfiled(AT_ONCE).await.map_err(ledger_error)?;
+        if waiting.is_empty() {
+            return Ok(written);
+        }
+        let numbers: Vec<i64> = waiting.iter().map(|unfiled| unfiled.number).collect();
+        let path = file.to_owned();
+        let missing = blocking(move || missing(&path, waiting)).await?;
+        ledger.filed(numbers.clone(), false).await.map_err(ledger_error)?;
+        let path = file.to_owned();
+        written += missing.len() as u64;
+        blocking(move || suppression::append(&path, &missing)).await?;
+        ledger.filed(numbers, true).await.map_err(ledger_error)?;
+    }
+}
+
+/// Those that are certainly not in the file. Only where a writer was stopped in the middle is the file read.
+fn missing(file: &Path, waiting: Vec<Unfiled>) -> Result<Vec<LedgerSuppression>> {
+    let mut there: HashSet<(String, Reason)> = HashSet::new();
+    if waiting.iter().any(|unfiled| unfiled.begun) && file.exists() {
+        let asked: HashSet<&str> = waiting.iter().map(|unfiled| unfiled.entry.entry.as_str()).collect();
+        for listed in suppression::list(&[file.to_owned()]) {
+            let entry = listed?.entry;
+            if asked.contains(entry.entry.as_str()) {
+                there.insert((entry.entry, entry.reason));
+            }
+        }
+    }
+    let is_missing = |unfiled: &Unfiled| !unfiled.begun || !there.contains(&(unfiled.entry.entry.clone(), unfiled.entry.reason));
+    Ok(waiting.into_iter().filter(is_missing).map(|unfiled| unfiled.entry).collect())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal(format!("writing the suppression file stopped: {e}")))?
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::events::{Believe, Bounce, Class, Event, EventKind, Source};
+    use crate::ledger::sqlite::SqliteLedger;
+
+    fn hard(email: &str) -> Event {
+        let mut event = Event::new(EventKind::Bounced, Source::Webhook, Timestamp::UNIX_EPOCH);
+        (event.bounce, event.class, event.status) = (Some(Bounce::Hard), Some(Class::MailboxGone), "5.1.1".into());
+        event.recipient = Some(email.into());
+        event
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_learned_is_filed_once_whenever_the_writer_was_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(dir.path()).unwrap();
+        let file = dir.path().join("suppressions.csv");
+        let lines = || std::fs::read_to_string(&file).unwrap_or_default().lines().filter(|line| line.contains('@')).count();
+        for (number, stop) in ["before", "between", "after"].into_iter().enumerate() {
+            let seen = ledger.event(hard(&format!("{stop}@example.com")), Believe::default()).await.unwrap();
+            let learned = seen.learned.unwrap();
+            let unfiled = ledger.unfiled(9).await.unwrap();
+            assert_eq!((unfiled.len(), unfiled[0].begun), (1, false));
+            let numbers = vec![unfiled[0].number];
+            if stop != "before" {
+                ledger.filed(numbers.clone(), false).await.unwrap();
+            }
+            if stop == "after" {
+                suppression::append(&file, &[learned]).unwrap();
+            }
+            file_learned(&ledger, dir.path(), &file).await.unwrap();
+            assert_eq!(lines(), number + 1, "stopped {stop}");
+            assert_eq!(file_learned(&ledger, dir.path(), &file).await.unwrap(), 0);
+        }
+        let again = ledger.event(hard("after@example.com"), Believe::default()).await.unwrap();
+        assert!(!again.is_new && again.learned.is_none());
+    }
+}
