@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 mod provider;
+mod events;
 mod results;
 mod sending;
 mod suppress;
 mod words;
 
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
+pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
 pub use sending::{
     CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
@@ -72,6 +74,7 @@ pub enum Command {
     Why(WhyArgs),
     Suppress(SuppressArgs),
     Provider(ProviderArgs),
+    Events(EventsArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

@@ -5,6 +5,7 @@ use encoding_rs::Encoding;
 use jiff::Timestamp;
 
 use crate::address::Address;
+use crate::events::EventKind;
 use crate::outcome::Reason;
 
 /// How a list is written.
@@ -133,6 +134,11 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
     const REASONS: [Reason; 4] = [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
     REASONS.into_iter().find(|r| r.as_str() == text).ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
+}
+
+/// A type of event.
+pub(super) fn event_kind(text: &str) -> Result<EventKind, String> {
+    text.parse()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod campaign;
 mod check;
 pub mod config;
 mod dry_run;
+mod events;
 pub mod generate;
 mod preview;
 mod provider;
@@ -70,6 +71,7 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Why(args) => results::why(globals, args).await,
         Command::Provider(args) => provider::run(globals, args).await,
         Command::Suppress(args) => suppress::run(globals, args).await,
+        Command::Events(args) => events::run(globals, args).await,
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::OK),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::cli::Globals;
 use crate::error::{Error, Result};
+use crate::events::SoftBounces;
 use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec};
 
 mod allow;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub list: ListSettings,
     /// Absolute; whether they exist is not looked at.
     pub suppression_files: Vec<PathBuf>,
+    /// How many soft bounces stop mail to a person; `None` for no number of them.
+    pub soft_bounces: Option<SoftBounces>,
     /// In the order of the file.
     pub providers: Vec<(String, ProviderConfig)>,
     pub canary: CanarySettings,
@@ -106,6 +109,7 @@ impl Settings {
             message: tables::message(&root, workspace)?,
             list: tables::list(&root)?,
             suppression_files: tables::suppression(&root, workspace)?,
+            soft_bounces: tables::soft_bounces(&root)?,
             providers,
             canary: tables::canary(&root)?,
             allow: root.read_all("allow", "@acme.example", AllowRule::parse)?,

@@ -10,6 +10,7 @@ use super::workspace::Workspace;
 use crate::address::Address;
 use crate::cli::Then;
 use crate::error::Result;
+use crate::events::SoftBounces;
 use crate::literal::{CanarySize, Percent, parse_duration};
 use crate::outcome::Kind;
 
@@ -79,9 +80,16 @@ pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
 
 pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let Some(section) = root.section("suppression")? else { return Ok(Vec::new()) };
-    section.check_keys(&["files"], &[])?;
+    section.check_keys(&["files", "soft_bounces"], &[])?;
     let path = |text: &str| if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(workspace.from_config(text)) };
     Ok(section.read_all("files", "suppressions.csv", path)?.unwrap_or_default())
+}
+
+/// `soft_bounces = "5 in 14d"`, or `"never"`.
+pub(super) fn soft_bounces(root: &Section<'_>) -> Result<Option<SoftBounces>> {
+    let Some(section) = root.section("suppression")? else { return Ok(Some(SoftBounces::DEFAULT)) };
+    let read = |text: &str| if text == "never" { Ok(None) } else { text.parse().map(Some) };
+    Ok(section.read("soft_bounces", "5 in 14d", read)?.unwrap_or(Some(SoftBounces::DEFAULT)))
 }
 
 pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {

@@ -11,9 +11,12 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 mod filing;
+pub mod mail;
+mod mailboxes;
 mod rule;
 
 pub use filing::file_learned;
+pub use mailboxes::{Letter, each_letter};
 pub use rule::{Believe, SoftBounces};
 
 use crate::message::hex;

@@ -32,7 +32,10 @@ pub(super) fn load(source: &MessageSource) -> Result<(Frozen, Vec<String>)> {
     let reply_to = keys.reply_to.as_deref().map(|text| places.mailbox("reply_to", text)).transpose()?;
     let envelope_sender = match keys.envelope_sender.as_deref() {
         None => from.address.clone(),
-        Some(text) => Address::parse(text).map_err(|why| Error::usage(format!("{}: {why}", places.at("envelope_sender"))))?,
+        Some(text) => envelope_sender(text).map_err(|why| {
+            Error::usage(format!("{}: {why}", places.at("envelope_sender")))
+                .hint("write an address such as bounces@acme.example, or bounce+{token}@acme.example to know by each bounce whom it is about")
+        })?,
     };
     let mut headers: Vec<(String, Source)> = Vec::new();
     for (name, value) in &keys.headers.0 {
@@ -168,5 +171,25 @@ impl<'a> Places<'a> {
             };
             Error::usage(what).hint(format!("put {example} {place}under [message] in mailbatch.toml"))
         })
+    }
+}
+
+/// An envelope sender; one with `{token}` must still be an address when the token, 24 letters and digits, stands there.
+fn envelope_sender(text: &str) -> std::result::Result<Address, String> {
+    let sample = text.replacen("{token}", "0123456789abcdef01234567", 1);
+    if sample.contains(['{', '}']) {
+        return Err("holds { or }; only {token} has a meaning, once".to_owned());
+    }
+    let named = Address::parse(&sample).map_err(|why| why.to_string())?;
+    if text.contains("{token}") && !named.local().contains("0123456789abcdef01234567") {
+        return Err("has {token} in its domain".to_owned());
+    }
+    let address = Address::parse(text).map_err(|why| why.to_string())?;
+    // Behind another sign the token could not be told from what is around it.
+    match address.local().split_once("{token}") {
+        Some((before, after)) if !(before.is_empty() || before.ends_with(['+', '-', '=', '.', '_'])) || !after.is_empty() => {
+            Err("has {token} where it is not the end of the local part after +, -, =, . or _".to_owned())
+        }
+        _ => Ok(address),
     }
 }

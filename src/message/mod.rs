@@ -69,6 +69,9 @@ pub struct Message {
     odd: Vec<String>,
 }
 
+/// What stands for the recipient in an envelope sender.
+const TOKEN: &str = "{token}";
+
 /// One recipient's mail as it goes out.
 pub struct Encoded {
     /// The whole message, CRLF line ends, not dot-stuffed.
@@ -176,6 +179,14 @@ impl Message {
     /// Where bounces go.
     pub fn envelope_sender(&self) -> &Address {
         &self.envelope_sender
+    }
+
+    /// Where bounces of one mail go: `{token}` in the envelope sender stands for the token of its Message-ID.
+    pub fn envelope_sender_of(&self, message_id: &str) -> Address {
+        let token = token_of(message_id).filter(|_| self.envelope_sender.as_str().contains(TOKEN));
+        let named = token.map(|token| Address::parse(&self.envelope_sender.as_str().replacen(TOKEN, token, 1)));
+        // What was checked when the message was loaded stays an address.
+        named.and_then(std::result::Result::ok).unwrap_or_else(|| self.envelope_sender.clone())
     }
 
     /// The address in From.

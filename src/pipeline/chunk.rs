@@ -174,7 +174,7 @@ fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at:
         jobs.push(Job {
             id: row.row,
             to: envelope_to,
-            envelope_sender: Some(parts.message.envelope_sender().clone()),
+            envelope_sender: Some(parts.message.envelope_sender_of(&message_id)),
             eight_bit: EightBit::of(&message),
             lines_stand: lines_stand(&message),
             message,

@@ -1,0 +1,60 @@
+//! The commands about what comes back: bounces, complaints and the other events.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::words;
+use crate::events::EventKind;
+
+/// Take in what comes back, and list it
+#[derive(Args, Clone, Debug)]
+pub struct EventsArgs {
+    /// Overlay [env.NAME] of the configuration
+    #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]
+    pub env: Option<String>,
+
+    #[command(subcommand)]
+    pub command: EventsCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum EventsCommand {
+    Ingest(IngestArgs),
+    List(EventListArgs),
+}
+
+/// Read bounces and complaints out of mail; each counts once, however often it is read
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  mailbatch events ingest ~/Maildir\n  mailbatch events ingest --dry-run --json bounces.mbox\n  in an alias:  bounce: \"|mailbatch -q -C /srv/news events ingest -\""
+)]
+pub struct IngestArgs {
+    /// Messages: a file, a directory, a Maildir, an mbox, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// Write nothing; print what each message tells
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed
+    #[arg(long)]
+    pub any_recipient: bool,
+}
+
+/// List events, oldest first
+#[derive(Args, Clone, Debug)]
+pub struct EventListArgs {
+    /// Only events about this run
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+
+    /// Only this type: delivered, bounced, complained, ...
+    #[arg(long = "type", value_name = "TYPE", value_parser = words::event_kind)]
+    pub kind: Option<EventKind>,
+
+    /// Only events about this address, in any case
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+}

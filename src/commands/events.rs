@@ -1,0 +1,299 @@
+//! `mailbatch events`: what comes back is taken in and listed.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::{EventListArgs, EventsArgs, EventsCommand, Globals, IngestArgs};
+use crate::commands::say;
+use crate::commands::workbench::{Workbench, eprintln_quietly};
+use crate::config::start_dir;
+use crate::error::{Error, Result};
+use crate::events::mail::{self, Told};
+use crate::events::{Believe, Event, Letter, each_letter, file_learned};
+use crate::exit::Exit;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
+use crate::pipeline::ledger_error;
+use crate::report::text::{clean, time};
+
+/// How many events are written down in one go, and how many messages wait to be.
+const AT_ONCE: usize = 256;
+
+/// Runs one of the commands.
+pub(crate) async fn run(globals: &Globals, args: &EventsArgs) -> Result<Exit> {
+    match &args.command {
+        EventsCommand::Ingest(ingest) => self::ingest(globals, args.env.as_deref(), ingest).await,
+        EventsCommand::List(list) => self::list(globals, args.env.as_deref(), list).await,
+    }
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Counts {
+    messages: u64,
+    nothing: u64,
+    unreadable: u64,
+    words: BTreeMap<&'static str, u64>,
+    new: u64,
+    again: u64,
+    strangers: u64,
+    learned: u64,
+    doubted: u64,
+}
+
+impl Counts {
+    fn seen(&mut self, seen: &Seen) {
+        if !seen.is_new {
+            self.again += 1;
+            return;
+        }
+        self.new += 1;
+        self.strangers += u64::from(seen.about.is_none());
+        self.learned += u64::from(seen.learned.is_some());
+        self.doubted += u64::from(seen.doubted);
+    }
+
+    /// The lines that say what came of it.
+    fn text(&self, dry_run: bool) -> String {
+        let words: Vec<String> = self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let told = if words.is_empty() { "no events".to_owned() } else { words.join(", ") };
+        let mut text = format!("{} read: {told}; {} without feedback", plural(self.messages, "message"), self.nothing);
+        if self.unreadable > 0 {
+            text.push_str(&format!("; {} unreadable", self.unreadable));
+        }
+        if dry_run {
+            text.push_str("\nnothing was written\n");
+            return text;
+        }
+        text.push_str(&format!("\n{} new, {} known before, {} about nobody in the ledger; {} suppressed\n", self.new, self.again, self.strangers, self.learned));
+        if self.doubted > 0 {
+            text.push_str(&format!(
+                "{} would have suppressed people whom this workspace never mailed; --any-recipient believes such mail\n",
+                self.doubted
+            ));
+        }
+        text
+    }
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Where events go.
+struct Intake {
+    bench: Workbench,
+    ledger: std::sync::Arc<SqliteLedger>,
+    believe: Believe,
+}
+
+impl Intake {
+    async fn take(&self, events: Vec<Event>, counts: &mut Counts) -> Result<()> {
+        let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await.map_err(ledger_error)?;
+        seen.iter().for_each(|seen| counts.seen(seen));
+        Ok(())
+    }
+
+    /// Appends what was learned to the first suppression file.
+    async fn file(&self) -> Result<()> {
+        let settings = &self.bench.settings;
+        if let Some(file) = settings.suppression_files.first() {
+            file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Result<Exit> {
+    let intake = if args.dry_run {
+        None
+    } else {
+        let bench = Workbench::new(globals, env)?;
+        let ledger = bench.ledger()?;
+        let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: args.any_recipient };
+        Some(Intake { bench, ledger, believe })
+    };
+    let base = start_dir(globals)?;
+    let paths: Vec<(PathBuf, String)> = args.paths.iter().map(|path| (base.join(path), path.display().to_string())).collect();
+    let (sender, mut letters) = tokio::sync::mpsc::channel::<(Letter, Option<Told>)>(AT_ONCE);
+    let reader = tokio::task::spawn_blocking(move || {
+        for (path, shown) in &paths {
+            let going = each_letter(path, shown, &mut |letter| {
+                let told = letter.raw.as_deref().ok().map(|raw| mail::read(raw, Timestamp::now()));
+                sender.blocking_send((letter, told)).is_ok()
+            });
+            if !going {
+                break;
+            }
+        }
+    });
+    let mut counts = Counts::default();
+    let mut out = BufWriter::new(std::io::stdout());
+    let mut waiting: Vec<Event> = Vec::new();
+    while let Some((letter, told)) = letters.recv().await {
+        let events = tally(&letter, told, &mut counts);
+        if args.dry_run || globals.json {
+            print(&mut out, globals, &letter, &events)?;
+        }
+        if let (Some(intake), Ok(events)) = (&intake, events) {
+            waiting.extend(events);
+            while waiting.len() >= AT_ONCE || (letters.is_empty() && !waiting.is_empty()) {
+                let now: Vec<Event> = waiting.drain(..waiting.len().min(AT_ONCE)).collect();
+                intake.take(now, &mut counts).await?;
+            }
+        }
+    }
+    reader.await.map_err(|e| Error::internal(format!("reading stopped: {e}")))?;
+    if let Some(intake) = &intake {
+        intake.take(waiting, &mut counts).await?;
+        intake.file().await?;
+    }
+    flushed(out.flush())?;
+    if !globals.quiet && !globals.json {
+        say(&mut std::io::stdout(), &counts.text(args.dry_run))?;
+    }
+    Ok(if counts.unreadable > 0 { Exit::RETRYABLE } else { Exit::OK })
+}
+
+/// The events of a letter, or why there are none.
+fn tally(letter: &Letter, told: Option<Told>, counts: &mut Counts) -> std::result::Result<Vec<Event>, String> {
+    if let Err(why) = &letter.raw {
+        counts.unreadable += 1;
+        eprintln_quietly(&format!("mailbatch: {}: cannot be read: {why}; the rest goes on", clean(&letter.file)));
+        return Err(format!("cannot be read: {why}"));
+    }
+    counts.messages += 1;
+    match told {
+        Some(Told::Events(events)) => {
+            for event in &events {
+                *counts.words.entry(event.word()).or_default() += 1;
+            }
+            Ok(events)
+        }
+        Some(Told::Nothing(why)) => {
+            counts.nothing += 1;
+            Err(why.to_owned())
+        }
+        None => Err("cannot be read".to_owned()),
+    }
+}
+
+/// Prints what a letter tells, a line for each event.
+fn print(out: &mut impl Write, globals: &Globals, letter: &Letter, events: &std::result::Result<Vec<Event>, String>) -> Result<()> {
+    let place = letter.line.map_or_else(|| letter.file.clone(), |line| format!("{}:{line}", letter.file));
+    let lines: Vec<String> = match events {
+        Ok(events) if globals.json => events.iter().map(|event| event_json(letter, event).to_string()).collect(),
+        Err(why) if globals.json => {
+            vec![json!({"v": 1, "file": letter.file, "line": letter.line, "type": "none", "bounce": null, "class": null, "recipient": null,
+                "code": "", "status": "", "reason": why}).to_string()]
+        }
+        Ok(events) => events
+            .iter()
+            .map(|event| {
+                let class = event.class.map_or("", |class| class.as_str());
+                let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
+                clean(&format!("{place}: {} {class} {recipient} {} {}", event.word(), event.code, event.status)).trim_end().to_owned()
+            })
+            .collect(),
+        Err(why) => vec![clean(&format!("{place}: nothing: {why}")).into_owned()],
+    };
+    for line in lines {
+        flushed(writeln!(out, "{line}"))?;
+    }
+    Ok(())
+}
+
+fn event_json(letter: &Letter, event: &Event) -> Value {
+    json!({
+        "v": event.v,
+        "file": letter.file,
+        "line": letter.line,
+        "type": event.kind,
+        "bounce": event.bounce,
+        "class": event.class,
+        "recipient": event.recipient,
+        "code": event.code,
+        "status": event.status,
+        "reason": event.reason,
+        "at": time(event.at),
+        "source": event.source,
+        "message_id": event.message_id,
+        "token": event.token,
+        "id": event.id,
+    })
+}
+
+/// A reader that has left is no error.
+fn flushed(written: std::io::Result<()>) -> Result<()> {
+    match written {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::internal(format!("standard output: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+async fn list(globals: &Globals, env: Option<&str>, args: &EventListArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, env)?;
+    let Some(ledger) = bench.existing_ledger()? else { return Ok(Exit::OK) };
+    let run = match &args.run {
+        Some(name) => Some(bench.run(ledger.as_ref(), Some(name)).await?.id),
+        None => None,
+    };
+    let mut query = EventQuery { limit: 1_000, run, kind: args.kind, email: args.email.clone(), ..EventQuery::default() };
+    let mut out = BufWriter::new(std::io::stdout());
+    loop {
+        let page = ledger.events(query.clone()).await.map_err(ledger_error)?;
+        for event in &page {
+            let line = if globals.json { kept_json(event).to_string() } else { kept_line(event) };
+            flushed(writeln!(out, "{line}"))?;
+        }
+        match page.last() {
+            Some(last) if page.len() == query.limit => query.after = last.number,
+            _ => break,
+        }
+    }
+    flushed(out.flush())?;
+    Ok(Exit::OK)
+}
+
+fn kept_json(kept: &KeptEvent) -> Value {
+    let event = &kept.event;
+    json!({
+        "v": event.v,
+        "number": kept.number,
+        "type": event.kind,
+        "bounce": event.bounce,
+        "class": event.class,
+        "recipient": event.recipient,
+        "code": event.code,
+        "status": event.status,
+        "reason": event.reason,
+        "at": time(event.at),
+        "received_at": time(kept.received_at),
+        "provider": event.provider,
+        "source": event.source,
+        "run": kept.run,
+        "row": kept.row,
+        "linked_by": kept.linked_by,
+        "provider_id": event.provider_id,
+        "message_id": event.message_id,
+        "id": event.id,
+    })
+}
+
+fn kept_line(kept: &KeptEvent) -> String {
+    let event = &kept.event;
+    let class = event.class.map_or("-", |class| class.as_str());
+    let about = match (&kept.run, kept.row) {
+        (Some(run), Some(row)) => format!("{run} row {row}"),
+        _ => "no run".to_owned(),
+    };
+    let from = if event.provider.is_empty() { event.source.as_str() } else { &event.provider };
+    let recipient = event.recipient.as_deref().unwrap_or("-");
+    let line = format!("{}  {:<14} {class:<16} {recipient}  {about}  {from}  {} {}", time(event.at), event.word(), event.code, event.status);
+    clean(&line).trim_end().to_owned()
+}

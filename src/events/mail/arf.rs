@@ -1,0 +1,101 @@
+//! Complaints from feedback loops (RFC 5965), and the forms that Microsoft and others use instead of it.
+
+use super::addresses;
+use super::headers::{fields, get};
+use super::parts::Parts;
+use crate::events::Class;
+
+/// What a feedback loop reports.
+#[derive(Clone, Debug)]
+pub(super) struct Complaint {
+    pub(super) class: Class,
+    /// RFC 5965 has no word for it, and yet loops send it: the person asks to be taken off.
+    pub(super) is_opt_out: bool,
+    /// Reports about our authentication (RFC 6591) and the like, which nobody complained in.
+    pub(super) is_no_complaint: bool,
+    pub(super) recipients: Vec<String>,
+    pub(super) said: String,
+}
+
+/// Reads a complaint, if the message is one.
+pub(super) fn read(parts: &Parts) -> Option<Complaint> {
+    match parts.complaints.first() {
+        Some(report) => Some(of_report(parts, report)),
+        None => {
+            if parts.report_type == "feedback-report" {
+                // The machine's part is torn or lies in the text.
+                let text = parts.texts.iter().find(|text| text.to_ascii_lowercase().contains("feedback-type:"));
+                return Some(of_report(parts, text.map_or("", |text| text.as_str())));
+            }
+            of_hotmail(parts)
+        }
+    }
+}
+
+fn of_report(parts: &Parts, report: &str) -> Complaint {
+    let report: String = report.lines().filter(|line| !line.trim().is_empty()).flat_map(|line| [line, "\n"]).collect();
+    let start = report.to_ascii_lowercase().find("feedback-type:").unwrap_or(0);
+    let fields = fields(&report[start..]);
+    let kind = get(&fields, "feedback-type").unwrap_or("abuse").trim().to_ascii_lowercase();
+    let class = match kind.as_str() {
+        "fraud" | "phishing" => Class::Fraud,
+        "virus" | "miscategorized" => Class::Virus,
+        "not-spam" | "not_spam" | "notspam" => Class::NotSpam,
+        "other" => Class::Other,
+        _ => Class::Abuse,
+    };
+    // RFC 5965 section 3.2: Original-Rcpt-To may come several times, and may be redacted; Removal-Recipient asks for the same.
+    let named = |name: &str| -> Vec<String> {
+        fields.iter().filter(|(known, _)| known == name).filter_map(|(_, value)| addresses::of_field(value)).filter(|a| !is_redacted(a)).collect()
+    };
+    let mut recipients = named("original-rcpt-to");
+    for name in ["removal-recipient", "x-original-rcpt-to", "original-recipient"] {
+        if recipients.is_empty() {
+            recipients = named(name);
+        }
+    }
+    if recipients.is_empty() {
+        recipients = of_original(parts);
+    }
+    Complaint {
+        class,
+        is_opt_out: kind.starts_with("opt-out") || kind == "unsubscribe",
+        is_no_complaint: kind == "auth-failure" || kind == "dmarc" || kind == "tlsrpt",
+        recipients,
+        said: format!("feedback loop: {kind}"),
+    }
+}
+
+/// Hotmail's junk mail reporting: the message itself comes back in a mail from their staff, its recipient in a field of its own.
+fn of_hotmail(parts: &Parts) -> Option<Complaint> {
+    let marked = get(&parts.original, "x-hmxmroriginalrecipient");
+    let subject = parts.subject.to_ascii_lowercase();
+    let from = parts.get("from").unwrap_or_default().to_ascii_lowercase();
+    let is_theirs = from.contains("staff@hotmail") || from.contains("staff@outlook") || from.contains("staff@microsoft");
+    if marked.is_none() && !(is_theirs && subject.contains("complaint about message")) && !subject.starts_with("email feedback report for ip") {
+        return None;
+    }
+    let recipients = match marked.and_then(addresses::of_field) {
+        Some(address) => vec![address],
+        None => of_original(parts),
+    };
+    Some(Complaint { class: Class::Abuse, is_opt_out: false, is_no_complaint: false, recipients, said: "feedback loop: junk mail report".into() })
+}
+
+/// The one recipient that the header of the reported message names.
+fn of_original(parts: &Parts) -> Vec<String> {
+    for name in ["x-hmxmroriginalrecipient", "x-original-to", "delivered-to", "to"] {
+        let all: Vec<String> =
+            get(&parts.original, name).map(addresses::all_in).unwrap_or_default().into_iter().filter(|address| !is_redacted(address)).collect();
+        if all.len() == 1 {
+            return all;
+        }
+    }
+    Vec::new()
+}
+
+/// RFC 6590: what a loop puts in the place of an address it does not tell.
+fn is_redacted(address: &str) -> bool {
+    let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
+    local.contains("redacted") || local.contains("undisclosed") || local.chars().all(|c| c == 'x' || c == '*') || address.ends_with(".invalid")
+}

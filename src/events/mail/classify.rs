@@ -1,0 +1,129 @@
+//! Why a message bounced, and whether the address is of no use: from the enhanced status (RFC 3463 sections 3.2 to 3.8, and the registry that
+//! RFC 5248 began), the reply code, and what the system says in prose.
+//!
+//! | status | class | |
+//! |---|---|---|
+//! | X.1.0, X.1.1, X.1.4, X.1.6, X.1.10 of a mailbox | `mailbox_gone` | hard |
+//! | X.1.2, X.1.10 of a domain (RFC 7505), X.4.4 where the name does not exist | `domain_gone` | hard |
+//! | X.1.3 | `bad_address` | hard |
+//! | X.1.7, X.1.8 (the sender's address), X.7.z | `policy` | soft |
+//! | X.2.1 | `mailbox_disabled` | soft |
+//! | X.2.2, X.3.1 | `mailbox_full` | soft |
+//! | X.2.3, X.3.4 | `too_large` | soft |
+//! | X.4.z, X.3.5 | `routing` | soft |
+//! | X.4.7 | `expired` | soft |
+//! | X.3.z, X.2.4 | `system` | soft |
+//! | X.5.z | `protocol` | soft |
+//! | X.6.z | `content` | soft |
+//!
+//! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those the prose decides. A status of X.7.z
+//! always stands: policy is about the sender, whatever else is said.
+
+use super::phrases::GROUPS;
+use super::status::{codes_in, is_generic};
+use crate::events::{Bounce, Class};
+
+/// How much of a text is searched for phrases.
+const MOST: usize = 16 * 1024;
+
+/// What is concluded about one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) class: Class,
+    pub(super) bounce: Bounce,
+    pub(super) status: String,
+    pub(super) code: String,
+}
+
+/// Judges a bounce. `status` is what a report's Status field says, `said` what the remote system said, `around` the text around it, which
+/// is only asked where those say nothing.
+pub(super) fn judge(status: &str, said: &str, around: &str) -> Judged {
+    let from_field = codes_in(status).status;
+    let mut codes = codes_in(said);
+    // What the remote system said is nearer to the cause than what the reporting one made of it.
+    if is_generic(&codes.status) && !is_generic(&from_field) || codes.status.is_empty() {
+        codes.status.clone_from(&from_field);
+    }
+    if codes.status.is_empty() && codes.code.is_empty() && said.len() < 4 {
+        codes = codes_in(around);
+    }
+    let said_low = normal(said);
+    let class = decide(&codes.status, &codes.code, &said_low, || normal(around));
+    let bounce = match class {
+        Class::MailboxGone | Class::DomainGone | Class::BadAddress => Bounce::Hard,
+        _ => Bounce::Soft,
+    };
+    Judged { class, bounce, status: codes.status, code: codes.code }
+}
+
+/// Lowercase, with one space between words.
+pub(super) fn normal(text: &str) -> String {
+    let mut end = text.len().min(MOST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut out = String::with_capacity(end);
+    for word in text[..end].split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&word.to_lowercase());
+    }
+    out.replace(['\u{2019}', '\u{2018}'], "'")
+}
+
+/// The class of the first phrase that a text holds.
+pub(super) fn phrase(text: &str) -> Option<Class> {
+    GROUPS.iter().find(|(_, phrases)| phrases.iter().any(|phrase| text.contains(phrase))).map(|(class, _)| *class)
+}
+
+fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String) -> Class {
+    let spoken = phrase(said);
+    if let Some(class) = of_status(status, spoken) {
+        return class;
+    }
+    if let Some(class) = spoken {
+        return class;
+    }
+    if let Some(class) = phrase(&around()) {
+        return class;
+    }
+    match (code, status.split('.').nth(1)) {
+        ("552", _) => Class::MailboxFull,
+        ("550" | "551" | "553", None) => Class::MailboxGone,
+        ("421" | "450" | "451" | "452", _) => Class::System,
+        (_, Some("2")) => Class::MailboxDisabled,
+        (_, Some("3")) => Class::System,
+        (_, Some("4")) => Class::Routing,
+        (_, Some("5")) => Class::Protocol,
+        _ => Class::Other,
+    }
+}
+
+/// What the status says by itself, or together with the prose where it is used for several things; `None` where the prose decides.
+fn of_status(status: &str, spoken: Option<Class>) -> Option<Class> {
+    let mut numbers = status.split('.');
+    let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    let is_permanent = class == "5";
+    // Prose that cannot be a way of speaking.
+    let clear = spoken.filter(|class| matches!(class, Class::MailboxFull | Class::TooLarge | Class::Policy | Class::Rate));
+    Some(match (subject, detail) {
+        ("7", _) => Class::Policy,
+        ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {
+            (Some(class), _) => class,
+            (None, Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone))) => class,
+            // For now only, and nothing says that the mailbox is not there.
+            (None, spoken) if !is_permanent => spoken.unwrap_or(Class::System),
+            _ => Class::MailboxGone,
+        },
+        ("1", "2") if is_permanent => clear.unwrap_or(Class::DomainGone),
+        ("1", "2") => spoken.unwrap_or(Class::Routing),
+        ("1", "3") => clear.unwrap_or(Class::BadAddress),
+        ("1", "7" | "8" | "9") => Class::Policy,
+        ("2", "2") | ("3", "1") => Class::MailboxFull,
+        ("2", "3") | ("3", "4") => Class::TooLarge,
+        ("4", "7") => Class::Expired,
+        ("4", "6") => Class::Routing,
+        _ => return None,
+    })
+}

@@ -1,0 +1,136 @@
+//! Delivery status notifications (RFC 3464): blocks of fields, the first about the message, each other one about a recipient.
+
+use jiff::Timestamp;
+
+use super::addresses;
+use super::headers::field;
+
+/// What a report says about one recipient.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recipient {
+    pub(super) final_recipient: String,
+    pub(super) original_recipient: String,
+    pub(super) actual_recipient: String,
+    pub(super) action: String,
+    pub(super) status: String,
+    pub(super) diagnostic: String,
+    pub(super) remote_mta: String,
+    pub(super) at: Option<Timestamp>,
+}
+
+impl Recipient {
+    /// The addresses that it names: final, original, actual; those that are none are left out.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let named = [&self.final_recipient, &self.original_recipient, &self.actual_recipient];
+        let mut found: Vec<String> = Vec::new();
+        for address in named.into_iter().filter_map(|value| addresses::of_field(value)) {
+            if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
+                found.push(address);
+            }
+        }
+        found
+    }
+}
+
+/// Whether a text holds the fields of a report, whatever its part is called.
+pub(super) fn is_status(text: &str) -> bool {
+    let lines = || text.lines().map(str::trim_start);
+    let begins = |line: &str, name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    lines().any(|line| begins(line, "final-recipient:") || begins(line, "original-recipient:"))
+        && lines().any(|line| begins(line, "action:") || begins(line, "status:") || begins(line, "diagnostic-code:"))
+}
+
+/// The recipients that a report names, in order. Blocks that run into each other are told apart by the field that begins one.
+pub(super) fn recipients(text: &str) -> Vec<Recipient> {
+    let mut found: Vec<Recipient> = Vec::new();
+    let mut current: Option<Recipient> = None;
+    let mut last: Option<String> = None;
+    for line in text.lines() {
+        let line = line.trim_end();
+        if line.trim().is_empty() {
+            last = None;
+            continue;
+        }
+        if line.starts_with([' ', '\t'])
+            && let (Some(name), Some(recipient)) = (&last, current.as_mut())
+            && field(line.trim()).is_none_or(|(name, _)| !is_known(&name))
+        {
+            extend(recipient, name, line.trim());
+            continue;
+        }
+        let Some((name, value)) = field(line.trim()) else { continue };
+        let begins = match (name.as_str(), &current) {
+            ("final-recipient", Some(open)) => !open.final_recipient.is_empty() || !open.action.is_empty() && open.original_recipient.is_empty(),
+            ("original-recipient", Some(open)) => !open.original_recipient.is_empty() || !open.status.is_empty() && !open.final_recipient.is_empty(),
+            ("final-recipient" | "original-recipient", None) => true,
+            _ => false,
+        };
+        if begins {
+            found.extend(current.take());
+            current = Some(Recipient::default());
+        }
+        if let Some(recipient) = current.as_mut() {
+            set(recipient, &name, &value);
+            last = Some(name);
+        }
+    }
+    found.extend(current);
+    found
+}
+
+fn is_known(name: &str) -> bool {
+    ["final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta", "last-attempt-date", "reporting-mta"].contains(&name)
+}
+
+fn set(recipient: &mut Recipient, name: &str, value: &str) {
+    let slot = match name {
+        "final-recipient" => &mut recipient.final_recipient,
+        "original-recipient" => &mut recipient.original_recipient,
+        "x-actual-recipient" => &mut recipient.actual_recipient,
+        "action" => {
+            recipient.action = value.split([' ', '(', ';']).next().unwrap_or_default().to_ascii_lowercase();
+            return;
+        }
+        "status" => &mut recipient.status,
+        "diagnostic-code" | "x-supplementary-info" | "x-display-name-of-the-error" => &mut recipient.diagnostic,
+        "remote-mta" => &mut recipient.remote_mta,
+        "last-attempt-date" => {
+            recipient.at = mail_parser::DateTime::parse_rfc822(value).and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
+            return;
+        }
+        _ => return,
+    };
+    if slot.is_empty() {
+        value.clone_into(slot);
+    } else if slot.len() < 4_000 {
+        slot.push(' ');
+        slot.push_str(value);
+    }
+}
+
+/// A folded line goes on with the field before it.
+fn extend(recipient: &mut Recipient, name: &str, more: &str) {
+    if matches!(name, "diagnostic-code" | "status" | "final-recipient" | "original-recipient") {
+        set(recipient, name, more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_block_is_a_recipient_and_folded_fields_go_on() {
+        let text = "Reporting-MTA: dns; mx.example.com\n\nOriginal-Recipient: rfc822; ann@example.com\nFinal-Recipient: rfc822; ann@mx.example.com\n\
+            Action: FAILED (gone)\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1\n <ann@example.com>: no such user\n\n\
+            Final-Recipient: rfc822; bob@example.com\nAction: delayed\nStatus: 4.4.1\nLast-Attempt-Date: Sat, 21 Nov 2026 12:00:00 +0100\n";
+        assert!(is_status(text));
+        let found = recipients(text);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].action.as_str(), found[0].status.as_str()), ("failed", "5.1.1"));
+        assert_eq!(found[0].diagnostic, "smtp; 550 5.1.1 <ann@example.com>: no such user");
+        assert_eq!(found[0].addresses(), ["ann@mx.example.com", "ann@example.com"]);
+        assert_eq!(found[1].at.unwrap().to_string(), "2026-11-21T11:00:00Z");
+        assert!(!is_status("Final-Recipient: of what?") && recipients("").is_empty());
+    }
+}

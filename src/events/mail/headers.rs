@@ -1,0 +1,63 @@
+//! Header fields as they stand in reports and returned messages, whole or torn: `Name: value`, continued on lines that begin with a space.
+
+/// The unfolded fields at the beginning of a text, up to the first line that is none. A line that only looks like part of a quotation
+/// (`> To: ...`) is read without its mark.
+pub(super) fn fields(text: &str) -> Vec<(String, String)> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        let line = line.trim_start_matches(['>', '|']);
+        let line = if text.starts_with('>') || text.starts_with('|') { line.strip_prefix(' ').unwrap_or(line) } else { line };
+        if line.trim().is_empty() {
+            if fields.is_empty() {
+                continue;
+            }
+            break;
+        }
+        if line.starts_with([' ', '\t']) {
+            match fields.last_mut() {
+                Some((_, value)) if value.len() < 10_000 => {
+                    value.push(' ');
+                    value.push_str(line.trim());
+                }
+                Some(_) => {}
+                // Some quote a whole header with an indent.
+                None => fields.extend(field(line.trim())),
+            }
+            continue;
+        }
+        match field(line) {
+            Some(field) => fields.push(field),
+            // The line of an mbox before the first field.
+            None if fields.is_empty() => {}
+            None => break,
+        }
+    }
+    fields
+}
+
+/// A line of the form `Name: value`; names are lowercased.
+pub(super) fn field(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.split_once(':')?;
+    let name = name.trim_end();
+    let is_name = !name.is_empty() && name.len() < 60 && name.bytes().all(|b| b.is_ascii_graphic());
+    is_name.then(|| (name.to_ascii_lowercase(), value.trim().to_owned()))
+}
+
+/// The first value under a name.
+pub(super) fn get<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
+    fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_quoted_and_torn_headers_are_read() {
+        let read = fields("From ann Mon Nov 21\nTo: <a@x.org>,\n\t<b@x.org>\nX: 1\n\nBody: none\n");
+        assert_eq!(read, [("to".into(), "<a@x.org>, <b@x.org>".into()), ("x".into(), "1".into())]);
+        assert_eq!(get(&fields("> To: a@x.org\n> Subject: b"), "to"), Some("a@x.org"));
+        assert_eq!(get(&fields("    To: a@x.org\n"), "to"), Some("a@x.org"));
+        assert!(fields("").is_empty() && fields("no header here").is_empty());
+    }
+}

@@ -1,0 +1,292 @@
+//! Events out of mail: delivery status notifications (RFC 3464), bounces in free text, complaints (RFC 5965).
+//!
+//! The rule it keeps: what a person or a program answered is no bounce. A message counts as one when a machine's report says so, or when a
+//! mail system wrote it and it says that something could not be delivered; everything else is nothing, with a reason.
+
+mod addresses;
+mod arf;
+mod classify;
+mod dsn;
+mod headers;
+mod parts;
+mod phrases;
+mod replies;
+mod status;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use ring::digest;
+
+use self::classify::{judge, normal};
+use self::dsn::Recipient;
+use self::parts::Parts;
+use super::{Event, EventKind, Source};
+use crate::message::{hex, is_token, token_of};
+
+/// How much of one message is looked at: what reports something stands before the message that is returned with it.
+pub const LOOKED_AT: usize = 4 << 20;
+
+/// Reports in forwards are looked for this deep.
+const DEEPEST: usize = 4;
+
+/// What a message tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// One event for each recipient that it is about, at least one.
+    Events(Vec<Event>),
+    /// Nothing to learn from, and why.
+    Nothing(&'static str),
+}
+
+/// Reads one message as it was received. `now` is the time of events whose message does not tell one.
+pub fn read(raw: &[u8], now: Timestamp) -> Told {
+    let raw = &raw[..raw.len().min(LOOKED_AT)];
+    if raw.iter().all(u8::is_ascii_whitespace) {
+        return Told::Nothing("empty");
+    }
+    if raw.iter().take(4_096).any(|byte| *byte == 0) {
+        return Told::Nothing("not a mail message");
+    }
+    match read_within(raw, now, 0) {
+        Told::Events(events) => Told::Events(named(events, raw)),
+        nothing => nothing,
+    }
+}
+
+/// Gives the events what they share: the raw message and ids.
+fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
+    let kept: std::sync::Arc<[u8]> = raw[..raw.len().min(super::RAW_LIMIT)].into();
+    let hash = digest::digest(&digest::SHA256, raw.trim_ascii());
+    for (number, event) in events.iter_mut().enumerate() {
+        if event.id.is_empty() {
+            event.identify();
+        } else {
+            // The message has no date, so the time of reading must not make it another event.
+            event.id = format!("{}-{number}", hex(&hash.as_ref()[..16]));
+        }
+        event.raw = Some(kept.clone());
+    }
+    events
+}
+
+fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
+    let Some(parts) = Parts::of(raw) else { return Told::Nothing("not a mail message") };
+    if let Some(complaint) = arf::read(&parts) {
+        return complained(&parts, complaint, now);
+    }
+    let reported = reported(&parts, now);
+    if !reported.is_empty() {
+        return Told::Events(reported);
+    }
+    let in_text = in_text(&parts, now);
+    if let Told::Events(_) = in_text {
+        return in_text;
+    }
+    if depth < DEEPEST {
+        for nested in &parts.nested {
+            // Only a report is believed in a forward; the words of a message that somebody passes on prove nothing.
+            if let (told @ Told::Events(_), true) = (read_within(nested, now, depth + 1), is_report(nested)) {
+                return told;
+            }
+        }
+    }
+    in_text
+}
+
+/// Whether a nested message is a mail system's own.
+fn is_report(raw: &[u8]) -> bool {
+    Parts::of(raw).is_some_and(|parts| {
+        !parts.statuses.is_empty() || !parts.complaints.is_empty() || text::is_from_mail_system(&parts) || parts.nested.iter().any(|inner| is_report(inner))
+    })
+}
+
+/// The event that all others of a message are made of.
+fn blank(parts: &Parts, kind: EventKind, source: Source, now: Timestamp) -> Event {
+    let date = parts.get("date").and_then(mail_parser::DateTime::parse_rfc822).and_then(|date| Timestamp::from_second(date.to_timestamp()).ok());
+    // A clock that is far off must not move an event out of every window.
+    let at = date.filter(|at| *at <= now + jiff::SignedDuration::from_hours(24)).filter(|at| at.as_second() > 0);
+    let mut event = Event::new(kind, source, at.unwrap_or(now));
+    if at.is_none() {
+        event.id = "undated".to_owned();
+    }
+    event.message_id = headers::get(&parts.original, "message-id").map(bare_id).unwrap_or_default();
+    if token_of(&event.message_id).is_none() {
+        // Some return only a text, and some give the message another id and name ours as a reference.
+        let names = ["references", "in-reply-to", "x-original-message-id"];
+        if let Some(ours) = names.iter().filter_map(|name| parts.get(name)).flat_map(str::split_whitespace).find(|id| token_of(id).is_some()) {
+            event.message_id = bare_id(ours);
+        }
+    }
+    event.token = token(parts).unwrap_or_default();
+    event
+}
+
+fn bare_id(text: &str) -> String {
+    let id = text.trim();
+    id.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(id, |(inner, _)| inner).trim().chars().take(250).collect()
+}
+
+/// The addresses that the message itself was sent to.
+fn own_addresses(parts: &Parts) -> Vec<String> {
+    ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"].iter().filter_map(|name| parts.get(name)).flat_map(addresses::all_in).collect()
+}
+
+/// The token of a bounce address: what is between the last + or - and the @.
+fn token(parts: &Parts) -> Option<String> {
+    own_addresses(parts).iter().find_map(|address| {
+        let local = address.rsplit_once('@')?.0;
+        local.split(['+', '-', '=', '.', '_']).map(str::to_ascii_lowercase).find(|piece| is_token(piece))
+    })
+}
+
+fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Told {
+    if complaint.is_no_complaint {
+        return Told::Nothing("a report about authentication");
+    }
+    let kind = if complaint.is_opt_out { EventKind::Unsubscribed } else { EventKind::Complained };
+    let mut event = blank(parts, kind, Source::Arf, now);
+    event.class = Some(complaint.class);
+    event.reason = complaint.said;
+    if complaint.recipients.is_empty() {
+        event.recipient = own_addresses(parts).iter().find_map(|address| addresses::of_verp(address));
+        return Told::Events(vec![event]);
+    }
+    Told::Events(complaint.recipients.into_iter().map(|recipient| Event { recipient: Some(recipient), ..event.clone() }).collect())
+}
+
+/// What machine-readable reports say.
+fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
+    let mut recipients: Vec<Recipient> = parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
+    if recipients.is_empty() && (parts.report_type == "delivery-status" || text::is_from_mail_system(parts)) {
+        // A gateway has made text of the machine's part.
+        recipients = parts.texts.iter().filter(|text| dsn::is_status(text)).flat_map(|text| dsn::recipients(text)).collect();
+    }
+    let human = text::read(parts, &own_addresses(parts));
+    let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+    let alone = recipients.len() == 1;
+    let mut events = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        let named = recipient.addresses();
+        let ours = named.iter().find(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).or(named.first());
+        let address = ours.cloned().or_else(|| whole(&recipient, &human.recipients, &sent_to, alone)).or_else(|| verp(parts));
+        let kind = match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
+            ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
+            ("delayed" | "delay", _) => EventKind::Deferred,
+            ("delivered" | "relayed" | "expanded", _) | ("", Some('2')) => EventKind::Delivered,
+            ("", Some('4')) => EventKind::Bounced,
+            _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => continue,
+            _ => EventKind::Bounced,
+        };
+        if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
+            continue;
+        }
+        let mut event = blank(parts, kind, Source::Dsn, now);
+        let about = address.as_ref().and_then(|address| human.recipients.iter().find(|(known, _)| known.eq_ignore_ascii_case(address)));
+        let around = match about {
+            Some((_, about)) if !about.is_empty() => about,
+            _ if alone => &human.said,
+            _ => "",
+        };
+        let judged = judge(&recipient.status, &recipient.diagnostic, around);
+        event.status = judged.status;
+        event.code = judged.code;
+        event.reason = shortened(if recipient.diagnostic.is_empty() { around } else { &recipient.diagnostic });
+        if let Some(at) = recipient.at.filter(|at| *at <= now) {
+            event.at = at;
+            event.id.clear();
+        }
+        if kind == EventKind::Bounced {
+            event.bounce = Some(judged.bounce);
+        }
+        if kind != EventKind::Delivered {
+            event.class = Some(judged.class);
+        }
+        event.recipient = address;
+        events.push(event);
+    }
+    events
+}
+
+/// A report may name a mailbox without its domain; the text or the returned message has the rest.
+fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], alone: bool) -> Option<String> {
+    let local = [&recipient.final_recipient, &recipient.original_recipient]
+        .into_iter()
+        .map(|value| value.split_once(';').map_or(value.as_str(), |(_, rest)| rest).trim().trim_matches(['<', '>', '"', '\\']).to_ascii_lowercase())
+        .find(|local| !local.is_empty());
+    let mut all = human.iter().map(|(address, _)| address).chain(sent_to);
+    let by_name = local.and_then(|local| all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@"))));
+    by_name.or_else(|| if alone { all.next() } else { None }).cloned()
+}
+
+fn verp(parts: &Parts) -> Option<String> {
+    own_addresses(parts).iter().find_map(|address| addresses::of_verp(address))
+}
+
+/// What a bounce in free text says.
+fn in_text(parts: &Parts, now: Timestamp) -> Told {
+    let from_system = text::is_from_mail_system(parts);
+    let has_failed = parts.get("x-failed-recipients").is_some();
+    let subject = text::is_bounce_subject(&parts.subject);
+    if let Some(why) = replies::why_no_feedback(parts)
+        && !has_failed
+        && !(from_system && subject && !replies::is_absence(&parts.subject))
+    {
+        return Told::Nothing(why);
+    }
+    let bounce = text::read(parts, &own_addresses(parts));
+    let signed = text::has_signature(&bounce.said);
+    let is_bounce = has_failed || (from_system && (subject || signed)) || (subject && signed);
+    if !is_bounce {
+        return Told::Nothing("no report about a delivery");
+    }
+    let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
+        (true, Some(address)) => vec![(address, String::new())],
+        (true, None) if token(parts).is_none() && parts.original.is_empty() => return Told::Nothing("a bounce that names no recipient"),
+        (true, None) => vec![(String::new(), String::new())],
+        _ => bounce.recipients,
+    };
+    let kind = if is_delay(&parts.subject, &bounce.said) { EventKind::Deferred } else { EventKind::Bounced };
+    let alone = recipients.len() == 1;
+    let events = recipients.into_iter().map(|(address, about)| {
+        let around = if alone || about.is_empty() { bounce.said.as_str() } else { &about };
+        let judged = judge("", &about, around);
+        let mut event = blank(parts, kind, Source::Dsn, now);
+        event.recipient = (!address.is_empty()).then_some(address);
+        event.bounce = (kind == EventKind::Bounced).then_some(judged.bounce);
+        event.class = Some(judged.class);
+        (event.status, event.code) = (judged.status, judged.code);
+        event.reason = shortened(if about.is_empty() { around } else { &about });
+        event
+    });
+    Told::Events(events.collect())
+}
+
+/// Whether a system only says that it goes on trying.
+fn is_delay(subject: &str, said: &str) -> bool {
+    const SUBJECTS: [&str; 9] =
+        ["delayed", "delay", "warning: could not send", "warning: message", "verzögert", "retard", "retraso", "still being retried", "delivery is taking"];
+    const SENTENCES: [&str; 12] = [
+        "you do not need to resend", "you need not resend", "no action is required on your part", "delivery attempts will continue", "will continue to be", "this is a warning message only", "will keep trying", "do not need to resend",
+        "has not yet been delivered", "delivery to the following recipients has been delayed", "will be retried", "will retry for",
+    ];
+    let (subject, said) = (normal(subject), normal(said));
+    SUBJECTS.iter().any(|word| subject.contains(word)) && !subject.contains("fail") || SENTENCES.iter().any(|sentence| said.contains(sentence))
+}
+
+/// One line of at most 300 characters.
+fn shortened(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if out.len() + word.len() > 300 {
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    if out.is_empty() { text.trim().chars().take(300).collect() } else { out }
+}

@@ -1,0 +1,198 @@
+//! Bounces in free text: whether a message is one, whom it is about, and what was said about each.
+//!
+//! The text before the returned message is read, never the returned message itself, which holds addresses and words of its own.
+
+use super::addresses::{all_in, is_daemon};
+use super::classify::{normal, phrase};
+use super::headers::{field, fields, get};
+use super::parts::Parts;
+
+/// Lines after which the returned message stands.
+const ORIGINAL_FOLLOWS: &[&str] = &[
+    "this is a copy of the message", "below this line is a copy", "below is a copy", "original message", "original text follows", "message header follows", "header of the original", "message headers follow", "undelivered message follows", "returned message", "unsent message", "copy of the message", "copy of your message", "your original message", "headers of the original",
+    "header of your message", "headers from the original", "message text follows", "included is a copy", "enclosed is a copy", "message follows", "original mail", "first lines of", "begin message", "nachrichtenkopf", "ursprüngliche nachricht", "originalnachricht", "message original", "mensaje original", "mensagem original", "messaggio originale", "oorspronkelijk bericht", "исходное сообщение", "原始邮件", "元のメッセージ", "transcript of the message", "message header", "here are the first", "the message headers", "the following is the header", "rfc 822 headers", "mail header", "received headers",
+];
+
+/// What the sender of a bounce is called where it is not the usual name.
+const SENDERS: &[&str] = &[
+    "mail delivery", "mailer-daemon", "mailer daemon", "postmaster", "mail administrator", "mail system", "delivery subsystem", "undeliverable", "mail router", "system administrator", "administrator", "mail deliver", "delivery service", "mail transfer agent", "mailer", "no-reply@", "noreply", "mxlogic", "internet mail service", "smtp gateway", "message router", "メール配信", "系统退信",
+    "courrier", "maildaemon", "mailprotector", "mdaemon", "delivery status", "delivery system", "mailserver", "mail server", "exchange", "bounce",
+];
+
+/// Subjects of bounces.
+const SUBJECTS: &[&str] = &[
+    "undeliver", "undelivered", "unable to deliver", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "not delivered", "non-deliver", "nondeliver", "non deliver", "delivery failure", "delivery failed", "failed delivery", "delivery fail", "delivery status", "delivery report", "delivery notification", "delivery error", "delivery problem", "failure notice", "failure delivery", "failure notification", "failed mail", "mail failure", "mail failed",
+    "message failed", "mail error", "error sending", "returned mail", "return mail", "mail returned", "returned to sender", "returned message", "message status", "undeliverable", "warning: message", "warning: could not send", "mail delivery", "message delivery", "delivery has failed", "mail system error", "message not delivered", "bounce", "rejected", "user unknown", "unknown user", "no such user", "unknown address", "unknown recipient", "unbekannt", "address unknown", "email address", "nicht zustellbar", "unzustellbar", "zustellung", "zustellbar",
+    "fehlgeschlagen", "non remis", "non remise", "n'a pas pu être", "échec", "echec", "non distribu", "non délivr", "no se puede entregar", "no se pudo entregar", "no entregado", "no entregable", "error de entrega", "devuelto", "devolución", "mancato recapito", "recapito", "non recapitabile", "mancata consegna", "impossibile recapitare", "falha na entrega", "não entregue", "não é possível", "não pôde ser", "devolvid", "onbestelbaar", "niet bezorgd", "bezorging", "kon niet worden", "недоставлен", "не доставлен", "не удалось доставить", "доставк", "возвращ",
+    "配信不能", "配信できません", "配信エラー", "未配信", "エラーメール", "送信できません", "退信", "投递失败", "无法送达", "無法傳遞", "未送达", "無法送達", "系统退信", "olevererbart", "olevererbar", "kunde inte levereras", "ikke leveres", "toimittamat", "niedostarczon", "nie dostarczon", "nedoručiteln", "배달 실패", "배달되지", "teslim edilemedi", "kézbesíthetetlen", "mail could not", "mail not", "failed to deliver", "problem delivering", "problème", "failed:", "failure", "permanent fail", "nondelivery", "cannot send", "não foi possível", "ndn:", "ndr",
+];
+
+/// Sentences that only a mail system writes.
+const SIGNATURES: &[&str] = &[
+    "this is the qmail-send program", "i'm afraid i wasn't able to deliver your message", "i wasn't able to deliver", "created automatically by mail delivery software", "could not be delivered to one or more", "did not reach the following recipient", "this is the mail system at host", "the following addresses had permanent", "the following address had permanent", "had permanent fatal errors", "had transient non-fatal errors", "----- transcript of session",
+    "delivery to the following recipient", "delivery to the following recipients failed", "your message wasn't delivered", "your message couldn't be delivered", "message was not delivered", "message could not be delivered", "message has not been delivered", "message cannot be delivered", "was unable to deliver", "unable to deliver your message", "unable to deliver message", "undeliverable", "could not be delivered", "failed to deliver", "has not been delivered", "was not delivered", "delivery failed",
+    "was not able to deliver", "your mail could not be", "could not be sent", "cannot be delivered", "not be delivered", "returned to sender", "is being returned", "has been returned", "konnte nicht zugestellt", "nicht zugestellt", "konnte an folgende", "n'a pas pu être", "n'a pas été", "impossible de", "no se pudo entregar", "no se ha podido", "no pudo", "non è stato possibile", "impossibile", "não foi possível", "não pôde", "kon niet", "не может быть доставлено", "не удалось", "не доставлено", "配信できません", "送信できません", "届けることができません", "配信されません", "无法", "未能", "被退回", "無法",
+];
+
+/// A bounce in free text.
+#[derive(Debug, Default)]
+pub(super) struct Bounce {
+    /// Each recipient with what was said about it.
+    pub(super) recipients: Vec<(String, String)>,
+    /// The text before the returned message.
+    pub(super) said: String,
+}
+
+/// How sure it is that a mail system wrote a message.
+pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
+    let from = parts.get("from").unwrap_or_default();
+    let sender = parts.get("sender").unwrap_or_default();
+    let by_address = all_in(from).iter().chain(&all_in(sender)).any(|address| is_daemon(address)) || is_daemon(from.trim_start_matches(['<', '"', ' ']));
+    let low = normal(from);
+    let null_path = parts.get("return-path").is_some_and(|path| path.trim() == "<>" || path.trim().is_empty());
+    by_address || SENDERS.iter().any(|name| low.contains(name)) || null_path
+}
+
+/// Whether the subject is that of a bounce.
+pub(super) fn is_bounce_subject(subject: &str) -> bool {
+    let subject = normal(subject);
+    SUBJECTS.iter().any(|word| subject.contains(word))
+}
+
+/// Whether a text holds a sentence of a mail system.
+pub(super) fn has_signature(text: &str) -> bool {
+    let text = normal(text);
+    SIGNATURES.iter().any(|sentence| text.contains(sentence))
+}
+
+/// Cuts a text where the returned message begins. The second part is empty where none follows.
+pub(super) fn split_original(text: &str) -> (&str, &str) {
+    let mut at = 0;
+    let mut headers = 0;
+    let mut first_header = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
+        let low = bare.to_lowercase();
+        let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
+        if at > 0 && is_ruled && low.len() < 120 && ORIGINAL_FOLLOWS.iter().any(|phrase| low.contains(phrase)) && !low.contains('@') {
+            let rest = &text[at + line.len()..];
+            // Some announce the message and go on with the reason; what follows must look like a header.
+            if fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2 {
+                return (&text[..at], rest);
+            }
+        }
+        let is_header = field(bare).is_some_and(|(name, _)| {
+            ["received", "return-path", "message-id", "mime-version", "date", "from", "to", "subject", "content-type", "dkim-signature", "x-mailer", "reply-to", "delivered-to", "envelope-to"].contains(&name.as_str())
+        });
+        if is_header {
+            if headers == 0 {
+                first_header = at;
+            }
+            headers += 1;
+            if headers >= 4 {
+                return (&text[..first_header], &text[first_header..]);
+            }
+        } else if !line.starts_with([' ', '\t', '>']) && !bare.is_empty() {
+            headers = 0;
+        }
+        at += line.len();
+    }
+    (text, "")
+}
+
+/// Reads the bounce out of the texts; `known` are addresses that cannot be meant, such as our own.
+pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
+    let mut said = String::new();
+    let mut original: Vec<(String, String)> = parts.original.clone();
+    for text in &parts.texts {
+        let (before, after) = split_original(text);
+        if original.is_empty() && !after.is_empty() {
+            original = fields(after.trim_start_matches(['\n', '\r', '-', ' ']));
+        }
+        if said.len() < 64 * 1024 {
+            said.push_str(before);
+            said.push('\n');
+        }
+    }
+    let sent_to: Vec<String> = ["to", "x-original-to", "envelope-to", "cc", "bcc"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
+    let from: Vec<String> = ["from", "return-path", "sender", "reply-to"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
+    let is_ours = |address: &str| known.iter().chain(&from).any(|other| other.eq_ignore_ascii_case(address)) && !sent_to.iter().any(|to| to.eq_ignore_ascii_case(address));
+    let candidate = |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
+
+    let named: Vec<String> = ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"].iter().filter_map(|name| parts.get(name)).flat_map(all_in).collect();
+    let mut recipients: Vec<String> = named;
+    if recipients.is_empty() {
+        recipients = listed(&said).into_iter().filter(|address| candidate(address)).collect();
+    }
+    if recipients.is_empty() {
+        let mentioned: Vec<String> = all_in(&said).into_iter().filter(|address| candidate(address)).collect();
+        let both: Vec<String> = mentioned.iter().filter(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).cloned().collect();
+        recipients = if both.is_empty() { mentioned.into_iter().take(1).collect() } else { both };
+    }
+    if recipients.is_empty() && sent_to.len() == 1 && !is_daemon(&sent_to[0]) {
+        recipients.clone_from(&sent_to);
+    }
+    let recipients = recipients.into_iter().map(|address| { let about = about(&said, &address); (address, about) }).collect();
+    Bounce { recipients, said }
+}
+
+/// Addresses of help desks, and Message-IDs, which look like addresses.
+fn is_machine(address: &str) -> bool {
+    let low = address.to_ascii_lowercase();
+    let local = low.split('@').next().unwrap_or_default();
+    let is_id = local.len() > 30 && local.bytes().filter(u8::is_ascii_digit).count() * 3 > local.len();
+    is_id
+        || matches!(local, "abuse" | "support" | "helpdesk" | "hostmaster" | "webmaster" | "noreply" | "no-reply" | "spam" | "unblock" | "feedback")
+        || low.contains(".prod.outlook.com")
+        || low.starts_with("bounce")
+}
+
+/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient.
+fn listed(text: &str) -> Vec<String> {
+    const WORDS: [&str; 22] = [
+        "recipient:", "recipients:", "recipient address:", "to:", "rcpt to:", "final-recipient:", "original-recipient:", "address:", "user:", "an:", "à:", "para:", "destinatario:", "destinataire :", "empfänger:", "aan:", "a:", "кому:", "宛先:", "收件人:", "收件人：", "mail to:",
+    ];
+    let mut found: Vec<String> = Vec::new();
+    let mut add = |address: String| {
+        if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) && found.len() < 20_000 {
+            found.push(address);
+        }
+    };
+    for line in text.lines() {
+        let line = line.trim_start_matches(['>', '|', ' ', '\t', '*', '-', '•']).trim_end();
+        if !line.contains('@') {
+            continue;
+        }
+        let low = line.to_lowercase();
+        let addresses = all_in(line);
+        let Some(first) = addresses.first() else { continue };
+        let bare = first.to_ascii_lowercase();
+        let starts = low.trim_start_matches(['<', '"', '\'', '(', '[']).trim_start_matches("smtp:").trim_start_matches("mailto:").starts_with(&bare);
+        let rest = low.trim_start_matches(['<', '"', '\'', '(', '[']).get(bare.len()..).unwrap_or_default().trim_start_matches(['>', '"', '\'', ')', ']', ' ']);
+        let is_alone = starts && addresses.len() == 1 && (rest.is_empty() || rest.starts_with([':', '(', '.', ',', ';', '-', '<', '…']) || rest.starts_with("on ") || rest.starts_with("mailto:"));
+        let is_named = WORDS.iter().any(|word| low.starts_with(word) || low.contains(&format!(" {word} <")) || low.contains(&format!(" {word}<")));
+        if is_alone || is_named {
+            add(first.clone());
+        }
+    }
+    found
+}
+
+/// What a text says about an address: from the line that names it to the next address.
+fn about(text: &str, address: &str) -> String {
+    let low = text.to_ascii_lowercase();
+    let Some(at) = low.find(&address.to_ascii_lowercase()) else { return String::new() };
+    let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
+    let mut out = String::new();
+    for (number, line) in text[start..].lines().enumerate() {
+        if number > 0 && all_in(line).iter().any(|other| !other.eq_ignore_ascii_case(address)) && phrase(&normal(&out)).is_some() {
+            break;
+        }
+        if number > 12 || out.len() > 2_000 {
+            break;
+        }
+        out.push_str(line.trim());
+        out.push(' ');
+    }
+    out.trim().to_owned()
+}
