@@ -74,7 +74,8 @@ fn each_in_directory(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMu
 fn each_in(mut input: impl BufRead, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| take(Letter { file: file.to_owned(), line, raw });
     let is_mbox = match input.fill_buf() {
-        Ok(start) => start.starts_with(b"From "),
+        // A returned message in one that was saved alone may begin with the same line.
+        Ok(start) => start.starts_with(b"From ") && !file.to_ascii_lowercase().ends_with(".eml"),
         Err(why) => return letter(None, Err(why)),
     };
     if !is_mbox {

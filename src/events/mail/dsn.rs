@@ -19,6 +19,15 @@ pub(super) struct Recipient {
 }
 
 impl Recipient {
+    fn says_nothing(&self) -> bool {
+        self.action.is_empty() && self.status.is_empty() && self.diagnostic.is_empty()
+    }
+
+    /// What the remote system said, or the comment that stands behind the status.
+    pub(super) fn said(&self) -> &str {
+        if self.diagnostic.is_empty() { self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment) } else { &self.diagnostic }
+    }
+
     /// The addresses that it names: final, original, actual; those that are none are left out.
     pub(super) fn addresses(&self) -> Vec<String> {
         let named = [&self.final_recipient, &self.original_recipient, &self.actual_recipient];
@@ -40,42 +49,82 @@ pub(super) fn is_status(text: &str) -> bool {
         && lines().any(|line| begins(line, "action:") || begins(line, "status:") || begins(line, "diagnostic-code:"))
 }
 
-/// The recipients that a report names, in order. Blocks that run into each other are told apart by the field that begins one.
+/// The recipients that a report names, in order. The fields of one may come in any order; blocks that run into each other are told apart
+/// by the field that begins one, and fields that a stray empty line has cut off go to the recipient beside them.
 pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     let mut found: Vec<Recipient> = Vec::new();
-    let mut current: Option<Recipient> = None;
-    let mut last: Option<String> = None;
+    let mut astray = Recipient::default();
+    for block in blocks(text) {
+        for fields in people(block) {
+            let mut recipient = Recipient::default();
+            for (name, value) in &fields {
+                set(&mut recipient, name, value);
+            }
+            let is_named = !recipient.final_recipient.is_empty() || !recipient.original_recipient.is_empty();
+            match found.last_mut() {
+                _ if is_named => {
+                    if recipient.says_nothing() && !astray.says_nothing() {
+                        let rest = std::mem::take(&mut astray);
+                        recipient = Recipient { final_recipient: recipient.final_recipient, original_recipient: recipient.original_recipient, ..rest };
+                    }
+                    found.push(recipient);
+                }
+                Some(last) if last.says_nothing() => {
+                    let named = std::mem::take(last);
+                    *last = Recipient { final_recipient: named.final_recipient, original_recipient: named.original_recipient, ..recipient };
+                }
+                _ => astray = recipient,
+            }
+        }
+    }
+    found
+}
+
+/// The blocks of a report, each as its unfolded fields.
+fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
+    let mut blocks: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for line in text.lines() {
         let line = line.trim_end();
         if line.trim().is_empty() {
-            last = None;
+            blocks.push(Vec::new());
             continue;
         }
-        if line.starts_with([' ', '\t'])
-            && let (Some(name), Some(recipient)) = (&last, current.as_mut())
-            && field(line.trim()).is_none_or(|(name, _)| !is_known(&name))
+        let Some(block) = blocks.last_mut() else { continue };
+        let read = field(line.trim());
+        // Some indent all of it, so an indented line that begins with a known name is no folded one.
+        if (line.starts_with([' ', '\t']) || read.is_none())
+            && read.as_ref().is_none_or(|(name, _)| !is_known(name))
+            && let Some((_, value)) = block.last_mut()
         {
-            extend(recipient, name, line.trim());
+            if value.len() < 4_000 {
+                value.push(' ');
+                value.push_str(line.trim());
+            }
             continue;
         }
-        let Some((name, value)) = field(line.trim()) else { continue };
-        let begins = match (name.as_str(), &current) {
-            ("final-recipient", Some(open)) => !open.final_recipient.is_empty() || !open.action.is_empty() && open.original_recipient.is_empty(),
-            ("original-recipient", Some(open)) => !open.original_recipient.is_empty() || !open.status.is_empty() && !open.final_recipient.is_empty(),
-            ("final-recipient" | "original-recipient", None) => true,
+        block.extend(read);
+    }
+    blocks
+}
+
+/// A block cut before each field that names another recipient than the one before it.
+fn people(block: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
+    let mut people: Vec<Vec<(String, String)>> = vec![Vec::new()];
+    for (name, value) in block {
+        let Some(open) = people.last_mut() else { break };
+        let is_there = |known: &str| open.iter().any(|(name, _)| name == known);
+        let begins = match name.as_str() {
+            "final-recipient" => is_there("final-recipient"),
+            "original-recipient" => is_there("original-recipient") || (is_there("final-recipient") && is_there("status") && is_there("action")),
             _ => false,
         };
         if begins {
-            found.extend(current.take());
-            current = Some(Recipient::default());
-        }
-        if let Some(recipient) = current.as_mut() {
-            set(recipient, &name, &value);
-            last = Some(name);
+            people.push(vec![(name, value)]);
+        } else {
+            open.push((name, value));
         }
     }
-    found.extend(current);
-    found
+    people
 }
 
 fn is_known(name: &str) -> bool {
@@ -105,13 +154,6 @@ fn set(recipient: &mut Recipient, name: &str, value: &str) {
     } else if slot.len() < 4_000 {
         slot.push(' ');
         slot.push_str(value);
-    }
-}
-
-/// A folded line goes on with the field before it.
-fn extend(recipient: &mut Recipient, name: &str, more: &str) {
-    if matches!(name, "diagnostic-code" | "status" | "final-recipient" | "original-recipient") {
-        set(recipient, name, more);
     }
 }
 

@@ -47,7 +47,8 @@ pub fn read(raw: &[u8], now: Timestamp) -> Told {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Told::Nothing("empty");
     }
-    if raw.iter().take(4_096).any(|byte| *byte == 0) {
+    // In a message a zero may stray into the body; what begins with one is something else.
+    if raw.iter().take(64).any(|byte| *byte == 0) || raw.iter().take(4_096).filter(|byte| **byte == 0).count() > 64 {
         return Told::Nothing("not a mail message");
     }
     match read_within(raw, now, 0) {
@@ -175,7 +176,7 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         let kind = match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
             ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
             ("delayed" | "delay", _) => EventKind::Deferred,
-            ("delivered" | "relayed" | "expanded", _) | ("", Some('2')) => EventKind::Delivered,
+            ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => EventKind::Delivered,
             ("", Some('4')) => EventKind::Bounced,
             _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => continue,
             _ => EventKind::Bounced,
@@ -190,10 +191,10 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             _ if alone => &human.said,
             _ => "",
         };
-        let judged = judge(&recipient.status, &recipient.diagnostic, around);
+        let judged = judge(&recipient.status, recipient.said(), around);
         event.status = judged.status;
         event.code = judged.code;
-        event.reason = shortened(if recipient.diagnostic.is_empty() { around } else { &recipient.diagnostic });
+        event.reason = shortened(if recipient.said().is_empty() { around } else { recipient.said() });
         if let Some(at) = recipient.at.filter(|at| *at <= now) {
             event.at = at;
             event.id.clear();

@@ -7,7 +7,7 @@ pub(super) struct Codes {
     pub(super) code: String,
 }
 
-/// The first enhanced status in a text that says more than its class (X.0.0), else the first one; and the first reply code.
+/// The first enhanced status in a text that says more than its class and subject (X.1.0), else the first one that says most; and the first reply code.
 pub(super) fn codes_in(text: &str) -> Codes {
     Codes { status: status_in(text), code: code_in(text) }
 }
@@ -15,6 +15,11 @@ pub(super) fn codes_in(text: &str) -> Codes {
 /// Whether a status says nothing but success, for now, or for good.
 pub(super) fn is_generic(status: &str) -> bool {
     status.is_empty() || status.ends_with(".0.0")
+}
+
+/// Whether a status names a subject and no detail, such as X.1.0 and X.3.0.
+fn is_vague(status: &str) -> bool {
+    status.ends_with(".0")
 }
 
 fn status_in(text: &str) -> String {
@@ -37,10 +42,10 @@ fn status_in(text: &str) -> String {
             continue;
         }
         let status = &text[at..end];
-        if !is_generic(status) {
+        if !is_vague(status) {
             return status.to_owned();
         }
-        if generic.is_empty() {
+        if generic.is_empty() || (is_generic(&generic) && !is_generic(status)) {
             generic = status.to_owned();
         }
     }

@@ -31,7 +31,7 @@ const SUBJECTS: &[&str] = &[
 const SIGNATURES: &[&str] = &[
     "this is the qmail-send program", "i'm afraid i wasn't able to deliver your message", "i wasn't able to deliver", "created automatically by mail delivery software", "could not be delivered to one or more", "did not reach the following recipient", "this is the mail system at host", "the following addresses had permanent", "the following address had permanent", "had permanent fatal errors", "had transient non-fatal errors", "----- transcript of session",
     "delivery to the following recipient", "delivery to the following recipients failed", "your message wasn't delivered", "your message couldn't be delivered", "message was not delivered", "message could not be delivered", "message has not been delivered", "message cannot be delivered", "was unable to deliver", "unable to deliver your message", "unable to deliver message", "undeliverable", "could not be delivered", "failed to deliver", "has not been delivered", "was not delivered", "delivery failed",
-    "was not able to deliver", "your mail could not be", "could not be sent", "cannot be delivered", "not be delivered", "returned to sender", "is being returned", "has been returned", "konnte nicht zugestellt", "nicht zugestellt", "konnte an folgende", "n'a pas pu être", "n'a pas été", "impossible de", "no se pudo entregar", "no se ha podido", "no pudo", "non è stato possibile", "impossibile", "não foi possível", "não pôde", "kon niet", "не может быть доставлено", "не удалось", "не доставлено", "配信できません", "送信できません", "届けることができません", "配信されません", "无法", "未能", "被退回", "無法",
+    "was not able to deliver", "error message below", "requested action not taken", "there was an error delivering", "delivery attempt failed", "message you sent was rejected", "message was rejected", "mail was rejected", "your mail could not be", "could not be sent", "cannot be delivered", "not be delivered", "returned to sender", "is being returned", "has been returned", "konnte nicht zugestellt", "nicht zugestellt", "konnte an folgende", "n'a pas pu être", "n'a pas été", "impossible de", "no se pudo entregar", "no se ha podido", "no pudo", "non è stato possibile", "impossibile", "não foi possível", "não pôde", "kon niet", "не может быть доставлено", "не удалось", "не доставлено", "配信できません", "送信できません", "届けることができません", "配信されません", "无法", "未能", "被退回", "無法",
 ];
 
 /// A bounce in free text.
@@ -70,6 +70,8 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut at = 0;
     let mut headers = 0;
     let mut first_header = 0;
+    // Some list the message's date, sender and subject and go on; only a real header has what relays put in.
+    let mut is_transport = false;
     for line in text.split_inclusive('\n') {
         let bare = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
         let low = bare.to_lowercase();
@@ -87,9 +89,11 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         if is_header {
             if headers == 0 {
                 first_header = at;
+                is_transport = false;
             }
             headers += 1;
-            if headers >= 4 {
+            is_transport |= field(bare).is_some_and(|(name, _)| ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"].contains(&name.as_str()));
+            if headers >= 4 && is_transport {
                 return (&text[..first_header], &text[first_header..]);
             }
         } else if !line.starts_with([' ', '\t', '>']) && !bare.is_empty() {
@@ -131,6 +135,10 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
     if recipients.is_empty() && sent_to.len() == 1 && !is_daemon(&sent_to[0]) {
         recipients.clone_from(&sent_to);
+    }
+    if recipients.is_empty() {
+        // Somebody who wrote to himself, or a list that bounces to itself.
+        recipients = listed(&said).into_iter().chain(all_in(&said)).filter(|address| !is_daemon(address) && !is_machine(address)).take(1).collect();
     }
     let recipients = recipients.into_iter().map(|address| { let about = about(&said, &address); (address, about) }).collect();
     Bounce { recipients, said }
@@ -184,6 +192,14 @@ fn about(text: &str, address: &str) -> String {
     let Some(at) = low.find(&address.to_ascii_lowercase()) else { return String::new() };
     let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
     let mut out = String::new();
+    // Some put the reason above the address.
+    if let Some(above) = text[..start].trim_end_matches('\n').rsplit('\n').next().filter(|_| !text[..start].ends_with("\n\n"))
+        && all_in(above).is_empty()
+        && phrase(&normal(above)).is_some()
+    {
+        out.push_str(above.trim());
+        out.push(' ');
+    }
     for (number, line) in text[start..].lines().enumerate() {
         if number > 0 && all_in(line).iter().any(|other| !other.eq_ignore_ascii_case(address)) && phrase(&normal(&out)).is_some() {
             break;
