@@ -70,7 +70,10 @@ impl Counts {
             text.push_str("\nnothing was written\n");
             return text;
         }
-        text.push_str(&format!("\n{} new, {} known before, {} about nobody in the ledger; {} suppressed\n", self.new, self.again, self.strangers, self.learned));
+        text.push_str(&format!(
+            "\n{} new, {} known before, {} about nobody in the ledger; {} suppressed\n",
+            self.new, self.again, self.strangers, self.learned
+        ));
         if self.doubted > 0 {
             text.push_str(&format!(
                 "{} would have suppressed people whom this workspace never mailed; --any-recipient believes such mail\n",
@@ -189,8 +192,11 @@ fn print(out: &mut impl Write, globals: &Globals, letter: &Letter, events: &std:
     let lines: Vec<String> = match events {
         Ok(events) if globals.json => events.iter().map(|event| event_json(letter, event).to_string()).collect(),
         Err(why) if globals.json => {
-            vec![json!({"v": 1, "file": letter.file, "line": letter.line, "type": "none", "bounce": null, "class": null, "recipient": null,
-                "code": "", "status": "", "reason": why}).to_string()]
+            vec![
+                json!({"v": 1, "file": letter.file, "line": letter.line, "type": "none", "bounce": null, "class": null, "recipient": null,
+                "code": "", "status": "", "reason": why})
+                .to_string(),
+            ]
         }
         Ok(events) => events
             .iter()

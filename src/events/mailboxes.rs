@@ -116,7 +116,8 @@ fn each_in(mut input: impl BufRead, file: &str, take: &mut dyn FnMut(Letter) -> 
 /// `From sender Sat Nov 21 12:00:00 2026`: a sentence that begins with From seldom has the time in it.
 fn is_separator(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
-    line.split_whitespace().any(|word| word.len() >= 5 && word.split(':').count() >= 2 && word.split(':').all(|n| n.len() <= 2 && n.parse::<u8>().is_ok()))
+    line.split_whitespace()
+        .any(|word| word.len() >= 5 && word.split(':').count() >= 2 && word.split(':').all(|n| n.len() <= 2 && n.parse::<u8>().is_ok()))
 }
 
 #[cfg(test)]

@@ -62,8 +62,22 @@ fn is_domain(c: char) -> bool {
 pub(super) fn is_daemon(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     const DAEMONS: &[&str] = &[
-        "mailer-daemon", "post_master", "mailerdaemon", "mailer_daemon", "mailer.daemon", "postmaster", "mailsystem", "mail-system", "mail-daemon", "mailerd",
-        "mdaemon", "microsoftexchange", "exchange_system", "double-bounce", "mailadm", "system administrator",
+        "mailer-daemon",
+        "post_master",
+        "mailerdaemon",
+        "mailer_daemon",
+        "mailer.daemon",
+        "postmaster",
+        "mailsystem",
+        "mail-system",
+        "mail-daemon",
+        "mailerd",
+        "mdaemon",
+        "microsoftexchange",
+        "exchange_system",
+        "double-bounce",
+        "mailadm",
+        "system administrator",
     ];
     DAEMONS.iter().any(|daemon| local.starts_with(daemon)) || matches!(local.as_str(), "maild" | "mdaemon" | "uucp" | "mmdf" | "root" | "daemon")
 }

@@ -19,7 +19,7 @@
 //! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those the prose decides. A status of X.7.z
 //! always stands: policy is about the sender, whatever else is said.
 
-use super::phrases::GROUPS;
+use super::phrases::{CLEAR, GROUPS};
 use super::status::{codes_in, is_generic};
 use crate::events::{Bounce, Class};
 
@@ -74,12 +74,27 @@ pub(super) fn normal(text: &str) -> String {
 
 /// The class of the first phrase that a text holds.
 pub(super) fn phrase(text: &str) -> Option<Class> {
-    GROUPS.iter().find(|(_, phrases)| phrases.iter().any(|phrase| text.contains(phrase))).map(|(class, _)| *class)
+    found(text).map(|(class, _)| class)
+}
+
+/// The same, and whether it is one of those that can mean nothing else.
+fn found(text: &str) -> Option<(Class, bool)> {
+    let place = GROUPS.iter().position(|(_, phrases)| phrases.iter().any(|phrase| text.contains(phrase)))?;
+    Some((GROUPS[place].0, place < CLEAR))
 }
 
 fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String) -> Class {
+    // A program that the mail was piped to failed, whatever it says of users.
+    if said.starts_with("x-unix;") {
+        return Class::System;
+    }
     let spoken = phrase(said);
-    if let Some(class) = of_status(status, spoken) {
+    let is_clear = found(said).is_some_and(|(_, clear)| clear);
+    // For now only: the name may be there tomorrow.
+    if spoken == Some(Class::DomainGone) && status.starts_with('4') {
+        return Class::Routing;
+    }
+    if let Some(class) = of_status(status, spoken, is_clear) {
         return class;
     }
     if let Some(class) = spoken {
@@ -101,12 +116,12 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
 }
 
 /// What the status says by itself, or together with the prose where it is used for several things; `None` where the prose decides.
-fn of_status(status: &str, spoken: Option<Class>) -> Option<Class> {
+fn of_status(status: &str, spoken: Option<Class>, is_clear: bool) -> Option<Class> {
     let mut numbers = status.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let is_permanent = class == "5";
     // Prose that cannot be a way of speaking.
-    let clear = spoken.filter(|class| matches!(class, Class::MailboxFull | Class::TooLarge | Class::Policy | Class::Rate));
+    let clear = spoken.filter(|_| is_clear);
     Some(match (subject, detail) {
         ("7", _) => Class::Policy,
         ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {

@@ -28,9 +28,10 @@ impl Recipient {
         if self.diagnostic.is_empty() { self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment) } else { &self.diagnostic }
     }
 
-    /// The addresses that it names: final, original, actual; those that are none are left out.
+    /// The addresses that it names: original, which is the one that we wrote to (RFC 3464 section 2.3.1), final, actual; those that are none
+    /// are left out.
     pub(super) fn addresses(&self) -> Vec<String> {
-        let named = [&self.final_recipient, &self.original_recipient, &self.actual_recipient];
+        let named = [&self.original_recipient, &self.final_recipient, &self.actual_recipient];
         let mut found: Vec<String> = Vec::new();
         for address in named.into_iter().filter_map(|value| addresses::of_field(value)) {
             if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
@@ -65,7 +66,8 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
                 _ if is_named => {
                     if recipient.says_nothing() && !astray.says_nothing() {
                         let rest = std::mem::take(&mut astray);
-                        recipient = Recipient { final_recipient: recipient.final_recipient, original_recipient: recipient.original_recipient, ..rest };
+                        recipient =
+                            Recipient { final_recipient: recipient.final_recipient, original_recipient: recipient.original_recipient, ..rest };
                     }
                     found.push(recipient);
                 }
@@ -128,7 +130,8 @@ fn people(block: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
 }
 
 fn is_known(name: &str) -> bool {
-    ["final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta", "last-attempt-date", "reporting-mta"].contains(&name)
+    ["final-recipient", "original-recipient", "action", "status", "diagnostic-code", "remote-mta", "last-attempt-date", "reporting-mta"]
+        .contains(&name)
 }
 
 fn set(recipient: &mut Recipient, name: &str, value: &str) {
@@ -171,7 +174,7 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].action.as_str(), found[0].status.as_str()), ("failed", "5.1.1"));
         assert_eq!(found[0].diagnostic, "smtp; 550 5.1.1 <ann@example.com>: no such user");
-        assert_eq!(found[0].addresses(), ["ann@mx.example.com", "ann@example.com"]);
+        assert_eq!(found[0].addresses(), ["ann@example.com", "ann@mx.example.com"]);
         assert_eq!(found[1].at.unwrap().to_string(), "2026-11-21T11:00:00Z");
         assert!(!is_status("Final-Recipient: of what?") && recipients("").is_empty());
     }

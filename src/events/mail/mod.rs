@@ -51,7 +51,9 @@ pub fn read(raw: &[u8], now: Timestamp) -> Told {
     if raw.iter().take(64).any(|byte| *byte == 0) || raw.iter().take(4_096).filter(|byte| **byte == 0).count() > 64 {
         return Told::Nothing("not a mail message");
     }
-    match read_within(raw, now, 0) {
+    let start = raw.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    let line = raw[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    match read_within(&raw[line..], now, 0) {
         Told::Events(events) => Told::Events(named(events, raw)),
         nothing => nothing,
     }
@@ -82,25 +84,38 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
     if !reported.is_empty() {
         return Told::Events(reported);
     }
+    let from_system = text::is_from_mail_system(&parts);
+    let inner: Vec<&[u8]> = parts.nested.iter().map(Vec::as_slice).filter(|_| depth < DEEPEST).collect();
+    // A gateway has put the report into an attachment.
+    if let Some(told) = inner.iter().filter(|nested| has_status(nested)).find_map(|nested| events_of(nested, now, depth)) {
+        return told;
+    }
     let in_text = in_text(&parts, now);
-    if let Told::Events(_) = in_text {
+    if from_system || matches!(in_text, Told::Events(_)) {
         return in_text;
     }
-    if depth < DEEPEST {
-        for nested in &parts.nested {
-            // Only a report is believed in a forward; the words of a message that somebody passes on prove nothing.
-            if let (told @ Told::Events(_), true) = (read_within(nested, now, depth + 1), is_report(nested)) {
-                return told;
-            }
-        }
-    }
-    in_text
+    // Only a report is believed in a forward; the words of a message that somebody passes on prove nothing.
+    let forwarded = inner.iter().filter(|nested| is_report(nested)).find_map(|nested| events_of(nested, now, depth));
+    let quoted = || text::forwarded(&parts).filter(|_| depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| events_of(&raw, now, depth));
+    forwarded.or_else(quoted).unwrap_or(in_text)
+}
+
+fn events_of(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
+    Some(read_within(raw, now, depth + 1)).filter(|told| matches!(told, Told::Events(_)))
+}
+
+/// Whether a nested message holds a machine's report.
+fn has_status(raw: &[u8]) -> bool {
+    Parts::of(raw).is_some_and(|parts| !parts.statuses.is_empty())
 }
 
 /// Whether a nested message is a mail system's own.
 fn is_report(raw: &[u8]) -> bool {
     Parts::of(raw).is_some_and(|parts| {
-        !parts.statuses.is_empty() || !parts.complaints.is_empty() || text::is_from_mail_system(&parts) || parts.nested.iter().any(|inner| is_report(inner))
+        !parts.statuses.is_empty()
+            || !parts.complaints.is_empty()
+            || text::is_from_mail_system(&parts)
+            || parts.nested.iter().any(|inner| is_report(inner))
     })
 }
 
@@ -132,7 +147,11 @@ fn bare_id(text: &str) -> String {
 
 /// The addresses that the message itself was sent to.
 fn own_addresses(parts: &Parts) -> Vec<String> {
-    ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"].iter().filter_map(|name| parts.get(name)).flat_map(addresses::all_in).collect()
+    ["delivered-to", "x-original-to", "envelope-to", "to", "x-envelope-to"]
+        .iter()
+        .filter_map(|name| parts.get(name))
+        .flat_map(addresses::all_in)
+        .collect()
 }
 
 /// The token of a bounce address: what is between the last + or - and the @.
@@ -239,7 +258,10 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
     }
     let bounce = text::read(parts, &own_addresses(parts));
     let signed = text::has_signature(&bounce.said);
-    let is_bounce = has_failed || (from_system && (subject || signed)) || (subject && signed);
+    // A person may pass a bounce on or ask about one; a program that answers may use the words of one.
+    let is_answer = ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"].iter().any(|prefix| normal(&parts.subject).starts_with(prefix));
+    let by_null_path = text::has_null_path(parts) && (subject || (signed && !is_answer)) && !replies::is_automatic(parts);
+    let is_bounce = has_failed || (from_system && (subject || signed)) || by_null_path || (subject && signed && !is_answer);
     if !is_bounce {
         return Told::Nothing("no report about a delivery");
     }
@@ -252,7 +274,8 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
     let kind = if is_delay(&parts.subject, &bounce.said) { EventKind::Deferred } else { EventKind::Bounced };
     let alone = recipients.len() == 1;
     let events = recipients.into_iter().map(|(address, about)| {
-        let around = if alone || about.is_empty() { bounce.said.as_str() } else { &about };
+        let around = if alone || about.is_empty() { format!("{} {}", bounce.said, parts.subject) } else { about.clone() };
+        let around = around.as_str();
         let judged = judge("", &about, around);
         let mut event = blank(parts, kind, Source::Dsn, now);
         event.recipient = (!address.is_empty()).then_some(address);
@@ -267,11 +290,30 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
 
 /// Whether a system only says that it goes on trying.
 fn is_delay(subject: &str, said: &str) -> bool {
-    const SUBJECTS: [&str; 9] =
-        ["delayed", "delay", "warning: could not send", "warning: message", "verzögert", "retard", "retraso", "still being retried", "delivery is taking"];
+    const SUBJECTS: [&str; 9] = [
+        "delayed",
+        "delay",
+        "warning: could not send",
+        "warning: message",
+        "verzögert",
+        "retard",
+        "retraso",
+        "still being retried",
+        "delivery is taking",
+    ];
     const SENTENCES: [&str; 12] = [
-        "you do not need to resend", "you need not resend", "no action is required on your part", "delivery attempts will continue", "will continue to be", "this is a warning message only", "will keep trying", "do not need to resend",
-        "has not yet been delivered", "delivery to the following recipients has been delayed", "will be retried", "will retry for",
+        "you do not need to resend",
+        "you need not resend",
+        "no action is required on your part",
+        "delivery attempts will continue",
+        "will continue to be",
+        "this is a warning message only",
+        "will keep trying",
+        "do not need to resend",
+        "has not yet been delivered",
+        "delivery to the following recipients has been delayed",
+        "will be retried",
+        "will retry for",
     ];
     let (subject, said) = (normal(subject), normal(said));
     SUBJECTS.iter().any(|word| subject.contains(word)) && !subject.contains("fail") || SENTENCES.iter().any(|sentence| said.contains(sentence))

@@ -80,7 +80,9 @@ impl Parts {
                         self.nested.push(raw.to_vec());
                     }
                 }
-                (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => self.statuses.push(cut(decoded(part.contents()), &mut left)),
+                (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => {
+                    self.statuses.push(cut(decoded(part.contents()), &mut left))
+                }
                 (_, "feedback-report") => self.complaints.push(cut(decoded(part.contents()), &mut left)),
                 (_, "disposition-notification" | "global-disposition-notification") => self.is_receipt = true,
                 (_, "rfc822-headers" | "global-headers" | "partial") | (PartType::Binary(_) | PartType::InlineBinary(_), "rfc822") => {

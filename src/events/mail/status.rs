@@ -62,7 +62,9 @@ fn code_in(text: &str) -> String {
     for at in 0..bytes.len().saturating_sub(2) {
         let three = &bytes[at..at + 3];
         let is_code = matches!(three[0], b'4' | b'5') && matches!(three[1], b'0'..=b'7') && three[2].is_ascii_digit();
-        let ends = bytes.get(at + 3).is_none_or(|b| matches!(b, b' ' | b'-' | b'\r' | b'\n' | b':' | b'<' | b')' | b',' | b'"' | b'\'' | b'_' | b'#' | b';' | b'/'));
+        let ends = bytes
+            .get(at + 3)
+            .is_none_or(|b| matches!(b, b' ' | b'-' | b'\r' | b'\n' | b':' | b'<' | b')' | b',' | b'"' | b'\'' | b'_' | b'#' | b';' | b'/'));
         // Times, sizes, ports and the like are numbers too; a code stands at the beginning of something.
         let begins = at == 0 || matches!(bytes[at - 1], b' ' | b'\n' | b'\t' | b';' | b'<' | b'(' | b'"' | b'\'' | b':' | b'#' | b'>' | b'=');
         if is_code && ends && begins && is_smtp(three) {

@@ -9,29 +9,287 @@ use super::parts::Parts;
 
 /// Lines after which the returned message stands.
 const ORIGINAL_FOLLOWS: &[&str] = &[
-    "this is a copy of the message", "below this line is a copy", "below is a copy", "original message", "original text follows", "message header follows", "header of the original", "message headers follow", "undelivered message follows", "returned message", "unsent message", "copy of the message", "copy of your message", "your original message", "headers of the original",
-    "header of your message", "headers from the original", "message text follows", "included is a copy", "enclosed is a copy", "message follows", "original mail", "first lines of", "begin message", "nachrichtenkopf", "ursprüngliche nachricht", "originalnachricht", "message original", "mensaje original", "mensagem original", "messaggio originale", "oorspronkelijk bericht", "исходное сообщение", "原始邮件", "元のメッセージ", "transcript of the message", "message header", "here are the first", "the message headers", "the following is the header", "rfc 822 headers", "mail header", "received headers",
+    "this is a copy of the message",
+    "below this line is a copy",
+    "below is a copy",
+    "original message",
+    "original text follows",
+    "message header follows",
+    "header of the original",
+    "message headers follow",
+    "undelivered message follows",
+    "returned message",
+    "returned mail follows",
+    "unsent message",
+    "copy of the message",
+    "copy of your message",
+    "your original message",
+    "headers of the original",
+    "header of your message",
+    "headers from the original",
+    "message text follows",
+    "included is a copy",
+    "enclosed is a copy",
+    "message follows",
+    "original mail",
+    "first lines of",
+    "begin message",
+    "nachrichtenkopf",
+    "ursprüngliche nachricht",
+    "originalnachricht",
+    "message original",
+    "mensaje original",
+    "mensagem original",
+    "messaggio originale",
+    "oorspronkelijk bericht",
+    "исходное сообщение",
+    "原始邮件",
+    "元のメッセージ",
+    "transcript of the message",
+    "message header",
+    "here are the first",
+    "the message headers",
+    "the following is the header",
+    "rfc 822 headers",
+    "mail header",
+    "received headers",
 ];
 
 /// What the sender of a bounce is called where it is not the usual name.
 const SENDERS: &[&str] = &[
-    "mail delivery", "mailer-daemon", "mailer daemon", "postmaster", "mail administrator", "mail system", "delivery subsystem", "undeliverable", "mail router", "system administrator", "administrator", "mail deliver", "delivery service", "mail transfer agent", "mailer", "no-reply@", "noreply", "mxlogic", "internet mail service", "smtp gateway", "message router", "メール配信", "系统退信",
-    "courrier", "maildaemon", "mailprotector", "mdaemon", "delivery status", "delivery system", "mailserver", "mail server", "exchange", "bounce",
+    "mail delivery",
+    "mailer-daemon",
+    "mailer daemon",
+    "postmaster",
+    "mail administrator",
+    "mail system",
+    "delivery subsystem",
+    "system administrator",
+    "mail router",
+    "mail deliver",
+    "delivery service",
+    "mail transfer agent",
+    "mailer",
+    "mxlogic",
+    "internet mail service",
+    "smtp gateway",
+    "message router",
+    "メール配信",
+    "系统退信",
+    "maildaemon",
+    "mailprotector",
+    "mdaemon",
+    "delivery status",
+    "delivery system",
+    "mailserver",
+    "mail server",
+    "undeliverable",
 ];
 
 /// Subjects of bounces.
 const SUBJECTS: &[&str] = &[
-    "undeliver", "undelivered", "unable to deliver", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "not delivered", "non-deliver", "nondeliver", "non deliver", "delivery failure", "delivery failed", "failed delivery", "delivery fail", "delivery status", "delivery report", "delivery notification", "delivery error", "delivery problem", "failure notice", "failure delivery", "failure notification", "failed mail", "mail failure", "mail failed",
-    "message failed", "mail error", "error sending", "returned mail", "return mail", "mail returned", "returned to sender", "returned message", "message status", "undeliverable", "warning: message", "warning: could not send", "mail delivery", "message delivery", "delivery has failed", "mail system error", "message not delivered", "bounce", "rejected", "user unknown", "unknown user", "no such user", "unknown address", "unknown recipient", "unbekannt", "address unknown", "email address", "nicht zustellbar", "unzustellbar", "zustellung", "zustellbar",
-    "fehlgeschlagen", "non remis", "non remise", "n'a pas pu être", "échec", "echec", "non distribu", "non délivr", "no se puede entregar", "no se pudo entregar", "no entregado", "no entregable", "error de entrega", "devuelto", "devolución", "mancato recapito", "recapito", "non recapitabile", "mancata consegna", "impossibile recapitare", "falha na entrega", "não entregue", "não é possível", "não pôde ser", "devolvid", "onbestelbaar", "niet bezorgd", "bezorging", "kon niet worden", "недоставлен", "не доставлен", "не удалось доставить", "доставк", "возвращ",
-    "配信不能", "配信できません", "配信エラー", "未配信", "エラーメール", "送信できません", "退信", "投递失败", "无法送达", "無法傳遞", "未送达", "無法送達", "系统退信", "olevererbart", "olevererbar", "kunde inte levereras", "ikke leveres", "toimittamat", "niedostarczon", "nie dostarczon", "nedoručiteln", "배달 실패", "배달되지", "teslim edilemedi", "kézbesíthetetlen", "mail could not", "mail not", "failed to deliver", "problem delivering", "problème", "failed:", "failure", "permanent fail", "nondelivery", "cannot send", "não foi possível", "ndn:", "ndr",
+    "undeliver",
+    "undelivered",
+    "unable to deliver",
+    "could not be delivered",
+    "couldn't be delivered",
+    "cannot be delivered",
+    "can't be delivered",
+    "not delivered",
+    "non-deliver",
+    "nondeliver",
+    "non deliver",
+    "delivery failure",
+    "delivery failed",
+    "failed delivery",
+    "delivery fail",
+    "delivery status",
+    "delivery report",
+    "delivery notification",
+    "delivery error",
+    "delivery problem",
+    "failure notice",
+    "failure delivery",
+    "failure notification",
+    "failed mail",
+    "mail failure",
+    "mail failed",
+    "message failed",
+    "mail error",
+    "error sending",
+    "returned mail",
+    "return mail",
+    "mail returned",
+    "returned to sender",
+    "returned message",
+    "message status",
+    "undeliverable",
+    "warning: message",
+    "warning: could not send",
+    "mail delivery",
+    "message delivery",
+    "delivery has failed",
+    "mail system error",
+    "message not delivered",
+    "bounce",
+    "rejected",
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "unknown address",
+    "unknown recipient",
+    "unbekannt",
+    "address unknown",
+    "email address",
+    "nicht zustellbar",
+    "unzustellbar",
+    "zustellung",
+    "zustellbar",
+    "fehlgeschlagen",
+    "non remis",
+    "non remise",
+    "n'a pas pu être",
+    "échec",
+    "echec",
+    "non distribu",
+    "non délivr",
+    "no se puede entregar",
+    "no se pudo entregar",
+    "no entregado",
+    "no entregable",
+    "error de entrega",
+    "devuelto",
+    "devolución",
+    "mancato recapito",
+    "recapito",
+    "non recapitabile",
+    "mancata consegna",
+    "impossibile recapitare",
+    "falha na entrega",
+    "não entregue",
+    "não é possível",
+    "não pôde ser",
+    "devolvid",
+    "onbestelbaar",
+    "niet bezorgd",
+    "bezorging",
+    "kon niet worden",
+    "недоставлен",
+    "не доставлен",
+    "не удалось доставить",
+    "доставк",
+    "возвращ",
+    "配信不能",
+    "配信できません",
+    "配信エラー",
+    "未配信",
+    "エラーメール",
+    "送信できません",
+    "退信",
+    "投递失败",
+    "无法送达",
+    "無法傳遞",
+    "未送达",
+    "無法送達",
+    "系统退信",
+    "olevererbart",
+    "olevererbar",
+    "kunde inte levereras",
+    "ikke leveres",
+    "toimittamat",
+    "niedostarczon",
+    "nie dostarczon",
+    "nedoručiteln",
+    "배달 실패",
+    "배달되지",
+    "teslim edilemedi",
+    "kézbesíthetetlen",
+    "mail could not",
+    "mail not",
+    "failed to deliver",
+    "problem delivering",
+    "problème",
+    "failed:",
+    "failure",
+    "permanent fail",
+    "nondelivery",
+    "cannot send",
+    "não foi possível",
+    "ndn:",
+    "ndr",
 ];
 
 /// Sentences that only a mail system writes.
 const SIGNATURES: &[&str] = &[
-    "this is the qmail-send program", "i'm afraid i wasn't able to deliver your message", "i wasn't able to deliver", "created automatically by mail delivery software", "could not be delivered to one or more", "did not reach the following recipient", "this is the mail system at host", "the following addresses had permanent", "the following address had permanent", "had permanent fatal errors", "had transient non-fatal errors", "----- transcript of session",
-    "delivery to the following recipient", "delivery to the following recipients failed", "your message wasn't delivered", "your message couldn't be delivered", "message was not delivered", "message could not be delivered", "message has not been delivered", "message cannot be delivered", "was unable to deliver", "unable to deliver your message", "unable to deliver message", "undeliverable", "could not be delivered", "failed to deliver", "has not been delivered", "was not delivered", "delivery failed",
-    "was not able to deliver", "error message below", "requested action not taken", "there was an error delivering", "delivery attempt failed", "message you sent was rejected", "message was rejected", "mail was rejected", "your mail could not be", "could not be sent", "cannot be delivered", "not be delivered", "returned to sender", "is being returned", "has been returned", "konnte nicht zugestellt", "nicht zugestellt", "konnte an folgende", "n'a pas pu être", "n'a pas été", "impossible de", "no se pudo entregar", "no se ha podido", "no pudo", "non è stato possibile", "impossibile", "não foi possível", "não pôde", "kon niet", "не может быть доставлено", "не удалось", "не доставлено", "配信できません", "送信できません", "届けることができません", "配信されません", "无法", "未能", "被退回", "無法",
+    "this is the qmail-send program",
+    "i'm afraid i wasn't able to deliver your message",
+    "i wasn't able to deliver",
+    "created automatically by mail delivery software",
+    "could not be delivered to one or more",
+    "did not reach the following recipient",
+    "this is the mail system at host",
+    "the following addresses had permanent",
+    "the following address had permanent",
+    "had permanent fatal errors",
+    "had transient non-fatal errors",
+    "----- transcript of session",
+    "delivery to the following recipient",
+    "delivery to the following recipients failed",
+    "your message wasn't delivered",
+    "your message couldn't be delivered",
+    "message was not delivered",
+    "message could not be delivered",
+    "message has not been delivered",
+    "message cannot be delivered",
+    "was unable to deliver",
+    "unable to deliver your message",
+    "unable to deliver message",
+    "undeliverable",
+    "could not be delivered",
+    "failed to deliver",
+    "has not been delivered",
+    "was not delivered",
+    "delivery failed",
+    "was not able to deliver",
+    "error message below",
+    "requested action not taken",
+    "there was an error delivering",
+    "delivery attempt failed",
+    "message you sent was rejected",
+    "message was rejected",
+    "mail was rejected",
+    "your mail could not be",
+    "could not be sent",
+    "cannot be delivered",
+    "not be delivered",
+    "returned to sender",
+    "is being returned",
+    "has been returned",
+    "konnte nicht zugestellt",
+    "nicht zugestellt",
+    "konnte an folgende",
+    "n'a pas pu être",
+    "n'a pas été",
+    "impossible de",
+    "no se pudo entregar",
+    "no se ha podido",
+    "no pudo",
+    "non è stato possibile",
+    "impossibile",
+    "não foi possível",
+    "não pôde",
+    "kon niet",
+    "не может быть доставлено",
+    "не удалось",
+    "не доставлено",
+    "配信できません",
+    "送信できません",
+    "届けることができません",
+    "配信されません",
+    "无法",
+    "未能",
+    "被退回",
+    "無法",
 ];
 
 /// A bounce in free text.
@@ -43,14 +301,41 @@ pub(super) struct Bounce {
     pub(super) said: String,
 }
 
-/// How sure it is that a mail system wrote a message.
+/// Whether a mail system wrote a message, by its sender's address or name.
 pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
     let from = parts.get("from").unwrap_or_default();
     let sender = parts.get("sender").unwrap_or_default();
-    let by_address = all_in(from).iter().chain(&all_in(sender)).any(|address| is_daemon(address)) || is_daemon(from.trim_start_matches(['<', '"', ' ']));
+    let by_address =
+        all_in(from).iter().chain(&all_in(sender)).any(|address| is_daemon(address)) || is_daemon(from.trim_start_matches(['<', '"', ' ']));
     let low = normal(from);
-    let null_path = parts.get("return-path").is_some_and(|path| path.trim() == "<>" || path.trim().is_empty());
-    by_address || SENDERS.iter().any(|name| low.contains(name)) || null_path
+    let path = parts.get("return-path").unwrap_or_default().trim_start_matches(['<', ' ']);
+    by_address || SENDERS.iter().any(|name| low.contains(name)) || is_daemon(path) || (low.is_empty() || low == "<>")
+}
+
+/// Whether it left with the null path, as bounces do, and automatic answers too.
+pub(super) fn has_null_path(parts: &Parts) -> bool {
+    parts.get("return-path").is_some_and(|path| path.trim() == "<>")
+}
+
+/// A message that somebody passes on as quoted text, with the marks of the quotation taken off.
+pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
+    for text in &parts.texts {
+        let mut lines = text.lines().enumerate();
+        let start = lines.find_map(|(number, line)| {
+            let bare = line.trim_start_matches(['>', '|', ' ', '\t', '*']).to_lowercase();
+            let value = bare.strip_prefix("from:").or_else(|| bare.strip_prefix("von:")).or_else(|| bare.strip_prefix("de:"))?;
+            SENDERS[..9].iter().any(|name| value.contains(name)).then_some(number)
+        });
+        let Some(start) = start else { continue };
+        let quotes = text.lines().nth(start).unwrap_or_default().chars().take_while(|c| matches!(c, '>' | '|' | ' ' | '\t')).collect::<String>();
+        let mut raw = String::new();
+        for line in text.lines().skip(start) {
+            raw.push_str(line.strip_prefix(&quotes).unwrap_or_else(|| line.trim_start_matches(['>', '|'])));
+            raw.push('\n');
+        }
+        return Some(raw.into_bytes());
+    }
+    None
 }
 
 /// Whether the subject is that of a bounce.
@@ -84,7 +369,23 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             }
         }
         let is_header = field(bare).is_some_and(|(name, _)| {
-            ["received", "return-path", "message-id", "mime-version", "date", "from", "to", "subject", "content-type", "dkim-signature", "x-mailer", "reply-to", "delivered-to", "envelope-to"].contains(&name.as_str())
+            [
+                "received",
+                "return-path",
+                "message-id",
+                "mime-version",
+                "date",
+                "from",
+                "to",
+                "subject",
+                "content-type",
+                "dkim-signature",
+                "x-mailer",
+                "reply-to",
+                "delivered-to",
+                "envelope-to",
+            ]
+            .contains(&name.as_str())
         });
         if is_header {
             if headers == 0 {
@@ -92,7 +393,9 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
                 is_transport = false;
             }
             headers += 1;
-            is_transport |= field(bare).is_some_and(|(name, _)| ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"].contains(&name.as_str()));
+            is_transport |= field(bare).is_some_and(|(name, _)| {
+                ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"].contains(&name.as_str())
+            });
             if headers >= 4 && is_transport {
                 return (&text[..first_header], &text[first_header..]);
             }
@@ -118,12 +421,19 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             said.push('\n');
         }
     }
-    let sent_to: Vec<String> = ["to", "x-original-to", "envelope-to", "cc", "bcc"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
+    let sent_to: Vec<String> =
+        ["to", "x-original-to", "envelope-to", "cc", "bcc"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
     let from: Vec<String> = ["from", "return-path", "sender", "reply-to"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
-    let is_ours = |address: &str| known.iter().chain(&from).any(|other| other.eq_ignore_ascii_case(address)) && !sent_to.iter().any(|to| to.eq_ignore_ascii_case(address));
+    let is_ours = |address: &str| {
+        known.iter().chain(&from).any(|other| other.eq_ignore_ascii_case(address)) && !sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))
+    };
     let candidate = |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
 
-    let named: Vec<String> = ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"].iter().filter_map(|name| parts.get(name)).flat_map(all_in).collect();
+    let named: Vec<String> = ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"]
+        .iter()
+        .filter_map(|name| parts.get(name))
+        .flat_map(all_in)
+        .collect();
     let mut recipients: Vec<String> = named;
     if recipients.is_empty() {
         recipients = listed(&said).into_iter().filter(|address| candidate(address)).collect();
@@ -138,9 +448,24 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
     if recipients.is_empty() {
         // Somebody who wrote to himself, or a list that bounces to itself.
-        recipients = listed(&said).into_iter().chain(all_in(&said)).filter(|address| !is_daemon(address) && !is_machine(address)).take(1).collect();
+        let others = all_in(&said).into_iter().filter(|address| !is_daemon(address));
+        recipients = listed(&said)
+            .into_iter()
+            .chain(others)
+            .filter(|address| !is_machine(address) && !from.iter().any(|own| own.eq_ignore_ascii_case(address)))
+            .take(1)
+            .collect();
     }
-    let recipients = recipients.into_iter().map(|address| { let about = about(&said, &address); (address, about) }).collect();
+    if recipients.is_empty() {
+        recipients = all_in(&said).into_iter().take(1).filter(|address| !is_machine(address)).collect();
+    }
+    let recipients = recipients
+        .into_iter()
+        .map(|address| {
+            let about = about(&said, &address);
+            (address, about)
+        })
+        .collect();
     Bounce { recipients, said }
 }
 
@@ -157,8 +482,39 @@ fn is_machine(address: &str) -> bool {
 
 /// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient.
 fn listed(text: &str) -> Vec<String> {
-    const WORDS: [&str; 22] = [
-        "recipient:", "recipients:", "recipient address:", "to:", "rcpt to:", "final-recipient:", "original-recipient:", "address:", "user:", "an:", "à:", "para:", "destinatario:", "destinataire :", "empfänger:", "aan:", "a:", "кому:", "宛先:", "收件人:", "收件人：", "mail to:",
+    // Some tell first what was sent, To included, and then who did not get it.
+    const AFTER: [&str; 3] =
+        ["did not reach the following recipient", "could not be delivered to the following", "cannot be delivered to the following recipients"];
+    let low = text.to_ascii_lowercase();
+    let text = AFTER.iter().find_map(|words| low.find(words)).map(|at| &text[at..]).filter(|rest| rest.contains('@')).unwrap_or(text);
+    const WORDS: &[&str] = &[
+        "recipient:",
+        "recipients:",
+        "unknown user:",
+        "user unknown:",
+        "invalid recipient:",
+        "intended recipient:",
+        "original address:",
+        "recipient address:",
+        "to:",
+        "rcpt to:",
+        "final-recipient:",
+        "original-recipient:",
+        "address:",
+        "user:",
+        "an:",
+        "à:",
+        "para:",
+        "destinatario:",
+        "destinataire :",
+        "empfänger:",
+        "aan:",
+        "a:",
+        "кому:",
+        "宛先:",
+        "收件人:",
+        "收件人：",
+        "mail to:",
     ];
     let mut found: Vec<String> = Vec::new();
     let mut add = |address: String| {
@@ -176,10 +532,23 @@ fn listed(text: &str) -> Vec<String> {
         let Some(first) = addresses.first() else { continue };
         let bare = first.to_ascii_lowercase();
         let starts = low.trim_start_matches(['<', '"', '\'', '(', '[']).trim_start_matches("smtp:").trim_start_matches("mailto:").starts_with(&bare);
-        let rest = low.trim_start_matches(['<', '"', '\'', '(', '[']).get(bare.len()..).unwrap_or_default().trim_start_matches(['>', '"', '\'', ')', ']', ' ']);
-        let is_alone = starts && addresses.len() == 1 && (rest.is_empty() || rest.starts_with([':', '(', '.', ',', ';', '-', '<', '…']) || rest.starts_with("on ") || rest.starts_with("mailto:"));
+        let rest = low
+            .trim_start_matches(['<', '"', '\'', '(', '['])
+            .get(bare.len()..)
+            .unwrap_or_default()
+            .trim_start_matches(['>', '"', '\'', ')', ']', ' ']);
+        let is_alone = starts
+            && addresses.len() == 1
+            && (rest.is_empty()
+                || rest.starts_with([':', '(', '.', ',', ';', '-', '<', '…'])
+                || rest.starts_with("on ")
+                || rest.starts_with("mailto:"));
         let is_named = WORDS.iter().any(|word| low.starts_with(word) || low.contains(&format!(" {word} <")) || low.contains(&format!(" {word}<")));
-        if is_alone || is_named {
+        // Sendmail's transcript: 550 <ann@example.com>... User unknown
+        let is_answer = low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
+            && low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
+            && low.contains(&format!("{bare}>..."));
+        if is_alone || is_named || is_answer {
             add(first.clone());
         }
     }
