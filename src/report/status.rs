@@ -33,6 +33,12 @@ pub fn status(run: &Run, standing: &Standing, width: u16) -> String {
     }
     out.push_str(&format!("\n  {} {} · {} of {} settled\n\n", bar(done, total, width), percent(done, total), grouped(done), rows(total)));
     out.push_str(&counts(standing));
+    if !standing.feedback.is_empty() {
+        out.push_str("\n  what came back, in recipients\n");
+        for (word, count) in &standing.feedback {
+            out.push_str(&format!("  {word:<17} {:>6}\n", grouped(*count)));
+        }
+    }
     if run.filtered > 0 {
         out.push_str(&format!("  {} filtered out by --where, not counted above\n", rows(run.filtered)));
     }
@@ -123,6 +129,7 @@ pub fn run_json(run: &Run, standing: &Standing) -> Value {
 pub fn status_json(run: &Run, standing: &Standing) -> Value {
     let mut object = run_json(run, standing);
     object["type"] = "status".into();
+    object["feedback"] = serde_json::json!(standing.feedback);
     object["canary"] = counts_json(&standing.canary);
     object["reasons"] = standing.reasons.iter().map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n})).collect::<Vec<_>>().into();
     object

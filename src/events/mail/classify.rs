@@ -19,7 +19,7 @@
 //! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those the prose decides. A status of X.7.z
 //! always stands: policy is about the sender, whatever else is said.
 
-use super::phrases::{CLEAR, GROUPS};
+use super::phrases;
 use super::status::{codes_in, is_generic};
 use crate::events::{Bounce, Class};
 
@@ -74,13 +74,7 @@ pub(super) fn normal(text: &str) -> String {
 
 /// The class of the first phrase that a text holds.
 pub(super) fn phrase(text: &str) -> Option<Class> {
-    found(text).map(|(class, _)| class)
-}
-
-/// The same, and whether it is one of those that can mean nothing else.
-fn found(text: &str) -> Option<(Class, bool)> {
-    let place = GROUPS.iter().position(|(_, phrases)| phrases.iter().any(|phrase| text.contains(phrase)))?;
-    Some((GROUPS[place].0, place < CLEAR))
+    phrases::reason(text).map(|(class, _)| class)
 }
 
 fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String) -> Class {
@@ -89,7 +83,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
         return Class::System;
     }
     let spoken = phrase(said);
-    let is_clear = found(said).is_some_and(|(_, clear)| clear);
+    let is_clear = phrases::reason(said).is_some_and(|(_, clear)| clear);
     // For now only: the name may be there tomorrow.
     if spoken == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;

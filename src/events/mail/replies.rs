@@ -2,155 +2,18 @@
 
 use super::classify::normal;
 use super::parts::Parts;
-
-/// The words of absences and automatic answers at the beginning of a subject, or anywhere in it.
-const SUBJECTS: &[&str] = &[
-    "out of office",
-    "out of the office",
-    "out-of-office",
-    "autoreply",
-    "auto-reply",
-    "auto reply",
-    "auto:",
-    "automatic reply",
-    "automated reply",
-    "automatic response",
-    "automated response",
-    "auto response",
-    "autoresponse",
-    "autoresponder",
-    "away from",
-    "on vacation",
-    "vacation",
-    "on leave",
-    "on holiday",
-    "i am away",
-    "i'm away",
-    "no longer with",
-    "no longer works",
-    "no longer work",
-    "left the company",
-    "change of email",
-    "change of e-mail",
-    "new email address",
-    "new e-mail address",
-    "thank you for your",
-    "thanks for your",
-    "thank you for contacting",
-    "we have received",
-    "we received your",
-    "your message has been received",
-    "ticket #",
-    "[ticket",
-    "[request received",
-    "case #",
-    "abwesenheit",
-    "abwesend",
-    "automatische antwort",
-    "nicht im büro",
-    "im urlaub",
-    "urlaub",
-    "nicht mehr im unternehmen",
-    "réponse automatique",
-    "reponse automatique",
-    "message d'absence",
-    "absence du bureau",
-    "absent",
-    "en congé",
-    "respuesta automática",
-    "respuesta automatica",
-    "fuera de la oficina",
-    "fuera de oficina",
-    "ausente",
-    "risposta automatica",
-    "fuori ufficio",
-    "assente",
-    "resposta automática",
-    "resposta automatica",
-    "fora do escritório",
-    "ausência",
-    "automatisch antwoord",
-    "automatische reactie",
-    "afwezig",
-    "afwezigheid",
-    "autosvar",
-    "frånvaro",
-    "fravær",
-    "poissa",
-    "automaattinen vastaus",
-    "automatická odpověď",
-    "odpowiedź automatyczna",
-    "autoodpowiedź",
-    "nieobecność",
-    "автоответ",
-    "автоматический ответ",
-    "вне офиса",
-    "в отпуске",
-    "自動応答",
-    "自動返信",
-    "自动回复",
-    "自动答复",
-    "自動回覆",
-    "不在",
-    "外出中",
-    "休假",
-    "부재",
-    "자동 회신",
-    "otomatik yanıt",
-    "automatikus válasz",
-];
-
-/// The words of challenges.
-const CHALLENGES: &[&str] = &[
-    "boxbe",
-    "spamarrest",
-    "spam arrest",
-    "challenge",
-    "please confirm your message",
-    "confirm that you sent",
-    "verify that you are",
-    "bluebottle",
-    "mailinblack",
-    "tmda",
-    "sender verification required",
-    "your message awaits",
-    "unverified email to",
-];
-
-/// The words of receipts in subjects.
-const RECEIPTS: &[&str] = &[
-    "read:",
-    "gelesen:",
-    "lu :",
-    "lu:",
-    "leído:",
-    "letto:",
-    "lida:",
-    "gelezen:",
-    "прочтено:",
-    "已读",
-    "開封済み",
-    "読み:",
-    "read receipt",
-    "return receipt",
-    "not read:",
-    "deleted:",
-    "lesebestätigung",
-    "accusé de lecture",
-    "confirmación de lectura",
-    "conferma di lettura",
-];
+use super::phrases::{List, holds, list};
 
 /// Why a message that is no report and comes from no mail system is nothing to learn from.
 pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {
     let subject = normal(&parts.subject);
-    if parts.is_receipt || parts.report_type == "disposition-notification" || RECEIPTS.iter().any(|word| subject.starts_with(word)) {
+    if parts.is_receipt || parts.report_type == "disposition-notification" || list(List::Receipts).iter().any(|word| subject.starts_with(word)) {
         return Some("a read receipt");
     }
-    if CHALLENGES.iter().any(|word| subject.contains(word)) {
+    if holds(&subject, List::Challenges) {
         return Some("a challenge to the sender");
     }
-    if is_automatic(parts) || SUBJECTS.iter().any(|word| subject.contains(word)) {
+    if is_automatic(parts) || holds(&subject, List::Absences) {
         return Some("an automatic answer");
     }
     None
@@ -184,5 +47,5 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
 /// Whether a subject is that of an absence, whatever the headers say.
 pub(super) fn is_absence(subject: &str) -> bool {
     let subject = normal(subject);
-    SUBJECTS[..SUBJECTS.len()].iter().any(|word| subject.starts_with(word))
+    list(List::Absences).iter().any(|word| subject.starts_with(word))
 }

@@ -1,1 +1,182 @@
+//! Each form that mail systems use, in messages of our own making under `tests/fixtures/mail`.
 
+use std::path::Path;
+
+use super::*;
+use crate::events::Bounce;
+
+/// Word, class (`*` for any) and recipient of each event that a message tells.
+type Expected = &'static [(&'static str, &'static str, &'static str)];
+
+const MESSAGES: &[(&str, Expected)] = &[
+    ("postfix", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("postfix-two-people", &[("bounced(hard)", "mailbox_gone", "ann@example.com"), ("bounced(soft)", "mailbox_full", "bob@example.com")]),
+    ("delayed", &[("deferred", "routing", "ann@example.com")]),
+    ("relayed", &[("delivered", "", "ann@example.com")]),
+    ("policy", &[("bounced(soft)", "policy", "ann@example.com")]),
+    ("too-large", &[("bounced(soft)", "too_large", "ann@example.com")]),
+    ("domain-gone", &[("bounced(hard)", "domain_gone", "ann@example.com")]),
+    ("expired", &[("bounced(soft)", "expired", "ann@example.com")]),
+    ("loop", &[("bounced(soft)", "routing", "ann@example.com")]),
+    ("generic-status", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("exchange-base64", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("office365-directory", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("gmail", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("ses", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("yahoo", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("headers-only", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("original-recipient", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("fields-in-any-order", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("truncated", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("report-as-text", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("qmail", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("exim", &[("bounced(soft)", "mailbox_full", "ann@example.com")]),
+    ("exim-warning", &[("deferred", "*", "ann@example.com")]),
+    ("sendmail", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("exchange-old", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("notes", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("groupwise", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("courier", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("mdaemon", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-german", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-french", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-spanish", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-italian", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-portuguese", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-dutch", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-russian", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-japanese", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-chinese", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("language-japanese-jis", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("wrong-charset", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("verp", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("forwarded", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("forwarded-as-text", &[("bounced(hard)", "mailbox_gone", "ann@example.com")]),
+    ("arf", &[("complained", "abuse", "ann@example.com")]),
+    ("arf-redacted", &[("complained", "abuse", "")]),
+    ("arf-not-spam", &[("complained", "not_spam", "ann@example.com")]),
+    ("arf-authentication", &[("none", "", "")]),
+    ("hotmail", &[("complained", "abuse", "ann@example.com")]),
+    ("nothing-out-of-office", &[("none", "", "")]),
+    ("nothing-out-of-office-german", &[("none", "", "")]),
+    ("nothing-no-longer-here", &[("none", "", "")]),
+    ("nothing-vacation", &[("none", "", "")]),
+    ("nothing-challenge", &[("none", "", "")]),
+    ("nothing-person", &[("none", "", "")]),
+    ("nothing-ticket", &[("none", "", "")]),
+    ("nothing-read-receipt", &[("none", "", "")]),
+];
+
+fn now() -> Timestamp {
+    "2026-11-21T13:00:00Z".parse().unwrap()
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail").join(format!("{name}.eml"))).unwrap()
+}
+
+fn told(raw: &[u8]) -> Vec<(String, String, String)> {
+    match read(raw, now()) {
+        Told::Nothing(_) => vec![("none".into(), String::new(), String::new())],
+        Told::Events(events) => {
+            let class = |event: &Event| event.class.map_or(String::new(), |class| class.to_string());
+            events.iter().map(|event| (event.word().to_owned(), class(event), event.recipient.clone().unwrap_or_default())).collect()
+        }
+    }
+}
+
+#[test]
+fn every_form_is_read_with_its_recipient_and_class() {
+    for (name, expected) in MESSAGES {
+        let found = told(&fixture(name));
+        let fits = |(found, expected): (&(String, String, String), &(&str, &str, &str))| {
+            found.0 == expected.0 && (expected.1 == "*" || found.1 == expected.1) && found.2 == expected.2
+        };
+        assert!(found.len() == expected.len() && found.iter().zip(*expected).all(fits), "{name}: {found:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn every_message_of_the_directory_is_expected_to_tell_something() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail");
+    assert_eq!(std::fs::read_dir(dir).unwrap().count(), MESSAGES.len());
+}
+
+#[test]
+fn line_ends_of_any_kind_make_no_difference() {
+    for (name, _) in MESSAGES {
+        let raw = fixture(name);
+        let crlf = String::from_utf8_lossy(&raw).replace('\n', "\r\n");
+        if std::str::from_utf8(&raw).is_ok() {
+            assert_eq!(told(crlf.as_bytes()), told(&raw), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_message_id_the_token_and_the_time_are_kept_and_the_same_message_is_the_same_event() {
+    let raw = fixture("postfix");
+    let Told::Events(events) = read(&raw, now()) else { panic!("nothing") };
+    assert_eq!(events[0].message_id, "0123456789abcdef01234567@acme.example");
+    assert_eq!((events[0].code.as_str(), events[0].status.as_str(), events[0].bounce), ("550", "5.1.1", Some(Bounce::Hard)));
+    assert_eq!(events[0].at.to_string(), "2026-11-21T12:00:00Z");
+    assert_eq!(events[0].raw.as_deref(), Some(&raw[..]));
+    let Told::Events(again) = read(&raw, Timestamp::now()) else { panic!("nothing") };
+    assert_eq!(events[0].id, again[0].id);
+    let named = String::from_utf8(raw).unwrap().replace("To: <bounces@", "To: <bounce+89abcdef0123456789abcdef@");
+    let Told::Events(named) = read(named.as_bytes(), now()) else { panic!("nothing") };
+    assert_eq!(named[0].token, "89abcdef0123456789abcdef");
+    let undated = named[0].raw.as_deref().map(|raw| String::from_utf8_lossy(raw).replace("Date: Sat, 21 Nov 2026 12", "X: 12")).unwrap();
+    let ids: Vec<String> = [now(), Timestamp::now()]
+        .map(|now| match read(undated.as_bytes(), now) {
+            Told::Events(events) => events[0].id.clone(),
+            Told::Nothing(why) => panic!("{why}"),
+        })
+        .into();
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn no_input_stops_the_reader() {
+    assert_eq!(read(b"", now()), Told::Nothing("empty"));
+    assert_eq!(read(b"\n \n", now()), Told::Nothing("empty"));
+    assert_eq!(read(&[0; 100], now()), Told::Nothing("not a mail message"));
+    let whole: Vec<(&str, Vec<u8>)> = ["postfix", "arf", "forwarded", "qmail", "exchange-base64"].map(|name| (name, fixture(name))).into();
+    for (_, raw) in &whole {
+        for end in (0..raw.len()).step_by(7) {
+            read(&raw[..end], now());
+            let mut broken = raw.clone();
+            broken[end] ^= 0x80;
+            read(&broken, now());
+        }
+    }
+    // Messages within messages, multiparts within multiparts, and a line without an end.
+    let mut nested = fixture("postfix");
+    for _ in 0..200 {
+        nested = [b"From: a@x.org\nContent-Type: message/rfc822\n\n".as_slice(), &nested].concat();
+    }
+    read(&nested, now());
+    let mut parts = b"From: MAILER-DAEMON@x.org\nSubject: failure notice\nContent-Type: multipart/mixed; boundary=b0\n\n".to_vec();
+    for n in 1..2_000 {
+        parts.extend(format!("--b{}\nContent-Type: multipart/mixed; boundary=b{n}\n\n", n - 1).bytes());
+    }
+    read(&parts, now());
+    let mut long = b"From: MAILER-DAEMON@x.org\nSubject: failure notice\n\n".to_vec();
+    long.resize(2 << 20, b'@');
+    read(&long, now());
+}
+
+#[test]
+fn a_report_about_ten_thousand_people_tells_of_each() {
+    let mut status = "Reporting-MTA: dns; mx.example.net\n".to_owned();
+    for n in 0..10_000 {
+        status.push_str(&format!("\nFinal-Recipient: rfc822; u{n}@example.com\nAction: failed\nStatus: 5.1.1\n"));
+    }
+    let raw = String::from_utf8(fixture("headers-only")).unwrap();
+    let start = raw.find("Reporting-MTA").unwrap();
+    let end = raw[start..].find("\n--b1").unwrap() + start;
+    let raw = format!("{}{status}{}", &raw[..start], &raw[end..]);
+    let began = std::time::Instant::now();
+    assert_eq!(told(raw.as_bytes()).len(), 10_000);
+    assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
+}

@@ -6,291 +6,7 @@ use super::addresses::{all_in, is_daemon};
 use super::classify::{normal, phrase};
 use super::headers::{field, fields, get};
 use super::parts::Parts;
-
-/// Lines after which the returned message stands.
-const ORIGINAL_FOLLOWS: &[&str] = &[
-    "this is a copy of the message",
-    "below this line is a copy",
-    "below is a copy",
-    "original message",
-    "original text follows",
-    "message header follows",
-    "header of the original",
-    "message headers follow",
-    "undelivered message follows",
-    "returned message",
-    "returned mail follows",
-    "unsent message",
-    "copy of the message",
-    "copy of your message",
-    "your original message",
-    "headers of the original",
-    "header of your message",
-    "headers from the original",
-    "message text follows",
-    "included is a copy",
-    "enclosed is a copy",
-    "message follows",
-    "original mail",
-    "first lines of",
-    "begin message",
-    "nachrichtenkopf",
-    "ursprüngliche nachricht",
-    "originalnachricht",
-    "message original",
-    "mensaje original",
-    "mensagem original",
-    "messaggio originale",
-    "oorspronkelijk bericht",
-    "исходное сообщение",
-    "原始邮件",
-    "元のメッセージ",
-    "transcript of the message",
-    "message header",
-    "here are the first",
-    "the message headers",
-    "the following is the header",
-    "rfc 822 headers",
-    "mail header",
-    "received headers",
-];
-
-/// What the sender of a bounce is called where it is not the usual name.
-const SENDERS: &[&str] = &[
-    "mail delivery",
-    "mailer-daemon",
-    "mailer daemon",
-    "postmaster",
-    "mail administrator",
-    "mail system",
-    "delivery subsystem",
-    "system administrator",
-    "mail router",
-    "mail deliver",
-    "delivery service",
-    "mail transfer agent",
-    "mailer",
-    "mxlogic",
-    "internet mail service",
-    "smtp gateway",
-    "message router",
-    "メール配信",
-    "系统退信",
-    "maildaemon",
-    "mailprotector",
-    "mdaemon",
-    "delivery status",
-    "delivery system",
-    "mailserver",
-    "mail server",
-    "undeliverable",
-];
-
-/// Subjects of bounces.
-const SUBJECTS: &[&str] = &[
-    "undeliver",
-    "undelivered",
-    "unable to deliver",
-    "could not be delivered",
-    "couldn't be delivered",
-    "cannot be delivered",
-    "can't be delivered",
-    "not delivered",
-    "non-deliver",
-    "nondeliver",
-    "non deliver",
-    "delivery failure",
-    "delivery failed",
-    "failed delivery",
-    "delivery fail",
-    "delivery status",
-    "delivery report",
-    "delivery notification",
-    "delivery error",
-    "delivery problem",
-    "failure notice",
-    "failure delivery",
-    "failure notification",
-    "failed mail",
-    "mail failure",
-    "mail failed",
-    "message failed",
-    "mail error",
-    "error sending",
-    "returned mail",
-    "return mail",
-    "mail returned",
-    "returned to sender",
-    "returned message",
-    "message status",
-    "undeliverable",
-    "warning: message",
-    "warning: could not send",
-    "mail delivery",
-    "message delivery",
-    "delivery has failed",
-    "mail system error",
-    "message not delivered",
-    "bounce",
-    "rejected",
-    "user unknown",
-    "unknown user",
-    "no such user",
-    "unknown address",
-    "unknown recipient",
-    "unbekannt",
-    "address unknown",
-    "email address",
-    "nicht zustellbar",
-    "unzustellbar",
-    "zustellung",
-    "zustellbar",
-    "fehlgeschlagen",
-    "non remis",
-    "non remise",
-    "n'a pas pu être",
-    "échec",
-    "echec",
-    "non distribu",
-    "non délivr",
-    "no se puede entregar",
-    "no se pudo entregar",
-    "no entregado",
-    "no entregable",
-    "error de entrega",
-    "devuelto",
-    "devolución",
-    "mancato recapito",
-    "recapito",
-    "non recapitabile",
-    "mancata consegna",
-    "impossibile recapitare",
-    "falha na entrega",
-    "não entregue",
-    "não é possível",
-    "não pôde ser",
-    "devolvid",
-    "onbestelbaar",
-    "niet bezorgd",
-    "bezorging",
-    "kon niet worden",
-    "недоставлен",
-    "не доставлен",
-    "не удалось доставить",
-    "доставк",
-    "возвращ",
-    "配信不能",
-    "配信できません",
-    "配信エラー",
-    "未配信",
-    "エラーメール",
-    "送信できません",
-    "退信",
-    "投递失败",
-    "无法送达",
-    "無法傳遞",
-    "未送达",
-    "無法送達",
-    "系统退信",
-    "olevererbart",
-    "olevererbar",
-    "kunde inte levereras",
-    "ikke leveres",
-    "toimittamat",
-    "niedostarczon",
-    "nie dostarczon",
-    "nedoručiteln",
-    "배달 실패",
-    "배달되지",
-    "teslim edilemedi",
-    "kézbesíthetetlen",
-    "mail could not",
-    "mail not",
-    "failed to deliver",
-    "problem delivering",
-    "problème",
-    "failed:",
-    "failure",
-    "permanent fail",
-    "nondelivery",
-    "cannot send",
-    "não foi possível",
-    "ndn:",
-    "ndr",
-];
-
-/// Sentences that only a mail system writes.
-const SIGNATURES: &[&str] = &[
-    "this is the qmail-send program",
-    "i'm afraid i wasn't able to deliver your message",
-    "i wasn't able to deliver",
-    "created automatically by mail delivery software",
-    "could not be delivered to one or more",
-    "did not reach the following recipient",
-    "this is the mail system at host",
-    "the following addresses had permanent",
-    "the following address had permanent",
-    "had permanent fatal errors",
-    "had transient non-fatal errors",
-    "----- transcript of session",
-    "delivery to the following recipient",
-    "delivery to the following recipients failed",
-    "your message wasn't delivered",
-    "your message couldn't be delivered",
-    "message was not delivered",
-    "message could not be delivered",
-    "message has not been delivered",
-    "message cannot be delivered",
-    "was unable to deliver",
-    "unable to deliver your message",
-    "unable to deliver message",
-    "undeliverable",
-    "could not be delivered",
-    "failed to deliver",
-    "has not been delivered",
-    "was not delivered",
-    "delivery failed",
-    "was not able to deliver",
-    "error message below",
-    "requested action not taken",
-    "there was an error delivering",
-    "delivery attempt failed",
-    "message you sent was rejected",
-    "message was rejected",
-    "mail was rejected",
-    "your mail could not be",
-    "could not be sent",
-    "cannot be delivered",
-    "not be delivered",
-    "returned to sender",
-    "is being returned",
-    "has been returned",
-    "konnte nicht zugestellt",
-    "nicht zugestellt",
-    "konnte an folgende",
-    "n'a pas pu être",
-    "n'a pas été",
-    "impossible de",
-    "no se pudo entregar",
-    "no se ha podido",
-    "no pudo",
-    "non è stato possibile",
-    "impossibile",
-    "não foi possível",
-    "não pôde",
-    "kon niet",
-    "не может быть доставлено",
-    "не удалось",
-    "не доставлено",
-    "配信できません",
-    "送信できません",
-    "届けることができません",
-    "配信されません",
-    "无法",
-    "未能",
-    "被退回",
-    "無法",
-];
+use super::phrases::{List, holds};
 
 /// A bounce in free text.
 #[derive(Debug, Default)]
@@ -309,7 +25,7 @@ pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
         all_in(from).iter().chain(&all_in(sender)).any(|address| is_daemon(address)) || is_daemon(from.trim_start_matches(['<', '"', ' ']));
     let low = normal(from);
     let path = parts.get("return-path").unwrap_or_default().trim_start_matches(['<', ' ']);
-    by_address || SENDERS.iter().any(|name| low.contains(name)) || is_daemon(path) || (low.is_empty() || low == "<>")
+    by_address || holds(&low, List::Senders) || is_daemon(path) || (low.is_empty() || low == "<>")
 }
 
 /// Whether it left with the null path, as bounces do, and automatic answers too.
@@ -324,7 +40,7 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
         let start = lines.find_map(|(number, line)| {
             let bare = line.trim_start_matches(['>', '|', ' ', '\t', '*']).to_lowercase();
             let value = bare.strip_prefix("from:").or_else(|| bare.strip_prefix("von:")).or_else(|| bare.strip_prefix("de:"))?;
-            SENDERS[..9].iter().any(|name| value.contains(name)).then_some(number)
+            holds(value, List::Senders).then_some(number)
         });
         let Some(start) = start else { continue };
         let quotes = text.lines().nth(start).unwrap_or_default().chars().take_while(|c| matches!(c, '>' | '|' | ' ' | '\t')).collect::<String>();
@@ -340,14 +56,12 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
 
 /// Whether the subject is that of a bounce.
 pub(super) fn is_bounce_subject(subject: &str) -> bool {
-    let subject = normal(subject);
-    SUBJECTS.iter().any(|word| subject.contains(word))
+    holds(&normal(subject), List::Subjects)
 }
 
 /// Whether a text holds a sentence of a mail system.
 pub(super) fn has_signature(text: &str) -> bool {
-    let text = normal(text);
-    SIGNATURES.iter().any(|sentence| text.contains(sentence))
+    holds(&normal(text), List::Sentences)
 }
 
 /// Cuts a text where the returned message begins. The second part is empty where none follows.
@@ -361,7 +75,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         let bare = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
         let low = bare.to_lowercase();
         let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
-        if at > 0 && is_ruled && low.len() < 120 && ORIGINAL_FOLLOWS.iter().any(|phrase| low.contains(phrase)) && !low.contains('@') {
+        if at > 0 && is_ruled && low.len() < 120 && holds(&low, List::OriginalFollows) && !low.contains('@') {
             let rest = &text[at + line.len()..];
             // Some announce the message and go on with the reason; what follows must look like a header.
             if fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2 {
