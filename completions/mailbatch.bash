@@ -25,6 +25,9 @@ _mailbatch() {
             mailbatch,config)
                 cmd="mailbatch__subcmd__config"
                 ;;
+            mailbatch,events)
+                cmd="mailbatch__subcmd__events"
+                ;;
             mailbatch,help)
                 cmd="mailbatch__subcmd__help"
                 ;;
@@ -94,6 +97,24 @@ _mailbatch() {
             mailbatch__subcmd__config__subcmd__help,validate)
                 cmd="mailbatch__subcmd__config__subcmd__help__subcmd__validate"
                 ;;
+            mailbatch__subcmd__events,help)
+                cmd="mailbatch__subcmd__events__subcmd__help"
+                ;;
+            mailbatch__subcmd__events,ingest)
+                cmd="mailbatch__subcmd__events__subcmd__ingest"
+                ;;
+            mailbatch__subcmd__events,list)
+                cmd="mailbatch__subcmd__events__subcmd__list"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,help)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,ingest)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__ingest"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,list)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__list"
+                ;;
             mailbatch__subcmd__help,check)
                 cmd="mailbatch__subcmd__help__subcmd__check"
                 ;;
@@ -102,6 +123,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help,config)
                 cmd="mailbatch__subcmd__help__subcmd__config"
+                ;;
+            mailbatch__subcmd__help,events)
+                cmd="mailbatch__subcmd__help__subcmd__events"
                 ;;
             mailbatch__subcmd__help,help)
                 cmd="mailbatch__subcmd__help__subcmd__help"
@@ -165,6 +189,11 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help__subcmd__provider,test)
                 cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__test"
+            mailbatch__subcmd__help__subcmd__events,ingest)
+                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__ingest"
+                ;;
+            mailbatch__subcmd__help__subcmd__events,list)
+                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__list"
                 ;;
             mailbatch__subcmd__help__subcmd__runs,list)
                 cmd="mailbatch__subcmd__help__subcmd__runs__subcmd__list"
@@ -309,6 +338,7 @@ _mailbatch() {
     case "${cmd}" in
         mailbatch)
             opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider config completions man help"
+            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -651,8 +681,179 @@ _mailbatch() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mailbatch__subcmd__events)
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest list help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help)
+            opts="ingest list help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__ingest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__ingest)
+            opts="-C -c -q -v -h --dry-run --any-recipient --env --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__list)
+            opts="-C -c -q -v -h --run --type --email --env --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --email)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mailbatch__subcmd__help)
             opts="send check preview resume retry pause unpause status wait runs report why suppress provider config completions man help"
+            opts="send check preview resume retry pause unpause status wait runs report why suppress events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -736,6 +937,48 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__config__subcmd__validate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__events)
+            opts="ingest list"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__events__subcmd__ingest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__events__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -45,6 +45,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand why 'Show every decision taken about one recipient, oldest first'
             cand suppress 'Keep the list of those who must not be mailed'
             cand provider 'Look at the providers of the configuration; nothing is sent'
+            cand events 'Take in what comes back, and list it'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -548,6 +549,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;suppress;help;help'= {
         }
         &'mailbatch;provider'= {
+        &'mailbatch;events'= {
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -566,6 +568,30 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;provider;list'= {
+            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand list 'List events, oldest first'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;events;ingest'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --dry-run 'Write nothing; print what each message tells'
+            cand --any-recipient 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;events;list'= {
+            cand --run 'Only events about this run'
+            cand --type 'Only this type: delivered, bounced, complained, ...'
+            cand --email 'Only events about this address, in any case'
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -620,6 +646,16 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;provider;help;test'= {
         }
         &'mailbatch;provider;help;help'= {
+        &'mailbatch;events;help'= {
+            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand list 'List events, oldest first'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;events;help;ingest'= {
+        }
+        &'mailbatch;events;help;list'= {
+        }
+        &'mailbatch;events;help;help'= {
         }
         &'mailbatch;config'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -735,6 +771,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand why 'Show every decision taken about one recipient, oldest first'
             cand suppress 'Keep the list of those who must not be mailed'
             cand provider 'Look at the providers of the configuration; nothing is sent'
+            cand events 'Take in what comes back, and list it'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
             cand man 'Write the man pages into a directory'
@@ -809,6 +846,13 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;provider;show'= {
         }
         &'mailbatch;help;provider;test'= {
+        &'mailbatch;help;events'= {
+            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand list 'List events, oldest first'
+        }
+        &'mailbatch;help;events;ingest'= {
+        }
+        &'mailbatch;help;events;list'= {
         }
         &'mailbatch;help;config'= {
             cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'

@@ -7,6 +7,7 @@ mod breaker;
 mod byhand;
 mod canary;
 mod docs;
+mod events;
 mod examples;
 mod faults;
 mod limits;

@@ -32,8 +32,7 @@ pub(super) fn all_in(text: &str) -> Vec<String> {
 /// The address around an `@`.
 fn around(text: &str, at: usize) -> Option<String> {
     let before = &text[..at];
-    let start = if before.ends_with('"') {
-        let inner = &before[..before.len() - 1];
+    let start = if let Some(inner) = before.strip_suffix('"') {
         inner.rfind('"').filter(|open| before.len() - open < LONGEST)?
     } else {
         before.char_indices().rev().take_while(|(i, c)| is_local(*c) && at - i < LONGEST).last().map_or(at, |(i, _)| i)

@@ -62,6 +62,13 @@ impl Parts {
         headers::get(&self.header, name)
     }
 
+    /// Keeps the header of the first message that was returned.
+    fn returned(&mut self, header: &str) {
+        if self.original.is_empty() {
+            self.original = fields(header);
+        }
+    }
+
     fn walk(&mut self, message: &Message<'_>) {
         let mut left = MOST_TEXT;
         for part in message.parts.iter().take(1_000) {
@@ -73,9 +80,7 @@ impl Parts {
                 (PartType::Multipart(_), _) => {}
                 (PartType::Message(inner), _) => {
                     let raw = inner.raw_message();
-                    if self.original.is_empty() {
-                        self.original = fields(&decoded(header_of(raw)));
-                    }
+                    self.returned(&decoded(header_of(raw)));
                     if self.nested.len() < DEEPEST {
                         self.nested.push(raw.to_vec());
                     }
@@ -86,9 +91,7 @@ impl Parts {
                 (_, "feedback-report") => self.complaints.push(cut(decoded(part.contents()), &mut left)),
                 (_, "disposition-notification" | "global-disposition-notification") => self.is_receipt = true,
                 (_, "rfc822-headers" | "global-headers" | "partial") | (PartType::Binary(_) | PartType::InlineBinary(_), "rfc822") => {
-                    if self.original.is_empty() {
-                        self.original = fields(&decoded(part.contents()));
-                    }
+                    self.returned(&decoded(part.contents()));
                 }
                 (PartType::Html(html), _) => {
                     let html: String = html.chars().take(MOST_TEXT / 4).collect();

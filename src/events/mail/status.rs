@@ -37,7 +37,7 @@ fn status_in(text: &str) -> String {
         let detail = rest[subject + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
         let end = at + 2 + subject + 1 + detail;
         // Four numbers are an IP address, and a version has letters.
-        let ends = bytes.get(end).is_none_or(|b| !b.is_ascii_alphanumeric() && !(*b == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)));
+        let ends = bytes.get(end).is_none_or(|b| !(b.is_ascii_alphanumeric() || *b == b'.' && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)));
         if !(1..=3).contains(&detail) || !ends {
             continue;
         }
