@@ -592,7 +592,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider' {
-        'mailbatch;events' {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -612,32 +611,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider;list' {
-            [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;events;ingest' {
-            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
-            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
-            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
-            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
-            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing; print what each message tells')
-            [CompletionResult]::new('--any-recipient', '--any-recipient', [CompletionResultType]::ParameterName, 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed')
-            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
-            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
-            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'mailbatch;events;list' {
-            [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'Only events about this run')
-            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only this type: delivered, bounced, complained, ...')
-            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Only events about this address, in any case')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -699,6 +672,61 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;provider;help;help' {
+            break
+        }
+        'mailbatch;events' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;events;ingest' {
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing; print what each message tells')
+            [CompletionResult]::new('--any-recipient', '--any-recipient', [CompletionResultType]::ParameterName, 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;events;list' {
+            [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'Only events about this run')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only this type: delivered, bounced, complained, ...')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'Only events about this address, in any case')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'mailbatch;events;help' {
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
@@ -942,6 +970,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help;provider;test' {
+            break
+        }
         'mailbatch;help;events' {
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')

@@ -181,6 +181,12 @@ _mailbatch() {
             mailbatch__subcmd__help__subcmd__config,validate)
                 cmd="mailbatch__subcmd__help__subcmd__config__subcmd__validate"
                 ;;
+            mailbatch__subcmd__help__subcmd__events,ingest)
+                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__ingest"
+                ;;
+            mailbatch__subcmd__help__subcmd__events,list)
+                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__list"
+                ;;
             mailbatch__subcmd__help__subcmd__provider,list)
                 cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__list"
                 ;;
@@ -189,11 +195,6 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help__subcmd__provider,test)
                 cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__test"
-            mailbatch__subcmd__help__subcmd__events,ingest)
-                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__ingest"
-                ;;
-            mailbatch__subcmd__help__subcmd__events,list)
-                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__list"
                 ;;
             mailbatch__subcmd__help__subcmd__runs,list)
                 cmd="mailbatch__subcmd__help__subcmd__runs__subcmd__list"
@@ -337,8 +338,7 @@ _mailbatch() {
 
     case "${cmd}" in
         mailbatch)
-            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider config completions man help"
-            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress events config completions man help"
+            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -852,8 +852,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help)
-            opts="send check preview resume retry pause unpause status wait runs report why suppress provider config completions man help"
-            opts="send check preview resume retry pause unpause status wait runs report why suppress events config completions man help"
+            opts="send check preview resume retry pause unpause status wait runs report why suppress provider events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

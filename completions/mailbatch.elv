@@ -549,7 +549,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;suppress;help;help'= {
         }
         &'mailbatch;provider'= {
-        &'mailbatch;events'= {
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -568,30 +567,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;provider;list'= {
-            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
-            cand list 'List events, oldest first'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;events;ingest'= {
-            cand --env 'Overlay [env.NAME] of the configuration'
-            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
-            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
-            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
-            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
-            cand --dry-run 'Write nothing; print what each message tells'
-            cand --any-recipient 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed'
-            cand --json 'Write results to standard output as JSON, one object a line'
-            cand -q 'Say nothing unless something is wrong'
-            cand --quiet 'Say nothing unless something is wrong'
-            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
-            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
-            cand -h 'Print help'
-            cand --help 'Print help'
-        }
-        &'mailbatch;events;list'= {
-            cand --run 'Only events about this run'
-            cand --type 'Only this type: delivered, bounced, complained, ...'
-            cand --email 'Only events about this address, in any case'
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -646,6 +621,57 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;provider;help;test'= {
         }
         &'mailbatch;provider;help;help'= {
+        }
+        &'mailbatch;events'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand list 'List events, oldest first'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;events;ingest'= {
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --dry-run 'Write nothing; print what each message tells'
+            cand --any-recipient 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;events;list'= {
+            cand --run 'Only events about this run'
+            cand --type 'Only this type: delivered, bounced, complained, ...'
+            cand --email 'Only events about this address, in any case'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'mailbatch;events;help'= {
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
             cand list 'List events, oldest first'
@@ -846,6 +872,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;provider;show'= {
         }
         &'mailbatch;help;provider;test'= {
+        }
         &'mailbatch;help;events'= {
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
             cand list 'List events, oldest first'

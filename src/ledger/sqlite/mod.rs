@@ -357,7 +357,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn not_kept(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>> {
-        self.quick(move |conn| workspace::not_kept(conn, entries))
+        self.quick(move |conn| workspace::not_kept(conn, &entries))
     }
 
     fn unsuppress(&self, entries: Vec<String>, by: &str) -> BoxFuture<'_, LedgerResult<u64>> {

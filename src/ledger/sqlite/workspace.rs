@@ -47,7 +47,7 @@ pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Resu
 }
 
 /// Those that [`suppress`] would keep as new ones, each once.
-pub(super) fn not_kept(conn: &Connection, entries: Vec<LedgerSuppression>) -> Result<Vec<LedgerSuppression>> {
+pub(super) fn not_kept(conn: &Connection, entries: &[LedgerSuppression]) -> Result<Vec<LedgerSuppression>> {
     let mut kept = conn.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM suppressions WHERE entry = ?1 AND reason = ?2 AND scope = ?3
          AND (expires_at IS NULL OR (?4 IS NOT NULL AND ?4 <= expires_at)))",
@@ -58,7 +58,7 @@ pub(super) fn not_kept(conn: &Connection, entries: Vec<LedgerSuppression>) -> Re
         let (reason, expires_at) = (words::reason_number(entry.reason), entry.expires_at.map(Timestamp::as_microsecond));
         let is_kept: bool = kept.query_row(params![entry.entry, reason, entry.scope, expires_at], |row| row.get(0))?;
         if !is_kept && seen.insert((entry.entry.clone(), reason, entry.scope.clone())) {
-            new.push(entry);
+            new.push(entry.clone());
         }
     }
     Ok(new)
