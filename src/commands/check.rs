@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::address::Address;
 use crate::cli::{CheckArgs, Globals};
+use crate::commands::outlets;
 use crate::commands::running::note_all;
 use crate::commands::say;
 use crate::commands::send::{lists, survey_notes};
@@ -22,8 +23,7 @@ use crate::report::{Format, Head, Options, ReportFile, ReportRow};
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, _) = bench.message(&args.message)?;
-    let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
-    bench.settings.connect(provider)?.prepare(provider, &message.needs())?;
+    outlets::check(&bench, &bench.settings.chosen(args.target.provider.as_deref())?, &message.needs(), false)?;
     let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let ledger = bench.existing_ledger()?;
@@ -41,6 +41,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         message: &message,
         secret,
         campaign: "",
+        router: None,
     };
     let mut rejected = Vec::new();
     let mut odd = BTreeMap::<&'static str, (u64, Vec<String>)>::new();

@@ -1,6 +1,6 @@
 //! `send --dry-run`: everything but the wire. Writes nothing but what it prints.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::commands::running::canary_size;
 use crate::commands::say;
@@ -27,7 +27,12 @@ pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
         None => Reached::default(),
     };
     let mut earlier = 0;
+    // How many would go through each provider first; under no name where there is only one.
+    let mut by_provider: BTreeMap<String, u64> = BTreeMap::new();
     let mut sink = |rows: Vec<PlannedRow>| {
+        for row in rows.iter().filter(|row| row.outcome.is_none() && !reached.has(row)) {
+            *by_provider.entry(row.provider.clone()).or_default() += 1;
+        }
         earlier += rows.iter().filter(|row| row.outcome.is_none() && reached.has(row)).count() as u64;
         Ok(())
     };
@@ -35,20 +40,17 @@ pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
     let survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
     survey.judge(sending.args.list.screening.max_invalid, sending.args.list.screening.expect_count.as_ref())?;
 
-    let (_, config) = bench.settings.provider(Some(&sending.provider))?;
     let sendable = survey.tally.open - earlier;
     let going = sending.args.limit.map_or(sendable, |limit| limit.min(sendable));
     let size = sending.args.canary.or(bench.settings.canary.size).map(|size| size.to_string());
     let canary = canary_size(size.as_deref())?.map(|size| size.of(going));
-    let rate = [config.rate, sending.args.sending.rate].into_iter().flatten().min_by(|a, b| a.per_second().total_cmp(&b.per_second()));
-    let slowest = rate.iter().chain(&config.caps).map(|rate| rate.per_second()).min_by(f64::total_cmp);
-    let seconds = slowest.map(|per_second| (going as f64 / per_second).ceil() as u64);
+    let seconds = seconds_under_limits(sending, &by_provider, going, sendable)?;
 
     if bench.globals.json {
         let counts: serde_json::Map<_, _> = Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
         let object = serde_json::json!({
             "v": 1, "type": "dry_run", "campaign": crate::commands::campaign::shown(&sending.campaign), "input": survey.rows(), "counts": counts,
-            "already_reached": earlier, "would_send": going, "canary": canary, "provider": sending.provider,
+            "already_reached": earlier, "would_send": going, "canary": canary, "provider": sending.chosen.label(),
             "seconds_under_limits": seconds, "filtered": survey.filtered, "notes": survey_notes(&survey),
         });
         say(&mut std::io::stdout(), &format!("{object}\n"))?;
@@ -64,24 +66,38 @@ pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
     if going < sendable {
         text.push_str(&format!("  {:>9}  held by --limit\n", sendable - going));
     }
-    text.push_str(&format!("  {going:>9}  would go through {}", sending.provider));
+    text.push_str(&format!("  {going:>9}  would go through {}", sending.chosen.label()));
     text.push_str(&canary.map_or_else(|| "\n".to_owned(), |canary| format!(", {canary} of them as a canary first\n")));
     text.push_str(&format!("  {:>9}  rows in\n", survey.rows()));
     if survey.filtered > 0 {
         text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
     }
-    match (slowest, seconds) {
-        (Some(_), Some(seconds)) => {
+    match seconds {
+        Some(seconds) => {
             let time = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
             text.push_str(&format!("under the limits this takes {time:#} or longer\n"));
         }
-        _ => text.push_str("no rate and no cap is configured: as fast as the provider takes it\n"),
+        None => text.push_str("no rate and no cap is configured: as fast as the provider takes it\n"),
     }
     for note in sending.message.lint().iter().chain(&survey_notes(&survey)) {
         text.push_str(&format!("note: {note}\n"));
     }
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)
+}
+
+/// How long the slowest provider needs for its share of those who go; `None` where none of them is limited.
+fn seconds_under_limits(sending: &Sending<'_>, by_provider: &BTreeMap<String, u64>, going: u64, sendable: u64) -> Result<Option<u64>> {
+    let mut longest: Option<u64> = None;
+    for (name, count) in by_provider {
+        let name = if name.is_empty() { sending.chosen.providers.first().copied() } else { Some(name.as_str()) };
+        let (_, config) = sending.bench.settings.provider(name)?;
+        let rate = [config.rate, sending.args.sending.rate].into_iter().flatten().min_by(|a, b| a.per_second().total_cmp(&b.per_second()));
+        let slowest = rate.iter().chain(&config.caps).map(|rate| rate.per_second()).min_by(f64::total_cmp);
+        let share = *count as f64 * going as f64 / sendable.max(1) as f64;
+        longest = longest.max(slowest.map(|per_second| (share / per_second).ceil() as u64));
+    }
+    Ok(longest)
 }
 
 /// Whom earlier runs of the campaign have settled for good, by hashes of their keys and addresses.

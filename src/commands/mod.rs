@@ -6,6 +6,7 @@ pub mod config;
 mod dry_run;
 mod events;
 pub mod generate;
+mod outlets;
 mod preview;
 mod provider;
 mod results;

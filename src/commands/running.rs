@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
+use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -18,7 +19,7 @@ use crate::ledger::{Gate, Ledger, LedgerRow, Run, RunState, Standing};
 use crate::literal::CanarySize;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Learn, Limits, Parts, RetryPolicy, Why, execute, keep_unlearned, ledger_error};
+use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
 use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
@@ -38,6 +39,9 @@ pub(crate) struct Frozen {
     pub(crate) canary: Option<String>,
     /// The message's path as typed, for people.
     pub(crate) message: String,
+    /// Its providers, where there are several to choose from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) route: Option<FrozenRoute>,
 }
 
 /// An execution that is about to begin. The caller holds the campaign's lock.
@@ -104,8 +108,8 @@ impl Going<'_> {
     fn confirmed(&self, before: &Standing) -> Result<bool> {
         const MANY: u64 = 100;
         let open = before.tally.open;
-        let (_, config) = self.bench.settings.provider(Some(&self.run.head.provider))?;
-        let leaves = config.kind != "sandbox" && !frozen(&self.run)?.provider_sandbox;
+        let frozen = frozen(&self.run)?;
+        let leaves = !frozen.provider_sandbox && outlets::leave_the_machine(&self.bench.settings, &self.run, frozen.route.as_ref())?;
         if !leaves || self.sending.yes || open <= MANY || !has_person() {
             return Ok(true);
         }
@@ -114,17 +118,9 @@ impl Going<'_> {
 
     fn parts(&self, before: &Standing) -> Result<Arc<Parts>> {
         let settings = &self.bench.settings;
-        let (name, config) = settings.provider(Some(&self.run.head.provider))?;
-        let rate = match (config.rate, self.sending.rate) {
-            (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
-            (configured, typed) => typed.or(configured),
-        };
-        let mut provider = settings.connect(name)?;
-        provider.prepare(name, &self.message.needs())?;
         let frozen: Frozen = frozen(&self.run)?;
-        if frozen.provider_sandbox {
-            provider.enter_sandbox(name)?;
-        }
+        let needs = self.message.needs();
+        let (outlets, order) = outlets::connect(settings, &self.run, &frozen, self.sending.rate, &needs)?;
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
         self.ledger.set_trace(trace.name());
@@ -143,17 +139,9 @@ impl Going<'_> {
         let then = self.sending.then.or(settings.canary.then).unwrap_or(if has_person() && !self.sending.yes { Then::Ask } else { Then::Continue });
         Ok(Arc::new(Parts {
             ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
-            provider: Arc::from(provider),
-            provider_name: name.to_owned(),
-            limits: Limits {
-                rate,
-                caps: config.caps.clone(),
-                per_domain: config.per_domain.clone(),
-                in_flight: config.in_flight,
-                retry: RetryPolicy { give_up_after: config.retry.for_, base: config.retry.base, max: config.retry.max },
-                limit: self.limit,
-                wait_on_cap: self.sending.on_cap == OnCap::Wait,
-            },
+            outlets,
+            order,
+            limits: Limits { limit: self.limit, wait_on_cap: self.sending.on_cap == OnCap::Wait },
             message: Arc::clone(&self.message),
             columns: column_indexes(&self.run),
             suppressions: Arc::clone(&self.suppressions),
@@ -183,15 +171,15 @@ impl Going<'_> {
                 next = Some(resume.clone());
                 Some((Reason::Interrupted, String::new()))
             }
-            Some(Why::NoProvider(refusal)) => {
-                earned.push((Exit::NO_PROVIDER, format!("{} takes nothing more: {}", self.run.head.provider, in_words(&refusal))));
+            Some(Why::NoProvider(refusals)) => {
+                earned.push((Exit::NO_PROVIDER, each(&refusals, "takes nothing more")));
                 next = Some(format!("{resume}    # when the provider has been mended"));
-                Some((refusal.reason, refusal.detail))
+                refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.detail))
             }
-            Some(Why::Failing(refusal)) => {
-                earned.push((Exit::RETRYABLE, format!("{} failed for too long: {}", self.run.head.provider, in_words(&refusal))));
+            Some(Why::Failing(refusals)) => {
+                earned.push((Exit::RETRYABLE, each(&refusals, "failed for too long")));
                 next = Some(resume.clone());
-                Some((Reason::Session, refusal.detail))
+                refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.detail))
             }
             Some(Why::CanaryFailed(evidence)) => {
                 earned.push((Exit::STOPPED, format!("canary failed: {evidence}")));
@@ -330,9 +318,10 @@ fn attempted(standing: &Standing) -> u64 {
     [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown].iter().map(|outcome| standing.tally.get(*outcome)).sum()
 }
 
-/// A refusal's code, if it has one, and what it says.
-fn in_words(refusal: &Refusal) -> String {
-    format!("{} {}", refusal.code, refusal.detail).trim().to_owned()
+/// What each provider did, and the code, if it has one, and words of its refusal.
+fn each(refusals: &[(String, Refusal)], did: &str) -> String {
+    let told = |(name, refusal): &(String, Refusal)| format!("{name} {did}: {}", format!("{} {}", refusal.code, refusal.detail).trim());
+    refusals.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
 fn start(run: &Run, before: &Standing, continued: bool) -> Start {

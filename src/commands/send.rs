@@ -7,9 +7,11 @@ use tokio::task::JoinHandle;
 
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
+use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, latched, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, dry_run};
+use crate::config::Chosen;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::{Filter, Format, ReadOptions};
@@ -18,7 +20,7 @@ use crate::ledger::{Ledger, LedgerError, LedgerResult, Run, RunHead, RunState, S
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
-use crate::plan::{self, Lists, Screening, Survey};
+use crate::plan::{self, Lists, Router, Screening, Survey};
 use crate::suppression::Suppressions;
 
 /// Runs the command.
@@ -30,18 +32,13 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let (message, source) = bench.message(&args.message)?;
     let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
-    let (provider, _) = bench.settings.provider(args.target.provider.as_deref())?;
-    // Secrets and keys are found wanting before the list is read.
-    let mut connected = bench.settings.connect(provider)?;
-    connected.prepare(provider, &message.needs())?;
-    if args.provider_sandbox {
-        connected.enter_sandbox(provider)?;
-    }
+    let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
+    outlets::check(&bench, &chosen, &message.needs(), args.provider_sandbox)?;
     let campaign = identity(&bench, args, &message, &source, &lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
     }
-    let sending = Sending { bench: &bench, args, message: Arc::new(message), lists, filter, campaign, provider: provider.to_owned() };
+    let sending = Sending { bench: &bench, args, message: Arc::new(message), lists, filter, campaign, chosen };
     if args.dry_run {
         return dry_run::run(&sending).await;
     }
@@ -57,7 +54,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) lists: Lists,
     pub(crate) filter: Option<Filter>,
     pub(crate) campaign: String,
-    pub(crate) provider: String,
+    /// Through whom it goes.
+    pub(crate) chosen: Chosen<'a>,
 }
 
 impl Sending<'_> {
@@ -169,8 +167,9 @@ impl Sending<'_> {
 
     /// An unfinished run goes on as it was planned: another provider is refused, another canary or way of finding duplicates is told.
     fn keeps_what_was_frozen(&self, run: &Run, notes: &mut Vec<String>) -> Result<()> {
-        if self.provider != run.head.provider {
-            return Err(Error::usage(format!("run {} is not finished and goes through {}, not {}", run.id, run.head.provider, self.provider))
+        let provider = self.chosen.label();
+        if provider != run.head.provider {
+            return Err(Error::usage(format!("run {} is not finished and goes through {}, not {provider}", run.id, run.head.provider))
                 .hint(format!("`mailbatch resume {}` finishes it, `mailbatch resume {} --abandon` closes it", run.id, run.id)));
         }
         let frozen = crate::commands::running::frozen(run)?;
@@ -229,12 +228,13 @@ impl Sending<'_> {
             suppress: screening.suppress.iter().map(|file| self.bench.settings.workspace.from_arguments(file)).collect(),
             canary: self.args.canary.or(self.bench.settings.canary.size).map(|size| size.to_string()),
             message: self.message.name().to_owned(),
+            route: FrozenRoute::of(&self.chosen),
         };
         let head = RunHead {
             campaign: self.campaign.clone(),
             env: self.bench.settings.env.clone(),
             kind: self.message.kind(),
-            provider: self.provider.clone(),
+            provider: self.chosen.label(),
             lists: self.lists.names(),
             list_fingerprint: String::new(),
             message_fingerprint: self.message.fingerprint(),
@@ -298,6 +298,7 @@ impl Sending<'_> {
             message: &self.message,
             secret,
             campaign: &self.campaign,
+            router: self.chosen.route.map(|route| Router::new(route, &secret)),
         }
     }
 
@@ -309,6 +310,7 @@ impl Sending<'_> {
             filtered: run.filtered,
             canary: canary_size(frozen.canary.as_deref())?,
             limit: self.args.limit,
+            cohorts: outlets::cohorts(&self.chosen),
         };
         ledger.seal(&run.id, seal).await.map_err(ledger_error)?;
         if self.args.sending.on_unknown == OnUnknown::Retry {

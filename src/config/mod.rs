@@ -12,6 +12,7 @@ use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec};
 mod allow;
 mod document;
 mod provider;
+mod route;
 mod secrets;
 mod section;
 mod shown;
@@ -20,6 +21,7 @@ mod workspace;
 
 pub use allow::AllowRule;
 pub use provider::{ProviderConfig, RetryPolicy};
+pub use route::Route;
 pub use secrets::Secrets;
 pub use shown::Shown;
 pub use tables::{CanarySettings, ListSettings, MESSAGE_KEYS};
@@ -43,6 +45,8 @@ pub struct Settings {
     pub soft_bounces: Option<SoftBounces>,
     /// In the order of the file.
     pub providers: Vec<(String, ProviderConfig)>,
+    /// Which of them a recipient goes through; `None` for the only one, or the one that is named.
+    pub route: Option<Route>,
     pub canary: CanarySettings,
     /// Nobody else can be reached; `None` for no such limit.
     pub allow: Option<Vec<AllowRule>>,
@@ -90,9 +94,9 @@ impl Settings {
         if let (None, Some(node)) = (env, root.get("allow")) {
             return Err(root.error(node, "`allow` belongs to an environment").hint("write it under [env.NAME]"));
         }
-        let mut known = vec!["message", "list", "suppression", "providers", "canary", "state", "env"];
+        let mut known = vec!["message", "list", "suppression", "providers", "route", "canary", "state", "env"];
         known.extend(env.map(|_| "allow"));
-        root.check_keys(&known, &["route", "pause", "listen"])?;
+        root.check_keys(&known, &["pause", "listen"])?;
         if let Some(state) = root.section("state")? {
             state.check_keys(&[], &["url"])?;
         }
@@ -110,6 +114,7 @@ impl Settings {
             list: tables::list(&root)?,
             suppression_files: tables::suppression(&root, workspace)?,
             soft_bounces: tables::soft_bounces(&root)?,
+            route: Route::read(&root, &providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())?,
             providers,
             canary: tables::canary(&root)?,
             allow: root.read_all("allow", "@acme.example", AllowRule::parse)?,
@@ -126,11 +131,19 @@ impl Settings {
             (_, []) => Err(Error::usage(format!("{file}: no provider is configured")).hint("add [providers.relay] with kind = \"smtp\" and a url")),
             (None, [(name, config)]) => Ok((name, config)),
             (None, _) => Err(Error::usage(format!("{file}: several providers are configured and none is named"))
-                .hint(format!("pass --provider with one of: {}", names()))),
+                .hint(format!("add [route] with order = [...], or pass --provider with one of: {}", names()))),
             (Some(wanted), all) => match all.iter().find(|(name, _)| name == wanted) {
                 Some((name, config)) => Ok((name, config)),
                 None => Err(Error::usage(format!("{file}: no provider {wanted:?}")).hint(format!("pass --provider with one of: {}", names()))),
             },
+        }
+    }
+
+    /// Through whom a send goes: the provider that is named, else those of `[route]`, else the only one; exit 2 where that is not clear.
+    pub fn chosen(&self, name: Option<&str>) -> Result<Chosen<'_>> {
+        match (&self.route, name) {
+            (Some(route), None) => Ok(Chosen { providers: route.providers(), route: Some(route) }),
+            _ => self.provider(name).map(|(name, _)| Chosen { providers: vec![name], route: None }),
         }
     }
 
@@ -159,6 +172,22 @@ impl Settings {
         all.extend(self.written.iter().cloned());
         all.extend(shown::defaults(&self.written, &self.providers));
         all
+    }
+}
+
+/// The providers of one send.
+#[derive(Clone, Debug)]
+pub struct Chosen<'a> {
+    /// Never empty.
+    pub providers: Vec<&'a str>,
+    /// How recipients are spread over them; `None` for a single one.
+    pub route: Option<&'a Route>,
+}
+
+impl Chosen<'_> {
+    /// All of them in one text, as runs and reports show it.
+    pub fn label(&self) -> String {
+        self.providers.join(", ")
     }
 }
 

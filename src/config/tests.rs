@@ -97,7 +97,15 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[list]\nemail = \"\"", 2, "list.email"),
         ("[list]\ncolumn = \"\"", 2, "known here: email, id"),
         ("[state]\nurl = \"postgres://user@host/mailbatch\"", 2, "not built yet"),
-        ("[route]\norder = []", 1, "route is known, but not built yet"),
+        ("[route]\norder = []", 2, "route.order is empty"),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\", \"r\"]", 4, "names r twice"),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = 0 }", 4, "gives nobody a share"),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = -1 }", 4, "route.weights.r is not a whole number"),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\nweights = { r = \"3\" }", 4, "route.weights.r is not a whole number"),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ndomains = { \"gmail.com\" = \"x\" }", 5, "there is no provider \"x\""),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ndomains = { \"A.com\" = \"r\", \"a.com\" = \"r\" }", 5, "is there twice"),
+        ("[providers.r]\nkind = \"smtp\"\n[route]\norder = [\"r\"]\ncohorts = { canray = \"r\" }", 5, "did you mean `canary`?"),
+        ("[route]\ndomains = {}", 1, "[route] says neither order nor weights"),
         ("[pause]", 1, "not built yet"),
         ("[listen]", 1, "not built yet"),
         ("[canary]\nwait = \"15m\"", 2, "not built yet"),
@@ -157,6 +165,20 @@ fn a_provider_is_chosen_only_where_one_can_be_meant() {
     assert_eq!(two.provider(Some("b")).unwrap().1.kind, "sandbox");
     assert!(two.provider(Some("c")).unwrap_err().to_string().contains("no provider \"c\""));
     assert!(load("", None).unwrap().provider(None).unwrap_err().to_string().contains("no provider is configured"));
+}
+
+#[test]
+fn a_route_chooses_its_providers_and_a_named_one_comes_before_it() {
+    let providers = "[providers.a]\nkind = \"smtp\"\n[providers.b]\nkind = \"sandbox\"\n[providers.c]\nkind = \"smtp\"\n";
+    let route = "[route]\nweights = { b = 3, a = 1 }\ndomains = { \"Gmail.com\" = \"c\" }\n[env.x.route]\norder = [\"a\"]";
+    let settings = load(&format!("{providers}{route}"), None).unwrap();
+    assert_eq!(settings.chosen(None).unwrap().label(), "b, a, c");
+    assert_eq!(settings.route.as_ref().unwrap().domains, [("gmail.com".to_owned(), "c".to_owned())]);
+    let one = settings.chosen(Some("c")).unwrap();
+    assert_eq!((one.label(), one.route), ("c".to_owned(), None));
+    // With both, the order is that of the failover.
+    assert_eq!(load(&format!("{providers}{route}"), Some("x")).unwrap().route.unwrap().order, ["a", "b"]);
+    assert!(load(providers, None).unwrap().chosen(None).unwrap_err().to_string().contains("[route]"));
 }
 
 #[test]

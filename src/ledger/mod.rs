@@ -124,6 +124,8 @@ pub struct PlannedRow {
     pub draw: i64,
     /// In every canary (`always`).
     pub always: bool,
+    /// Who goes first; empty where the run has one provider.
+    pub provider: String,
 }
 
 /// A row as the ledger holds it.
@@ -153,6 +155,16 @@ pub struct LedgerRow {
     pub is_retry: bool,
 }
 
+/// Recipients by the provider that is to take them: their first choice, or who had them last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Through {
+    #[default]
+    Any,
+    Only(String),
+    /// Everybody but those of these providers.
+    Not(Vec<String>),
+}
+
 /// Which recipients of a run may be claimed next.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
@@ -163,6 +175,7 @@ pub struct Ask {
     pub only_domain: Option<String>,
     /// None of these receiving domains.
     pub not_domains: Vec<String>,
+    pub through: Through,
     pub limit: usize,
     /// Rows waiting for another attempt count when they are due by then; `None` is the present.
     pub now: Option<Timestamp>,
@@ -188,6 +201,15 @@ pub struct Draft {
     pub suppressed: Vec<(JobId, Reason, String)>,
     /// Checked in the same transaction; the claim is refused where one would be passed.
     pub caps: Vec<Rate>,
+    /// Whom the members were to go through, and why they do not; `None` where this provider is the one.
+    pub instead_of: Option<InsteadOf>,
+}
+
+/// A provider that is passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InsteadOf {
+    pub provider: String,
+    pub why: String,
 }
 
 /// The answer to a claim.
@@ -390,8 +412,8 @@ pub trait Ledger: Send + Sync {
     /// The next recipients that may be claimed, in plan order, retries that are due first. What came of earlier attempts is left out but
     /// for their number and the time of the first.
     fn next(&self, run: &str, ask: Ask) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
-    /// When the earliest waiting retry of the run (of one cohort) is due.
-    fn next_retry_at(&self, run: &str, cohort: Option<Cohort>) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>>;
+    /// When the earliest waiting retry of the run (of one cohort, of some providers) is due.
+    fn next_retry_at(&self, run: &str, cohort: Option<Cohort>, through: Through) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>>;
     /// Makes a batch durable: pause, caps and members in one transaction.
     fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>>;
     /// Closes a batch: what became of each of its members. Members not named are void.
@@ -463,6 +485,8 @@ pub struct Seal {
     pub canary: Option<crate::literal::CanarySize>,
     /// Only this many of the sendable rows go; the others are `held` with reason `limit`.
     pub limit: Option<u64>,
+    /// First choices of whole cohorts, which come before those of the rows.
+    pub cohorts: Vec<(Cohort, String)>,
 }
 
 mod learned;

@@ -18,8 +18,10 @@ const SAME_REFUSALS: u32 = 20;
 pub(crate) enum State {
     /// Admit chunks.
     Closed,
-    /// Admit nothing before then.
+    /// Admit nothing before then; it is tried again soon.
     Waits(Instant),
+    /// Open: admit nothing before then, and others take over.
+    Open(Instant),
     /// Admit one small chunk to see.
     HalfOpen,
     /// Give up: it has failed for too long, or nobody but a person can mend it.
@@ -72,10 +74,21 @@ impl Breaker {
             return State::Broken(refusal.clone());
         }
         match self.wait_until {
+            Some(until) if now < until && self.is_open() => State::Open(until),
             Some(until) if now < until => State::Waits(until),
             Some(_) => State::HalfOpen,
             None => State::Closed,
         }
+    }
+
+    /// Whether it has failed so often in a row that others take over until it is heard to take mail again.
+    pub(crate) fn is_open(&self) -> bool {
+        self.failures >= OPENS_AFTER
+    }
+
+    /// What the provider said last, while it fails.
+    pub(crate) fn last(&self) -> Option<&Refusal> {
+        self.last.as_ref()
     }
 
     /// One line for people while it waits.
@@ -139,8 +152,8 @@ mod tests {
             assert_eq!(breaker.state(start), State::Waits(start + Duration::from_secs(1 << n)));
         }
         breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
-        assert_eq!(breaker.state(start), State::Waits(start + PROBE_AFTER));
-        assert_eq!(breaker.state(start + PROBE_AFTER), State::HalfOpen);
+        assert_eq!(breaker.state(start), State::Open(start + PROBE_AFTER));
+        assert_eq!((breaker.state(start + PROBE_AFTER), breaker.is_open()), (State::HalfOpen, true));
         breaker.succeeded();
         assert_eq!(breaker.state(start), State::Closed);
     }

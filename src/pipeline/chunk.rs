@@ -10,22 +10,32 @@ use tokio::sync::{Semaphore, watch};
 use crate::address::Address;
 use crate::content::is_unsubscribe_header;
 use crate::error::{Error, Result};
-use crate::ledger::{Claimed, Draft, LedgerRow, Member};
+use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
 use crate::message::Ident;
 use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::wire::{ClaimWire, Pacers};
-use crate::pipeline::{Parts, ledger_error};
+use crate::pipeline::{Outlet, Parts, ledger_error};
 use crate::provider::{Claim, EightBit, Form, Health, Job, JobId, Reply, UnsubscribeHeaders, lines_stand};
 use crate::recipient::Fields;
+
+/// Where a chunk's recipients come from and whom they go through: places among the providers, and one among the lanes of the first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    /// Who was to have them.
+    pub(crate) first: usize,
+    pub(crate) lane: usize,
+    /// Who gets them.
+    pub(crate) through: usize,
+}
 
 /// How a chunk came back.
 pub(crate) enum Done {
     /// Nothing was claimed; the rows are as they were.
-    NotClaimed { lane: usize, rows: Vec<JobId>, suppressed: Vec<JobId>, why: Claimed },
+    NotClaimed { way: Way, rows: Vec<JobId>, suppressed: Vec<JobId>, why: Claimed },
     /// The claim went to the provider; the loop settles it.
     Sent {
-        lane: usize,
+        way: Way,
         batch: i64,
         rows: Vec<LedgerRow>,
         claimed_at: Timestamp,
@@ -37,7 +47,9 @@ pub(crate) enum Done {
 
 /// What a chunk needs besides the parts of the run.
 pub(crate) struct Ticket {
-    pub(crate) lane: usize,
+    pub(crate) way: Way,
+    /// Who is passed over for the one it goes through.
+    pub(crate) instead_of: Option<InsteadOf>,
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
     /// Chunks that may be rendered at once.
@@ -50,11 +62,13 @@ pub(crate) struct Ticket {
 /// Takes `rows` from the plan to the provider.
 pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticket) -> Result<Done> {
     let claimed_at = Timestamp::now();
+    let outlet = &parts.outlets[ticket.way.through];
     let names: Vec<JobId> = rows.iter().map(|row| row.row).collect();
     let drafted = {
         let (parts, buffers) = (Arc::clone(&parts), Arc::clone(&ticket.buffers));
+        let way = ticket.way;
         let _renderer = ticket.renderers.acquire().await.map_err(|_| Error::internal("nothing is rendered any more"))?;
-        tokio::task::spawn_blocking(move || draft(&parts, &buffers, rows, claimed_at))
+        tokio::task::spawn_blocking(move || draft(&parts, &parts.outlets[way.through], &buffers, rows, claimed_at))
             .await
             .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
@@ -65,18 +79,19 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         .ledger
         .claim(Draft {
             run: parts.run.id.clone(),
-            provider: parts.provider_name.clone(),
+            provider: outlet.name.clone(),
             key: key.clone(),
             generation: 0,
             claimed_at,
             members: jobs.iter().map(|job| Member { row: job.id, message_id: job.message_id.clone() }).collect(),
             suppressed,
-            caps: parts.limits.caps.clone(),
+            caps: outlet.caps.clone(),
+            instead_of: ticket.instead_of,
         })
         .await
         .map_err(ledger_error)?;
     let Claimed::Batch(batch) = claim else {
-        return Ok(Done::NotClaimed { lane: ticket.lane, rows: names, suppressed: taken_out, why: claim });
+        return Ok(Done::NotClaimed { way: ticket.way, rows: names, suppressed: taken_out, why: claim });
     };
     let _connection = ticket.connections.acquire().await.map_err(|_| Error::internal("the connection limit is closed"))?;
     let wire = ClaimWire {
@@ -90,7 +105,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         recipients,
     };
     let claim = Claim { batch, key, generation: 0, claimed_at, jobs };
-    let mut sending = parts.provider.send(&claim, &wire);
+    let mut sending = outlet.provider.send(&claim, &wire);
     let reply = std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
         // Whether it is over or waits for something, what was answered is on record first. Where that fails the next crossing fails too.
@@ -105,7 +120,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     }
     ticket.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done::Sent { lane: ticket.lane, batch, rows, claimed_at, reply, screened, suppressed: taken_out })
+    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply, screened, suppressed: taken_out })
 }
 
 /// Room for messages, used again when they have gone: as many as were under way at once, and no large ones.
@@ -133,8 +148,8 @@ struct Drafted {
 }
 
 /// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
-fn draft(parts: &Parts, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
-    let can = parts.provider.capabilities();
+fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
+    let can = outlet.provider.capabilities();
     let mut jobs = Vec::with_capacity(rows.len());
     let mut recipients = HashMap::new();
     let mut suppressed = Vec::new();

@@ -42,9 +42,15 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    pub(crate) fn new(rates: &[(String, Rate)]) -> Self {
+    /// Lanes for the domains that have a rate, and for `more`, which may repeat them.
+    pub(crate) fn new<'a>(rates: &[(String, Rate)], more: impl IntoIterator<Item = &'a String>) -> Self {
         let mut lanes = vec![Lane::new(None, None)];
         lanes.extend(rates.iter().map(|(domain, rate)| Lane::new(Some(domain.clone()), Some(*rate))));
+        for domain in more {
+            if lanes.iter().all(|lane| lane.domain.as_ref() != Some(domain)) {
+                lanes.push(Lane::new(Some(domain.clone()), None));
+            }
+        }
         Self { lanes, failures: HashMap::new(), turn: 0 }
     }
 
@@ -184,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_domain_that_refuses_again_and_again_gets_a_lane_and_is_held() {
-        let mut lanes = Lanes::new(&[]);
+        let mut lanes = Lanes::new(&[], []);
         let now = Instant::now();
         for _ in 0..HOLDS_AFTER {
             assert_eq!(lanes.ready(now), [0]);
@@ -198,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_answer_in_between_forgets_the_failures() {
-        let mut lanes = Lanes::new(&[]);
+        let mut lanes = Lanes::new(&[], []);
         let now = Instant::now();
         for i in 0..20 {
             lanes.heard("fine.example", i % 2 == 0, now, |_| Duration::from_secs(9));
@@ -208,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_lane_with_a_rate_is_not_ready_before_its_turn() {
-        let mut lanes = Lanes::new(&[("slow.example".to_owned(), "5/min".parse().expect("a rate"))]);
+        let mut lanes = Lanes::new(&[("slow.example".to_owned(), "5/min".parse().expect("a rate"))], []);
         let now = Instant::now();
         lanes.advanced(1, 1, lanes.chunk(1, 100), now);
         lanes.returned(1);
@@ -219,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_reopened_row_is_looked_at_again() {
-        let mut lanes = Lanes::new(&[]);
+        let mut lanes = Lanes::new(&[], []);
         lanes.advanced(0, 10, 10, Instant::now());
         lanes.returned(0);
         lanes.exhausted(0);

@@ -33,9 +33,12 @@ pub use learning::keep_unlearned;
 pub use retry::RetryPolicy;
 pub(crate) use signals::survive_questions;
 
-/// What limits an execution.
+/// A provider of an execution, and what limits it.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct Outlet {
+    /// As under `[providers]`.
+    pub name: String,
+    pub provider: Arc<dyn Provider>,
     /// Recipients per window over all runs of the workspace.
     pub rate: Option<Rate>,
     /// Recipients per hour or day, counted from the ledger.
@@ -45,6 +48,11 @@ pub struct Limits {
     /// Connections or requests at once.
     pub in_flight: usize,
     pub retry: RetryPolicy,
+}
+
+/// What limits an execution as a whole.
+#[derive(Clone, Debug)]
+pub struct Limits {
     /// No more recipients than this in this execution (`--limit`).
     pub limit: Option<u64>,
     /// Wait for a cap's window instead of stopping.
@@ -54,8 +62,10 @@ pub struct Limits {
 /// Everything an execution of a run needs.
 pub struct Parts {
     pub ledger: Arc<dyn Ledger>,
-    pub provider: Arc<dyn Provider>,
-    pub provider_name: String,
+    /// Never empty. Each may be somebody's first choice.
+    pub outlets: Vec<Outlet>,
+    /// Who takes over for one that takes nothing, in this order: places in `outlets`.
+    pub order: Vec<usize>,
     pub limits: Limits,
     pub message: Arc<Message>,
     /// The columns of each list of the run.
@@ -77,6 +87,13 @@ pub struct Parts {
     pub progress: Arc<dyn Progress>,
 }
 
+impl Parts {
+    /// The providers in one text.
+    pub fn label(&self) -> String {
+        self.outlets.iter().map(|outlet| outlet.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// Where learned suppressions go besides the ledger.
 #[derive(Clone, Debug)]
 pub struct Learn {
@@ -89,10 +106,10 @@ pub struct Learn {
 pub enum Why {
     /// A signal; the code says which.
     Signal(crate::exit::Exit),
-    /// The provider will take nothing more.
-    NoProvider(Refusal),
-    /// The provider failed for longer than retries last.
-    Failing(Refusal),
+    /// No provider will take anything more; each with what it said.
+    NoProvider(Vec<(String, Refusal)>),
+    /// None takes anything, and at least one of them has failed for longer than retries last.
+    Failing(Vec<(String, Refusal)>),
     CanaryFailed(String),
     Waiting(String),
     Capped(String),

@@ -3,6 +3,7 @@
 //! One thread reads, another screens and renders and hands on; between them stands a bounded queue, so memory does not grow with the list
 //! (but for one small hash for each recipient, which finds duplicates). Where rendering is the slow part, the reader does some of it.
 
+mod route;
 mod screen;
 mod seen;
 mod survey;
@@ -20,6 +21,7 @@ use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
 use crate::recipient::{Columns, Fields};
 
+pub use route::Router;
 pub use screen::{Screened, Screening};
 pub use survey::Survey;
 
@@ -164,7 +166,7 @@ pub fn read(
         let screener = scope.spawn(move || -> Result<Survey> {
             let (mut survey, mut screen) = (Survey::new(names), screen::Screen::new(screening));
             for chunk in receiver {
-                let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening.message, &lists.sources));
+                let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening, &lists.sources));
                 let rows = rows.collect::<Result<Vec<PlannedRow>>>()?;
                 rows.iter().for_each(|row| survey.count(row));
                 sink(rows)?;
@@ -258,7 +260,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
     Ok(read)
 }
 
-fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, message: &Message, lists: &[(Source, String)]) -> Result<PlannedRow> {
+fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, screening: &Screening<'_>, lists: &[(Source, String)]) -> Result<PlannedRow> {
     let cell = row.view.email.of(&row.fields);
     let id = row.view.id.as_ref().map(|id| id.of(&row.fields));
     let Screened { to, key, mut outcome, draw, always } = screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
@@ -266,15 +268,21 @@ fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, message: &M
         Error::refused(format!("{list}:{}: {what}", row.line)).hint("give each person one id, or leave list.id out")
     })?;
     if outcome.is_none()
-        && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(message))
+        && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(screening.message))
     {
         outcome = Some((Outcome::Invalid, Reason::Render, error.to_string()));
     }
+    let domain = to.as_ref().map_or_else(String::new, |to| to.domain().to_owned());
+    let provider = match &screening.router {
+        Some(router) if outcome.is_none() => router.first(&key, &domain).to_owned(),
+        _ => String::new(),
+    };
     Ok(PlannedRow {
         row: row.row,
         list: row.list,
         line: row.line,
-        domain: to.as_ref().map_or_else(String::new, |to| to.domain().to_owned()),
+        domain,
+        provider,
         email: to.map_or_else(|| cell.chars().take(320).collect(), Address::into_string),
         key,
         fields: row.encoded,

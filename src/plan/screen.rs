@@ -8,6 +8,7 @@ use crate::address::{Address, Dedupe};
 use crate::config::AllowRule;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
+use crate::plan::Router;
 use crate::plan::seen::{Numbered, Seen};
 use crate::suppression::Suppressions;
 
@@ -23,6 +24,8 @@ pub struct Screening<'a> {
     /// The workspace's key, for draws.
     pub secret: [u8; 32],
     pub campaign: &'a str,
+    /// Chooses who goes through whom first; `None` where there is one provider.
+    pub router: Option<Router<'a>>,
 }
 
 /// A row's fate as far as it is known before it is rendered.

@@ -334,7 +334,9 @@ fn unknown_and_unbuilt_providers_and_keys_are_refused() {
     configuration_is_refused(&[
         ("[providers.x]\nkind = \"sendgird\"", &["mailbatch.toml:11: ", "`sendgird`", "sandbox, smtp"]),
         ("[providers.x]\nurl = \"smtp://localhost\"", &["providers.x.kind is missing"]),
-        ("[route]\norder = [\"sandbox\"]", &["mailbatch.toml:10: route", "not built yet"]),
+        ("[route]\norder = [\"sandbox\", \"rely\"]", &["mailbatch.toml:11: route.order, entry 2: there is no provider \"rely\"", "sandbox"]),
+        ("[route]\nweights = { rely = 1 }", &["mailbatch.toml:11: route.weights.rely", "there is no provider"]),
+        ("[route]\ndomains = { \"gmail.com\" = \"sandbox\" }", &["mailbatch.toml:10: [route] says neither order nor weights"]),
         ("[listen]\naddr = \"127.0.0.1:1\"", &["listen", "not built yet"]),
         ("[pause]\nrules = []", &["pause", "not built yet"]),
         ("[state]\nurl = \"postgres://localhost\"", &["mailbatch.toml:11: state.url", "not built yet"]),

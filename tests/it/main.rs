@@ -14,6 +14,7 @@ mod limits;
 mod peers;
 mod providers;
 mod resume;
+mod route;
 mod send;
 mod servers;
 mod signals;

@@ -67,6 +67,13 @@ pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Time
             return Err(Fault::Damaged(format!("row {} of run {} is not open, so it cannot be claimed", member.row, draft.run)));
         }
     }
+    if let Some(passed_over) = &draft.instead_of {
+        for member in &draft.members {
+            let detail = format!("{} instead of {}: {}", draft.provider, passed_over.provider, passed_over.why);
+            // The batch tells its claim by itself; `code` keeps the first choice, which the row no longer does.
+            remember(conn, words::id_of(seq, member.row)?, None, now, "failover", None, &passed_over.provider, &detail)?;
+        }
+    }
     Ok(Claimed::Batch(batch))
 }
 

@@ -34,7 +34,7 @@ use self::fault::Fault;
 use self::threads::Worker;
 use super::{
     Ask, Claimed, Decision, Draft, EventQuery, Gate, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow, LedgerSuppression, Pause,
-    Person, PlannedRow, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Unfiled, trace,
+    Person, PlannedRow, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Unfiled, trace,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -206,9 +206,9 @@ impl Ledger for SqliteLedger {
         self.quick(move |conn| read::next(conn, &run, &ask, Timestamp::now()))
     }
 
-    fn next_retry_at(&self, run: &str, cohort: Option<Cohort>) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>> {
+    fn next_retry_at(&self, run: &str, cohort: Option<Cohort>, through: Through) -> BoxFuture<'_, LedgerResult<Option<Timestamp>>> {
         let run = run.to_owned();
-        self.quick(move |conn| read::next_retry_at(conn, &run, cohort))
+        self.quick(move |conn| read::next_retry_at(conn, &run, cohort, &through))
     }
 
     fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>> {

@@ -78,8 +78,8 @@ fn run_id(now: Timestamp) -> RunId {
 pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<()> {
     let seq = seq_of_planned(conn, run)?;
     let mut recipient = conn.prepare_cached(
-        "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail, provider)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     let mut fields = conn.prepare_cached("INSERT INTO fields(id, fields) VALUES (?1, ?2)")?;
     for row in rows {
@@ -92,7 +92,22 @@ pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<
             Some((outcome, reason, detail)) => (FINAL, Some(words::outcome_number(*outcome)), Some(words::reason_number(*reason)), detail.as_str()),
         };
         let line = i64::try_from(row.line).map_err(|_| Fault::Damaged(format!("line {} is beyond what a list can hold", row.line)))?;
-        recipient.execute(params![id, seq, state, outcome, reason, row.list, line, row.draw, row.always, row.email, row.domain, row.key, detail])?;
+        recipient.execute(params![
+            id,
+            seq,
+            state,
+            outcome,
+            reason,
+            row.list,
+            line,
+            row.draw,
+            row.always,
+            row.email,
+            row.domain,
+            row.key,
+            detail,
+            row.provider
+        ])?;
         fields.execute(params![id, row.fields])?;
     }
     Ok(())
@@ -118,6 +133,13 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
         Some(size) => canary::draw(conn, seq, size)?,
         None => 0,
     };
+    for (cohort, provider) in &seal.cohorts {
+        conn.prepare("UPDATE recipients SET provider = ?3 WHERE run = ?1 AND cohort = ?2 AND state = 1")?.execute(params![
+            seq,
+            words::cohort_number(*cohort),
+            provider
+        ])?;
+    }
     let gate = match (seal.canary, drawn) {
         (None, _) => Gate::Passed { evidence: "no canary".into(), by: None },
         (Some(_), 0) => Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None },

@@ -7,7 +7,7 @@ use super::events;
 use super::fault::{Fault, Result};
 use super::plan::seq_of;
 use super::words;
-use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing};
+use crate::ledger::{Ask, LedgerRow, Run, RunHead, RunState, Standing, Through};
 use crate::outcome::{Cohort, Outcome};
 use crate::provider::JobId;
 
@@ -160,19 +160,24 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
     // The domains are read from a JSON array, so that one prepared statement serves any number of them.
     let not = serde_json::to_string(&ask.not_domains)?;
     let domain = "(?3 IS NULL OR r.domain = ?3) AND (?4 = '[]' OR r.domain NOT IN (SELECT value FROM json_each(?4)))";
+    let (through, providers) = by_provider(&ask.through, "?7")?;
     let due = format!(
-        "SELECT id, next_at FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 2 AND next_at <= ?5 AND {domain} ORDER BY next_at, id LIMIT ?6"
+        "SELECT id, next_at FROM recipients r
+         WHERE run = ?1 AND cohort = ?2 AND state = 2 AND next_at <= ?5 AND {domain} AND {through} ORDER BY next_at, id LIMIT ?6"
     );
-    let open = format!("SELECT id, id FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 1 AND id > ?5 AND {domain} ORDER BY id LIMIT ?6");
+    let open = format!(
+        "SELECT id, id FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 1 AND id > ?5 AND {domain} AND {through} ORDER BY id LIMIT ?6"
+    );
     let mut found: Vec<i64> = Vec::new();
     for (sql, bound) in [(due, now), (open, words::id_of(seq, ask.after)?)] {
         let missing = ask.limit.saturating_sub(found.len());
         let mut ids: Vec<(i64, i64)> = Vec::new();
         for cohort in cohorts(ask.cohort) {
             let mut query = conn.prepare_cached(&sql)?;
-            let rows = query.query_map(params![seq, words::cohort_number(*cohort), ask.only_domain, not, bound, missing as i64], |row| {
-                Ok((row.get(1)?, row.get(0)?))
-            })?;
+            let rows = query
+                .query_map(params![seq, words::cohort_number(*cohort), ask.only_domain, not, bound, missing as i64, providers], |row| {
+                    Ok((row.get(1)?, row.get(0)?))
+                })?;
             for row in rows {
                 ids.push(row?);
             }
@@ -191,12 +196,25 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
     Ok(page)
 }
 
-pub(super) fn next_retry_at(conn: &Connection, run: &str, cohort: Option<Cohort>) -> Result<Option<Timestamp>> {
+/// The condition for one or some providers, and the JSON array that its parameter is. For any provider it reads no column of the row, so
+/// that the index alone answers.
+fn by_provider(through: &Through, parameter: &str) -> Result<(String, String)> {
+    let (condition, providers): (_, &[String]) = match through {
+        Through::Any => (format!("{parameter} IS NOT NULL"), &[]),
+        Through::Only(name) => (format!("r.provider IN (SELECT value FROM json_each({parameter}))"), std::slice::from_ref(name)),
+        Through::Not(names) => (format!("r.provider NOT IN (SELECT value FROM json_each({parameter}))"), names),
+    };
+    Ok((condition, serde_json::to_string(providers)?))
+}
+
+pub(super) fn next_retry_at(conn: &Connection, run: &str, cohort: Option<Cohort>, through: &Through) -> Result<Option<Timestamp>> {
     let seq = seq_of(conn, run)?;
-    let mut query = conn.prepare_cached("SELECT min(next_at) FROM recipients WHERE run = ?1 AND cohort = ?2 AND state = 2")?;
+    let (through, providers) = by_provider(through, "?3")?;
+    let sql = format!("SELECT min(next_at) FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 2 AND {through}");
+    let mut query = conn.prepare_cached(&sql)?;
     let mut earliest: Option<i64> = None;
     for cohort in cohorts(cohort) {
-        let at: Option<i64> = query.query_row(params![seq, words::cohort_number(*cohort)], |row| row.get(0))?;
+        let at: Option<i64> = query.query_row(params![seq, words::cohort_number(*cohort), providers], |row| row.get(0))?;
         earliest = earliest.into_iter().chain(at).min();
     }
     words::times(earliest)

@@ -122,8 +122,13 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
     let lists: Vec<String> = serde_json::from_str(&lists)?;
     let place = lists.get(person.list).map_or_else(String::new, |list| format!("{list}:{}", person.line));
     let cohort = format!("cohort {}", words::cohort(person.cohort));
-    let mut events =
-        vec![Event { at, order: 0, what: "planned".into(), detail: joined(&[&format!("row {}", words::row_of(person.id)), &place, &cohort]) }];
+    let first = first_choice(conn, seq, person.id)?.map_or_else(String::new, |name| format!("first choice {name}"));
+    let mut events = vec![Event {
+        at,
+        order: 0,
+        what: "planned".into(),
+        detail: joined(&[&format!("row {}", words::row_of(person.id)), &place, &cohort, &first]),
+    }];
     match (person.outcome, &person.carried_from) {
         (Some(outcome), Some(from)) if !tried && person.batch.is_none() && outcome != Outcome::Held => {
             events.push(Event { at, order: 1, what: outcome.to_string(), detail: format!("carried over from {from}") });
@@ -140,6 +145,21 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
     Ok(events)
 }
 
+/// Whom the recipient was planned for, where the run has several providers to choose from.
+fn first_choice(conn: &Connection, seq: i64, id: i64) -> Result<Option<String>> {
+    let settings: String = conn.query_row("SELECT settings FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
+    let settings: serde_json::Value = serde_json::from_str(&settings)?;
+    if settings.get("route").is_none_or(serde_json::Value::is_null) {
+        return Ok(None);
+    }
+    // The row tells who had it last; a failover remembers who was to have it.
+    let passed_over = conn
+        .query_row("SELECT code FROM attempts WHERE recipient = ?1 AND what = 'failover' ORDER BY id LIMIT 1", [id], |row| row.get(0))
+        .optional()?;
+    let planned: String = conn.query_row("SELECT provider FROM recipients WHERE id = ?1", [id], |row| row.get(0))?;
+    Ok(Some(passed_over.unwrap_or(planned)).filter(|name| !name.is_empty()))
+}
+
 /// Hand-overs that did not end in acceptance, and the claims that led to them.
 fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
     let mut query = conn.prepare("SELECT batch, at, what, reason, code, detail FROM attempts WHERE recipient = ?1 ORDER BY id")?;
@@ -152,6 +172,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
         let (order, what, detail) = match what.as_str() {
             "reopened" => (6, "opened again".to_owned(), format!("was {}", joined(&[&detail, &code]))),
             "not_taken" => (3, "not taken".to_owned(), joined(&[&reason, &code, &detail])),
+            "failover" => (1, "failed over".to_owned(), detail),
             "screened" => (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before the hand-over"])),
             other => (3, other.to_owned(), joined(&[&reason, &code, &detail])),
         };

@@ -16,7 +16,7 @@ impl Engine {
         if self.phase_tally().open > 0 {
             // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane may
             // begin from the first row, so that nobody can be passed over.
-            self.lanes.rewind();
+            self.rewind();
             return Ok(false);
         }
         if self.phase == Cohort::Rest {
@@ -24,7 +24,7 @@ impl Engine {
         }
         if self.parts.run.gate != Gate::Ahead {
             self.phase = Cohort::Rest;
-            self.lanes.rewind();
+            self.rewind();
             return Ok(self.phase_tally().open == 0);
         }
         let run = self.parts.run.id.clone();
@@ -45,8 +45,13 @@ impl Engine {
         // A signal heard at the question is the reason already.
         self.why = self.why.take().or(why);
         self.phase = Cohort::Rest;
-        self.lanes.rewind();
+        self.rewind();
         Ok(self.why.is_some() || self.phase_tally().open == 0)
+    }
+
+    /// Every lane begins from the first row.
+    fn rewind(&mut self) {
+        self.stations.iter_mut().for_each(|station| station.lanes.rewind());
     }
 
     async fn after_passing(&mut self, evidence: String, signals: &mut Signals) -> (Gate, Option<Why>) {

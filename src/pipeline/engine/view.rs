@@ -9,10 +9,24 @@ use crate::progress::Snapshot;
 impl Engine {
     pub(super) fn show(&mut self) {
         self.standing_at = Instant::now();
-        let handed_over = self.handed_over + self.unsettled.tally().total();
+        let handed_over = self.handed_over + self.unsettled().total();
         self.meter.observe(handed_over.saturating_sub(self.metered), self.standing_at);
         self.metered = self.metered.max(handed_over);
         self.parts.progress.update(&self.snapshot());
+    }
+
+    /// The answers that the loop does not know of yet.
+    fn unsettled(&self) -> Tally {
+        let mut sum = Tally::default();
+        self.stations.iter().for_each(|station| sum.foresee(&station.heard.tally()));
+        sum
+    }
+
+    /// What holds up one provider, if anything.
+    fn note_of(&self, place: usize) -> Option<String> {
+        let (station, outlet) = (&self.stations[place], &self.parts.outlets[place]);
+        let note = station.breaker.note().or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
+        Some(if self.stations.len() > 1 { format!("{}: {note}", outlet.name) } else { note })
     }
 
     pub(super) fn phase_tally(&self) -> Tally {
@@ -28,16 +42,16 @@ impl Engine {
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let now = Instant::now();
-        let unsettled = self.unsettled.tally();
+        let unsettled = self.unsettled();
         let mut tally = self.standing.tally;
         let mut phase = self.phase_tally();
         tally.foresee(&unsettled);
         phase.foresee(&unsettled);
         let rate = self.meter.per_second(now);
-        let limit = self.parts.limits.rate.map(|rate| rate.per_second());
+        let limit = self.parts.outlets.iter().map(|outlet| outlet.rate.map(|rate| rate.per_second())).sum();
         let note = match &self.why {
             Some(_) => Some("stopping".to_owned()),
-            None => self.breaker.note().or_else(|| self.parts.limits.rate.map(|rate| format!("paced at {rate}"))),
+            None => (0..self.stations.len()).filter_map(|place| self.note_of(place)).reduce(|all, note| format!("{all}; {note}")),
         };
         let (total, done) = match self.phase {
             Cohort::Canary => (phase.total(), phase.total() - phase.open),
@@ -47,7 +61,7 @@ impl Engine {
             run: self.parts.run.id.clone(),
             campaign: self.parts.run.head.name().to_owned(),
             phase: self.phase,
-            provider: self.parts.provider_name.clone(),
+            provider: self.parts.label(),
             total,
             done: done.min(total),
             tally,

@@ -50,12 +50,19 @@ impl Running {
 
     /// Waits until it ends by itself, and asserts the exit code.
     #[track_caller]
-    pub(crate) fn ends(mut self, code: i32) -> Ran {
+    pub(crate) fn ends(self, code: i32) -> Ran {
+        self.ends_with(&[code])
+    }
+
+    /// The same where it may end in several ways.
+    #[track_caller]
+    pub(crate) fn ends_with(mut self, codes: &[i32]) -> Ran {
         assert!(wait_for(|| self.has_ended(), LONG), "it does not end\n{}{}", self.out(), self.err());
         let status = self.child.wait().expect("it is our child");
         let (out, err) = (self.out(), self.err());
         let ended = status.code().unwrap_or_else(|| panic!("ended by {status:?}\n{out}\n{err}"));
-        Ran { code: ended, out, err }.ends(code)
+        assert!(codes.contains(&ended), "ended with {ended}\n{out}\n{err}");
+        Ran { code: ended, out, err }
     }
 
     /// The same, and asserts that it took no longer.

@@ -45,7 +45,7 @@ async fn each_verdict_becomes_its_outcome() {
     assert_eq!((first.code.as_str(), first.detail.as_str(), first.provider_id.as_str(), first.provider.as_str()), ("250 2.0.0", "ok", "q1", "relay"));
     assert_eq!((first.batch, first.message_id.as_str()), (Some(batch), "1@id"));
     assert_eq!(bed.next(&run).await, [8]);
-    assert_eq!(bed.ledger.next_retry_at(&run, Some(Cohort::Canary)).await.unwrap(), None);
+    assert_eq!(bed.ledger.next_retry_at(&run, Some(Cohort::Canary), Through::Any).await.unwrap(), None);
     let due = bed.ledger.next(&run, Ask { limit: 9, now: Some(later), ..Ask::default() }).await.unwrap();
     assert_eq!(due.iter().map(|row| row.row).collect::<Vec<_>>(), [8, 5, 6]);
     assert_eq!(bed.number("SELECT size FROM batches").await, 7, "caps count what was begun");

@@ -90,7 +90,7 @@ fn head() -> RunHead {
 }
 
 fn seal() -> Seal {
-    Seal { list_fingerprint: "l1".into(), columns: vec![vec!["email".into()]], filtered: 0, canary: None, limit: None }
+    Seal { list_fingerprint: "l1".into(), columns: vec![vec!["email".into()]], filtered: 0, canary: None, limit: None, cohorts: vec![] }
 }
 
 fn row(row: JobId, email: &str) -> PlannedRow {
@@ -105,6 +105,7 @@ fn row(row: JobId, email: &str) -> PlannedRow {
         outcome: None,
         draw: row as i64,
         always: false,
+        provider: String::new(),
     }
 }
 
@@ -122,6 +123,7 @@ fn draft(run: &str, rows: &[JobId]) -> Draft {
         members: rows.iter().map(|row| Member { row: *row, message_id: format!("{row}@id") }).collect(),
         suppressed: vec![],
         caps: vec![],
+        instead_of: None,
     }
 }
 

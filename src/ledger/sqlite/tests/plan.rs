@@ -153,7 +153,7 @@ async fn held_rows_can_be_opened_again_and_why_tells_both() {
     assert_eq!(bed.ledger.hold_rest(&run, Reason::Interrupted, "").await.unwrap(), 2);
     assert_eq!(bed.outcomes(&run).await[2], (Some(Outcome::Held), Some(Reason::Interrupted)));
     assert!(bed.next(&run).await.is_empty());
-    assert_eq!(bed.ledger.next_retry_at(&run, None).await.unwrap(), None);
+    assert_eq!(bed.ledger.next_retry_at(&run, None, Through::Any).await.unwrap(), None);
     bed.ledger.finish(&run, RunState::Finished, 5).await.unwrap();
 
     assert_eq!(bed.ledger.reopen(&run, &[Outcome::Held, Outcome::Deferred]).await.unwrap(), 3);

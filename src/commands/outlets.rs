@@ -1,0 +1,110 @@
+//! Through whom a send goes: the chosen providers, connected, each told what the message needs.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::commands::running::Frozen;
+use crate::commands::workbench::Workbench;
+use crate::config::{Chosen, Settings};
+use crate::content::Needs;
+use crate::error::{Error, Result};
+use crate::ledger::Run;
+use crate::literal::Rate;
+use crate::outcome::Cohort;
+use crate::pipeline::{Outlet, RetryPolicy};
+use crate::provider::Provider;
+
+/// The providers of a run, as frozen with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FrozenRoute {
+    /// Everybody who may be a first choice.
+    pub(crate) providers: Vec<String>,
+    /// Who takes over, in this order.
+    pub(crate) order: Vec<String>,
+}
+
+impl FrozenRoute {
+    /// What is frozen of a choice; `None` for a single provider that was named or is the only one.
+    pub(crate) fn of(chosen: &Chosen<'_>) -> Option<Self> {
+        let route = chosen.route?;
+        Some(Self { providers: chosen.providers.iter().map(|name| (*name).to_owned()).collect(), order: route.order.clone() })
+    }
+
+    /// The providers that a run goes through: those frozen with it, as far as they are still configured.
+    fn of_run(settings: &Settings, run: &Run, frozen: Option<&Self>) -> Result<Self> {
+        let Some(frozen) = frozen else {
+            let (name, _) = settings.provider(Some(&run.head.provider))?;
+            return Ok(Self { providers: vec![name.to_owned()], order: vec![name.to_owned()] });
+        };
+        let is_there = |name: &&String| settings.providers.iter().any(|(known, _)| known == *name);
+        let there = |names: &[String]| names.iter().filter(is_there).cloned().collect();
+        let route = Self { providers: there(&frozen.providers), order: there(&frozen.order) };
+        if route.providers.is_empty() {
+            return Err(Error::usage(format!("run {} goes through {}, none of which is configured any more", run.id, frozen.providers.join(", ")))
+                .hint("configure one of them again under [providers]"));
+        }
+        Ok(route)
+    }
+}
+
+/// First choices of whole cohorts.
+pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
+    let Some(route) = chosen.route else { return Vec::new() };
+    let of = |cohort, name: &Option<String>| name.clone().map(|name| (cohort, name));
+    [of(Cohort::Canary, &route.canary), of(Cohort::Rest, &route.rest)].into_iter().flatten().collect()
+}
+
+/// Finds secrets and keys wanting, and what any of the providers cannot express, before the list is read.
+pub(crate) fn check(bench: &Workbench, chosen: &Chosen<'_>, needs: &Needs, sandbox: bool) -> Result<()> {
+    chosen.providers.iter().try_for_each(|name| prepared(&bench.settings, name, needs, sandbox).map(drop))
+}
+
+/// A provider that is told what the message needs, and whether everything goes to its own sandbox.
+fn prepared(settings: &Settings, name: &str, needs: &Needs, sandbox: bool) -> Result<Box<dyn Provider>> {
+    let mut provider = settings.connect(name)?;
+    provider.prepare(name, needs)?;
+    if sandbox {
+        provider.enter_sandbox(name)?;
+    }
+    Ok(provider)
+}
+
+/// Whether mail of this run leaves the machine.
+pub(crate) fn leave_the_machine(settings: &Settings, run: &Run, frozen: Option<&FrozenRoute>) -> Result<bool> {
+    let route = FrozenRoute::of_run(settings, run, frozen)?;
+    let kinds = route.providers.iter().map(|name| settings.provider(Some(name)).map(|(_, config)| config.kind.as_str()));
+    kinds.collect::<Result<Vec<_>>>().map(|kinds| kinds.iter().any(|kind| *kind != "sandbox"))
+}
+
+/// The providers of a run, connected, and who takes over in which order. A typed rate only lowers each of theirs.
+pub(crate) fn connect(
+    settings: &Settings,
+    run: &Run,
+    frozen: &Frozen,
+    typed: Option<Rate>,
+    needs: &Needs,
+) -> Result<(Vec<Outlet>, Vec<usize>)> {
+    let route = FrozenRoute::of_run(settings, run, frozen.route.as_ref())?;
+    let outlets = route.providers.iter().map(|name| outlet(settings, name, typed, needs, frozen.provider_sandbox)).collect::<Result<Vec<_>>>()?;
+    let order = route.order.iter().filter_map(|name| route.providers.iter().position(|known| known == name)).collect();
+    Ok((outlets, order))
+}
+
+fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, sandbox: bool) -> Result<Outlet> {
+    let (name, config) = settings.provider(Some(name))?;
+    let rate = match (config.rate, typed) {
+        (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
+        (configured, typed) => typed.or(configured),
+    };
+    let provider = prepared(settings, name, needs, sandbox)?;
+    Ok(Outlet {
+        name: name.to_owned(),
+        provider: Arc::from(provider),
+        rate,
+        caps: config.caps.clone(),
+        per_domain: config.per_domain.clone(),
+        in_flight: config.in_flight,
+        retry: RetryPolicy { give_up_after: config.retry.for_, base: config.retry.base, max: config.retry.max },
+    })
+}

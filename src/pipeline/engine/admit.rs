@@ -1,0 +1,255 @@
+//! Who goes next, and through whom: the first provider of a recipient's order that takes mail.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::Engine;
+use super::station::{Absence, Readiness};
+use crate::error::Result;
+use crate::ledger::{Ask, InsteadOf, LedgerRow};
+use crate::pipeline::chunk::{self, Ticket, Way};
+use crate::pipeline::{Why, ledger_error};
+use crate::provider::JobId;
+
+/// Chunks that are read from the plan at once.
+const READ_AHEAD: usize = 8;
+
+/// Whom the recipients of one provider can be given to now.
+enum Taker {
+    Through(usize),
+    /// Whoever has them is waited for: a chunk has to come back.
+    Busy,
+    Later(Instant),
+    /// Nobody takes them any more in this execution.
+    Nobody,
+}
+
+/// The last of the rows in plan order; a retry that is due may stand anywhere and moves no cursor.
+fn last_in_order(rows: &[LedgerRow]) -> Option<JobId> {
+    rows.iter().filter(|row| !row.is_retry).map(|row| row.row).max()
+}
+
+impl Engine {
+    /// Admits as many chunks as may go. Returns when to look again if nothing is in flight and something is only waiting.
+    pub(super) async fn admit(&mut self) -> Result<Option<Instant>> {
+        if self.phase_tally().open == 0 {
+            return Ok(None);
+        }
+        let mut wake: Option<Instant> = None;
+        let mut stuck = Vec::new();
+        self.turn = (self.turn + 1) % self.stations.len();
+        for offset in 0..self.stations.len() {
+            let first = (self.turn + offset) % self.stations.len();
+            loop {
+                let now = Instant::now();
+                let through = match self.taker(first, now) {
+                    Taker::Through(place) => place,
+                    Taker::Busy => break,
+                    Taker::Later(at) => {
+                        wake = wake.into_iter().chain([at]).min();
+                        break;
+                    }
+                    Taker::Nobody => {
+                        stuck.push(first);
+                        break;
+                    }
+                };
+                let most = self.chunk_size(through, now);
+                if most == 0 {
+                    if self.phase_tally().open > self.out.len() as u64 {
+                        self.stop_for(Why::Limit);
+                    }
+                    return Ok(None);
+                }
+                let Some((lane, rows)) = self.next_rows(first, most).await? else {
+                    wake = wake.into_iter().chain(self.next_due(first, now).await?).min();
+                    break;
+                };
+                self.send_off(Way { first, lane, through }, rows, now);
+            }
+        }
+        if wake.is_none() && self.chunks.is_empty() && self.settling.is_empty() {
+            for first in stuck {
+                if self.has_open(first).await? {
+                    self.nobody_is_left();
+                    break;
+                }
+            }
+        }
+        Ok(wake)
+    }
+
+    fn send_off(&mut self, way: Way, rows: Vec<LedgerRow>, now: Instant) {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(rows.len() as u64);
+        }
+        self.out.extend(rows.iter().map(|row| row.row));
+        let instead_of = self.passed_over(way, now);
+        let station = &mut self.stations[way.through];
+        station.under_way += 1;
+        let ticket = Ticket {
+            way,
+            instead_of,
+            pacers: station.pacers.clone(),
+            stop: station.stop.subscribe(),
+            renderers: self.renderers.clone(),
+            connections: station.connections.clone(),
+            buffers: self.buffers.clone(),
+            heard: station.heard.clone(),
+        };
+        self.chunks.spawn(chunk::carry(self.parts.clone(), rows, ticket));
+    }
+
+    /// Why a chunk does not go through its first choice; people are told when that changes.
+    fn passed_over(&mut self, way: Way, now: Instant) -> Option<InsteadOf> {
+        let (outlets, first) = (&self.parts.outlets, &self.stations[way.first]);
+        let instead = (way.first != way.through).then_some(way.through);
+        let why = match first.readiness(&outlets[way.first], now, self.parts.limits.wait_on_cap) {
+            Readiness::Out { why, .. } if instead.is_some() => why.words(),
+            _ if instead.is_some() => "it takes nothing".to_owned(),
+            _ => String::new(),
+        };
+        let (name, taker) = (&outlets[way.first].name, &outlets[way.through].name);
+        let said = match (first.instead, instead) {
+            (before, now) if before == now => None,
+            (_, Some(_)) => Some(format!("failover from {name} to {taker}: {why}")),
+            (_, None) => Some(format!("{name} takes its recipients again")),
+        };
+        if let Some(said) = said {
+            tracing::info!(provider = name, "{said}");
+            self.parts.progress.message(&said);
+        }
+        let passed_over = instead.map(|_| InsteadOf { provider: name.clone(), why });
+        self.stations[way.first].instead = instead;
+        passed_over
+    }
+
+    /// The first choice, then whoever takes over.
+    fn candidates(&self, first: usize) -> impl Iterator<Item = usize> {
+        std::iter::once(first).chain(self.parts.order.iter().copied().filter(move |place| *place != first))
+    }
+
+    fn taker(&self, first: usize, now: Instant) -> Taker {
+        let mut wake: Option<Instant> = None;
+        let mut all_final = true;
+        for place in self.candidates(first) {
+            match self.stations[place].readiness(&self.parts.outlets[place], now, self.parts.limits.wait_on_cap) {
+                Readiness::Takes => return Taker::Through(place),
+                Readiness::Busy => return Taker::Busy,
+                Readiness::Later(at) => return Taker::Later(at),
+                Readiness::Out { back, is_final, .. } => {
+                    all_final &= is_final;
+                    wake = wake.into_iter().chain(back.filter(|_| !is_final)).min();
+                }
+            }
+        }
+        match wake {
+            _ if all_final => Taker::Nobody,
+            Some(at) => Taker::Later(at),
+            None => Taker::Busy,
+        }
+    }
+
+    /// The most recipients of the next chunk that goes through this provider, `--limit` included.
+    fn chunk_size(&self, through: usize, now: Instant) -> usize {
+        let connections: u64 = self.parts.outlets.iter().map(|outlet| outlet.in_flight as u64).sum();
+        let fair_share = self.phase_tally().open / (2 * connections) + 1;
+        let most = self.stations[through].most(&self.parts.outlets[through], fair_share, now);
+        usize::try_from(self.left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
+    }
+
+    async fn next_rows(&mut self, first: usize, most: usize) -> Result<Option<(usize, Vec<LedgerRow>)>> {
+        let recipients = self.stations[first].recipients.clone();
+        let lanes = &mut self.stations[first].lanes;
+        let domains = lanes.domains();
+        for index in lanes.ready(Instant::now()) {
+            let now = Instant::now();
+            let limit = lanes.chunk(index, most);
+            // The few that are left of what was read ahead would be a small batch: they are read again, with those who come after them.
+            let ready = lanes.take_ahead(index, limit, now);
+            if ready.len() == limit {
+                lanes.advanced(index, last_in_order(&ready).unwrap_or(0), ready.len(), now);
+                return Ok(Some((index, ready)));
+            }
+            let lane = lanes.lane(index);
+            let ask = Ask {
+                cohort: Some(self.phase),
+                after: lane.cursor,
+                only_domain: lane.domain.clone(),
+                not_domains: if lane.domain.is_none() { domains.clone() } else { Vec::new() },
+                through: recipients.clone(),
+                limit: READ_AHEAD * limit + self.out.len().min(limit),
+                now: Some(self.due_by.take().unwrap_or_else(Timestamp::now)),
+            };
+            let cursor = lane.cursor;
+            let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
+            let found = rows.len();
+            rows.retain(|row| !self.out.contains(&row.row));
+            let more = rows.split_off(limit.min(rows.len()));
+            lanes.keep_ahead(index, more, now);
+            if rows.is_empty() {
+                if found == 0 {
+                    lanes.exhausted(index);
+                }
+                continue;
+            }
+            lanes.advanced(index, last_in_order(&rows).unwrap_or(cursor), rows.len(), now);
+            return Ok(Some((index, rows)));
+        }
+        Ok(None)
+    }
+
+    async fn next_due(&mut self, first: usize, now: Instant) -> Result<Option<Instant>> {
+        let recipients = self.stations[first].recipients.clone();
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, Some(self.phase), recipients).await.map_err(ledger_error)?;
+        let longest = self.parts.outlets.iter().map(|outlet| outlet.retry.max).max().unwrap_or_default();
+        let lanes = &mut self.stations[first].lanes;
+        let due = due.map(|at| {
+            let mut wait = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+            // No retry is ever put off for so long: the clock was set back since, and everybody who waits was to wait until then at most.
+            if wait > longest + Duration::from_secs(1) {
+                self.due_by = at.checked_add(longest).ok();
+                wait = Duration::ZERO;
+            }
+            if wait.is_zero() {
+                lanes.wake();
+            }
+            now + wait
+        });
+        Ok([due, lanes.opens_at(now)].into_iter().flatten().min())
+    }
+
+    /// Whether anybody whose first choice this provider is has no outcome yet. Nothing is in flight.
+    async fn has_open(&mut self, first: usize) -> Result<bool> {
+        let recipients = self.stations[first].recipients.clone();
+        let ask = Ask { cohort: Some(self.phase), through: recipients.clone(), limit: 1, ..Ask::default() };
+        if !self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?.is_empty() {
+            return Ok(true);
+        }
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, Some(self.phase), recipients).await.map_err(ledger_error)?;
+        Ok(due.is_some())
+    }
+
+    /// Every provider that could take what is left takes nothing: caps, then failures that may pass, tell how it ends.
+    fn nobody_is_left(&mut self) {
+        let now = Instant::now();
+        let (mut refusals, mut gave_up, mut caps) = (Vec::new(), false, Vec::new());
+        for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
+            let Readiness::Out { why, .. } = station.readiness(outlet, now, self.parts.limits.wait_on_cap) else { continue };
+            match why {
+                Absence::Capped(text) => caps.push(text),
+                Absence::Stopped(refusal) => refusals.push((outlet.name.clone(), refusal)),
+                Absence::Failing(refusal) | Absence::GaveUp(refusal) => {
+                    gave_up = true;
+                    refusals.push((outlet.name.clone(), refusal));
+                }
+            }
+        }
+        self.stop_for(match (caps.is_empty(), gave_up) {
+            (false, _) => Why::Capped(caps.join("; ")),
+            (true, true) => Why::Failing(refusals),
+            (true, false) => Why::NoProvider(refusals),
+        });
+    }
+}

@@ -1,0 +1,224 @@
+//! Several providers in one run: who goes through whom, who takes over, and what each may be given.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::support::recorder::{Action, Recorder, Rule, Script, Step, most_in_any_window};
+use crate::support::running::{everybody, wait_for_count};
+use crate::support::{Workspace, lists, workspace};
+
+const QUICK: &str = "retry = { base = \"10ms\", max = \"50ms\", for = \"20s\" }";
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A workspace with the relays `a` and `b`, lines for each, and the lines of `[route]`.
+fn routed(servers: [&Recorder; 2], lines: [&str; 2], route: &str, rows: usize) -> Workspace {
+    let work = workspace();
+    let provider = |name: &str, at: usize| format!("[providers.{name}]\nkind = \"smtp\"\nurl = \"{}\"\n{}\n", servers[at].url(), lines[at]);
+    work.config(&format!(
+        "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
+         unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n{}\n{}\n[route]\n{route}\n",
+        provider("a", 0),
+        provider("b", 1)
+    ));
+    work.message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(rows));
+    work
+}
+
+/// Each of the rows exactly once, at one of the two.
+#[track_caller]
+fn once_between(servers: [&Recorder; 2], rows: usize) {
+    let mut all = servers.map(Recorder::recipients).concat();
+    all.sort();
+    assert_eq!(all, everybody(rows));
+}
+
+/// The report names for each accepted recipient the provider that took it.
+#[track_caller]
+fn report_agrees(work: &Workspace, servers: [&Recorder; 2]) {
+    let report = work.report();
+    for (name, server) in ["a", "b"].into_iter().zip(servers) {
+        let took: BTreeSet<String> = server.recipients().into_iter().collect();
+        for address in took {
+            if report.cell(&address, "mb_outcome") == "accepted" {
+                assert_eq!(report.cell(&address, "mb_provider"), name, "{address}");
+            }
+        }
+    }
+}
+
+fn dead() -> Script {
+    Script::default().on(Step::Greeting, Action::reply("421 4.3.2 not now"))
+}
+
+#[test]
+fn without_failures_the_first_of_the_order_takes_everybody() {
+    let (a, b) = (Recorder::start(), Recorder::start());
+    let work = routed([&a, &b], ["", ""], "order = [\"b\", \"a\"]", 60);
+    work.run(&["send", "list.csv"]).ends(0);
+    assert_eq!((a.count(), b.recipients()), (0, everybody(60)));
+    report_agrees(&work, [&a, &b]);
+}
+
+#[test]
+fn a_provider_that_is_down_hands_everybody_to_the_next_of_the_order() {
+    let (a, b) = (Recorder::with(dead()), Recorder::start());
+    let work = routed([&a, &b], [QUICK, QUICK], "order = [\"a\", \"b\"]", 120);
+    work.run(&["send", "list.csv"]).ends(0).says("failover from a to b");
+    assert_eq!((a.count(), b.recipients()), (0, everybody(120)));
+    report_agrees(&work, [&a, &b]);
+    let why = work.run(&["why", &work.newest_run(), &lists::address(70)]).ends(0);
+    why.says("first choice a").says("b instead of a: its breaker is open (421 4.3.2").says("for b");
+}
+
+#[test]
+fn refused_credentials_fail_over_and_end_the_run_only_when_nobody_is_left() {
+    let refusal = || Script::default().on(Step::Mail, Action::reply("530 5.7.0 authentication required"));
+    let (a, b) = (Recorder::with(refusal()), Recorder::with(refusal()));
+    let work = routed([&a, &b], [QUICK, QUICK], "order = [\"a\", \"b\"]", 80);
+    work.run(&["send", "list.csv"]).ends(7).says("a takes nothing more: 530 5.7.0").says("b takes nothing more: 530 5.7.0");
+    assert_eq!(work.report().counts(), BTreeMap::from([("held", 80)]));
+    b.follow(Script::default());
+    work.run(&["resume"]).ends(0).says("failover from a to b");
+    assert_eq!(b.recipients(), everybody(80));
+}
+
+#[test]
+fn weights_split_the_recipients_and_the_same_ones_stay_together() {
+    let (a, b) = (Recorder::start(), Recorder::start());
+    let work = routed([&a, &b], ["", ""], "weights = { a = 3, b = 1 }", 400);
+    work.run(&["send", "list.csv"]).ends(0);
+    once_between([&a, &b], 400);
+    report_agrees(&work, [&a, &b]);
+    assert!((260..=340).contains(&a.count()), "{} of 400 with three quarters", a.count());
+    // Another message to the same people goes the same ways.
+    let before: BTreeSet<String> = a.recipients().into_iter().collect();
+    work.run(&["send", "list.csv", "--campaign", "another"]).ends(0);
+    assert_eq!(a.recipients().into_iter().collect::<BTreeSet<_>>(), before);
+}
+
+#[test]
+fn one_of_two_weighted_providers_dies_in_mid_run_and_the_other_finishes_under_both_caps() {
+    const ROWS: usize = 400;
+    // The breaker opens once, and the probes fail until the end.
+    let (a, b) = (Recorder::with(Script::default().delay(Duration::from_millis(2))), Recorder::start());
+    let lines = ["caps = [\"250/hour\"]\nretry = { base = \"10ms\", max = \"200ms\", for = \"20s\" }", "caps = [\"380/hour\"]\nrate = \"200/s\""];
+    let work = routed([&a, &b], lines, "weights = { a = 3, b = 1 }", ROWS);
+    let run = work.start(&["send", "list.csv", "--progress", "none"]);
+    wait_for_count(&a, 40);
+    a.follow(dead());
+    a.drop_connections();
+    let ended = run.ends_with(&[0, 6]);
+    assert!(ended.err.contains("failover from a to b: its breaker is open"), "{}", ended.err);
+    let report = work.report();
+    let (accepted, unknown) = (report.with("accepted").len(), report.with("unknown").len());
+    assert_eq!(accepted + unknown, ROWS, "{:?}", report.counts());
+    assert!(unknown <= 8, "{unknown} unknown with 8 connections");
+    report_agrees(&work, [&a, &b]);
+    // What was in doubt at one of them was never given to the other.
+    let at_b: BTreeSet<String> = b.recipients().into_iter().collect();
+    assert!(report.with("unknown").iter().all(|email| !at_b.contains(*email)), "in doubt, and sent again");
+    assert_eq!(b.count(), at_b.len());
+    let mut all = [a.recipients(), b.recipients()].concat();
+    all.sort();
+    let once: BTreeSet<&String> = all.iter().collect();
+    assert_eq!(all.len(), once.len(), "somebody was mailed twice");
+    assert!(a.count() <= 250 && b.count() <= 380, "{} and {}", a.count(), b.count());
+    assert!(most_in_any_window(&b.times(), SECOND) <= 201);
+    assert!(b.count() > ROWS / 2, "only {} by failover", b.count());
+}
+
+#[test]
+fn a_receiving_domain_and_a_cohort_go_where_they_are_told() {
+    let (a, b) = (Recorder::start(), Recorder::start());
+    let route = "order = [\"a\"]\ndomains = { \"Example.NET\" = \"b\" }";
+    let work = routed([&a, &b], ["", ""], route, 60);
+    work.run(&["send", "list.csv"]).ends(0);
+    once_between([&a, &b], 60);
+    assert_eq!(b.count(), 20);
+    assert!(b.recipients().iter().all(|to| to.ends_with("@example.net")));
+
+    let (a, b) = (Recorder::start(), Recorder::start());
+    let work = routed([&a, &b], ["", ""], "order = [\"a\"]\ncohorts = { canary = \"b\" }", 60);
+    work.run(&["send", "list.csv", "--canary", "10"]).ends(0);
+    once_between([&a, &b], 60);
+    let report = work.report();
+    for (email, cohort) in report.column("mb_email").into_iter().zip(report.column("mb_cohort")) {
+        assert_eq!(report.cell(email, "mb_provider"), if cohort == "canary" { "b" } else { "a" }, "{email}");
+    }
+    assert_eq!(b.count(), 10);
+}
+
+#[test]
+fn what_is_unknown_at_one_provider_never_goes_to_another() {
+    // It takes the message, and is gone for good before it has said so.
+    let a =
+        Recorder::with(Script::default().on(Step::Dot, Action::Drop).rule(Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).after(2)));
+    let b = Recorder::start();
+    let work = routed([&a, &b], [&format!("in_flight = 2\n{QUICK}"), QUICK], "order = [\"a\", \"b\"]", 50);
+    work.run(&["send", "list.csv"]).ends(6);
+    let report = work.report();
+    let unknown = report.with("unknown");
+    assert!((1..=2).contains(&unknown.len()), "{unknown:?}");
+    let mut expected = everybody(50);
+    expected.retain(|email| !unknown.contains(&email.as_str()));
+    assert_eq!(b.recipients(), expected);
+    work.run(&["resume"]).ends(6);
+    assert_eq!(b.recipients(), expected, "neither does resume");
+}
+
+#[test]
+fn a_full_cap_overflows_to_the_next_and_ends_the_run_only_when_all_are_full() {
+    let (a, b) = (Recorder::start(), Recorder::start());
+    let work = routed([&a, &b], ["caps = [\"30/hour\"]", "caps = [\"50/hour\"]"], "order = [\"a\", \"b\"]", 100);
+    let ran = work.run(&["send", "list.csv"]).ends(8).says("the cap of a of 30/hour").says("the cap of b of 50/hour");
+    assert!(ran.err.contains("failover from a to b: the cap of a"), "{}", ran.err);
+    assert_eq!((a.count(), b.count()), (30, 50));
+    let report = work.report();
+    assert_eq!(report.counts(), BTreeMap::from([("accepted", 80), ("held", 20)]));
+    let held = report.with("held");
+    assert!(held.iter().all(|email| report.cell(email, "mb_reason") == "cap" && report.cell(email, "mb_provider").is_empty()));
+}
+
+#[test]
+fn a_half_open_probe_brings_the_first_choice_back() {
+    // Six refusals: five open the breaker, the probe meets the sixth, the next one is let in.
+    let refusals = Rule::new(Step::Greeting, Action::reply("421 4.3.2 not now")).first(6);
+    let a = Recorder::with(Script::default().rule(refusals).delay(Duration::from_millis(1)));
+    let b = Recorder::with(Script::default().delay(Duration::from_millis(3)));
+    let lines = ["in_flight = 1\nretry = { base = \"10ms\", max = \"100ms\", for = \"30s\" }", "in_flight = 1"];
+    let work = routed([&a, &b], lines, "order = [\"a\", \"b\"]", 400);
+    work.run(&["send", "list.csv"]).ends(0).says("failover from a to b").says("a takes its recipients again");
+    once_between([&a, &b], 400);
+    assert!(a.count() > 0 && b.count() > 0, "{} and {}", a.count(), b.count());
+    report_agrees(&work, [&a, &b]);
+}
+
+#[test]
+fn what_any_of_the_providers_cannot_express_is_refused_before_the_list_is_read() {
+    let work = workspace();
+    work.config(
+        "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\nunsubscribe_url = \"https://acme.example/u/{{ id }}\"\n\
+         [providers.a]\nkind = \"sandbox\"\n[providers.none]\nkind = \"emitlo\"\napi_key = { command = \"echo key\" }\n[route]\norder = [\"a\", \"none\"]\n",
+    );
+    work.message("Hello", "Dear").file("list.csv", lists::csv(3));
+    for command in ["check", "send"] {
+        work.run(&[command, "list.csv"]).ends(4).says("providers.none cannot express");
+    }
+}
+
+#[test]
+fn one_provider_is_named_and_the_route_is_left_aside() {
+    let (a, b) = (Recorder::start(), Recorder::with(dead()));
+    let work = routed([&a, &b], [QUICK, QUICK], "order = [\"b\", \"a\"]", 20);
+    work.run(&["send", "list.csv", "--provider", "a", "-q"]).ends(0);
+    assert_eq!(a.recipients(), everybody(20));
+    assert_eq!(b.connections(), 0);
+}
+
+#[test]
+fn a_dry_run_names_the_providers_and_their_time() {
+    let (a, b) = (Recorder::with(Script::default()), Recorder::with(Script::default()));
+    let work = routed([&a, &b], ["rate = \"1/s\"", "rate = \"1/min\""], "order = [\"a\", \"b\"]", 30);
+    let ran = work.run(&["send", "list.csv", "--dry-run", "--json"]).ends(0);
+    assert_eq!((ran.object()["provider"].as_str(), ran.object()["seconds_under_limits"].as_u64()), (Some("a, b"), Some(30)));
+}
