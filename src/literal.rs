@@ -41,6 +41,13 @@ impl Rate {
         u128::from(self.count.get()) * other.per.as_nanos() < u128::from(other.count.get()) * self.per.as_nanos()
     }
 
+    /// The largest batch that this rate lets go at once, when a request holds at most `per_request`: of those of equal size that fit into one
+    /// window, so that little of it is left over.
+    pub fn lot(&self, per_request: u64) -> u64 {
+        let count = u64::from(self.count.get());
+        count / count.div_ceil(per_request.max(1))
+    }
+
     /// The long-run number per second.
     pub fn per_second(&self) -> f64 {
         f64::from(self.count.get()) / self.per.as_secs_f64()

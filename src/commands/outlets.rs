@@ -100,6 +100,7 @@ fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, s
     let provider = prepared(settings, name, needs, sandbox)?;
     Ok(Outlet {
         name: name.to_owned(),
+        request_rate: config.request_rate.or(provider.capabilities().request_rate),
         provider: Arc::from(provider),
         rate,
         caps: config.caps.clone(),

@@ -13,7 +13,10 @@ use crate::provider::ProviderSpec;
 /// The keys every provider understands.
 pub(super) const COMMON: [&str; 6] = ["kind", "rate", "caps", "per_domain", "in_flight", "retry"];
 
-const LATER: [&str; 3] = ["request_rate", "base_url", "webhook_secret"];
+/// Known to providers that have an API, and read here for all of them.
+const REQUEST_RATE: &str = "request_rate";
+
+const LATER: [&str; 1] = ["webhook_secret"];
 
 /// How long and how often a recipient is attempted again; the wait is exponential with full jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct ProviderConfig {
     pub caps: Vec<Rate>,
     /// Rates of receiving domains, the domains in lowercase ASCII.
     pub per_domain: Vec<(String, Rate)>,
+    /// Requests per window, of providers that have an API; `None` for what the provider documents.
+    pub request_rate: Option<Rate>,
     /// Connections or requests at once, from 1 to 256.
     pub in_flight: usize,
     pub retry: RetryPolicy,
@@ -61,7 +66,7 @@ impl ProviderConfig {
         section.check_keys(&known, &later)?;
         let mut keys = toml::Table::new();
         for key in spec.keys.iter().filter(|key| !COMMON.contains(key)) {
-            let Some(node) = section.get(key) else { continue };
+            let Some(node) = section.get(key).filter(|_| *key != REQUEST_RATE) else { continue };
             let value = node.to_toml();
             if is_secret(key) || matches!(&node.content, Content::Table(table) if table.names_a_secret()) {
                 secrets::source_of(&section.name(key), &value).map_err(|e| section.error(node, e))?;
@@ -79,6 +84,7 @@ impl ProviderConfig {
             rate: section.read("rate", "50/s", str::parse)?,
             caps: section.read_all("caps", "10000/hour", str::parse)?.unwrap_or_default(),
             per_domain: per_domain(section)?,
+            request_rate: section.read(REQUEST_RATE, "5/min", str::parse)?,
             in_flight: section.number("in_flight", 1..=256)?.unwrap_or(Self::IN_FLIGHT),
             retry: retry(section)?,
             keys,

@@ -137,7 +137,7 @@ fn every_mistake_is_answered_with_line_and_fix() {
         ("[providers.r]\nkind = \"smtp\"\nretry = { base = \"0\" }", 3, "never let go"),
         ("[providers.r]\nkind = \"smtp\"\nretry = { base = \"9s\", max = \"2s\" }", 3, "shorter than"),
         ("[providers.r]\nkind = \"smtp\"\nretry = { times = 3 }", 3, "known here: for, base, max"),
-        ("[providers.r]\nkind = \"smtp\"\nrequest_rate = \"1/s\"", 3, "not built yet"),
+        ("[providers.r]\nkind = \"smtp\"\nrequest_rate = \"1/s\"", 3, "unknown key `request_rate`"),
         ("[providers.r]\nkind = \"smtp\"\nwebhook_secret = \"x\"", 3, "not built yet"),
         ("[providers.r]\nkind = \"smtp\"\npassword = \"hunter2\"", 3, "{ env = \"NAME\" }"),
         ("[providers.r]\nkind = \"smtp\"\npassword = { value = \"hunter2\" }", 3, "does not say where"),

@@ -259,6 +259,15 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// How many hand-overs are wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Portion {
+    /// As many as go in one slice of the window at an even pace, and no more than this. The lease is as long as they take.
+    UpTo(u32),
+    /// So many at one instant, or none yet. The lease is one slice long, and the next one begins when they would have gone at an even pace.
+    Whole(u32),
+}
+
 /// The answer to a wish for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {
@@ -423,7 +432,7 @@ pub trait Ledger: Send + Sync {
     /// What the answers that such a process had heard and not settled teach; changes nothing. To be asked before `recover`.
     fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
     /// Leases part of a rate's window, shared by all runs of the workspace. `key` names the rate (`relay`, `relay/gmail.com`).
-    fn lease(&self, key: &str, rate: Rate, want: u32, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>>;
+    fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>>;
     /// Stores the gate of a run.
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
     /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason; they are opened again by `reopen`.

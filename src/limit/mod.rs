@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::ledger::{Lease, Leased, Ledger, LedgerResult};
+use crate::ledger::{Lease, Leased, Ledger, LedgerResult, Portion};
 use crate::literal::Rate;
 
 /// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
@@ -26,6 +26,22 @@ pub struct Pacer {
     spread: DefaultDirectRateLimiter,
     clock: DefaultClock,
     state: Mutex<State>,
+    /// Held by whoever asks for a whole batch until it may go.
+    turn: Mutex<()>,
+}
+
+/// Leave for a whole batch to go at one instant, until it has expired.
+#[derive(Clone, Copy, Debug)]
+pub struct Leave {
+    until: Instant,
+    by_the_clock: Timestamp,
+}
+
+impl Leave {
+    /// Whether the batch may still go.
+    pub fn holds(&self) -> bool {
+        Instant::now() < self.until && Timestamp::now() < self.by_the_clock
+    }
 }
 
 #[derive(Default)]
@@ -69,12 +85,38 @@ impl Pacer {
             spread: RateLimiter::direct(quota),
             clock: DefaultClock::default(),
             state: Mutex::new(State::default()),
+            turn: Mutex::new(()),
         }
     }
 
     /// The rate that is kept.
     pub fn rate(&self) -> Rate {
         self.rate
+    }
+
+    /// How long a batch may hold its leave before it goes. What it is longer than needed is lost to the next window.
+    pub fn moment(&self) -> Duration {
+        self.slice
+    }
+
+    /// How long so many take at an even pace.
+    pub fn pace(&self, count: u32) -> Duration {
+        self.rate.per.mul_f64(f64::from(count) / f64::from(self.rate.count.get()))
+    }
+
+    /// Waits until `count` may go at one instant, which must then come within `moment`. More than the rate's number can never go at once:
+    /// whoever asks cuts batches to fit.
+    pub async fn together(&self, count: u32, moment: Duration) -> LedgerResult<Leave> {
+        let _turn = self.turn.lock().await;
+        loop {
+            match self.ask(Portion::Whole(count), moment.min(self.rate.per)).await? {
+                Granted::Lease(held) => {
+                    tokio::time::sleep_until(held.from).await;
+                    return Ok(Leave { until: held.until, by_the_clock: held.lease.until });
+                }
+                Granted::NotBefore(then) => tokio::time::sleep_until(then).await,
+            }
+        }
     }
 
     /// Waits until one more may go. Dropping the future gives nothing away that had been granted to others.
@@ -98,7 +140,7 @@ impl Pacer {
             } else if let Err(not_until) = self.spread.check() {
                 let wait = tokio::time::sleep(not_until.wait_time_from(self.clock.now()));
                 if state.left == 1 && state.next.is_none() {
-                    let (next, ()) = futures_util::future::join(self.ask(), wait).await;
+                    let (next, ()) = futures_util::future::join(self.ask_some(), wait).await;
                     state.next = Some(next?);
                 } else {
                     wait.await;
@@ -113,7 +155,7 @@ impl Pacer {
     async fn renew(&self, state: &mut State) -> LedgerResult<()> {
         let granted = match state.next.take() {
             Some(granted) => granted,
-            None => self.ask().await?,
+            None => self.ask_some().await?,
         };
         match granted {
             Granted::Lease(held) => {
@@ -125,8 +167,12 @@ impl Pacer {
         Ok(())
     }
 
-    async fn ask(&self) -> LedgerResult<Granted> {
-        let leased = self.ledger.lease(&self.key, self.rate, self.want, self.slice).await?;
+    async fn ask_some(&self) -> LedgerResult<Granted> {
+        self.ask(Portion::UpTo(self.want), self.slice).await
+    }
+
+    async fn ask(&self, want: Portion, slice: Duration) -> LedgerResult<Granted> {
+        let leased = self.ledger.lease(&self.key, self.rate, want, slice).await?;
         let (wall, now) = (Timestamp::now(), Instant::now());
         let after = |then: Timestamp| Duration::try_from(then.duration_since(wall)).unwrap_or(Duration::ZERO);
         Ok(match leased {

@@ -24,7 +24,9 @@ pub(crate) enum State {
     Open(Instant),
     /// Admit one small chunk to see.
     HalfOpen,
-    /// Give up: it has failed for too long, or nobody but a person can mend it.
+    /// It has failed for longer than retries last.
+    GaveUp(Refusal),
+    /// Nobody but a person can mend it.
     Broken(Refusal),
 }
 
@@ -36,12 +38,13 @@ pub(crate) struct Breaker {
     since: Option<Instant>,
     wait_until: Option<Instant>,
     last: Option<Refusal>,
+    gave_up: Option<Refusal>,
     broken: Option<Refusal>,
 }
 
 impl Breaker {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, failures: 0, since: None, wait_until: None, last: None, broken: None }
+        Self { policy, failures: 0, since: None, wait_until: None, last: None, gave_up: None, broken: None }
     }
 
     /// A whole exchange went wrong for a reason that is not a recipient's.
@@ -50,7 +53,7 @@ impl Breaker {
         let since = *self.since.get_or_insert(now);
         let delay = if self.failures >= OPENS_AFTER { PROBE_AFTER.min(self.policy.max) } else { self.policy.ceiling(self.failures).mul_f64(draw) };
         if now + delay > since + self.policy.give_up_after {
-            self.broken = Some(refusal.clone());
+            self.gave_up = Some(refusal.clone());
         }
         self.wait_until = Some(now + delay);
         self.last = Some(refusal);
@@ -72,6 +75,9 @@ impl Breaker {
     pub(crate) fn state(&self, now: Instant) -> State {
         if let Some(refusal) = &self.broken {
             return State::Broken(refusal.clone());
+        }
+        if let Some(refusal) = &self.gave_up {
+            return State::GaveUp(refusal.clone());
         }
         match self.wait_until {
             Some(until) if now < until && self.is_open() => State::Open(until),
@@ -163,7 +169,7 @@ mod tests {
         let (mut breaker, start) = (breaker(), Instant::now());
         breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
         breaker.failed(refusal(Reason::Session, "421"), start + Duration::from_secs(15 * 60), 1.0);
-        assert!(matches!(breaker.state(start), State::Broken(_)));
+        assert!(matches!(breaker.state(start), State::GaveUp(_)));
     }
 
     #[test]

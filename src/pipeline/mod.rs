@@ -45,6 +45,8 @@ pub struct Outlet {
     pub caps: Vec<Rate>,
     /// Rates by receiving domain.
     pub per_domain: Vec<(String, Rate)>,
+    /// Requests per window over all runs of the workspace.
+    pub request_rate: Option<Rate>,
     /// Connections or requests at once.
     pub in_flight: usize,
     pub retry: RetryPolicy,

@@ -6,18 +6,59 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::ledger::LedgerResult;
 use crate::ledger::trace::Trace;
-use crate::limit::Pacer;
+use crate::limit::{Leave, Pacer};
 use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::provider::{BoxFuture, Job, JobId, Stopped, Verdict, Wire};
 use crate::suppression::Suppressions;
 
-/// The pacers of one provider: one for all its recipients, and one for each receiving domain that has a rate of its own.
+/// The pacers of one provider: one for all its recipients, one for each receiving domain that has a rate of its own, and one for requests.
 #[derive(Clone, Default)]
 pub(crate) struct Pacers {
     pub(crate) all: Option<Arc<Pacer>>,
     pub(crate) domains: HashMap<String, Arc<Pacer>>,
+    pub(crate) requests: Option<Arc<Pacer>>,
+}
+
+impl Pacers {
+    /// How many each pacer has to let go for one request with these members; the slowest first.
+    fn shares(&self, jobs: &[&Job]) -> Vec<(&Pacer, u32)> {
+        let mut shares: Vec<(&Pacer, u32)> = Vec::new();
+        if !self.domains.is_empty() {
+            let mut counts: HashMap<&str, u32> = HashMap::new();
+            jobs.iter().for_each(|job| *counts.entry(job.to.domain()).or_default() += 1);
+            shares.extend(counts.into_iter().filter_map(|(domain, count)| Some((self.domains.get(domain)?.as_ref(), count))));
+        }
+        shares.extend(self.all.as_deref().map(|all| (all, u32::try_from(jobs.len()).unwrap_or(u32::MAX))));
+        shares.extend(self.requests.as_deref().map(|requests| (requests, 1)));
+        shares.sort_by_key(|(pacer, count)| std::cmp::Reverse(pacer.pace(*count)));
+        shares
+    }
+
+    /// Waits until all of them let a request with these members go at one instant.
+    async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
+        let shares = self.shares(jobs);
+        match shares.as_slice() {
+            [] => return Ok(()),
+            [(pacer, 1)] => return pacer.slot().await,
+            _ => {}
+        }
+        let mut leaves: Vec<Option<Leave>> = vec![None; shares.len()];
+        for round in 0.. {
+            for ((pacer, count), leave) in shares.iter().zip(&mut leaves) {
+                if !leave.is_some_and(|leave| leave.holds()) {
+                    // What expires while another pacer is waited for is longer the next time, so that they come to hold together.
+                    *leave = Some(pacer.together(*count, pacer.moment() * 2_u32.pow(round.min(6))).await?);
+                }
+            }
+            if leaves.iter().flatten().all(Leave::holds) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The wire of one claim.
@@ -47,15 +88,25 @@ impl ClaimWire {
         }
     }
 
-    async fn granted(&self, job: &Job) -> Result<(), Stopped> {
-        // A ledger that can grant nothing any more stops the claim; the loop meets the same error and reports it.
+    async fn granted(&self, job: &Job) -> LedgerResult<()> {
         if let Some(pacer) = self.pacers.domains.get(job.to.domain()) {
-            pacer.slot().await.map_err(|_| Stopped::Run)?;
+            pacer.slot().await?;
         }
         if let Some(pacer) = &self.pacers.all {
-            pacer.slot().await.map_err(|_| Stopped::Run)?;
+            pacer.slot().await?;
         }
         Ok(())
+    }
+
+    /// Waits for what the limits grant, unless the run stops before.
+    async fn unless_stopped(&self, granted: impl Future<Output = LedgerResult<()>>) -> Result<(), Stopped> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stopped| *stopped) => Err(Stopped::Run),
+            // A ledger that can grant nothing any more stops the claim; the loop meets the same error and reports it.
+            granted = granted => granted.map_err(|_| Stopped::Run),
+        }
     }
 }
 
@@ -69,16 +120,9 @@ impl Wire for ClaimWire {
             if self.pacers.all.is_none() && self.pacers.domains.is_empty() {
                 return Ok(());
             }
-            let mut stop = self.stop.clone();
-            tokio::select! {
-                biased;
-                _ = stop.wait_for(|stopped| *stopped) => Err(Stopped::Run),
-                granted = self.granted(job) => {
-                    granted?;
-                    // The wait may have been long enough for somebody to be suppressed.
-                    self.screen(job)
-                }
-            }
+            self.unless_stopped(self.granted(job)).await?;
+            // The wait may have been long enough for somebody to be suppressed.
+            self.screen(job)
         })
     }
 
@@ -87,6 +131,45 @@ impl Wire for ClaimWire {
             return None;
         }
         Some(if *self.stop.borrow() { Err(Stopped::Run) } else { self.screen(job) })
+    }
+
+    fn fit(&self, jobs: &[&Job]) -> usize {
+        let most = self.pacers.all.as_ref().map_or(jobs.len(), |all| jobs.len().min(all.rate().count.get() as usize));
+        if self.pacers.domains.is_empty() {
+            return most.max(1);
+        }
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for (at, job) in jobs[..most].iter().enumerate() {
+            let count = counts.entry(job.to.domain()).or_default();
+            *count += 1;
+            if self.pacers.domains.get(job.to.domain()).is_some_and(|pacer| *count > pacer.rate().count.get() as usize) {
+                return at.max(1);
+            }
+        }
+        most.max(1)
+    }
+
+    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+        Box::pin(async move {
+            let going: Vec<&Job> = jobs.iter().copied().filter(|job| self.screen(job).is_ok()).collect();
+            if *self.stop.borrow() {
+                return Err(Stopped::Run);
+            }
+            if !going.is_empty() {
+                self.unless_stopped(self.pacers.together(&going)).await?;
+            }
+            // The wait may have been long enough for somebody to be suppressed.
+            Ok(going.into_iter().filter(|job| self.screen(job).is_ok()).map(|job| job.id).collect())
+        })
+    }
+
+    fn again<'a>(&'a self, jobs: &'a [&'a Job], lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>> {
+        Box::pin(async move {
+            if lifts_doubt {
+                return self.pacers.together(jobs).await.map_err(|_| Stopped::Run);
+            }
+            self.unless_stopped(self.pacers.together(jobs)).await
+        })
     }
 
     fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {

@@ -40,10 +40,15 @@ const MAX_BODY: usize = 524_288;
 const RESERVED: [&str; 13] =
     ["from", "to", "cc", "bcc", "subject", "reply-to", "sender", "return-path", "date", "message-id", "mime-version", "content-type", "received"];
 /// Of marketing mail.
-const CAPABILITIES: Capabilities =
-    Capabilities { attachments: false, unsubscribe_headers: UnsubscribeHeaders::Provider, refused_headers: &RESERVED, ..http::capabilities(&LIMITS) };
 /// Takes everything and tells that it was delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
+const CAPABILITIES: Capabilities = Capabilities {
+    attachments: false,
+    unsubscribe_headers: UnsubscribeHeaders::Provider,
+    refused_headers: &RESERVED,
+    request_rate: http::request_rate(5, Duration::from_secs(60)),
+    ..http::capabilities(&LIMITS)
+};
 /// The metadata that carries the correlation id.
 const ID: &str = "mailbatch_id";
 

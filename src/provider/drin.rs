@@ -33,7 +33,7 @@ const TAG: &str = "mailbatch_id";
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "drin",
     summary: "Drin: batches of 100, a lost reply is asked for again",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "options", "project"],
+    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "project"],
     connect,
 };
 

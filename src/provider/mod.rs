@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::address::Address;
 use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
+use crate::literal::Rate;
 use crate::outcome::Reason;
 
 mod bird;
@@ -66,6 +67,8 @@ pub struct Capabilities {
     pub refused_headers: &'static [&'static str],
     /// Whether bounces can be sent elsewhere than the provider likes.
     pub envelope_sender: bool,
+    /// Requests per window where the configuration does not say: the documented default, which may be raised or lowered.
+    pub request_rate: Option<Rate>,
 }
 
 impl Capabilities {
@@ -84,6 +87,7 @@ impl Capabilities {
             custom_headers: true,
             refused_headers: &[],
             envelope_sender: true,
+            request_rate: None,
         }
     }
 
@@ -294,6 +298,14 @@ pub trait Wire: Send + Sync {
     /// The same where the answer can be had without waiting, so that a session may keep its pipe full; `None` where it would have to
     /// wait, and nothing has been granted.
     fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>>;
+    /// How many of these jobs, from the first on, the limits let go in one request; at least one.
+    fn fit(&self, jobs: &[&Job]) -> usize;
+    /// Waits until all these jobs may go at one instant by every limit, the request they make included, and screens each a last time.
+    /// Returns who may go. To be asked right before the first octet of their request is written.
+    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>>;
+    /// The same before a request goes once more: nobody is screened, for they belong to one hand-over. Where a repeat lifts a doubt it goes
+    /// although the run stops.
+    fn again<'a>(&'a self, jobs: &'a [&'a Job], lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>>;
     /// Records in the trace that the next write can complete these jobs. To be called before that write.
     fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()>;
     /// Records in the trace what was answered. To be called as soon as it is known; it is on record before the claim waits for anything.

@@ -57,7 +57,7 @@ const OWNED: [&str; 14] = [
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "postmark",
     summary: "Postmark: batches of 500 through a message stream",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "options", "stream", "unsubscribe_headers"],
+    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "stream", "unsubscribe_headers"],
     connect,
 };
 

@@ -1,7 +1,8 @@
 //! Mail through Resend's API.
 //!
 //! - API: <https://resend.com/docs/api-reference/emails/send-batch-emails>, read on 2026-11-21.
-//! - Limits: 100 messages of a request. No limit on its octets is documented; 40 MB is what one message may have.
+//! - Limits: 100 messages of a request; five requests a second for a team where nothing else has been agreed. No limit on a request's
+//!   octets is documented; 40 MB is what one message may have.
 //! - One request: up to 100 messages with one recipient each, rendered here. A batch takes no attachments.
 //! - Partial failure: in permissive mode, `data` has an id for each message that was taken and `errors` names the others by index. That
 //!   `data` leaves no gaps is not documented, so the two together must be as many as the request, or nothing is concluded.
@@ -24,7 +25,8 @@ use crate::outcome::Reason;
 const BASE: &str = "https://api.resend.com";
 const PATH: &str = "/emails/batch";
 const LIMITS: Limits = Limits { recipients: 100, bytes: 40_000_000, idempotency_window: Some(Duration::from_secs(24 * 3_600)) };
-const CAPABILITIES: Capabilities = Capabilities { attachments: false, ..http::capabilities(&LIMITS) };
+const CAPABILITIES: Capabilities =
+    Capabilities { attachments: false, request_rate: http::request_rate(5, Duration::from_secs(1)), ..http::capabilities(&LIMITS) };
 /// The tag that carries the correlation id.
 const TAG: &str = "mailbatch_id";
 

@@ -55,6 +55,28 @@ impl Wire for Recorder {
         Box::pin(std::future::ready(answer))
     }
 
+    fn fit(&self, jobs: &[&Job]) -> usize {
+        jobs.len()
+    }
+
+    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+        Box::pin(async move {
+            let mut going = Vec::new();
+            for job in jobs {
+                match self.slot(job).await {
+                    Ok(()) => going.push(job.id),
+                    Err(Stopped::Suppressed) => {}
+                    Err(Stopped::Run) => return Err(Stopped::Run),
+                }
+            }
+            Ok(going)
+        })
+    }
+
+    fn again<'a>(&'a self, _: &'a [&'a Job], _: bool) -> BoxFuture<'a, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {
         if self.trace_is_broken {
             return Err(io::Error::other("no space left"));

@@ -13,6 +13,7 @@ mod faults;
 mod limits;
 mod peers;
 mod providers;
+mod rates;
 mod resume;
 mod route;
 mod send;

@@ -3,7 +3,8 @@
 //! A lease starts where the key's latest one ends, so leases never overlap. One of n hand-overs is granted only if those leases that end
 //! less than one window before its start hold at most `count - n` together. Whenever the holder uses its hand-overs between start and
 //! end, no window of length `per` can then hold more than `count`: all leases that touch such a window were counted when the last of them
-//! was granted. What is given up for this is the length of one lease in each window.
+//! was granted. What is given up for this is the length of one lease in each window, and where whole batches are asked for, what is too
+//! little for one more of them.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use super::words;
-use crate::ledger::{Lease, Leased};
+use crate::ledger::{Lease, Leased, Portion};
 use crate::literal::Rate;
 
 /// How long leases are kept at least, for the case that a key is asked for with a longer window.
@@ -21,6 +22,7 @@ const KEEP: i64 = 3_600 * 1_000_000;
 /// A granted lease, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
+    starts: i64,
     ends: i64,
     count: i64,
 }
@@ -32,36 +34,40 @@ enum Decision {
 }
 
 /// Decides about a wish at `now`; `spans` holds the key's leases sorted by their end.
-fn decide(spans: &[Span], now: i64, rate: Rate, want: u32, slice: Duration) -> Decision {
+fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) -> Decision {
     let (count, per) = (i64::from(rate.count.get()), micros(rate.per).max(1));
+    let evenly = |n: i64| (i128::from(n) * i128::from(per) / i128::from(count)).min(i128::from(i64::MAX / 4)) as i64;
     let in_slice = (i128::from(count) * i128::from(micros(slice)) / i128::from(per)).min(i128::from(count)) as i64;
-    // Of a rate below one in a slice each lease is one hand-over in one slice, and the time to the next one lies between leases: as the length
-    // of a lease is lost in each window, long ones would give up much of a low rate.
-    let pause = if in_slice == 0 { (per / count - micros(slice)).max(0) } else { 0 };
-    let starts = spans.last().map_or(now, |last| last.ends.saturating_add(pause).max(now));
+    // A lease that is shorter than its hand-overs take at an even pace (of whole batches, and of rates below one in a slice) is followed by
+    // a pause: as the length of a lease is lost in each window, long ones would give up much of a low rate.
+    let starts = spans.last().map_or(now, |last| last.ends.max(last.starts.saturating_add(evenly(last.count))).max(now));
+    let (least, most) = match want {
+        Portion::UpTo(n) => (1, i64::from(n).clamp(1, in_slice.max(1))),
+        Portion::Whole(n) => (i64::from(n).clamp(1, count), i64::from(n).clamp(1, count)),
+    };
     let counted = || spans.iter().filter(|span| span.ends.saturating_add(per) > starts);
     let used: i64 = counted().map(|span| span.count).sum();
-    if used >= count {
+    if used + least > count {
         let mut left = used;
         for span in counted() {
             left -= span.count;
-            if left < count {
+            if left + least <= count {
                 return Decision::Wait(span.ends.saturating_add(per));
             }
         }
     }
-    let granted = i64::from(want).clamp(1, in_slice.max(1)).min(count - used);
-    let length = if in_slice == 0 { micros(slice) } else { (i128::from(granted) * i128::from(per) / i128::from(count)) as i64 };
+    let granted = most.min(count - used);
+    let length = if in_slice == 0 || matches!(want, Portion::Whole(_)) { micros(slice) } else { evenly(granted) };
     Decision::Grant { starts, ends: starts.saturating_add(length.max(1)), count: granted }
 }
 
-pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: u32, slice: Duration, now: Timestamp) -> Result<Leased> {
+pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: Portion, slice: Duration, now: Timestamp) -> Result<Leased> {
     let now = now.as_microsecond();
     let per = micros(rate.per);
-    follow_clock(conn, key, now, per, longest(rate, slice))?;
+    follow_clock(conn, key, now, rate, slice)?;
     let spans: Vec<Span> = conn
-        .prepare_cached("SELECT ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends")?
-        .query_map(params![key, now.saturating_sub(per)], |row| Ok(Span { ends: row.get(0)?, count: row.get(1)? }))?
+        .prepare_cached("SELECT starts, ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends")?
+        .query_map(params![key, now.saturating_sub(per)], |row| Ok(Span { starts: row.get(0)?, ends: row.get(1)?, count: row.get(2)? }))?
         .collect::<rusqlite::Result<_>>()?;
     match decide(&spans, now, rate, want, slice) {
         Decision::Wait(until) => Ok(Leased::NotBefore(words::time(until)?)),
@@ -74,16 +80,16 @@ pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: u32, slice: 
     }
 }
 
-/// The longest lease of a rate.
-fn longest(rate: Rate, slice: Duration) -> i64 {
-    micros(slice).max(micros(rate.per) / i64::from(rate.count.get()))
-}
-
 /// Moves the leases of a key back when the clock was set back since they were granted. They keep their distances, so that windows of real
 /// time hold what they held, and the run goes on at once instead of when the clock has come as far again.
-fn follow_clock(conn: &Connection, key: &str, now: i64, per: i64, longest: i64) -> Result<()> {
-    let latest: Option<i64> = conn.prepare_cached("SELECT max(ends) FROM leases WHERE key = ?1")?.query_row([key], |row| row.get(0))?;
-    // Leases follow each other without a gap, one or two for each process, and never further ahead than a window.
+fn follow_clock(conn: &Connection, key: &str, now: i64, rate: Rate, slice: Duration) -> Result<()> {
+    let (latest, largest): (Option<i64>, Option<i64>) =
+        conn.prepare_cached("SELECT max(ends), max(count) FROM leases WHERE key = ?1")?.query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (per, count) = (micros(rate.per), i64::from(rate.count.get()));
+    // From the start of one lease to that of the next.
+    let apart = (i128::from(largest.unwrap_or(1)) * i128::from(per) / i128::from(count)).min(i128::from(per)) as i64;
+    let longest = micros(slice).max(apart);
+    // Leases follow each other at an even pace, one or two for each process, and never further ahead than a window.
     let far = now.saturating_add(per.min(longest.saturating_mul(64))).saturating_add(longest).saturating_add(10_000_000);
     let Some(latest) = latest.filter(|latest| *latest > far) else { return Ok(()) };
     // The latest may still be in use, and another after it.
@@ -120,7 +126,7 @@ mod tests {
     #[test]
     fn a_lease_is_a_slice_of_the_rate_and_the_next_one_follows_it() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), 1_000, Duration::from_millis(100), at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), Portion::UpTo(1_000), Duration::from_millis(100), at(now)).unwrap();
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(0), until: at(100_000) }));
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(100_000), until: at(200_000) }));
         for _ in 0..8 {
@@ -128,14 +134,14 @@ mod tests {
         }
         assert_eq!(ask(0), Leased::NotBefore(at(1_100_000)));
         assert_eq!(ask(1_100_000), Leased::Granted(Lease { count: 5, from: at(1_100_000), until: at(1_200_000) }));
-        let other = lease(&conn, "relay/gmail.com", rate("1/s"), 9, Duration::from_millis(100), at(0)).unwrap();
+        let other = lease(&conn, "relay/gmail.com", rate("1/s"), Portion::UpTo(9), Duration::from_millis(100), at(0)).unwrap();
         assert_eq!(other, Leased::Granted(Lease { count: 1, from: at(0), until: at(100_000) }));
     }
 
     #[test]
     fn what_is_left_of_a_window_is_granted_and_not_more() {
         let conn = table();
-        let ask = |want| lease(&conn, "relay", rate("10/s"), want, Duration::from_millis(700), at(0)).unwrap();
+        let ask = |want| lease(&conn, "relay", rate("10/s"), Portion::UpTo(want), Duration::from_millis(700), at(0)).unwrap();
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 7, .. })));
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 3, .. })));
         assert!(matches!(ask(7), Leased::NotBefore(_)));
@@ -144,7 +150,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_neither_blocks_for_ever_nor_lets_more_through() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), 2, Duration::from_secs(1), at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), Portion::UpTo(2), Duration::from_secs(1), at(now)).unwrap();
         let day = 86_400_000_000;
         assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
         // Two seconds in which the lease may still be in use, and one more.
@@ -156,7 +162,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_by_an_hour_stops_a_rate_by_the_hour_for_seconds_only() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), 2, Duration::from_secs(1), at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), Portion::UpTo(2), Duration::from_secs(1), at(now)).unwrap();
         let (hour, mut now) = (3_600_000_000, 7_200_000_000);
         let begun = now;
         // The window is full but for a minute's worth.
@@ -181,7 +187,7 @@ mod tests {
             let conn = table();
             let (mut now, mut given) = (0, 0);
             while now < 60_000_000 {
-                match lease(&conn, "relay", rate(&format!("{count}/s")), 50, Duration::from_millis(50), at(now)).unwrap() {
+                match lease(&conn, "relay", rate(&format!("{count}/s")), Portion::UpTo(50), Duration::from_millis(50), at(now)).unwrap() {
                     Leased::Granted(lease) => {
                         given += lease.count;
                         now = lease.until.as_microsecond();
@@ -193,25 +199,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_batch_gets_all_its_hand_overs_at_one_instant_and_the_next_one_waits_for_its_turn() {
+        let conn = table();
+        let ask = |n, now: i64| lease(&conn, "api", rate("100/min"), Portion::Whole(n), Duration::from_secs(1), at(now)).unwrap();
+        assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(0), until: at(1_000_000) }));
+        assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) }));
+        // There is room for twenty, and they are not given away for a batch that cannot go.
+        assert_eq!(ask(40, 0), Leased::NotBefore(at(61_000_000)));
+        assert_eq!(ask(20, 0), Leased::Granted(Lease { count: 20, from: at(48_000_000), until: at(49_000_000) }));
+        assert_eq!(ask(40, 61_000_000), Leased::Granted(Lease { count: 40, from: at(61_000_000), until: at(62_000_000) }));
+        // More than the rate can never go at once.
+        assert!(matches!(ask(200, 200_000_000), Leased::Granted(Lease { count: 100, .. })));
+    }
+
     proptest! {
         #[test]
         fn no_sliding_window_ever_holds_more_than_the_rate(
             count in 1u32..60,
             per in 1u64..4,
             slice in 1u64..2_000,
-            asks in proptest::collection::vec((0i64..700_000, 1u32..80, any::<bool>(), 0u8..3), 1..150),
+            asks in proptest::collection::vec((0i64..700_000, 1u32..80, any::<bool>(), 0u8..3, any::<bool>()), 1..150),
         ) {
             let rate = Rate { count: count.try_into().unwrap(), per: Duration::from_secs(per) };
             let window = per as i64 * 1_000_000;
             let conn = table();
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
-            for (pause, want, second, when) in asks {
+            for (pause, want, second, when, whole) in asks {
                 now += pause;
                 // Two holders on one machine; the second one's clock is never ahead, which makes it ask for the past.
                 let asked_at = if second { now - pause / 2 } else { now };
-                if let Leased::Granted(lease) = lease(&conn, "relay", rate, want, Duration::from_millis(slice), at(asked_at)).unwrap() {
+                let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
+                if let Leased::Granted(lease) = lease(&conn, "relay", rate, portion, Duration::from_millis(slice), at(asked_at)).unwrap() {
                     prop_assert!(lease.count >= 1 && lease.count <= want);
+                    prop_assert!(!whole || lease.count == want.min(count));
                     prop_assert!(lease.from.as_microsecond() >= asked_at);
                     let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
                     // The holder hands over all at the start, all at the end, or evenly.

@@ -34,7 +34,7 @@ use self::fault::Fault;
 use self::threads::Worker;
 use super::{
     Ask, Claimed, Decision, Draft, EventQuery, Gate, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow, LedgerSuppression, Pause,
-    Person, PlannedRow, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Unfiled, trace,
+    Person, PlannedRow, Portion, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Unfiled, trace,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -236,7 +236,7 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| recover::unlearned(conn, &origin.boot, &trace_dir, &run, Timestamp::now()))
     }
 
-    fn lease(&self, key: &str, rate: Rate, want: u32, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>> {
+    fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>> {
         let key = key.to_owned();
         self.write(move |conn| lease::lease(conn, &key, rate, want, slice, Timestamp::now()))
     }

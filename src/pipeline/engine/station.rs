@@ -95,6 +95,7 @@ impl Station {
         let pacers = Pacers {
             all: outlet.rate.map(|rate| pacer(outlet.name.clone(), rate)),
             domains: outlet.per_domain.iter().map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate))).collect::<HashMap<_, _>>(),
+            requests: outlet.request_rate.map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
         };
         let stop = watch::Sender::new(false);
         let others = || parts.outlets.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other.name.clone()).collect();
@@ -126,9 +127,10 @@ impl Station {
         let out = |back, is_final, why| Readiness::Out { back, is_final, why };
         let failing = || Absence::Failing(self.breaker.last().cloned().unwrap_or_else(|| Refusal::new(Reason::Session, "", "")));
         let state = self.breaker.state(now);
-        if let State::Broken(refusal) = state {
-            let why = if refusal.reason == Reason::Session { Absence::GaveUp(refusal) } else { Absence::Stopped(refusal) };
-            return out(None, true, why);
+        match state {
+            State::Broken(refusal) => return out(None, true, Absence::Stopped(refusal)),
+            State::GaveUp(refusal) => return out(None, true, Absence::GaveUp(refusal)),
+            _ => {}
         }
         if let Some((until, text)) = self.capped.as_ref().filter(|(until, _)| *until > now) {
             return out(Some(*until), !waits_on_cap, Absence::Capped(text.clone()));
@@ -142,7 +144,7 @@ impl Station {
             return Readiness::Later(until);
         }
         // A paced provider gains nothing from claims that wait for their slots; an unpaced one keeps a chunk ready for each connection.
-        let ahead = if self.pacers.all.is_some() { 1 } else { 2 };
+        let ahead = if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) { 1 } else { 2 };
         match state {
             State::Waits(until) => Readiness::Later(until),
             State::HalfOpen if self.under_way > 0 => Readiness::Busy,
@@ -160,14 +162,25 @@ impl Station {
         let can = outlet.provider.capabilities();
         let mut most = (can.max_recipients as u64).min(fair_share.max(can.per_request as u64)).min(self.trusted_with);
         if let Some(rate) = outlet.rate {
-            most = most.min((rate.per_second() / outlet.in_flight as f64).ceil() as u64).max(1);
+            // A batch leaves when all of it may; single messages go one by one, and a second's worth is shared by the connections.
+            let paced = match can.per_request {
+                1 => (rate.per_second() / outlet.in_flight as f64).ceil() as u64,
+                per_request => rate.lot(per_request as u64),
+            };
+            most = most.min(paced).max(1);
         }
         self.room.map_or(most, |room| most.min(room.max(1)))
     }
 
-    /// Some of a chunk was accepted: the next one may be larger.
+    /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are few.
     pub(super) fn trust(&mut self) {
-        self.trusted_with = self.trusted_with.saturating_mul(2);
+        let times = if self.may_request_each(Duration::from_secs(1)) { 2 } else { 8 };
+        self.trusted_with = self.trusted_with.saturating_mul(times);
+    }
+
+    /// Whether its requests are not limited to less than one each `time`.
+    fn may_request_each(&self, time: Duration) -> bool {
+        self.pacers.requests.as_ref().is_none_or(|requests| requests.pace(1) <= time)
     }
 
     /// A claim met a cap that has `room` left, and for all of it at `until`.
@@ -190,7 +203,7 @@ impl Station {
             Health::Failing(refusal) => self.breaker.failed(refusal.clone(), now, retry::draw()),
             Health::Stop(refusal) => self.breaker.stop(refusal.clone()),
         }
-        if matches!(self.breaker.state(now), State::Broken(_)) {
+        if matches!(self.breaker.state(now), State::Broken(_) | State::GaveUp(_)) {
             self.stop.send_replace(true);
         }
     }

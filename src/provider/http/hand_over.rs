@@ -110,15 +110,16 @@ impl<'a> HandOver<'a> {
             }
             tokio::time::sleep(wait).await;
         }
-        let Some(mut request) = self.request(&jobs)? else { return Ok(()) };
-        let mut going = Vec::with_capacity(jobs.len());
-        for job in &jobs {
-            match self.wire.slot(job).await {
-                Ok(()) => going.push(*job),
-                Err(Stopped::Suppressed) => {}
-                Err(Stopped::Run) => return Err(Halt),
-            }
+        let fit = self.wire.fit(&jobs);
+        if fit < jobs.len() {
+            let (first, rest) = jobs.split_at(fit.max(1));
+            self.todo.push_front(rest.to_vec());
+            self.todo.push_front(first.to_vec());
+            return Ok(());
         }
+        let Some(mut request) = self.request(&jobs)? else { return Ok(()) };
+        let Ok(permitted) = self.wire.together(&jobs).await else { return Err(Halt) };
+        let going: Vec<&Job> = jobs.iter().copied().filter(|job| permitted.contains(&job.id)).collect();
         if going.is_empty() {
             return Ok(());
         }
@@ -231,6 +232,7 @@ impl<'a> HandOver<'a> {
                 Err(Fault::NotWritten(_)) => Read::Doubt(Refusal::new(Reason::NoReply, "", "")),
             };
             let mut pause = wait;
+            let mut held_up = Refusal::new(Reason::Session, "", "");
             match (read, &doubt) {
                 (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
                 (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
@@ -248,6 +250,7 @@ impl<'a> HandOver<'a> {
                             return Ended::Stopped(refusal);
                         }
                     }
+                    held_up = refusal;
                 }
                 (Read::Doubt(refusal), _) => {
                     // The first doubt is the one that matters; what comes after tells why it could not be lifted.
@@ -265,6 +268,13 @@ impl<'a> HandOver<'a> {
             }
             tokio::time::sleep(pause).await;
             wait = (wait * 2).min(LONGEST_WAIT);
+            let left = SAME_HAND_OVER.saturating_sub(first.elapsed());
+            match (tokio::time::timeout(left, self.wire.again(jobs, doubt.is_some())).await, &doubt) {
+                (Ok(Ok(())), _) => {}
+                (_, Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
+                (Ok(Err(_)), None) => return Ended::Stopped(held_up),
+                (Err(_), None) => return Ended::TooLong(pause, held_up),
+            }
         }
     }
 

@@ -15,6 +15,7 @@ pub(super) mod testing;
 mod tests;
 
 use std::error::Error as _;
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub(super) use self::settings::{KEYS, Keys};
 use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
 use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::literal::Rate;
 use crate::outcome::Reason;
 use crate::secret::Secret;
 
@@ -339,6 +341,14 @@ pub(super) const fn capabilities(limits: &Limits) -> Capabilities {
         form: super::Form::Parts,
         envelope_sender: false,
         ..Capabilities::mime()
+    }
+}
+
+/// A documented number of requests per window; none where it is zero.
+pub(super) const fn request_rate(count: u32, per: Duration) -> Option<Rate> {
+    match NonZeroU32::new(count) {
+        Some(count) => Some(Rate { count, per }),
+        None => None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::provider::{ProviderSettings, roots};
 use crate::secret::Secret;
 
 /// The keys every HTTP provider has besides its own.
-pub(in crate::provider) const KEYS: [&str; 5] = ["api_key", "base_url", "timeouts", "ca_file", "options"];
+pub(in crate::provider) const KEYS: [&str; 6] = ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options"];
 
 /// The longest waits.
 #[derive(Clone, Copy, Debug)]

@@ -38,7 +38,7 @@ const POLL: Duration = Duration::from_secs(5);
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailersio",
     summary: "Mailers.io: batches of 1,000, results asked for; field names are assumed, see `names`",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "options", "names", "patience", "poll"],
+    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "names", "patience", "poll"],
     connect,
 };
 

@@ -45,7 +45,7 @@ const VARIABLE: &str = "v:mailbatch_id";
 pub(super) const SPEC: ProviderSpec = ProviderSpec {
     kind: "mailgun",
     summary: "Mailgun: batches of 1,000 by recipient variables, US or EU",
-    keys: &["api_key", "base_url", "timeouts", "ca_file", "options", "domain", "region"],
+    keys: &["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options", "domain", "region"],
     connect,
 };
 

@@ -45,7 +45,8 @@ const SERVICE: &str = "ses";
 const TAG: &str = "mailbatch_id";
 /// For so long after the credentials were renewed, answers may still be about the old ones.
 const RENEWAL: Duration = Duration::from_secs(60);
-const KEYS: [&str; 9] = ["region", "profile", "access_key_id", "secret_access_key", "session_token", "base_url", "timeouts", "ca_file", "options"];
+const KEYS: [&str; 10] =
+    ["region", "profile", "access_key_id", "secret_access_key", "session_token", "base_url", "timeouts", "ca_file", "request_rate", "options"];
 
 /// SES's row in the table of providers.
 pub(super) const SPEC: ProviderSpec = ProviderSpec {

@@ -222,6 +222,7 @@ impl Contract {
             "[message]\nfile = \"message.md\"\nfrom = \"Acme, Inc. <news@acme.example>\"\nkind = \"{kind}\"\nto_name = \"{{{{ name }}}}\"\n\
              unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
              [providers.api]\nkind = \"{}\"\n{}\nbase_url = \"{url}\"\nin_flight = {in_flight}\n\
+              request_rate = \"1000/s\"\n\
              timeouts = {{ read = \"2s\", total = \"3s\" }}\nretry = {{ for = \"20s\", base = \"20ms\", max = \"2s\" }}\n{own}\n{more}\n",
             self.kind,
             self.credentials()
