@@ -104,6 +104,7 @@ fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, s
         provider: Arc::from(provider),
         rate,
         caps: config.caps.clone(),
+        ramp: config.ramp.clone(),
         per_domain: config.per_domain.clone(),
         in_flight: config.in_flight,
         retry: RetryPolicy { give_up_after: config.retry.for_, base: config.retry.base, max: config.retry.max },

@@ -11,7 +11,7 @@ use crate::literal::{Rate, parse_duration};
 use crate::provider::ProviderSpec;
 
 /// The keys every provider understands.
-pub(super) const COMMON: [&str; 6] = ["kind", "rate", "caps", "per_domain", "in_flight", "retry"];
+pub(super) const COMMON: [&str; 7] = ["kind", "rate", "caps", "ramp", "per_domain", "in_flight", "retry"];
 
 /// Known to providers that have an API, and read here for all of them.
 const REQUEST_RATE: &str = "request_rate";
@@ -44,6 +44,8 @@ pub struct ProviderConfig {
     pub rate: Option<Rate>,
     /// Recipients per hour, day and the like, over all runs.
     pub caps: Vec<Rate>,
+    /// Recipients on each of its first days, over all runs; empty for no warm-up.
+    pub ramp: Vec<u32>,
     /// Rates of receiving domains, the domains in lowercase ASCII.
     pub per_domain: Vec<(String, Rate)>,
     /// Requests per window, of providers that have an API; `None` for what the provider documents.
@@ -83,6 +85,7 @@ impl ProviderConfig {
             kind: spec.kind.to_owned(),
             rate: section.read("rate", "50/s", str::parse)?,
             caps: section.read_all("caps", "10000/hour", str::parse)?.unwrap_or_default(),
+            ramp: ramp(section)?,
             per_domain: per_domain(section)?,
             request_rate: section.read(REQUEST_RATE, "5/min", str::parse)?,
             in_flight: section.number("in_flight", 1..=256)?.unwrap_or(Self::IN_FLIGHT),
@@ -103,6 +106,20 @@ fn spec(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<&'stat
         Some(spec) => Ok(spec),
         None => Err(section.error(node, format!("unknown provider kind `{kind}`")).hint(format!("use one of: {}", kinds()))),
     }
+}
+
+fn ramp(section: &Section<'_>) -> Result<Vec<u32>> {
+    let Some(node) = section.get("ramp") else { return Ok(Vec::new()) };
+    let wrong = |what: &str| section.error(node, format!("{} {what}", section.name("ramp"))).hint("write ramp = [50, 100, 200, 500, 1000]");
+    let Content::Value(toml::Value::Array(days)) = &node.content else { return Err(wrong("is not a list of numbers")) };
+    if days.is_empty() {
+        return Err(wrong("has no day; leave the key out for no warm-up"));
+    }
+    let day = |(at, day): (usize, &toml::Value)| {
+        let number = day.as_integer().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
+        number.ok_or_else(|| wrong(&format!("has no number of recipients, 1 or more, for day {}", at + 1)))
+    };
+    days.iter().enumerate().map(day).collect()
 }
 
 fn per_domain(section: &Section<'_>) -> Result<Vec<(String, Rate)>> {

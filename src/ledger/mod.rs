@@ -201,6 +201,8 @@ pub struct Draft {
     pub suppressed: Vec<(JobId, Reason, String)>,
     /// Checked in the same transaction; the claim is refused where one would be passed.
     pub caps: Vec<Rate>,
+    /// The most hand-overs on each of the provider's first days; checked as caps are.
+    pub ramp: Vec<u32>,
     /// Whom the members were to go through, and why they do not; `None` where this provider is the one.
     pub instead_of: Option<InsteadOf>,
 }

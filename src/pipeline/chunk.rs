@@ -86,6 +86,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
             members: jobs.iter().map(|job| Member { row: job.id, message_id: job.message_id.clone() }).collect(),
             suppressed,
             caps: outlet.caps.clone(),
+            ramp: outlet.ramp.clone(),
             instead_of: ticket.instead_of,
         })
         .await

@@ -43,6 +43,8 @@ pub struct Outlet {
     pub rate: Option<Rate>,
     /// Recipients per hour or day, counted from the ledger.
     pub caps: Vec<Rate>,
+    /// The most recipients on each of its first days, counted from the ledger; no such limit afterwards.
+    pub ramp: Vec<u32>,
     /// Rates by receiving domain.
     pub per_domain: Vec<(String, Rate)>,
     /// Requests per window over all runs of the workspace.

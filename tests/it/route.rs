@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step, most_in_any_window};
-use crate::support::running::{everybody, wait_for_count};
+use crate::support::running::{everybody, relayed, wait_for_count};
+use crate::support::tools::SetClock;
 use crate::support::{Workspace, lists, workspace};
 
 const QUICK: &str = "retry = { base = \"10ms\", max = \"50ms\", for = \"20s\" }";
@@ -221,4 +222,39 @@ fn a_dry_run_names_the_providers_and_their_time() {
     let work = routed([&a, &b], ["rate = \"1/s\"", "rate = \"1/min\""], "order = [\"a\", \"b\"]", 30);
     let ran = work.run(&["send", "list.csv", "--dry-run", "--json"]).ends(0);
     assert_eq!((ran.object()["provider"].as_str(), ran.object()["seconds_under_limits"].as_u64()), (Some("a, b"), Some(30)));
+}
+
+#[test]
+fn a_new_provider_is_warmed_up_day_by_day_and_the_rest_is_held() {
+    let server = Recorder::start();
+    let work = relayed(&server, "ramp = [20, 40]", 100);
+    let Some(clock) = SetClock::of(&work) else { return };
+    let run = |arguments: &[&str], code| {
+        let mut command = clock.command(&work);
+        command.args(arguments);
+        work.start_with(command).ends(code)
+    };
+    let ran = run(&["send", "list.csv"], 8);
+    assert!(ran.out.contains("20/day (day 1 of its ramp)"), "{}", ran.out);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 20), ("held", 80)]));
+    assert!(work.report().column("mb_reason").iter().all(|reason| ["", "cap"].contains(reason)));
+    run(&["resume"], 8);
+    assert_eq!(server.count(), 20, "the day is over when it is over");
+    clock.set(24 * 3_600);
+    run(&["resume"], 8);
+    assert_eq!(server.count(), 60);
+    // A run that is removed still counts, and so does the day of the first claim.
+    clock.set(48 * 3_600);
+    work.run(&["runs", "rm", &work.newest_run(), "--yes"]).ends(0);
+    run(&["send", "list.csv", "-q"], 0);
+    assert_eq!(server.recipients(), everybody(100));
+}
+
+#[test]
+fn what_is_too_much_for_a_warm_up_goes_to_the_next() {
+    let (a, b) = (Recorder::start(), Recorder::start());
+    let work = routed([&a, &b], ["ramp = [25, 50]", ""], "order = [\"a\", \"b\"]", 100);
+    work.run(&["send", "list.csv"]).ends(0).says("failover from a to b: the cap of a of 25/day");
+    once_between([&a, &b], 100);
+    assert_eq!((a.count(), b.count()), (25, 75));
 }

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
-use super::caps;
 use super::events;
 use super::fault::{Fault, Result};
 use super::plan::seq_of;
 use super::words::{self, FINAL, WAITING};
+use super::{caps, ramp};
 use crate::ledger::{Claimed, Draft, Settled};
 use crate::outcome::{Outcome, Reason};
 use crate::provider::{Feedback, JobId, Verdict};
@@ -42,7 +42,10 @@ pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Time
     if draft.members.is_empty() {
         return Ok(Claimed::Nothing);
     }
-    if let Some(capped) = caps::check(conn, &draft.provider, &draft.caps, draft.members.len() as u64, now)? {
+    let wanted = draft.members.len() as u64;
+    let capped = [caps::check(conn, &draft.provider, &draft.caps, wanted, now)?, ramp::check(conn, &draft.provider, &draft.ramp, wanted, now)?];
+    let room = |capped: &Claimed| if let Claimed::Capped { room, .. } = capped { *room } else { 0 };
+    if let Some(capped) = capped.into_iter().flatten().min_by_key(room) {
         return Ok(capped);
     }
     conn.prepare_cached(

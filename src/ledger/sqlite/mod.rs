@@ -12,6 +12,7 @@ mod fault;
 mod lease;
 mod names;
 mod plan;
+mod ramp;
 mod read;
 mod recover;
 mod schema;

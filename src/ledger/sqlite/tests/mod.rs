@@ -123,6 +123,7 @@ fn draft(run: &str, rows: &[JobId]) -> Draft {
         members: rows.iter().map(|row| Member { row: *row, message_id: format!("{row}@id") }).collect(),
         suppressed: vec![],
         caps: vec![],
+        ramp: vec![],
         instead_of: None,
     }
 }
