@@ -435,6 +435,8 @@ pub trait Ledger: Send + Sync {
     fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
     /// Leases part of a rate's window, shared by all runs of the workspace. `key` names the rate (`relay`, `relay/gmail.com`).
     fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>>;
+    /// Remembers a decision about everybody of a run who has no outcome, for `why`.
+    fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Stores the gate of a run.
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
     /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason; they are opened again by `reopen`.

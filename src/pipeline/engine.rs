@@ -34,6 +34,7 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut signals = Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
+    engine.tell_slowdowns().await?;
     futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
     engine.show();
     why
@@ -174,6 +175,7 @@ impl Engine {
                 self.handed_over += reply.items.len() as u64;
                 let station = &mut self.stations[way.through];
                 station.heard.came_back(batch);
+                station.pacers.throttle.passed(reply.items.len() as u64, Instant::now());
                 if let Some(refusal) = station.heard.everybody_refused() {
                     station.breaker.stop(refusal);
                 }
@@ -302,6 +304,7 @@ impl Engine {
             self.stop_for(Why::Paused(pause.reason));
         }
         self.wake_lanes();
+        self.tell_slowdowns().await?;
         self.show();
         Ok(())
     }

@@ -12,6 +12,7 @@ mod learning;
 pub mod retry;
 mod settle;
 mod signals;
+mod throttle;
 mod wire;
 
 use std::sync::Arc;

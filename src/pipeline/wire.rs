@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -11,18 +12,26 @@ use crate::ledger::trace::Trace;
 use crate::limit::{Leave, Pacer};
 use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
+use crate::pipeline::throttle::Throttle;
 use crate::provider::{BoxFuture, Job, JobId, Stopped, Verdict, Wire};
 use crate::suppression::Suppressions;
 
 /// The pacers of one provider: one for all its recipients, one for each receiving domain that has a rate of its own, and one for requests.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Pacers {
     pub(crate) all: Option<Arc<Pacer>>,
     pub(crate) domains: HashMap<String, Arc<Pacer>>,
     pub(crate) requests: Option<Arc<Pacer>>,
+    /// What the provider's wishes to slow down leave of them.
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 impl Pacers {
+    /// Whether single messages go as fast as they can.
+    fn let_everybody_go(&self) -> bool {
+        self.all.is_none() && self.domains.is_empty() && !self.throttle.is_active()
+    }
+
     /// How many each pacer has to let go for one request with these members; the slowest first.
     fn shares(&self, jobs: &[&Job]) -> Vec<(&Pacer, u32)> {
         let mut shares: Vec<(&Pacer, u32)> = Vec::new();
@@ -39,6 +48,7 @@ impl Pacers {
 
     /// Waits until all of them let a request with these members go at one instant.
     async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
+        self.throttle.wait(jobs.len()).await;
         let shares = self.shares(jobs);
         match shares.as_slice() {
             [] => return Ok(()),
@@ -89,6 +99,7 @@ impl ClaimWire {
     }
 
     async fn granted(&self, job: &Job) -> LedgerResult<()> {
+        self.pacers.throttle.wait(1).await;
         if let Some(pacer) = self.pacers.domains.get(job.to.domain()) {
             pacer.slot().await?;
         }
@@ -117,7 +128,7 @@ impl Wire for ClaimWire {
                 return Err(Stopped::Run);
             }
             self.screen(job)?;
-            if self.pacers.all.is_none() && self.pacers.domains.is_empty() {
+            if self.pacers.let_everybody_go() {
                 return Ok(());
             }
             self.unless_stopped(self.granted(job)).await?;
@@ -127,7 +138,7 @@ impl Wire for ClaimWire {
     }
 
     fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>> {
-        if self.pacers.all.is_some() || !self.pacers.domains.is_empty() {
+        if !self.pacers.let_everybody_go() {
             return None;
         }
         Some(if *self.stop.borrow() { Err(Stopped::Run) } else { self.screen(job) })
@@ -170,6 +181,10 @@ impl Wire for ClaimWire {
             }
             self.unless_stopped(self.pacers.together(jobs)).await
         })
+    }
+
+    fn throttled(&self, quiet: Duration) {
+        self.pacers.throttle.slow_down(quiet, Instant::now());
     }
 
     fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {

@@ -306,6 +306,8 @@ pub trait Wire: Send + Sync {
     /// The same before a request goes once more: nobody is screened, for they belong to one hand-over. Where a repeat lifts a doubt it goes
     /// although the run stops.
     fn again<'a>(&'a self, jobs: &'a [&'a Job], lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>>;
+    /// The provider asks for less at a time, and for `quiet` without anything first. Told at once, where a session goes on by itself.
+    fn throttled(&self, quiet: Duration);
     /// Records in the trace that the next write can complete these jobs. To be called before that write.
     fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()>;
     /// Records in the trace what was answered. To be called as soon as it is known; it is on record before the claim waits for anything.

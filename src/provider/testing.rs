@@ -77,6 +77,8 @@ impl Wire for Recorder {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn throttled(&self, _: std::time::Duration) {}
+
     fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {
         if self.trace_is_broken {
             return Err(io::Error::other("no space left"));

@@ -112,3 +112,23 @@ fn a_paced_batch_that_waits_hears_the_signal_to_stop_and_gives_its_members_back(
     let report = work.report();
     assert_eq!((report.counts().get("accepted"), report.counts().get("held")), (Some(&2), Some(&298)));
 }
+
+#[test]
+fn a_service_that_is_throttled_gets_half_and_slowly_more_and_never_more_than_the_rate() {
+    let throttles = || Answer::json(429, "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"slow\"}").with("Retry-After", "0");
+    let server = HttpServer::start(move |number, request| if number == 7 { Act::Answer(throttles()) } else { takes(request) });
+    let work = batches(&server, "rate = \"40/s\"\nin_flight = 2\nrequest_rate = \"1000/s\"", 220);
+    let ran = work.run(&["send", "list.csv", "--progress", "plain", "--stats", "1s"]).ends(0);
+    assert!(ran.err.contains("api asked to slow down: from "), "{}", ran.err);
+    assert!(ran.err.contains("slowed to "), "{}", ran.err);
+    let last = lists::address(219);
+    work.run(&["why", &work.newest_run(), &last]).ends(0).says("slowed down").says("api asked to slow down");
+    let requests = server.requests();
+    let taken = |requests: &[crate::support::http::Request]| -> usize { requests.iter().map(|r| r.json().as_array().map_or(0, Vec::len)).sum() };
+    let (throttled, rest) = (requests[7].at, &requests[8..]);
+    let soon: Vec<_> = rest.iter().filter(|request| request.at < throttled + 2 * SECOND).cloned().collect();
+    // Half of 40 a second, a twentieth of 40 more each second, and the batches that were on their way.
+    assert!(taken(&soon) <= 2 * 24 + 40, "{} within two seconds", taken(&soon));
+    assert!(taken(rest) >= 100, "it goes on");
+    assert!(most_in_any_window(&recipients(&server), NEARLY) <= 40);
+}

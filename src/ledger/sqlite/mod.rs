@@ -242,6 +242,11 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| lease::lease(conn, &key, rate, want, slice, Timestamp::now()))
     }
 
+    fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {
+        let (run, detail) = (run.to_owned(), detail.to_owned());
+        self.write(move |conn| plan::note(conn, plan::seq_of(conn, &run)?, what, &detail, Timestamp::now()))
+    }
+
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
         self.write(move |conn| plan::set_gate(conn, &run, &gate))

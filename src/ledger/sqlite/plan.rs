@@ -196,7 +196,7 @@ pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, no
 }
 
 /// Remembers a decision about many rows of a run at once.
-fn note(conn: &Connection, seq: i64, what: &str, detail: &str, now: Timestamp) -> Result<()> {
+pub(super) fn note(conn: &Connection, seq: i64, what: &str, detail: &str, now: Timestamp) -> Result<()> {
     conn.execute("INSERT INTO decisions(run, at, what, detail) VALUES (?1, ?2, ?3, ?4)", params![seq, now.as_microsecond(), what, detail])?;
     Ok(())
 }

@@ -221,6 +221,8 @@ fn with_decisions_of_the_run(conn: &Connection, seq: i64, events: Vec<Event>) ->
             if what == "held" && open {
                 (open, held) = (false, true);
                 story.push(Event { at, order: 6, what: "held".into(), detail });
+            } else if what == "slowed" && open {
+                story.push(Event { at, order: 6, what: "slowed down".into(), detail });
             } else if what == "reopened" && held {
                 (open, held) = (true, false);
                 story.push(Event { at, order: 6, what: "opened again".into(), detail: format!("was {detail}") });

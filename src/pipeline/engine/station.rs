@@ -13,6 +13,7 @@ use crate::outcome::Reason;
 use crate::pipeline::breaker::{Breaker, State};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
+use crate::pipeline::throttle::Throttle;
 use crate::pipeline::wire::Pacers;
 use crate::pipeline::{Outlet, Parts, retry};
 use crate::provider::{Health, Refusal};
@@ -96,6 +97,7 @@ impl Station {
             all: outlet.rate.map(|rate| pacer(outlet.name.clone(), rate)),
             domains: outlet.per_domain.iter().map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate))).collect::<HashMap<_, _>>(),
             requests: outlet.request_rate.map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
+            throttle: Arc::new(Throttle::new(outlet.rate.map(|rate| rate.per_second()), outlet.provider.capabilities().per_request, Instant::now())),
         };
         let stop = watch::Sender::new(false);
         let others = || parts.outlets.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other.name.clone()).collect();
@@ -199,7 +201,11 @@ impl Station {
         match health {
             Health::Fine if answered => self.breaker.succeeded(),
             Health::Fine => {}
-            Health::SlowDown(wait) => self.quiet_until = Some(now + (*wait).min(outlet.retry.max)),
+            Health::SlowDown(wait) => {
+                let quiet = (*wait).min(outlet.retry.max);
+                self.quiet_until = Some(now + quiet);
+                self.pacers.throttle.slow_down(quiet, now);
+            }
             Health::Failing(refusal) => self.breaker.failed(refusal.clone(), now, retry::draw()),
             Health::Stop(refusal) => self.breaker.stop(refusal.clone()),
         }

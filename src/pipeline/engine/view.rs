@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use super::Engine;
+use crate::error::Result;
 use crate::outcome::{Cohort, Tally};
+use crate::pipeline::ledger_error;
+use crate::pipeline::throttle::Change;
 use crate::progress::Snapshot;
 
 impl Engine {
@@ -22,10 +25,27 @@ impl Engine {
         sum
     }
 
+    /// Tells people of every provider that has asked to slow down since, and remembers it for those who are open.
+    pub(super) async fn tell_slowdowns(&mut self) -> Result<()> {
+        for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
+            let Some(Change { before, after }) = station.pacers.throttle.news() else { continue };
+            let said =
+                format!("{} asked to slow down: from {before:.1} to {after:.1} recipients a second, and a little more each second", outlet.name);
+            tracing::info!(provider = outlet.name, before, after, "slowed down");
+            self.parts.progress.message(&said);
+            self.parts.ledger.note(&self.parts.run.id, "slowed", &said).await.map_err(ledger_error)?;
+        }
+        Ok(())
+    }
+
     /// What holds up one provider, if anything.
     fn note_of(&self, place: usize) -> Option<String> {
         let (station, outlet) = (&self.stations[place], &self.parts.outlets[place]);
-        let note = station.breaker.note().or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
+        let slowed = station.pacers.throttle.speed(Instant::now()).map(|speed| match outlet.rate {
+            Some(rate) => format!("slowed to {speed:.1}/s of {rate}"),
+            None => format!("slowed to {speed:.1}/s"),
+        });
+        let note = station.breaker.note().or(slowed).or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
         Some(if self.stations.len() > 1 { format!("{}: {note}", outlet.name) } else { note })
     }
 

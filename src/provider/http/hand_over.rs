@@ -241,6 +241,7 @@ impl<'a> HandOver<'a> {
                     pause = asked.unwrap_or(wait).min(LONGEST_WISH);
                     if refusal.reason == Reason::Rate {
                         self.http.quiet_until().replace(Instant::now() + pause);
+                        self.wire.throttled(pause);
                     }
                     if doubt.is_none() {
                         if pause > LONGEST_WAIT || first.elapsed() + pause > SAME_HAND_OVER {

@@ -1,0 +1,197 @@
+//! Adaptive rate: a provider that asks to slow down is given half of what it got, and a little more each second until it takes all again.
+//!
+//! It only ever slows: the configured rate is kept by the limiter, whatever stands here. An observer's lock is enough, for nothing of this
+//! outlives the process.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::progress::RateMeter;
+
+/// What a wish to slow down leaves of the speed.
+const DECREASE: f64 = 0.5;
+/// The share of the speed before that is added each second.
+const INCREASE: f64 = 0.05;
+/// Wishes that come together are one: the requests were on their way at once.
+const TOGETHER: Duration = Duration::from_secs(1);
+/// The slowest for single messages, in recipients a second; who takes batches gets at least one a minute. A service that wants less asks for
+/// a wait.
+const SLOWEST: f64 = 0.2;
+/// Until this share of the configured rate it can be slowed.
+const LEAST_SHARE: f64 = 0.1;
+
+/// How fast one provider is given recipients in this execution.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    /// The configured rate in recipients a second.
+    ceiling: Option<f64>,
+    /// Recipients of a full request.
+    batch: f64,
+    is_active: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    meter: RateMeter,
+    slowed: Option<Slowed>,
+    /// When the next recipient may go.
+    next: Instant,
+    news: Option<Change>,
+}
+
+/// From a moment on so many a second, and `step` more each second, up to `top`.
+#[derive(Clone, Copy, Debug)]
+struct Slowed {
+    asked_at: Instant,
+    since: Instant,
+    from: f64,
+    step: f64,
+    top: f64,
+}
+
+/// A decrease that has not been told, in recipients a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) before: f64,
+    pub(crate) after: f64,
+}
+
+impl Throttle {
+    /// For a provider with this rate in recipients a second, and so many of them in a full request.
+    pub(crate) fn new(ceiling: Option<f64>, batch: usize, now: Instant) -> Self {
+        let state = State { meter: RateMeter::new(now), slowed: None, next: now, news: None };
+        Self { ceiling, batch: batch.max(1) as f64, is_active: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whatever a panic elsewhere left half done is a speed, and bounded.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many have been handed over.
+    pub(crate) fn passed(&self, count: u64, now: Instant) {
+        self.state().meter.observe(count, now);
+    }
+
+    /// The provider asks to slow down, and to be left alone for `quiet` first.
+    pub(crate) fn slow_down(&self, quiet: Duration, now: Instant) {
+        let mut state = self.state();
+        if state.slowed.is_some_and(|slowed| now.saturating_duration_since(slowed.asked_at) < TOGETHER) {
+            return;
+        }
+        // The cautious start says little about how fast it goes, so one batch a second is the least that is halved.
+        let ceiling = self.ceiling.unwrap_or(f64::INFINITY);
+        let before = state.speed(now).unwrap_or_else(|| state.meter.per_second(now).max(self.batch)).min(ceiling);
+        let slowest = SLOWEST.max(self.batch / 60.0).min(ceiling * LEAST_SHARE);
+        let after = (before * DECREASE).max(slowest).min(before);
+        let top = self.ceiling.unwrap_or_else(|| state.slowed.map_or(2.0 * before, |slowed| slowed.top));
+        let since = now.checked_add(quiet).unwrap_or(now);
+        state.slowed = Some(Slowed { asked_at: now, since, from: after, step: self.ceiling.unwrap_or(before) * INCREASE, top });
+        state.news = Some(Change { before, after });
+        self.is_active.store(true, Ordering::Release);
+    }
+
+    /// Whether it holds anybody up: cheap, for it is asked for each message.
+    pub(crate) fn is_active(&self) -> bool {
+        self.is_active.load(Ordering::Acquire)
+    }
+
+    /// Recipients a second, where it is slower than it could be.
+    pub(crate) fn speed(&self, now: Instant) -> Option<f64> {
+        if self.is_active() { self.state().speed(now) } else { None }
+    }
+
+    /// The latest decrease, once.
+    pub(crate) fn news(&self) -> Option<Change> {
+        if self.is_active() { self.state().news.take() } else { None }
+    }
+
+    /// Takes the turn of `count` recipients that go at once, and tells how long it is until then.
+    fn turn(&self, count: usize, now: Instant) -> Duration {
+        let mut state = self.state();
+        let Some(speed) = state.speed(now) else {
+            self.is_active.store(state.news.is_some(), Ordering::Release);
+            return Duration::ZERO;
+        };
+        let start = state.next.max(now);
+        state.next = start + Duration::try_from_secs_f64(count as f64 / speed).unwrap_or(TOGETHER);
+        start.saturating_duration_since(now)
+    }
+
+    /// Waits for the turn of `count` recipients.
+    pub(crate) async fn wait(&self, count: usize) {
+        if self.is_active() {
+            let wait = self.turn(count, Instant::now());
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+impl State {
+    fn speed(&self, now: Instant) -> Option<f64> {
+        let slowed = self.slowed?;
+        let speed = slowed.from + slowed.step * now.saturating_duration_since(slowed.since).as_secs_f64();
+        (speed < slowed.top).then_some(speed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn it_halves_and_grows_by_a_twentieth_a_second_and_never_passes_the_ceiling() {
+        let start = Instant::now();
+        let throttle = Throttle::new(Some(100.0), 200, start);
+        assert_eq!((throttle.is_active(), throttle.speed(start)), (false, None));
+        throttle.slow_down(Duration::ZERO, start);
+        assert_eq!(throttle.news(), Some(Change { before: 100.0, after: 50.0 }));
+        assert_eq!((throttle.news(), throttle.speed(start + 2 * SECOND)), (None, Some(60.0)));
+        throttle.slow_down(Duration::ZERO, start + 2 * SECOND);
+        assert_eq!((throttle.speed(start + 2 * SECOND), throttle.news().map(|news| news.after)), (Some(30.0), Some(30.0)));
+        for seconds in 0..14 {
+            assert!(throttle.speed(start + (2 + seconds) * SECOND).is_some_and(|speed| speed < 100.0));
+        }
+        assert_eq!(throttle.speed(start + 16 * SECOND), None, "all of it again");
+        assert_eq!(throttle.turn(1_000, start + 16 * SECOND), Duration::ZERO);
+        assert!(!throttle.is_active());
+    }
+
+    #[test]
+    fn wishes_that_come_together_are_one_and_growth_begins_after_the_quiet_time() {
+        let start = Instant::now();
+        let throttle = Throttle::new(Some(10.0), 100, start);
+        for _ in 0..8 {
+            throttle.slow_down(4 * SECOND, start);
+        }
+        assert_eq!(throttle.speed(start + 4 * SECOND), Some(5.0));
+        assert_eq!(throttle.speed(start + 6 * SECOND), Some(6.0));
+    }
+
+    #[test]
+    fn turns_are_as_far_apart_as_the_speed_says() {
+        let start = Instant::now();
+        let throttle = Throttle::new(Some(20.0), 100, start);
+        throttle.slow_down(60 * SECOND, start);
+        assert_eq!(throttle.turn(10, start), Duration::ZERO);
+        assert_eq!(throttle.turn(5, start), SECOND);
+        assert_eq!(throttle.turn(1, start), SECOND + SECOND / 2);
+    }
+
+    #[test]
+    fn without_a_rate_the_measured_speed_is_halved_and_it_never_stands_still() {
+        let start = Instant::now();
+        let throttle = Throttle::new(None, 1, start);
+        throttle.passed(400, start);
+        throttle.slow_down(Duration::ZERO, start + 2 * SECOND);
+        assert_eq!(throttle.news(), Some(Change { before: 200.0, after: 100.0 }));
+        for n in 2..60 {
+            throttle.slow_down(Duration::ZERO, start + 2 * n * SECOND);
+        }
+        assert!(throttle.speed(start + 118 * SECOND).is_some_and(|speed| speed >= SLOWEST));
+    }
+}
