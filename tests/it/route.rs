@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step, most_in_any_window};
-use crate::support::running::{everybody, relayed, wait_for_count};
+use crate::support::running::{LONG, everybody, relayed, wait_for_count};
 use crate::support::tools::SetClock;
-use crate::support::{Workspace, lists, workspace};
+use crate::support::{Workspace, lists, wait_for, workspace};
 
 const QUICK: &str = "retry = { base = \"10ms\", max = \"50ms\", for = \"20s\" }";
 const SECOND: Duration = Duration::from_secs(1);
@@ -257,4 +257,32 @@ fn what_is_too_much_for_a_warm_up_goes_to_the_next() {
     work.run(&["send", "list.csv"]).ends(0).says("failover from a to b: the cap of a of 25/day");
     once_between([&a, &b], 100);
     assert_eq!((a.count(), b.count()), (25, 75));
+}
+
+#[test]
+fn a_run_with_two_providers_that_is_killed_again_and_again_mails_nobody_twice_and_misses_nobody() {
+    const ROWS: usize = 300;
+    let slow = || Script::default().delay_at(Step::Dot, Duration::from_millis(3)).without_data();
+    // The second one fails now and then, so that recipients move while the process dies.
+    let failing = slow().rule(Rule::new(Step::Mail, Action::reply("421 4.3.2 not now")).every(7));
+    let (a, b) = (Recorder::with(slow()), Recorder::with(failing));
+    let lines = format!("in_flight = 3\n{QUICK}");
+    let work = routed([&a, &b], [&lines, &lines], "weights = { a = 2, b = 1 }", ROWS);
+    let mut kills = 0;
+    for wanted in [25, 60, 110, 170, 230] {
+        let mut send = work.start(&["send", "list.csv", "-q"]);
+        assert!(wait_for(|| a.count() + b.count() >= wanted || send.has_ended(), LONG), "it sends nothing");
+        kills += usize::from(send.kill());
+    }
+    assert!(kills >= 3, "only {kills} kills");
+    let ran = work.run(&["send", "list.csv", "-q"]);
+    assert!([0, 6].contains(&ran.code), "{} {}", ran.code, ran.err);
+    let taken = [a.recipients(), b.recipients()].concat();
+    let once: BTreeSet<&String> = taken.iter().collect();
+    assert_eq!(taken.len(), once.len(), "somebody was mailed twice");
+    let report = work.report();
+    let (accepted, unknown) = (report.with("accepted"), report.with("unknown"));
+    assert_eq!(accepted.len() + unknown.len(), ROWS, "{:?}", report.counts());
+    assert!(accepted.iter().all(|email| once.contains(&(*email).to_owned())), "accepted, and nobody took it");
+    assert!(unknown.len() <= 6 * kills, "{} unknown after {kills} kills with 6 connections", unknown.len());
 }
