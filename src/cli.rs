@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-mod provider;
 mod events;
+mod provider;
 mod results;
 mod sending;
 mod suppress;
 mod words;
 
-pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs};
+pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
 pub use sending::{
     CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,

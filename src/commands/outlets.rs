@@ -78,13 +78,7 @@ pub(crate) fn leave_the_machine(settings: &Settings, run: &Run, frozen: Option<&
 }
 
 /// The providers of a run, connected, and who takes over in which order. A typed rate only lowers each of theirs.
-pub(crate) fn connect(
-    settings: &Settings,
-    run: &Run,
-    frozen: &Frozen,
-    typed: Option<Rate>,
-    needs: &Needs,
-) -> Result<(Vec<Outlet>, Vec<usize>)> {
+pub(crate) fn connect(settings: &Settings, run: &Run, frozen: &Frozen, typed: Option<Rate>, needs: &Needs) -> Result<(Vec<Outlet>, Vec<usize>)> {
     let route = FrozenRoute::of_run(settings, run, frozen.route.as_ref())?;
     let outlets = route.providers.iter().map(|name| outlet(settings, name, typed, needs, frozen.provider_sandbox)).collect::<Result<Vec<_>>>()?;
     let order = route.order.iter().filter_map(|name| route.providers.iter().position(|known| known == name)).collect();

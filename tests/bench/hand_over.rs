@@ -96,6 +96,7 @@ fn claim(batch: u64) -> Result<Claim> {
             envelope_sender: Some(sender.clone()),
             message: Vec::new(),
             eight_bit: EightBit::Nowhere,
+            lines_stand: false,
             content: Some(Arc::new(content)),
             message_id: format!("{id:024x}@acme.example"),
         })
@@ -115,6 +116,20 @@ impl Wire for Open {
     fn slot_now(&self, _: &Job) -> Option<Result<(), Stopped>> {
         Some(Ok(()))
     }
+
+    fn fit(&self, jobs: &[&Job]) -> usize {
+        jobs.len()
+    }
+
+    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+        Box::pin(std::future::ready(Ok(jobs.iter().map(|job| job.id).collect())))
+    }
+
+    fn again<'a>(&'a self, _: &'a [&'a Job], _: bool) -> BoxFuture<'a, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn throttled(&self, _: std::time::Duration) {}
 
     fn crossing(&self, _: &[JobId]) -> std::io::Result<()> {
         Ok(())

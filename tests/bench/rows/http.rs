@@ -62,7 +62,11 @@ pub(super) fn sends(bench: &Bench) -> Result<Vec<Finding>> {
     let key = bench.dir.join("key");
     fs::write(&key, "bench")?;
     fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    let provider = format!("kind = \"resend\"\nbase_url = \"{}\"\nin_flight = {AT_ONCE}\napi_key = {{ file = \"{}\" }}", sink.url(), key.display());
+    let provider = format!(
+        "kind = \"resend\"\nbase_url = \"{}\"\nin_flight = {AT_ONCE}\nrequest_rate = \"100000/s\"\napi_key = {{ file = \"{}\" }}",
+        sink.url(),
+        key.display()
+    );
     let mut wrk = Command::new(wrk);
     wrk.args(["-t", "1", "-c", &AT_ONCE.to_string(), "-d", &format!("{SECONDS}s"), "-s"]).arg(script).arg(format!("{}/", sink.url()));
     let ours = || counted(&sink, messages, || bench.send(&provider, &list, &[]));
