@@ -125,7 +125,7 @@ fn io_error(path: &str, error: &io::Error) -> LedgerError {
 }
 
 /// How long the log may become before it is worked into the file.
-const LOG_OCTETS: i64 = 32 << 20;
+const LOG_OCTETS: i64 = 16 << 20;
 
 /// The three connections, the first of which writes.
 fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
@@ -138,7 +138,7 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     }
     if found == 0 {
         // Rows are planned, claimed and settled in their order, so neighbours change together.
-        writer.execute_batch("PRAGMA page_size = 16384")?;
+        writer.execute_batch("PRAGMA page_size = 8192")?;
     }
     into_wal(&writer)?;
     // What is deleted is addresses, and nothing of them may stay behind in free pages.

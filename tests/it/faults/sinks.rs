@@ -192,6 +192,9 @@ fn any_rule(draws: &mut Draws) -> Rule {
         _ => Action::reply("451 4.3.0 try later"),
     };
     let is_told = action.digit().is_some();
+    // A reply that is kept back until the next is lost with it where another rule drops the connection.
+    let may_be_lost = step == Step::Dot && matches!(action, Action::Swapped(_));
     let rule = Rule::new(step, action).every(nth);
+    let rule = if may_be_lost { rule.untold() } else { rule };
     if step == Step::Dot && !is_told && draws.below(2) == 0 { rule.having_taken() } else { rule }
 }
