@@ -21,7 +21,7 @@ use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
-use crate::provider::Refusal;
+use crate::provider::{JobId, Refusal};
 use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
 use crate::suppression::Suppressions;
 
@@ -357,15 +357,24 @@ pub(crate) fn latched(run: &Run) -> Result<()> {
     }
 }
 
-/// Reads the rows of a run a page at a time, the next one while a page is visited.
+/// Reads the rows of a run two pages at a time, the next ones while these are visited.
 pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
     const PAGE: usize = 1_000;
-    let mut page = ledger.rows(run, 0, PAGE).await.map_err(ledger_error)?;
+    let two = async |after| {
+        let end = after + PAGE as JobId;
+        let (first, second) = join(ledger.rows(run, after, PAGE), ledger.rows(run, end, PAGE)).await;
+        let mut page = first.map_err(ledger_error)?;
+        // Rows are numbered without gaps; were there one, the second page would begin among the rows of the first.
+        if page.last().is_some_and(|last| last.row == end) {
+            page.extend(second.map_err(ledger_error)?);
+        }
+        Ok::<_, Error>(page)
+    };
+    let mut page = two(0).await?;
     while let Some(last) = page.last() {
-        let next = ledger.rows(run, last.row, PAGE);
-        let (next, visited) = join(next, async { page.into_iter().try_for_each(&mut visit) }).await;
+        let (next, visited) = join(two(last.row), async { page.into_iter().try_for_each(&mut visit) }).await;
         visited?;
-        page = next.map_err(ledger_error)?;
+        page = next?;
     }
     Ok(())
 }
