@@ -54,7 +54,7 @@ fn is_local(c: char) -> bool {
 
 fn is_domain(c: char) -> bool {
     // Full-width signs end a sentence in Chinese and Japanese, where no space does.
-    c.is_ascii_alphanumeric() || c == '.' || c == '-' || (c.is_alphabetic() && !c.is_ascii() && !('\u{3000}'..='\u{9fff}').contains(&c))
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || (c.is_alphabetic() && !c.is_ascii() && !('\u{3000}'..='\u{9fff}').contains(&c))
 }
 
 /// Whether an address belongs to a mail system and not to a person.

@@ -6,6 +6,7 @@
 //! | X.1.0, X.1.1, X.1.4, X.1.6, X.1.10 of a mailbox | `mailbox_gone` | hard |
 //! | X.1.2, X.1.10 of a domain (RFC 7505), X.4.4 where the name does not exist | `domain_gone` | hard |
 //! | X.1.3 | `bad_address` | hard |
+//! | X.3.2 for good, reply codes 521 and 556: the host takes no mail (RFC 7504) | `domain_gone` | hard |
 //! | X.1.7, X.1.8 (the sender's address), X.7.z | `policy` | soft |
 //! | X.2.1 | `mailbox_disabled` | soft |
 //! | X.2.2, X.3.1 | `mailbox_full` | soft |
@@ -16,11 +17,22 @@
 //! | X.5.z | `protocol` | soft |
 //! | X.6.z | `content` | soft |
 //!
-//! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those the prose decides. A status of X.7.z
-//! always stands: policy is about the sender, whatever else is said.
+//! Many systems use a status that says less than their prose, such as 5.0.0 or 5.5.0, so for those the prose decides. Some use one that
+//! says something else, and there the prose decides too:
+//!
+//! | status | prose | class | |
+//! |---|---|---|---|
+//! | 5.7.z | "user unknown", "no such user": systems that answer every refusal with 5.7.1 | `mailbox_gone` | hard |
+//! | 5.7.z | anything else, "recipient address rejected: access denied" too | `policy` | soft |
+//! | 5.4.1 | "recipient address rejected: access denied": Exchange Online, where its directory does not have the recipient | `mailbox_gone` | hard |
+//! | 5.1.1 | "mailbox full", a block list | as the prose | soft |
+//! | 5.1.1 | both "user unknown" and a word of policy, as in the address of a help page | `mailbox_gone` | hard |
+//!
+//! Whatever the class, nobody is suppressed by a status of 5.7.z ([`Event::suppresses`](crate::events::Event::suppresses)).
 
 use super::phrases;
 use super::status::{codes_in, is_generic};
+use super::unknown::says_nobody;
 use crate::events::{Bounce, Class};
 
 /// How much of a text is searched for phrases.
@@ -82,24 +94,29 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     if said.starts_with("x-unix;") {
         return Class::System;
     }
-    let spoken = phrase(said);
-    let is_clear = phrases::reason(said).is_some_and(|(_, clear)| clear);
+    let said = without_addresses(said);
+    let found = spoken(&said);
     // For now only: the name may be there tomorrow.
-    if spoken == Some(Class::DomainGone) && status.starts_with('4') {
+    if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
     }
-    if let Some(class) = of_status(status, spoken, is_clear) {
+    if let Some(class) = of_status(status, &found, &said) {
         return class;
     }
-    if let Some(class) = spoken {
+    // A host that takes no mail says nothing about a list of ours.
+    if matches!(code, "521" | "556") && !found.is_clear {
+        return Class::DomainGone;
+    }
+    if let Some(class) = found.class {
         return class;
     }
-    if let Some(class) = phrase(&around()) {
+    if let Some(class) = spoken(&without_addresses(&around())).class {
         return class;
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
         ("550" | "551" | "553", None) => Class::MailboxGone,
+        ("550", Some("5")) if status == "5.5.0" => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
         (_, Some("2")) => Class::MailboxDisabled,
         (_, Some("3")) => Class::System,
@@ -109,15 +126,62 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     }
 }
 
+/// What a system said in prose.
+struct Spoken {
+    class: Option<Class>,
+    /// It cannot be a way of speaking.
+    is_clear: bool,
+    /// It says that there is nobody, whatever else it says.
+    says_nobody: bool,
+}
+
+/// Reads prose in the form of [`normal`].
+fn spoken(text: &str) -> Spoken {
+    let listed = phrases::reason(text);
+    let nobody = says_nobody(text);
+    let is_clear = listed.is_some_and(|(_, is_clear)| is_clear);
+    let class = match listed.map(|(class, _)| class) {
+        // What is said about the mailbox is nearer to the cause than what is said about the way there.
+        Some(Class::Content | Class::Routing | Class::Expired | Class::System | Class::Other) | None if nobody => Some(Class::MailboxGone),
+        Some(Class::Policy) if nobody && !is_clear => Some(Class::MailboxGone),
+        other => other,
+    };
+    Spoken { class, is_clear, says_nobody: nobody }
+}
+
+/// A text without its mail addresses, which may hold any word.
+fn without_addresses(text: &str) -> String {
+    if !text.contains('@') {
+        return text.to_owned();
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+=?^_`{|}~.-@".contains(c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
+        let word = &rest[start..end];
+        out.push_str(&rest[..start]);
+        if !word.trim_matches('@').contains('@') {
+            out.push_str(word);
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// What the status says by itself, or together with the prose where it is used for several things; `None` where the prose decides.
-fn of_status(status: &str, spoken: Option<Class>, is_clear: bool) -> Option<Class> {
+fn of_status(status: &str, found: &Spoken, said: &str) -> Option<Class> {
     let mut numbers = status.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let is_permanent = class == "5";
     // Prose that cannot be a way of speaking.
-    let clear = spoken.filter(|_| is_clear);
+    let spoken = found.class;
+    let clear = spoken.filter(|_| found.is_clear);
     Some(match (subject, detail) {
+        ("7", _) if is_permanent && spoken == Some(Class::MailboxGone) && found.says_nobody && !said.contains("denied") => Class::MailboxGone,
         ("7", _) => Class::Policy,
+        ("1", "1" | "10") if is_permanent && clear == Some(Class::Policy) && found.says_nobody => Class::MailboxGone,
         ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {
             (Some(class), _) => class,
             (None, Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone))) => class,
@@ -133,6 +197,8 @@ fn of_status(status: &str, spoken: Option<Class>, is_clear: bool) -> Option<Clas
         ("2", "3") | ("3", "4") => Class::TooLarge,
         ("4", "7") => Class::Expired,
         ("4", "6") => Class::Routing,
+        ("4", "4") if is_permanent => spoken.unwrap_or(Class::DomainGone),
+        ("3", "2") if is_permanent => clear.unwrap_or(Class::DomainGone),
         _ => return None,
     })
 }

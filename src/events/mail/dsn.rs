@@ -82,6 +82,15 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     found
 }
 
+/// What a report says about somebody whom it does not name.
+pub(super) fn nameless(text: &str) -> Option<Recipient> {
+    let mut recipient = Recipient::default();
+    for (name, value) in blocks(text).iter().flatten() {
+        set(&mut recipient, name, value);
+    }
+    Some(recipient).filter(|recipient| !recipient.says_nothing())
+}
+
 /// The blocks of a report, each as its unfolded fields.
 fn blocks(text: &str) -> Vec<Vec<(String, String)>> {
     let mut blocks: Vec<Vec<(String, String)>> = vec![Vec::new()];

@@ -13,7 +13,10 @@ mod phrases;
 mod replies;
 mod status;
 mod text;
+mod unknown;
 
+#[cfg(test)]
+mod answers;
 #[cfg(test)]
 mod tests;
 
@@ -180,11 +183,16 @@ fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Told 
 /// What machine-readable reports say.
 fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let mut recipients: Vec<Recipient> = parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
-    if recipients.is_empty() && (parts.report_type == "delivery-status" || text::is_from_mail_system(parts)) {
+    let is_told = parts.report_type == "delivery-status" || text::is_from_mail_system(parts);
+    if recipients.is_empty() && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject))) {
         // A gateway has made text of the machine's part.
         recipients = parts.texts.iter().filter(|text| dsn::is_status(text)).flat_map(|text| dsn::recipients(text)).collect();
     }
     let human = text::read(parts, &own_addresses(parts));
+    if recipients.is_empty() && human.recipients.len() == 1 {
+        // A report that names nobody, and the person stands in the text or in a field of the header.
+        recipients = parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
+    }
     let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
     let alone = recipients.len() == 1;
     let mut events = Vec::with_capacity(recipients.len());
@@ -245,6 +253,28 @@ fn verp(parts: &Parts) -> Option<String> {
     own_addresses(parts).iter().find_map(|address| addresses::of_verp(address))
 }
 
+/// Whether a subject is that of an answer or a forward.
+fn is_answer(subject: &str) -> bool {
+    let subject = normal(subject);
+    ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"].iter().any(|prefix| subject.starts_with(prefix))
+}
+
+/// Whether free text is a bounce. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may
+/// use the words of one.
+fn is_bounce(parts: &Parts, bounce: &text::Bounce, from_system: bool, subject: bool) -> bool {
+    let signed = text::has_signature(&bounce.said);
+    let quotes_reply = text::quotes_reply(&bounce.said);
+    if from_system {
+        return subject || signed || quotes_reply;
+    }
+    let is_answer = is_answer(&parts.subject);
+    if text::has_null_path(parts) && !replies::is_automatic(parts) && (subject || (signed && !is_answer)) {
+        return true;
+    }
+    let is_proven = quotes_reply || bounce.has_original || verp(parts).is_some() || token(parts).is_some();
+    !is_answer && signed && is_proven && (subject || (bounce.has_original && bounce.names_recipient_of_original))
+}
+
 /// What a bounce in free text says.
 fn in_text(parts: &Parts, now: Timestamp) -> Told {
     let from_system = text::is_from_mail_system(parts);
@@ -257,12 +287,7 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
         return Told::Nothing(why);
     }
     let bounce = text::read(parts, &own_addresses(parts));
-    let signed = text::has_signature(&bounce.said);
-    // A person may pass a bounce on or ask about one; a program that answers may use the words of one.
-    let is_answer = ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"].iter().any(|prefix| normal(&parts.subject).starts_with(prefix));
-    let by_null_path = text::has_null_path(parts) && (subject || (signed && !is_answer)) && !replies::is_automatic(parts);
-    let is_bounce = has_failed || (from_system && (subject || signed)) || by_null_path || (subject && signed && !is_answer);
-    if !is_bounce {
+    if !(has_failed || is_bounce(parts, &bounce, from_system, subject)) {
         return Told::Nothing("no report about a delivery");
     }
     let recipients = match (bounce.recipients.is_empty(), verp(parts)) {

@@ -7,6 +7,7 @@ use super::classify::{normal, phrase};
 use super::headers::{field, fields, get};
 use super::parts::Parts;
 use super::phrases::{List, holds};
+use super::status::{Codes, codes_in};
 
 /// A bounce in free text.
 #[derive(Debug, Default)]
@@ -15,6 +16,10 @@ pub(super) struct Bounce {
     pub(super) recipients: Vec<(String, String)>,
     /// The text before the returned message.
     pub(super) said: String,
+    /// The message that it is about, or its header, came with it.
+    pub(super) has_original: bool,
+    /// The text names somebody whom that message went to.
+    pub(super) names_recipient_of_original: bool,
 }
 
 /// Whether a mail system wrote a message, by its sender's address or name.
@@ -64,6 +69,17 @@ pub(super) fn has_signature(text: &str) -> bool {
     holds(&normal(text), List::Sentences)
 }
 
+/// Whether a text quotes what an SMTP server answered: a reply code and an enhanced status side by side, or a code behind "said".
+pub(super) fn quotes_reply(text: &str) -> bool {
+    let Codes { status, code } = codes_in(text);
+    let low = normal(text);
+    !code.is_empty()
+        && (!status.is_empty()
+            || ["said: ", "responded: ", "response: ", "replied: ", ">>> ", "<<< ", "error: "]
+                .iter()
+                .any(|word| low.contains(&format!("{word}{code}"))))
+}
+
 /// Cuts a text where the returned message begins. The second part is empty where none follows.
 pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut at = 0;
@@ -77,8 +93,8 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
         if at > 0 && is_ruled && low.len() < 120 && holds(&low, List::OriginalFollows) && !low.contains('@') {
             let rest = &text[at + line.len()..];
-            // Some announce the message and go on with the reason; what follows must look like a header.
-            if fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2 {
+            // Some announce the message and go on with the reason; what follows must look like a header, unless they say that it is below.
+            if low.contains("below this line is a copy") || fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2 {
                 return (&text[..at], rest);
             }
         }
@@ -180,7 +196,11 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             (address, about)
         })
         .collect();
-    Bounce { recipients, said }
+    let names_recipient_of_original = !sent_to.is_empty() && {
+        let low = said.to_ascii_lowercase();
+        sent_to.iter().any(|to| low.contains(&to.to_ascii_lowercase()))
+    };
+    Bounce { recipients, said, has_original: !original.is_empty(), names_recipient_of_original }
 }
 
 /// Addresses of help desks, and Message-IDs, which look like addresses.

@@ -1,0 +1,243 @@
+//! Automatic answers in many languages, none of which is a bounce: absences, people who have left, tickets, challenges, receipts.
+//!
+//! The rule they are there for: whatever an automatic answer says, whomever it names and whatever it quotes, it suppresses nobody.
+
+use super::*;
+
+/// Language, subject, body. The bodies say what bounces say too: that somebody is not there any more, that something was not possible.
+const ANSWERS: &[(&str, &str, &str)] = &[
+    (
+        "English, away",
+        "Out of Office: November news",
+        "I am out of the office until Monday and have no access to e-mail. Please write to bob@example.com.",
+    ),
+    (
+        "English, left",
+        "Automatic reply: November news",
+        "Ann no longer works here and ann@example.com is no longer in use. This address does not exist any more.",
+    ),
+    ("English, moved", "Change of e-mail address", "My address ann@example.com is no longer valid. My new address is ann@example.net."),
+    ("English, vacation", "Re: November news", "I'm on vacation. Your mail will not be read. If it is urgent call +1 550 5511."),
+    (
+        "English, shop",
+        "Thank you for contacting us",
+        "We have received your message. Ticket 550-5.1.1 was opened for ann@example.com. Do not change the subject.",
+    ),
+    (
+        "English, ticket",
+        "[Ticket #55012] November news",
+        "Your request has been received and is being handled. The user was not found in our customer list.",
+    ),
+    (
+        "English, parental",
+        "I am on parental leave",
+        "My mailbox is full of other things. I will be back next year. The account is not read: ann@example.com.",
+    ),
+    (
+        "English, unmonitored",
+        "This mailbox is not monitored",
+        "Mail to ann@example.com is not read. The mailbox does not exist for questions. Call us.",
+    ),
+    (
+        "German",
+        "Abwesenheitsnotiz: Neues im November",
+        "Ich bin bis Montag nicht im Büro. Ihre Nachricht konnte nicht gelesen werden. Vertretung: bob@example.com.",
+    ),
+    (
+        "German, left",
+        "Automatische Antwort: Neues im November",
+        "Ann ist nicht mehr im Unternehmen. Die Adresse ann@example.com existiert nicht mehr.",
+    ),
+    (
+        "German, no header",
+        "Ich bin im Urlaub",
+        "Es ist mir nicht möglich zu antworten. Das Postfach ann@example.com wird nicht gelesen, der Empfänger ist unbekannt verzogen.",
+    ),
+    (
+        "French",
+        "Réponse automatique : Nouvelles",
+        "Je suis absente jusqu'à lundi. Il m'est impossible de vous répondre. ann@example.com n'existe plus.",
+    ),
+    (
+        "French, left",
+        "Absence du bureau",
+        "Ann ne fait plus partie de la société. L'adresse ann@example.com n'existe pas. Votre message n'a pas été lu.",
+    ),
+    (
+        "French, no header",
+        "Je suis en vacances",
+        "Je n'ai pas pu être là. Impossible de me joindre, l'adresse ann@example.com est introuvable pour quelques jours.",
+    ),
+    (
+        "Spanish",
+        "Respuesta automática: Novedades",
+        "Estoy fuera de la oficina. No se ha podido leer su correo. ann@example.com no existe para asuntos de trabajo.",
+    ),
+    ("Spanish, no header", "Estoy de vacaciones", "No pudo ser. Escriba a bob@example.com; la dirección ann@example.com ya no existe."),
+    (
+        "Italian",
+        "Risposta automatica: Novità",
+        "Sono fuori ufficio fino a lunedì. Impossibile rispondere. L'indirizzo ann@example.com non esiste più.",
+    ),
+    ("Italian, no header", "Sono in ferie", "Non è stato possibile leggere il messaggio. ann@example.com non esiste."),
+    (
+        "Portuguese",
+        "Resposta automática: Novidades",
+        "Estou fora do escritório. Não foi possível responder. O endereço ann@example.com não existe mais.",
+    ),
+    ("Portuguese, no header", "Estou de férias", "A mensagem não pôde ser lida. O usuário ann@example.com não foi encontrado na mesa."),
+    ("Dutch", "Automatisch antwoord: Nieuws", "Ik ben afwezig tot maandag. Uw bericht kon niet worden gelezen. ann@example.com bestaat niet meer."),
+    ("Swedish", "Autosvar: Nyheter", "Jag är inte på kontoret. Adressen ann@example.com finns inte längre."),
+    ("Norwegian", "Automatisk svar: Nyheter", "Jeg er på ferie. Adressen ann@example.com finnes ikke lenger."),
+    ("Danish", "Autosvar: Nyheder", "Jeg er på ferie. Adressen ann@example.com findes ikke mere."),
+    ("Finnish", "Automaattinen vastaus: Uutiset", "Olen lomalla. Osoitetta ann@example.com ei ole olemassa."),
+    ("Polish", "Odpowiedź automatyczna: Nowości", "Jestem na urlopie. Adres ann@example.com nie istnieje."),
+    ("Czech", "Automatická odpověď: Novinky", "Jsem na dovolené. Adresa ann@example.com neexistuje."),
+    ("Russian", "Автоматический ответ: Новости", "Я в отпуске. Не удалось прочитать письмо. Адрес ann@example.com больше не существует."),
+    ("Russian, no header", "Меня нет в офисе", "Я в отпуске до понедельника. Пользователь ann@example.com не найден на рабочем месте."),
+    ("Ukrainian", "Автоматична відповідь: Новини", "Я у відпустці. Адреса ann@example.com не існує."),
+    ("Japanese", "自動応答: お知らせ", "不在にしております。返信できません。ann@example.com は存在しません。"),
+    ("Japanese, left", "退職のお知らせ", "退職いたしました。ann@example.com は使われておりません。ご連絡は bob@example.com までお願いします。"),
+    ("Chinese", "自动回复: 新闻", "我正在休假，无法回复您的邮件。ann@example.com 不存在。"),
+    ("Chinese, traditional", "自動回覆: 新聞", "我正在休假，無法回覆您的郵件。查無此人 ann@example.com。"),
+    ("Korean", "자동 회신: 소식", "휴가 중입니다. ann@example.com 주소는 존재하지 않습니다."),
+    ("Turkish", "Otomatik yanıt: Haberler", "İzindeyim. ann@example.com adresi bulunamadı."),
+    ("Hungarian", "Automatikus válasz: Hírek", "Szabadságon vagyok. Az ann@example.com cím nem létezik."),
+    ("Greek", "Αυτόματη απάντηση: Νέα", "Είμαι σε άδεια. Η διεύθυνση ann@example.com δεν υπάρχει."),
+    ("Hebrew", "מענה אוטומטי: חדשות", "אני בחופשה. הכתובת ann@example.com לא קיים."),
+    ("Arabic", "رد تلقائي: أخبار", "أنا في إجازة. العنوان ann@example.com غير موجود."),
+    ("Romanian", "Răspuns automat: Noutăți", "Sunt în concediu. Adresa ann@example.com nu există."),
+    ("Vietnamese", "Trả lời tự động: Tin tức", "Tôi đang nghỉ phép. Địa chỉ ann@example.com không tồn tại."),
+    (
+        "challenge",
+        "Please confirm your message",
+        "ann@example.com is protected. To be delivered, your message must be confirmed. Until then it was not delivered.",
+    ),
+    (
+        "challenge, Boxbe",
+        "November news (Action Required)",
+        "Ann's mailbox is guarded. Your message awaits. The sender is unknown to ann@example.com.",
+    ),
+    (
+        "a person about a bounce",
+        "Re: Undelivered Mail Returned to Sender",
+        "Hi, I got this: 550 5.1.1 <ann@example.com>: user unknown. Could not be delivered. What do I do?",
+    ),
+    (
+        "a person who passes one on",
+        "Fwd: failure notice",
+        "See below, <ann@example.com>: Remote host said: 550 5.1.1 user unknown. I wasn't able to deliver.",
+    ),
+    (
+        "a parcel service",
+        "Zustellung Ihrer Sendung",
+        "Ihre Sendung konnte nicht zugestellt werden. Empfänger unbekannt. Fragen an kunden@example.com.",
+    ),
+    ("a carrier in Russian", "Доставка заказа", "Не удалось доставить заказ: получатель не найден. Вопросы: bob@example.com."),
+];
+
+/// The header of an answer as different programs write it.
+const HEADERS: [(&str, &str); 7] = [
+    ("RFC 3834", "Return-Path: <>\nAuto-Submitted: auto-replied\n"),
+    ("null path alone", "Return-Path: <>\n"),
+    ("nothing", ""),
+    ("of old", "Precedence: bulk\nX-Autoreply: yes\n"),
+    ("Exchange", "X-Auto-Response-Suppress: All\nAuto-Submitted: auto-generated\nX-MS-Exchange-Inbox-Rules-Loop: ann@example.com\n"),
+    ("junk", "Return-Path: <>\nPrecedence: junk\nX-Autogenerated: Reply\n"),
+    ("in reply", "Return-Path: <ann@example.com>\nIn-Reply-To: <1@acme.example>\nReferences: <1@acme.example>\n"),
+];
+
+/// What stands below the answer.
+const QUOTED: [&str; 3] = [
+    "",
+    "\n> From: News <news@acme.example>\n> To: ann@example.com\n> Subject: November news\n>\n> Hello Ann\n",
+    "\n-----Original Message-----\nReceived: from acme.example\nFrom: News <news@acme.example>\nTo: ann@example.com\nSubject: November news\nMessage-ID: <1@acme.example>\n\nHello Ann\n",
+];
+
+fn now() -> Timestamp {
+    "2026-11-21T13:00:00Z".parse().unwrap()
+}
+
+#[test]
+fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever_header() {
+    let mut wrong = Vec::new();
+    for (language, subject, body) in ANSWERS {
+        for (program, header) in HEADERS {
+            for (number, quoted) in QUOTED.iter().enumerate() {
+                let raw = format!(
+                    "{header}From: Ann <ann@example.com>\nTo: bounces@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
+                    Content-Type: text/plain; charset=utf-8\n\n{body}\n{quoted}"
+                );
+                if let Told::Events(events) = read(raw.as_bytes(), now()) {
+                    wrong.push(format!("{language} ({program}, {number}): {:?}", events[0].reason));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ANSWERS.len() * HEADERS.len() * QUOTED.len(), wrong.join("\n"));
+}
+
+#[test]
+fn an_answer_that_comes_back_with_the_message_attached_suppresses_nobody() {
+    for (language, subject, body) in ANSWERS {
+        let raw = format!(
+            "Return-Path: <>\nAuto-Submitted: auto-replied\nFrom: Ann <ann@example.com>\nTo: bounces@acme.example\nSubject: {subject}\n\
+            Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\n\n{body}\n\n--b\n\
+            Content-Type: message/rfc822\n\nFrom: News <news@acme.example>\nTo: ann@example.com\nSubject: November news\n\nHello\n\n--b--\n"
+        );
+        if let Told::Events(events) = read(raw.as_bytes(), now()) {
+            assert!(events.iter().all(|event| event.suppresses().is_none()), "{language}: {events:?}");
+        }
+    }
+}
+
+#[test]
+fn receipts_warnings_and_reports_of_success_suppress_nobody() {
+    let report = |kind: &str, part: &str, fields: &str| {
+        format!(
+            "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.com>\nTo: bounces@acme.example\nSubject: Report\n\
+            Content-Type: multipart/report; report-type={kind}; boundary=b\n\n--b\n\nYour message was seen.\n\n--b\nContent-Type: message/{part}\n\n\
+            Reporting-MTA: dns; mx.example.com\n\n{fields}\n\n--b--\n"
+        )
+    };
+    for (name, raw) in [
+        (
+            "read",
+            report(
+                "disposition-notification",
+                "disposition-notification",
+                "Final-Recipient: rfc822; ann@example.com\nDisposition: manual-action/MDN-sent-manually; displayed",
+            ),
+        ),
+        (
+            "deleted unread",
+            report(
+                "disposition-notification",
+                "disposition-notification",
+                "Final-Recipient: rfc822; ann@example.com\nDisposition: automatic-action/MDN-sent-automatically; deleted",
+            ),
+        ),
+        (
+            "delayed",
+            report(
+                "delivery-status",
+                "delivery-status",
+                "Final-Recipient: rfc822; ann@example.com\nAction: delayed\nStatus: 4.4.1\nDiagnostic-Code: smtp; 450 4.1.1 user unknown",
+            ),
+        ),
+        ("delivered", report("delivery-status", "delivery-status", "Final-Recipient: rfc822; ann@example.com\nAction: delivered\nStatus: 2.0.0")),
+        (
+            "relayed",
+            report(
+                "delivery-status",
+                "delivery-status",
+                "Final-Recipient: rfc822; ann@example.com\nAction: relayed\nStatus: 2.0.0\nDiagnostic-Code: smtp; 250 ok",
+            ),
+        ),
+        ("expanded", report("delivery-status", "delivery-status", "Final-Recipient: rfc822; ann@example.com\nAction: expanded\nStatus: 2.0.0")),
+    ] {
+        if let Told::Events(events) = read(raw.as_bytes(), now()) {
+            assert!(events.iter().all(|event| event.suppresses().is_none()), "{name}: {events:?}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Whether a sentence says that there is nobody with an address, however it says it: a word for a mailbox beside a word for its absence.
+//!
+//! Systems say it in more ways than a list can hold ("no mail box available for this user", "this mailbox is not present here"). The
+//! words must stand near each other in one sentence, and a word for the sender between them makes it a sentence about us.
+
+/// How many words may stand between the two.
+const NEAR: usize = 6;
+
+/// A word for whom the message was for.
+const NOUNS: [&str; 24] = [
+    "user",
+    "users",
+    "username",
+    "userid",
+    "user-id",
+    "recipient",
+    "recipients",
+    "mailbox",
+    "mailboxes",
+    "mail-box",
+    "inbox",
+    "account",
+    "accounts",
+    "address",
+    "addresses",
+    "addressee",
+    "adressee",
+    "addressees",
+    "alias",
+    "local-part",
+    "localpart",
+    "utente",
+    "usuario",
+    "destinatario",
+];
+
+/// What stands after such a word.
+const AFTER: [&str; 50] = [
+    " unknown ",
+    " invalid ",
+    " nonexistent ",
+    " non-existent ",
+    " non existent ",
+    " inexistent ",
+    " not exist ",
+    " not exists ",
+    " doesn't exist ",
+    " doesnt exist ",
+    " don't exist ",
+    " didn't exist ",
+    " not existing ",
+    " not found ",
+    " not be found ",
+    " wasn't found ",
+    " couldn't be found ",
+    " can't be found ",
+    " not known ",
+    " isn't known ",
+    " not valid ",
+    " isn't valid ",
+    " not a valid ",
+    " isn't a valid ",
+    " not recognized ",
+    " not recognised ",
+    " unrecognized ",
+    " unrecognised ",
+    " not listed ",
+    " not present ",
+    " not registered ",
+    " not defined ",
+    " not correct ",
+    " incorrect ",
+    " no longer ",
+    " not an active ",
+    " not a known ",
+    " has been deleted ",
+    " was deleted ",
+    " been removed ",
+    " been closed ",
+    " been discontinued ",
+    " been terminated ",
+    " unavaiable ",
+    " not hosted ",
+    " not handled ",
+    " not our ",
+    " not here ",
+    " badrecipientto ",
+    " reserved by rfc ",
+];
+
+/// What stands before it.
+const BEFORE: [&str; 19] = [
+    " no such ",
+    " unknown ",
+    " invalid ",
+    " nonexistent ",
+    " non-existent ",
+    " undefined ",
+    " unrecognized ",
+    " unrecognised ",
+    " incorrect ",
+    " no valid ",
+    " not a valid ",
+    " not a known ",
+    " cannot find ",
+    " can't find ",
+    " could not find ",
+    " couldn't find ",
+    " unable to find ",
+    " can't accept ",
+    " nessun ",
+];
+
+/// Words that make it a sentence about the sender, or about a machine.
+const OTHERS: [&str; 20] = [
+    "sender",
+    "sender's",
+    "senders",
+    "sending",
+    "from",
+    "return",
+    "reply",
+    "reply-to",
+    "envelope",
+    "originator",
+    "ip",
+    "relay",
+    "helo",
+    "ehlo",
+    "host",
+    "your",
+    "client",
+    "header",
+    "login",
+    "authentication",
+];
+
+/// Whether a text in the form of `classify::normal` says so.
+pub(super) fn says_nobody(text: &str) -> bool {
+    let text = text.replace("mail box", "mailbox").replace("local part", "localpart");
+    text.split(['.', ';', '!', '?']).any(|sentence| {
+        let words: Vec<&str> = sentence
+            .split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '\''))
+            .map(|word| word.trim_matches(['-', '\'']))
+            .filter(|word| !word.is_empty())
+            .collect();
+        (0..words.len()).any(|at| NOUNS.contains(&words[at]) && is_absent(&words, at))
+    })
+}
+
+fn is_absent(words: &[&str], at: usize) -> bool {
+    let before = &words[at.saturating_sub(NEAR)..at];
+    if before.iter().rev().take(2).any(|word| OTHERS.contains(word)) {
+        return false;
+    }
+    let after = &words[at + 1..words.len().min(at + 1 + NEAR)];
+    let after = after.split(|word| OTHERS.contains(word)).next().unwrap_or_default();
+    let spaced = |words: &[&str]| format!(" {} ", words.join(" "));
+    let near = spaced(&before[before.len().saturating_sub(4)..]);
+    let follows = spaced(after);
+    // "no mailbox": the word for nobody stands right before.
+    before.last() == Some(&"no") || BEFORE.iter().any(|word| near.contains(word)) || AFTER.iter().any(|word| follows.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_in_words_that_no_list_has() {
+        for text in [
+            "550 no mail box available for this user",
+            "mailbox not present on this server",
+            "this user is not one that we know: user is not registered here",
+            "550 address is not an active address at this host",
+            "the account you wrote to has been terminated",
+            "cannot find that recipient",
+            "the addressee is, sadly, unknown",
+            "unrecognised account",
+        ] {
+            assert!(says_nobody(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn sentences_about_the_sender_or_a_machine_say_nothing_about_the_person() {
+        for text in [
+            "sender address does not exist",
+            "your ip address is not registered",
+            "host not found",
+            "your account is unknown",
+            "user is over quota. the domain was not found",
+            "the recipient refuses mail from unknown hosts",
+            "",
+        ] {
+            assert!(!says_nobody(text), "{text}");
+        }
+    }
+}
