@@ -165,7 +165,7 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
         for (program, header) in HEADERS {
             for (number, quoted) in QUOTED.iter().enumerate() {
                 let raw = format!(
-                    "{header}From: Ann <ann@example.com>\nTo: bounces@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
+                    "{header}From: Ann <ann@example.com>\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
                     Content-Type: text/plain; charset=utf-8\n\n{body}\n{quoted}"
                 );
                 if let Told::Events(events) = read(raw.as_bytes(), now()) {

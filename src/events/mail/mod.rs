@@ -267,12 +267,15 @@ fn is_bounce(parts: &Parts, bounce: &text::Bounce, from_system: bool, subject: b
     if from_system {
         return subject || signed || quotes_reply;
     }
-    let is_answer = is_answer(&parts.subject);
-    if text::has_null_path(parts) && !replies::is_automatic(parts) && (subject || (signed && !is_answer)) {
-        return true;
+    if is_answer(&parts.subject) {
+        return false;
     }
-    let is_proven = quotes_reply || bounce.has_original || verp(parts).is_some() || token(parts).is_some();
-    !is_answer && signed && is_proven && (subject || (bounce.has_original && bounce.names_recipient_of_original))
+    // That it came to an address with a token proves nothing: answers go to the envelope sender too.
+    let names_original = bounce.has_original && bounce.names_recipient_of_original;
+    if text::has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject) {
+        return subject || (signed && (quotes_reply || names_original));
+    }
+    signed && (names_original || (subject && (quotes_reply || bounce.has_original)))
 }
 
 /// What a bounce in free text says.
