@@ -202,3 +202,44 @@ fn of_status(status: &str, found: &Spoken, said: &str) -> Option<Class> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_and_status_together_say_whether_the_address_is_of_no_use() {
+        use Bounce::{Hard, Soft};
+        for (status, said, bounce, class) in [
+            ("5.1.1", "550 5.1.1 <ann@example.com>: user unknown", Hard, Class::MailboxGone),
+            ("5.7.1", "550 5.7.1 No such user!", Hard, Class::MailboxGone),
+            ("5.7.1", "554 5.7.1 <ann@example.com>: Relay access denied", Soft, Class::Policy),
+            ("5.7.1", "550 5.7.1 <ann@example.com>: Recipient address rejected: Access denied", Soft, Class::Policy),
+            ("5.7.1", "554 5.7.1 refused because the sender address does not exist", Soft, Class::Policy),
+            ("4.7.1", "450 4.7.1 no such user, perhaps", Soft, Class::Policy),
+            ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", Hard, Class::MailboxGone),
+            ("5.4.4", "550 5.4.4 Invalid domain", Hard, Class::DomainGone),
+            ("5.1.1", "550 5.1.1 user unknown, see http://example.com/spamming", Hard, Class::MailboxGone),
+            ("5.1.1", "550 5.1.1 your ip is listed at bl.example.org", Soft, Class::Policy),
+            ("5.1.1", "552 5.1.1 mailbox full", Soft, Class::MailboxFull),
+            ("5.3.2", "521 5.3.2 system not accepting network messages", Hard, Class::DomainGone),
+            ("4.3.2", "421 4.3.2 system not accepting network messages", Soft, Class::Routing),
+            ("5.0.0", "556 this host takes no mail", Hard, Class::DomainGone),
+            ("5.0.0", "550 no mail box available for this user", Hard, Class::MailboxGone),
+            ("5.0.0", "550 <junk.spam-is@example.com> nobody, unknown recipient", Hard, Class::MailboxGone),
+            ("5.0.0", "554 message refused", Soft, Class::Policy),
+            ("5.5.0", "550 requested action not taken", Hard, Class::MailboxGone),
+            ("4.4.3", "name service error for name=example.com type=mx: host not found, try again", Soft, Class::Routing),
+        ] {
+            let judged = judge(status, said, "");
+            assert_eq!((judged.bounce, judged.class), (bounce, class), "{status} {said}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_out_and_what_stands_around_them_stays() {
+        assert_eq!(without_addresses("550 <ann.spam@example.com>: gone"), "550 <>: gone");
+        assert_eq!(without_addresses("アドレスann@example.jpは存在しません"), "アドレスは存在しません");
+        assert_eq!(without_addresses("a @ b"), "a @ b");
+    }
+}

@@ -193,7 +193,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         .into_iter()
         .map(|address| {
             let about = about(&said, &address);
-            (address, about)
+            let written_to = alias_of(&about).filter(|alias| sent_to.iter().any(|to| to.eq_ignore_ascii_case(alias)));
+            (written_to.unwrap_or(address), about)
         })
         .collect();
     let names_recipient_of_original = !sent_to.is_empty() && {
@@ -201,6 +202,13 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         sent_to.iter().any(|to| low.contains(&to.to_ascii_lowercase()))
     };
     Bounce { recipients, said, has_original: !original.is_empty(), names_recipient_of_original }
+}
+
+/// The address that was written to, where a system names the one that it was forwarded to and where that came from.
+fn alias_of(about: &str) -> Option<String> {
+    let low = about.to_ascii_lowercase();
+    let at = ["expanded from", "generated from"].iter().find_map(|words| low.find(words))?;
+    all_in(&about[at..]).into_iter().next()
 }
 
 /// Addresses of help desks, and Message-IDs, which look like addresses.
@@ -211,7 +219,7 @@ fn is_machine(address: &str) -> bool {
     is_id
         || matches!(local, "abuse" | "support" | "helpdesk" | "hostmaster" | "webmaster" | "noreply" | "no-reply" | "spam" | "unblock" | "feedback")
         || low.contains(".prod.outlook.com")
-        || low.starts_with("bounce")
+        || low.strip_prefix("bounce").is_some_and(|rest| rest.trim_start_matches('s').starts_with(['@', '+', '-', '=', '.', '_']))
 }
 
 /// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient.
@@ -304,7 +312,11 @@ fn about(text: &str, address: &str) -> String {
         out.push(' ');
     }
     for (number, line) in text[start..].lines().enumerate() {
-        if number > 0 && all_in(line).iter().any(|other| !other.eq_ignore_ascii_case(address)) && phrase(&normal(&out)).is_some() {
+        if number > 0
+            && alias_of(line).is_none()
+            && all_in(line).iter().any(|other| !other.eq_ignore_ascii_case(address))
+            && phrase(&normal(&out)).is_some()
+        {
             break;
         }
         if number > 12 || out.len() > 2_000 {
