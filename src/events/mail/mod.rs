@@ -275,7 +275,7 @@ fn is_bounce(parts: &Parts, bounce: &text::Bounce, from_system: bool, subject: b
     if text::has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject) {
         return subject || (signed && (quotes_reply || names_original));
     }
-    signed && (names_original || (subject && (quotes_reply || bounce.has_original)))
+    signed && (names_original || subject)
 }
 
 /// What a bounce in free text says.
