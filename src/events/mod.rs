@@ -14,6 +14,7 @@ mod filing;
 pub mod mail;
 mod mailboxes;
 mod rule;
+pub mod webhook;
 
 pub use filing::file_learned;
 pub use mailboxes::{Letter, each_letter};

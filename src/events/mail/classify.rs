@@ -40,16 +40,16 @@ const MOST: usize = 16 * 1024;
 
 /// What is concluded about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Judged {
-    pub(super) class: Class,
-    pub(super) bounce: Bounce,
-    pub(super) status: String,
-    pub(super) code: String,
+pub(in crate::events) struct Judged {
+    pub(in crate::events) class: Class,
+    pub(in crate::events) bounce: Bounce,
+    pub(in crate::events) status: String,
+    pub(in crate::events) code: String,
 }
 
 /// Judges a bounce. `status` is what a report's Status field says, `said` what the remote system said, `around` the text around it, which
 /// is only asked where those say nothing.
-pub(super) fn judge(status: &str, said: &str, around: &str) -> Judged {
+pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged {
     let from_field = codes_in(status).status;
     let mut codes = codes_in(said);
     // What the remote system said is nearer to the cause than what the reporting one made of it.

@@ -23,7 +23,8 @@ mod tests;
 use jiff::Timestamp;
 use ring::digest;
 
-use self::classify::{judge, normal};
+pub(in crate::events) use self::classify::judge;
+use self::classify::normal;
 use self::dsn::Recipient;
 use self::parts::Parts;
 use super::{Event, EventKind, Source};

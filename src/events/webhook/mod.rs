@@ -1,0 +1,124 @@
+//! What providers tell by a request to us: is it theirs, and what does it say. One file for each provider, with its documented scheme and payloads.
+//!
+//! The rules it keeps: nothing is read out of a request before its signature has been verified, compares take the same time whatever they
+//! find, and whatever a provider signs becomes an event, of type `unknown` where the type is new to us. It touches no network and no ledger.
+//! An event's id is a function of the signed body alone, so a replay is the same event whatever stands in its headers.
+
+mod bird;
+mod certificate;
+mod drin;
+mod emitlo;
+mod mailersio;
+mod mailgun;
+mod postmark;
+mod reading;
+mod resend;
+mod scheme;
+mod sendgrid;
+mod ses;
+mod sns;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Event;
+use crate::secret::Secret;
+
+pub use sns::{Envelope, Purpose};
+
+/// How far the time of a signature may be from ours, either way.
+pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long a one-time token of a signature has to be remembered, so that it is of no use to whoever saw it.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(2 * 5 * 60);
+
+/// Why a request is not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Something that every request of the provider has is not there.
+    Unsigned(&'static str),
+    /// The signature is not one of the secret that is configured.
+    Wrong,
+    /// Signed so far from now; positive where the signature is older.
+    Stale(SignedDuration),
+    /// The configured secret cannot be one; says what it should be.
+    Secret(&'static str),
+    /// Signed, and yet not from where it has to be.
+    Foreign(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsigned(what) => write!(f, "no {what}"),
+            Self::Wrong => f.write_str("the signature does not fit the body and the configured webhook_secret"),
+            Self::Stale(age) => {
+                let when = if age.is_negative() { "ahead of" } else { "behind" };
+                let seconds = age.as_secs().unsigned_abs();
+                write!(f, "signed {seconds} s {when} this machine's clock, {} s are allowed; is the clock right?", TOLERANCE.as_secs())
+            }
+            Self::Secret(what) => write!(f, "webhook_secret is not {what}"),
+            Self::Foreign(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Verifies a request: its headers and its body as they came.
+type Verify = fn(&Secret, &HeaderMap, &[u8], Timestamp) -> Result<(), Refusal>;
+
+/// Reads the events out of a body. Errs with what is wrong where the body is not of the provider's form at all.
+type Read = fn(&[u8], Timestamp) -> Result<Vec<Event>, String>;
+
+/// How a kind of provider tells events.
+#[derive(Debug)]
+pub struct Webhook {
+    /// The kind as in `[providers.NAME] kind`.
+    pub kind: &'static str,
+    /// How its requests are verified; `None` for SNS, whose certificate has to be fetched first ([`Envelope`]).
+    pub verify: Option<Verify>,
+    read: Read,
+    /// What `webhook_secret` is there.
+    pub secret: &'static str,
+    /// The one-time token in a body, where the signature covers the token and not the body.
+    pub token: Option<fn(&[u8]) -> Option<String>>,
+    looks_like: fn(&serde_json::Value) -> bool,
+}
+
+impl Webhook {
+    /// The events of a body in their order, each with an id.
+    pub fn read(&self, body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+        let mut events = (self.read)(body, now)?;
+        events.iter_mut().for_each(Event::identify);
+        Ok(events)
+    }
+}
+
+/// Every kind of provider that tells events.
+pub const WEBHOOKS: [&Webhook; 9] = [
+    &ses::WEBHOOK,
+    &sendgrid::WEBHOOK,
+    &mailgun::WEBHOOK,
+    &postmark::WEBHOOK,
+    &bird::WEBHOOK,
+    &emitlo::WEBHOOK,
+    &drin::WEBHOOK,
+    &mailersio::WEBHOOK,
+    &resend::WEBHOOK,
+];
+
+/// How providers of a kind tell events; `None` for those that do not.
+pub fn webhook(kind: &str) -> Option<&'static Webhook> {
+    WEBHOOKS.into_iter().find(|webhook| webhook.kind == kind)
+}
+
+/// Whose form a JSON value out of an export has; `None` where it is nobody's.
+pub fn recognise(value: &serde_json::Value) -> Option<&'static Webhook> {
+    WEBHOOKS.into_iter().find(|webhook| (webhook.looks_like)(value))
+}

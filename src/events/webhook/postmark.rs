@@ -1,0 +1,116 @@
+//! Postmark's webhooks: HTTP Basic credentials and no signature. `RecordType` says what an object is.
+//!
+//! Documentation: <https://postmarkapp.com/developer/webhooks/webhooks-overview>. `Inactive: true` means that Postmark will not deliver to
+//! the address again.
+
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::reading::{Told, bounced, event, object, recipient, text, time, token_in};
+use super::scheme::{equal, header};
+use super::{Refusal, Webhook};
+use crate::base64;
+use crate::events::{Class, Event, EventKind};
+use crate::secret::Secret;
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "postmark",
+    verify: Some(verify),
+    read,
+    secret: "user:password, as in the webhook's HTTP authentication",
+    token: None,
+    looks_like: |value| value.get("RecordType").is_some(),
+};
+
+fn verify(secret: &Secret, headers: &HeaderMap, _body: &[u8], _now: Timestamp) -> Result<(), Refusal> {
+    if !secret.expose().contains(':') {
+        return Err(Refusal::Secret("of the form user:password"));
+    }
+    let given = header(headers, "authorization")?;
+    let (scheme, given) = given.split_once(' ').ok_or(Refusal::Wrong)?;
+    let given = if scheme.eq_ignore_ascii_case("basic") { base64::decode(given.trim()) } else { None };
+    if equal(secret.expose().as_bytes(), &given.unwrap_or_default()) { Ok(()) } else { Err(Refusal::Wrong) }
+}
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    let word = text(&value, "/RecordType");
+    let at = time(&value, &["/BouncedAt", "/DeliveredAt", "/ReceivedAt", "/ChangedAt"]).unwrap_or(now);
+    let mut event = event(EventKind::Unknown, at, body);
+    match word.as_str() {
+        "Delivery" => {
+            event.kind = EventKind::Delivered;
+            event.reason = text(&value, "/Details");
+        }
+        "Bounce" => bounce(&mut event, &value),
+        "SpamComplaint" => complaint(&mut event),
+        "SubscriptionChange" => subscription(&mut event, &value),
+        "Open" => event.kind = EventKind::Opened,
+        "Click" => {
+            event.kind = EventKind::Clicked;
+            event.reason = text(&value, "/OriginalLink");
+        }
+        _ => event.reason = word,
+    }
+    event.recipient = recipient(&value, &["/Email", "/Recipient"]);
+    event.provider_id = text(&value, "/MessageID");
+    event.token = token_in(value.get("Metadata"));
+    let bounce = text(&value, "/ID");
+    if !bounce.is_empty() {
+        event.id = format!("bounce-{bounce}");
+    }
+    Ok(vec![event])
+}
+
+fn complaint(event: &mut Event) {
+    event.kind = EventKind::Complained;
+    event.class = Some(Class::Abuse);
+}
+
+/// <https://postmarkapp.com/developer/api/bounce-api#bounce-types>
+fn bounce(event: &mut Event, value: &Value) {
+    let kind = text(value, "/Type");
+    let said = [text(value, "/Details"), text(value, "/Description")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let is_inactive = value.get("Inactive").and_then(Value::as_bool) == Some(true);
+    match kind.as_str() {
+        "SpamComplaint" => return complaint(event),
+        "Unsubscribe" => event.kind = EventKind::Unsubscribed,
+        "TemplateRenderingFailed" => event.kind = EventKind::Rejected,
+        // These are answers, not bounces.
+        "AutoResponder" | "ChallengeVerification" | "AddressChange" | "Subscribe" | "OpenRelayTest" => {
+            event.reason = kind;
+            return;
+        }
+        _ => {
+            let told = match kind.as_str() {
+                "HardBounce" | "BadEmailAddress" => Told::Hard,
+                "Blocked" | "SpamNotification" | "DMARCPolicy" | "VirusNotification" => Told::Soft,
+                _ if is_inactive => Told::Hard,
+                _ => Told::Soft,
+            };
+            bounced(event, told, "", &said);
+            match kind.as_str() {
+                "BadEmailAddress" => event.class = Some(Class::BadAddress),
+                "Blocked" | "SpamNotification" | "DMARCPolicy" => event.class = Some(Class::Policy),
+                "VirusNotification" => event.class = Some(Class::Content),
+                _ => {}
+            }
+        }
+    }
+    event.reason = if said.is_empty() { kind } else { format!("{kind}: {said}") };
+}
+
+fn subscription(event: &mut Event, value: &Value) {
+    let reason = text(value, "/SuppressionReason");
+    if value.get("SuppressSending").and_then(Value::as_bool) != Some(true) {
+        event.reason = "reactivated".to_owned();
+        return;
+    }
+    match reason.as_str() {
+        "HardBounce" => bounced(event, Told::Hard, "", "HardBounce"),
+        "SpamComplaint" => complaint(event),
+        _ => event.kind = EventKind::Unsubscribed,
+    }
+    event.reason = format!("{reason} by {}", text(value, "/Origin"));
+}

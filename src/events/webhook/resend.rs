@@ -1,0 +1,47 @@
+//! Resend's webhooks, signed by Svix.
+//!
+//! Documentation: <https://resend.com/docs/dashboard/webhooks/event-types>. Only a bounce of type `Permanent` says that the address is of no use.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Webhook;
+use super::reading::{Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
+use super::scheme::standard;
+use crate::events::{Event, EventKind};
+
+pub(super) const WEBHOOK: Webhook = Webhook {
+    kind: "resend",
+    verify: Some(standard),
+    read,
+    secret: "the webhook's signing secret, whsec_...",
+    token: None,
+    looks_like: |value| value.get("type").is_some() && value.get("created_at").is_some() && value.pointer("/data/email_id").is_some(),
+};
+
+fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
+    let value = object(body)?;
+    let word = text(&value, "/type");
+    let mut event = event(kind_of(&word), time(&value, &["/created_at", "/data/created_at"]).unwrap_or(now), body);
+    match event.kind {
+        EventKind::Bounced => {
+            let told = if text(&value, "/data/bounce/type") == "Permanent" { Told::Hard } else { Told::Soft };
+            let said = first(&value, &["/data/bounce/diagnosticCode/0", "/data/bounce/message"]);
+            bounced(&mut event, told, "", &said);
+        }
+        EventKind::Deferred => deferred(&mut event, "", &first(&value, &["/data/delivery_delayed/reason", "/data/reason"])),
+        EventKind::Complained => event.class = Some(complaint_class(&text(&value, "/data/complaint/type"))),
+        EventKind::Clicked => event.reason = text(&value, "/data/click/link"),
+        EventKind::Rejected => event.reason = first(&value, &["/data/failed/reason", "/data/suppressed/reason", "/data/suppressed/message"]),
+        EventKind::Unknown if word == "contact.updated" && value.pointer("/data/unsubscribed").and_then(Value::as_bool) == Some(true) => {
+            event.kind = EventKind::Unsubscribed;
+        }
+        EventKind::Unknown => event.reason = word,
+        _ => {}
+    }
+    event.recipient = recipient(&value, &["/data/to/0", "/data/to", "/data/email"]);
+    event.provider_id = text(&value, "/data/email_id");
+    event.message_id = bare(&text(&value, "/data/message_id"));
+    event.token = token_in(value.pointer("/data/tags"));
+    Ok(vec![event])
+}

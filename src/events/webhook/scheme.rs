@@ -1,0 +1,69 @@
+//! Signature schemes that several providers share, and the compares they need.
+
+use axum::http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
+
+use super::{Refusal, TOLERANCE};
+use crate::base64;
+use crate::secret::Secret;
+
+/// A header as text.
+pub(super) fn header<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Refusal> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty()).ok_or(Refusal::Unsigned(name))
+}
+
+/// Refuses a time in seconds since 1970 that is too far from now.
+pub(super) fn fresh(seconds: &str, now: Timestamp) -> Result<(), Refusal> {
+    let seconds: i64 = seconds.trim().parse().map_err(|_| Refusal::Wrong)?;
+    let at = Timestamp::from_second(seconds).map_err(|_| Refusal::Wrong)?;
+    within(at, now, TOLERANCE)
+}
+
+/// Refuses a time that lies further back than `past`, or further ahead than [`TOLERANCE`].
+pub(super) fn within(at: Timestamp, now: Timestamp, past: SignedDuration) -> Result<(), Refusal> {
+    let age = now.duration_since(at);
+    if age > past || age < -TOLERANCE { Err(Refusal::Stale(age)) } else { Ok(()) }
+}
+
+/// HMAC-SHA256 over parts; the compare takes the same time wherever the two differ.
+pub(super) fn hmac_fits(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> Result<(), Refusal> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::verify(&key, &parts.concat(), tag).map_err(|_| Refusal::Wrong)
+}
+
+/// Whether two texts are equal, told in the same time wherever they differ.
+pub(super) fn equal(expected: &[u8], given: &[u8]) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
+    hmac::verify(&key, given, hmac::sign(&key, expected).as_ref()).is_ok()
+}
+
+/// Hexadecimal digits as octets; `None` for anything else.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim().as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
+    digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+/// Standard Webhooks, and Svix, which is the same under other names of headers: a base64 HMAC-SHA256 over id, time and body, one of several
+/// where a secret is being exchanged.
+pub(super) fn standard(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
+    let names = match headers.contains_key("svix-id") {
+        true => ["svix-id", "svix-timestamp", "svix-signature"],
+        false => ["webhook-id", "webhook-timestamp", "webhook-signature"],
+    };
+    let [id, at, signatures] = names.map(|name| header(headers, name));
+    let (id, at, signatures) = (id?, at?, signatures?);
+    let key = secret.expose().trim();
+    let key = base64::decode(key.strip_prefix("whsec_").unwrap_or(key)).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
+    let given = signatures.split(' ').filter_map(|entry| base64::decode(entry.strip_prefix("v1,")?));
+    let fits = |tag: Vec<u8>| hmac_fits(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], &tag).is_ok();
+    // Every one is tried, so that the time does not tell which.
+    if !given.fold(false, |found, tag| fits(tag) || found) {
+        return Err(Refusal::Wrong);
+    }
+    fresh(at, now)
+}
