@@ -48,6 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
             [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
             [CompletionResult]::new('provider', 'provider', [CompletionResultType]::ParameterValue, 'Look at the providers of the configuration; nothing is sent')
+            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'Take in what comes back, and list it')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Make, check and show the configuration')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -91,6 +92,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--accept-changes', '--accept-changes', [CompletionResultType]::ParameterName, 'Send a changed message under the same campaign')
             [CompletionResult]::new('--provider-sandbox', '--provider-sandbox', [CompletionResultType]::ParameterName, 'Hand everything to the provider''s own sandbox or simulator, so that nobody gets mail; refused where it has none')
             [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 when there was nobody to send to')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does')
             [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
@@ -674,6 +676,22 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         'mailbatch;provider;help;help' {
             break
         }
+        'mailbatch;listen' {
+            [CompletionResult]::new('--addr', '--addr', [CompletionResultType]::ParameterName, 'Listen here instead of at listen.addr; port 0 takes a free one')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'mailbatch;events' {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -867,6 +885,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
             [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
             [CompletionResult]::new('provider', 'provider', [CompletionResultType]::ParameterValue, 'Look at the providers of the configuration; nothing is sent')
+            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'Take in what comes back, and list it')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Make, check and show the configuration')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -970,6 +989,9 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help;provider;test' {
+            break
+        }
+        'mailbatch;help;listen' {
             break
         }
         'mailbatch;help;events' {

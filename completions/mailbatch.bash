@@ -31,6 +31,9 @@ _mailbatch() {
             mailbatch,help)
                 cmd="mailbatch__subcmd__help"
                 ;;
+            mailbatch,listen)
+                cmd="mailbatch__subcmd__listen"
+                ;;
             mailbatch,man)
                 cmd="mailbatch__subcmd__man"
                 ;;
@@ -129,6 +132,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help,help)
                 cmd="mailbatch__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__help,listen)
+                cmd="mailbatch__subcmd__help__subcmd__listen"
                 ;;
             mailbatch__subcmd__help,man)
                 cmd="mailbatch__subcmd__help__subcmd__man"
@@ -338,7 +344,7 @@ _mailbatch() {
 
     case "${cmd}" in
         mailbatch)
-            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider events config completions man help"
+            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider listen events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -852,7 +858,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help)
-            opts="send check preview resume retry pause unpause status wait runs report why suppress provider events config completions man help"
+            opts="send check preview resume retry pause unpause status wait runs report why suppress provider listen events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -992,6 +998,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__listen)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1390,6 +1410,44 @@ _mailbatch() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__listen)
+            opts="-C -c -q -v -h --addr --env --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2134,7 +2192,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__send)
-            opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --then --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --listen --then --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -45,6 +45,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand why 'Show every decision taken about one recipient, oldest first'
             cand suppress 'Keep the list of those who must not be mailed'
             cand provider 'Look at the providers of the configuration; nothing is sent'
+            cand listen 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C'
             cand events 'Take in what comes back, and list it'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
@@ -87,6 +88,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --accept-changes 'Send a changed message under the same campaign'
             cand --provider-sandbox 'Hand everything to the provider''s own sandbox or simulator, so that nobody gets mail; refused where it has none'
             cand --error-on-empty 'Exit 9 when there was nobody to send to'
+            cand --listen 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
@@ -622,6 +624,21 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;provider;help;help'= {
         }
+        &'mailbatch;listen'= {
+            cand --addr 'Listen here instead of at listen.addr; port 0 takes a free one'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'mailbatch;events'= {
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -797,6 +814,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand why 'Show every decision taken about one recipient, oldest first'
             cand suppress 'Keep the list of those who must not be mailed'
             cand provider 'Look at the providers of the configuration; nothing is sent'
+            cand listen 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C'
             cand events 'Take in what comes back, and list it'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
@@ -872,6 +890,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;provider;show'= {
         }
         &'mailbatch;help;provider;test'= {
+        }
+        &'mailbatch;help;listen'= {
         }
         &'mailbatch;help;events'= {
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 mod events;
+mod listen;
 mod provider;
 mod results;
 mod sending;
@@ -12,6 +13,7 @@ mod suppress;
 mod words;
 
 pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs};
+pub use listen::ListenArgs;
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
 pub use sending::{
@@ -74,6 +76,7 @@ pub enum Command {
     Why(WhyArgs),
     Suppress(SuppressArgs),
     Provider(ProviderArgs),
+    Listen(ListenArgs),
     Events(EventsArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),

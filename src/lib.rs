@@ -33,6 +33,7 @@ pub mod events;
 pub mod input;
 pub mod ledger;
 pub mod limit;
+mod listen;
 pub mod message;
 pub mod pipeline;
 pub mod plan;

@@ -53,6 +53,10 @@ pub struct SendArgs {
     #[arg(long)]
     pub error_on_empty: bool,
 
+    /// Take events and unsubscribes over the web for as long as the run goes, as `listen` does
+    #[arg(long, conflicts_with = "dry_run")]
+    pub listen: bool,
+
     #[command(flatten)]
     pub sending: SendingArgs,
 }

@@ -7,6 +7,7 @@ mod dry_run;
 mod events;
 pub mod generate;
 mod outlets;
+mod listen;
 mod preview;
 mod provider;
 mod results;
@@ -72,6 +73,7 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Why(args) => results::why(globals, args).await,
         Command::Provider(args) => provider::run(globals, args).await,
         Command::Suppress(args) => suppress::run(globals, args).await,
+        Command::Listen(args) => listen::run(globals, args).await,
         Command::Events(args) => events::run(globals, args).await,
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::OK),
     }

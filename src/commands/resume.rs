@@ -89,7 +89,7 @@ async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Out
         let exit = if standing.tally.get(Outcome::Unknown) > 0 { Exit::UNKNOWN } else { Exit::OK };
         return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, exit).await;
     }
-    let message = Arc::new(Message::thaw(&run.head.message)?);
+    let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(bench.links()?)?);
     let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
     let secret = ledger.secret_key().await.map_err(ledger_error)?;
     let notes = if reopened > 0 { vec![format!("recipients opened again: {reopened}")] } else { Vec::new() };

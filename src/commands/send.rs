@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::input::{Filter, Format, ReadOptions};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, Run, RunHead, RunState, Seal};
+use crate::listen::Listening;
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
@@ -62,6 +63,18 @@ impl Sending<'_> {
     async fn run(&self) -> Result<Exit> {
         let bench = self.bench;
         let ledger = bench.ledger()?;
+        if !self.args.listen {
+            return self.run_by(ledger).await;
+        }
+        let listening = Listening::start(&bench.settings, ledger.clone(), None).await?;
+        bench.note(&listening.describe());
+        let exit = self.run_by(ledger).await;
+        listening.stop().await;
+        exit
+    }
+
+    async fn run_by(&self, ledger: Arc<SqliteLedger>) -> Result<Exit> {
+        let bench = self.bench;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
         let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign, bench.settings.env.as_deref(), wait)?;
         refuse_while_paused(ledger.as_ref()).await?;

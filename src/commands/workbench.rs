@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerSuppression, Run};
-use crate::message::{Message, MessageKeys, MessageSource};
+use crate::message::{Links, Message, MessageKeys, MessageSource};
 use crate::outcome::Kind;
 use crate::pipeline::ledger_error;
 use crate::recipient::Columns;
@@ -75,7 +75,13 @@ impl Workbench {
         };
         let flags = MessageKeys { from: args.from.clone(), subject: args.subject.clone(), ..MessageKeys::default() };
         let source = MessageSource { file, inline, flags };
-        Ok((Message::load(&source)?, source))
+        let message = Message::load(&source)?.with_links(self.settings.listen.public_url.as_deref(), self.links()?)?;
+        Ok((message, source))
+    }
+
+    /// What signs the links of the unsubscribe page, if the configuration names a key.
+    pub(crate) fn links(&self) -> Result<Option<Links>> {
+        Ok(self.settings.unsubscribe_key()?.as_ref().map(Links::new))
     }
 
     /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has learned.

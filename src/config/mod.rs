@@ -7,10 +7,12 @@ use std::sync::Arc;
 use crate::cli::Globals;
 use crate::error::{Error, Result};
 use crate::events::SoftBounces;
-use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec};
+use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};
+use crate::secret::Secret;
 
 mod allow;
 mod document;
+mod listen;
 mod provider;
 mod route;
 mod secrets;
@@ -20,6 +22,7 @@ mod tables;
 mod workspace;
 
 pub use allow::AllowRule;
+pub use listen::{ListenSettings, WebhookKeys};
 pub use provider::{ProviderConfig, RetryPolicy};
 pub use route::Route;
 pub use secrets::Secrets;
@@ -29,6 +32,9 @@ pub use workspace::{FILE_NAME, Workspace, start_dir};
 
 use document::{Content, Document, Table};
 use section::Section;
+
+/// The shortest key of unsubscribe links, in characters.
+const SHORTEST_KEY: usize = 16;
 
 /// Everything the configuration says, checked.
 #[derive(Clone, Debug)]
@@ -48,6 +54,7 @@ pub struct Settings {
     /// Which of them a recipient goes through; `None` for the only one, or the one that is named.
     pub route: Option<Route>,
     pub canary: CanarySettings,
+    pub listen: ListenSettings,
     /// Nobody else can be reached; `None` for no such limit.
     pub allow: Option<Vec<AllowRule>>,
     written: Vec<Shown>,
@@ -94,9 +101,9 @@ impl Settings {
         if let (None, Some(node)) = (env, root.get("allow")) {
             return Err(root.error(node, "`allow` belongs to an environment").hint("write it under [env.NAME]"));
         }
-        let mut known = vec!["message", "list", "suppression", "providers", "route", "canary", "state", "env"];
+        let mut known = vec!["message", "list", "suppression", "providers", "route", "canary", "listen", "state", "env"];
         known.extend(env.map(|_| "allow"));
-        root.check_keys(&known, &["pause", "listen"])?;
+        root.check_keys(&known, &["pause"])?;
         if let Some(state) = root.section("state")? {
             state.check_keys(&[], &["url"])?;
         }
@@ -117,6 +124,7 @@ impl Settings {
             route: Route::read(&root, &providers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())?,
             providers,
             canary: tables::canary(&root)?,
+            listen: listen::read(&root, workspace)?,
             allow: root.read_all("allow", "@acme.example", AllowRule::parse)?,
             written: shown::written(&document.name, &document.root),
             workspace: workspace.clone(),
@@ -157,6 +165,25 @@ impl Settings {
             keys: config.keys.clone(),
             secrets: Arc::new(Secrets::new(self.workspace.root.clone())),
         })
+    }
+
+    /// The key that unsubscribe links are signed with; `None` where the configuration names none.
+    pub fn unsubscribe_key(&self) -> Result<Option<Secret>> {
+        const KEY: &str = "listen.unsubscribe_key";
+        let Some(value) = &self.listen.unsubscribe_key else { return Ok(None) };
+        let key = Secrets::new(self.workspace.root.clone()).resolve(KEY, value)?;
+        if key.expose().len() < SHORTEST_KEY {
+            return Err(Error::usage(format!("{KEY}: shorter than {SHORTEST_KEY} characters"))
+                .hint("make one by `openssl rand -hex 32`; whoever guesses it can unsubscribe anybody"));
+        }
+        Ok(Some(key))
+    }
+
+    /// What events of the provider called `name` are verified with; `None` where the configuration names no secret.
+    pub fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
+        let (name, config) = self.provider(Some(name))?;
+        let Some(value) = &config.webhook.secret else { return Ok(None) };
+        Secrets::new(self.workspace.root.clone()).resolve(&format!("providers.{name}.webhook_secret"), value).map(Some)
     }
 
     /// Resolves the secrets of the provider called `name` and builds it; touches no network.

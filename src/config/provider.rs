@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::document::Content;
+use super::listen::{self, WEBHOOK_KEYS, WebhookKeys};
 use super::secrets;
 use super::section::Section;
 use crate::address::domain_to_ascii;
@@ -15,8 +16,6 @@ pub(super) const COMMON: [&str; 7] = ["kind", "rate", "caps", "ramp", "per_domai
 
 /// Known to providers that have an API, and read here for all of them.
 const REQUEST_RATE: &str = "request_rate";
-
-const LATER: [&str; 1] = ["webhook_secret"];
 
 /// How long and how often a recipient is attempted again; the wait is exponential with full jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +52,8 @@ pub struct ProviderConfig {
     /// Connections or requests at once, from 1 to 256.
     pub in_flight: usize,
     pub retry: RetryPolicy,
+    /// What its events are verified with.
+    pub webhook: WebhookKeys,
     /// The provider's own keys, secrets not resolved.
     pub keys: toml::Table,
 }
@@ -63,9 +64,8 @@ impl ProviderConfig {
 
     pub(super) fn read(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<Self> {
         let spec = spec(section, specs)?;
-        let known: Vec<&str> = COMMON.iter().chain(spec.keys).copied().collect();
-        let later: Vec<&str> = LATER.into_iter().filter(|key| !known.contains(key)).collect();
-        section.check_keys(&known, &later)?;
+        let known: Vec<&str> = COMMON.iter().chain(&WEBHOOK_KEYS).chain(spec.keys).copied().collect();
+        section.check_keys(&known, &[])?;
         let mut keys = toml::Table::new();
         for key in spec.keys.iter().filter(|key| !COMMON.contains(key)) {
             let Some(node) = section.get(key).filter(|_| *key != REQUEST_RATE) else { continue };
@@ -90,6 +90,7 @@ impl ProviderConfig {
             request_rate: section.read(REQUEST_RATE, "5/min", str::parse)?,
             in_flight: section.number("in_flight", 1..=256)?.unwrap_or(Self::IN_FLIGHT),
             retry: retry(section)?,
+            webhook: listen::webhook(section, spec.kind)?,
             keys,
         })
     }

@@ -40,7 +40,8 @@ impl Message {
     /// Renders a row into its parts and names it: what `render` would encode, and the Message-ID that goes with it.
     pub fn content(&self, index: &Arc<ColumnIndex>, fields: &Fields, ident: &Ident<'_>) -> Result<(Content, String), RenderError> {
         let row = Row::new(index, fields);
-        let url = self.unsubscribe_url(&row)?;
+        let message_id = self.message_id(ident);
+        let url = self.unsubscribe_url(&row, &message_id)?;
         let subject = self.templates.render(SUBJECT, &row)?;
         let name = if self.frozen.to_name.is_some() { self.templates.render(TO_NAME, &row)? } else { String::new() };
         let mut headers: Vec<(String, String)> =
@@ -64,7 +65,7 @@ impl Message {
             headers,
             attachments: Arc::clone(&shared.attachments),
         };
-        Ok((content, self.message_id(ident)))
+        Ok((content, message_id))
     }
 
     /// What a provider must be able to do for this message.

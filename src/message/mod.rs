@@ -21,6 +21,7 @@ mod frozen;
 mod header;
 mod ident;
 mod keys;
+mod link;
 mod load;
 mod mailbox;
 mod markdown;
@@ -34,6 +35,7 @@ mod template;
 pub(crate) use ident::hex;
 pub use ident::{Ident, is_token, message_id, token_of};
 pub use keys::{AttachmentKey, HeaderKeys, MessageKeys, MessageSource};
+pub use link::Links;
 pub use template::RenderError;
 
 use frozen::{Frozen, VERSION};
@@ -67,6 +69,8 @@ pub struct Message {
     /// What is the same in every recipient's content, made when content is first asked for.
     shared: OnceLock<content::Shared>,
     odd: Vec<String>,
+    /// Signs the links of our own unsubscribe page.
+    links: Option<Links>,
 }
 
 /// What stands for the recipient in an envelope sender.
@@ -163,6 +167,7 @@ impl Message {
             headers,
             frozen,
             odd,
+            links: None,
         })
     }
 
@@ -225,7 +230,7 @@ impl Message {
     /// Tries every template on a row, which finds whatever `render` would refuse at a fraction of its cost.
     pub fn probe(&self, index: &Arc<ColumnIndex>, fields: &Fields) -> Result<(), RenderError> {
         let row = Row::new(index, fields);
-        let url = self.unsubscribe_url(&row)?;
+        let url = self.unsubscribe_url(&row, link::NOBODY)?;
         let names = self.headers.iter().map(|(_, template)| template.as_str());
         let to_name = self.frozen.to_name.as_ref().map(|_| TO_NAME);
         std::iter::once(SUBJECT).chain(to_name).chain(names).try_for_each(|name| self.templates.probe(name, &row))?;
@@ -245,7 +250,7 @@ impl Message {
         if let Some(skeleton) = &self.skeleton {
             let row = Row::new(index, fields);
             let message_id = self.message_id(ident);
-            let url = self.unsubscribe_url(&row)?;
+            let url = self.unsubscribe_url(&row, &message_id)?;
             let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
             room.clear();
             if skeleton.assemble(&mut room, &head.block, &self.templates, &row.with_unsubscribe_url(url.as_deref()), &message_id) {
@@ -259,7 +264,7 @@ impl Message {
     pub fn render(&self, index: &Arc<ColumnIndex>, fields: &Fields, to: &Address, ident: &Ident<'_>) -> Result<Rendered, RenderError> {
         let row = Row::new(index, fields);
         let message_id = self.message_id(ident);
-        let url = self.unsubscribe_url(&row)?;
+        let url = self.unsubscribe_url(&row, &message_id)?;
         let head = self.head(&row, to, url.as_deref(), &message_id, ident)?;
         let parts = self.frozen.body.render(&self.templates, &row.with_unsubscribe_url(url.as_deref()))?;
         let bytes = mime::assemble(&head.block, &parts, &self.attachments, &message_id);
@@ -305,14 +310,14 @@ impl Message {
         Ok(Head { block, subject, to })
     }
 
-    fn unsubscribe_url(&self, row: &Row<'_>) -> Result<Option<String>, RenderError> {
+    fn unsubscribe_url(&self, row: &Row<'_>, message_id: &str) -> Result<Option<String>, RenderError> {
         if self.frozen.unsubscribe_url.is_none() {
             return Ok(None);
         }
         let url = self.templates.render(UNSUBSCRIBE_URL, row)?;
-        let url = url.trim();
-        match check_url(url) {
-            Ok(()) => Ok(Some(url.to_owned())),
+        let url = link::fill(url.trim(), self.links.as_ref(), message_id);
+        match check_url(&url) {
+            Ok(()) => Ok(Some(url)),
             Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
         }
     }

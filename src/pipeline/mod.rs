@@ -32,7 +32,7 @@ pub use crate::cli::Then;
 pub use engine::execute;
 pub use learning::keep_unlearned;
 pub use retry::RetryPolicy;
-pub(crate) use signals::survive_questions;
+pub(crate) use signals::{Signals, Wish, survive_questions};
 
 /// A provider of an execution, and what limits it.
 #[derive(Clone, Debug)]

@@ -27,6 +27,7 @@ mod mailgun;
 mod postmark;
 mod resend;
 mod roots;
+pub(crate) use roots::client_config as tls_client_config;
 pub mod sandbox;
 mod sendgrid;
 mod ses;

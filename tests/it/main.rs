@@ -11,6 +11,7 @@ mod events;
 mod examples;
 mod faults;
 mod limits;
+mod listen;
 mod peers;
 mod providers;
 mod rates;

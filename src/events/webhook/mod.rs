@@ -73,6 +73,9 @@ impl fmt::Display for Refusal {
 /// Verifies a request: its headers and its body as they came.
 type Verify = fn(&Secret, &HeaderMap, &[u8], Timestamp) -> Result<(), Refusal>;
 
+/// The one-time token in a body.
+type Token = fn(&[u8]) -> Option<String>;
+
 /// Reads the events out of a body. Errs with what is wrong where the body is not of the provider's form at all.
 type Read = fn(&[u8], Timestamp) -> Result<Vec<Event>, String>;
 
@@ -87,7 +90,7 @@ pub struct Webhook {
     /// What `webhook_secret` is there.
     pub secret: &'static str,
     /// The one-time token in a body, where the signature covers the token and not the body.
-    pub token: Option<fn(&[u8]) -> Option<String>>,
+    pub token: Option<Token>,
     looks_like: fn(&serde_json::Value) -> bool,
 }
 

@@ -59,10 +59,9 @@ pub(super) fn standard(secret: &Secret, headers: &HeaderMap, body: &[u8], now: T
     let (id, at, signatures) = (id?, at?, signatures?);
     let key = secret.expose().trim();
     let key = base64::decode(key.strip_prefix("whsec_").unwrap_or(key)).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
-    let given = signatures.split(' ').filter_map(|entry| base64::decode(entry.strip_prefix("v1,")?));
+    let mut given = signatures.split(' ').filter_map(|entry| base64::decode(entry.strip_prefix("v1,")?));
     let fits = |tag: Vec<u8>| hmac_fits(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], &tag).is_ok();
-    // Every one is tried, so that the time does not tell which.
-    if !given.fold(false, |found, tag| fits(tag) || found) {
+    if !given.any(fits) {
         return Err(Refusal::Wrong);
     }
     fresh(at, now)

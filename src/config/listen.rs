@@ -1,0 +1,103 @@
+//! `[listen]`: where the web endpoint is, what it is called from outside, and the key of its unsubscribe links.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::secrets;
+use super::section::Section;
+use super::workspace::Workspace;
+use crate::error::Result;
+
+/// The settings of the web endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListenSettings {
+    /// Where it listens; loopback unless told otherwise.
+    pub addr: SocketAddr,
+    /// What the world calls it, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Where the key is that unsubscribe links are signed with.
+    pub(super) unsubscribe_key: Option<toml::Value>,
+    /// PEM files of the certificate, chain included, and its key; without them something in front of it speaks TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+impl Default for ListenSettings {
+    fn default() -> Self {
+        Self { addr: SocketAddr::from(([127, 0, 0, 1], 8025)), public_url: None, unsubscribe_key: None, tls: None }
+    }
+}
+
+pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSettings> {
+    let Some(section) = root.section("listen")? else { return Ok(ListenSettings::default()) };
+    section.check_keys(&["addr", "public_url", "unsubscribe_key", "tls_cert", "tls_key"], &[])?;
+    let default = ListenSettings::default();
+    let path = |text: &str| Ok(workspace.from_config(text));
+    let tls = match (section.read("tls_cert", "cert.pem", path)?, section.read("tls_key", "key.pem", path)?) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        (cert, _) => {
+            let (there, missing) = if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
+            let node = section.get(there).expect("the path was read from it");
+            return Err(section
+                .error(node, format!("listen.{there} stands without listen.{missing}"))
+                .hint(format!("write {missing} = \"FILE.pem\" too")));
+        }
+    };
+    Ok(ListenSettings {
+        addr: section
+            .read("addr", "127.0.0.1:8025", |text| text.parse().map_err(|_| format!("{text:?} is not an IP address and a port")))?
+            .unwrap_or(default.addr),
+        public_url: section.read("public_url", "https://mail.acme.example", public_url)?,
+        unsubscribe_key: secret(&section, "unsubscribe_key")?,
+        tls,
+    })
+}
+
+/// Where a secret is; a literal one is refused.
+fn secret(section: &Section<'_>, key: &str) -> Result<Option<toml::Value>> {
+    let Some(node) = section.get(key) else { return Ok(None) };
+    let value = node.to_toml();
+    secrets::source_of(&section.name(key), &value).map_err(|e| section.error(node, e))?;
+    Ok(Some(value))
+}
+
+/// An http or https address without query, whose path may be something that a proxy takes away.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|e| format!("{text:?} is no URL: {e}"))?;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !is_plain {
+        return Err(format!("{text:?} is not an https address alone"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// What events of a provider are verified with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WebhookKeys {
+    /// Where the secret is: `webhook_secret`.
+    pub(super) secret: Option<toml::Value>,
+    /// The ARN of the SNS topic: `webhook_topic`.
+    pub topic: Option<String>,
+}
+
+/// The keys of `[providers.NAME]` that are about its events.
+pub(super) const WEBHOOK_KEYS: [&str; 2] = ["webhook_secret", "webhook_topic"];
+
+/// Reads them for a kind; refuses those that the kind has no use for.
+pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> {
+    let webhook = crate::events::webhook::webhook(kind);
+    let is_sns = webhook.is_some_and(|webhook| webhook.verify.is_none());
+    for (key, fits) in [(WEBHOOK_KEYS[0], webhook.is_some() && !is_sns), (WEBHOOK_KEYS[1], is_sns)] {
+        if let (Some(node), false) = (section.get(key), fits) {
+            let hint = if is_sns { "write webhook_topic = \"arn:aws:sns:...\"; SNS signs by its certificate" } else { "leave it out" };
+            return Err(section.error(node, format!("{}: a provider of kind {kind} has none", section.name(key))).hint(hint));
+        }
+    }
+    let arn = |text: &str| if text.starts_with("arn:") { Ok(text.to_owned()) } else { Err(format!("{text:?} is not the ARN of a topic")) };
+    Ok(WebhookKeys {
+        secret: secret(section, WEBHOOK_KEYS[0])?,
+        topic: section.read(WEBHOOK_KEYS[1], "arn:aws:sns:eu-west-1:123456789012:ses-events", arn)?,
+    })
+}

@@ -1,0 +1,85 @@
+//! The way of an event from a verified request into the ledger, and of what was learned into the suppression file.
+//!
+//! A request is answered when the ledger has its events. The file follows: one task appends, and what it has not appended when the process
+//! is killed is appended by the next one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::sync::{Notify, watch};
+
+use super::metrics::{EVENTS, FILED, FILING_FAILED, KNOWN, LEARNED, Metrics, STRANGERS};
+use crate::events::{Believe, Event, file_learned};
+use crate::ledger::{Ledger, LedgerResult};
+
+/// How long until a suppression file that could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+pub(super) struct Intake {
+    ledger: Arc<dyn Ledger>,
+    state_dir: PathBuf,
+    file: Option<PathBuf>,
+    believe: Believe,
+    metrics: Arc<Metrics>,
+    learned: Notify,
+}
+
+impl Intake {
+    pub(super) fn new(ledger: Arc<dyn Ledger>, state_dir: PathBuf, file: Option<PathBuf>, believe: Believe, metrics: Arc<Metrics>) -> Self {
+        Self { ledger, state_dir, file, believe, metrics, learned: Notify::new() }
+    }
+
+    /// Writes events down; they are durable when it returns. After an error some of them may be, and all may come again.
+    pub(super) async fn take(&self, provider: &str, events: Vec<Event>) -> LedgerResult<()> {
+        let words: Vec<&'static str> = events.iter().map(Event::word).collect();
+        let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await?;
+        for (seen, word) in seen.iter().zip(words) {
+            if !seen.is_new {
+                self.metrics.add(KNOWN, &[("provider", provider)], 1);
+                continue;
+            }
+            self.metrics.add(EVENTS, &[("provider", provider), ("type", word)], 1);
+            if seen.about.is_none() {
+                self.metrics.add(STRANGERS, &[("provider", provider)], 1);
+            }
+            if let Some(learned) = &seen.learned {
+                self.metrics.add(LEARNED, &[("reason", learned.reason.as_str())], 1);
+                self.learned.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends to the suppression file whatever is learned, beginning with what an earlier process left, and once more when it is told that
+    /// nothing more will come. It is not to be dropped before: an append that is not waited for would take no turns with others.
+    pub(super) async fn keep_filing(&self, mut ended: watch::Receiver<bool>) {
+        while !*ended.borrow() {
+            let wait = if self.file().await { Duration::MAX } else { AGAIN };
+            tokio::select! {
+                () = self.learned.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                _ = ended.changed() => {}
+            }
+        }
+        self.file().await;
+    }
+
+    /// Appends what is not in the file yet; false where that failed, and the ledger screens by it all the same.
+    async fn file(&self) -> bool {
+        let Some(file) = &self.file else { return true };
+        match file_learned(self.ledger.as_ref(), &self.state_dir, file).await {
+            Ok(0) => true,
+            Ok(count) => {
+                self.metrics.add(FILED, &[], count);
+                true
+            }
+            Err(why) => {
+                self.metrics.add(FILING_FAILED, &[], 1);
+                tracing::warn!("the suppression file: {why}; the ledger knows what was learned, and it is tried again");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the endpoint counts, as Prometheus reads it (text format 0.0.4). No address is in a name or a label.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Counters by name and labels.
+#[derive(Default)]
+pub(super) struct Metrics(Mutex<BTreeMap<(&'static str, String), u64>>);
+
+pub(super) const REQUESTS: &str = "mailbatch_requests_total";
+pub(super) const EVENTS: &str = "mailbatch_events_total";
+pub(super) const KNOWN: &str = "mailbatch_events_known_before_total";
+pub(super) const STRANGERS: &str = "mailbatch_events_without_run_total";
+pub(super) const LEARNED: &str = "mailbatch_suppressions_total";
+pub(super) const UNSUBSCRIBES: &str = "mailbatch_unsubscribes_total";
+pub(super) const FILED: &str = "mailbatch_suppressions_filed_total";
+pub(super) const FILING_FAILED: &str = "mailbatch_filing_failures_total";
+
+const HELP: [(&str, &str); 8] = [
+    (REQUESTS, "Requests with events, by provider and what became of them."),
+    (EVENTS, "Events written to the ledger, by provider and type."),
+    (KNOWN, "Events that the ledger had already, by provider."),
+    (STRANGERS, "Events about no run in the ledger, by provider."),
+    (LEARNED, "Suppressions learned, by reason."),
+    (UNSUBSCRIBES, "Presses of the unsubscribe button and one-click requests, by what became of them."),
+    (FILED, "Suppressions appended to the suppression file."),
+    (FILING_FAILED, "Attempts to append to the suppression file that failed."),
+];
+
+impl Metrics {
+    /// Adds to a counter; `labels` are pairs of a name and a value of ours or of the configuration.
+    pub(super) fn add(&self, name: &'static str, labels: &[(&str, &str)], count: u64) {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((name, labels.join(","))).or_default() += count;
+    }
+
+    /// Everything that was counted.
+    pub(super) fn text(&self) -> String {
+        let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        for (name, help) in HELP {
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n"));
+            for ((_, labels), count) in counters.iter().filter(|((known, _), _)| *known == name) {
+                let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+                text.push_str(&format!("{name}{labels} {count}\n"));
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_written_with_their_labels() {
+        let metrics = Metrics::default();
+        metrics.add(EVENTS, &[("provider", "bird"), ("type", "bounced(hard)")], 2);
+        metrics.add(EVENTS, &[("provider", "bird"), ("type", "bounced(hard)")], 1);
+        metrics.add(FILED, &[], 4);
+        let text = metrics.text();
+        assert!(text.contains("\nmailbatch_events_total{provider=\"bird\",type=\"bounced(hard)\"} 3\n"), "{text}");
+        assert!(text.contains("\nmailbatch_suppressions_filed_total 4\n"), "{text}");
+    }
+}

@@ -1,0 +1,124 @@
+//! The web endpoint: providers' events and one-click unsubscribes come in here and are in the ledger before they are answered.
+//!
+//! The rules it keeps: nothing is answered with 2xx before it is durable; nothing is believed that is not signed; a GET changes nothing;
+//! what waits, what a request may hold and how long it may take are bounded; no address and no secret is in any answer or metric.
+
+mod certificates;
+mod intake;
+mod metrics;
+mod page;
+mod routes;
+mod serve;
+mod tokens;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::events::Believe;
+use crate::events::webhook::{Webhook, webhook};
+use crate::ledger::Ledger;
+use crate::message::Links;
+use crate::secret::Secret;
+
+use intake::Intake;
+use metrics::Metrics;
+
+/// One provider whose events are taken.
+struct Source {
+    webhook: &'static Webhook,
+    /// What it is verified with; of SES the ARN of the topic.
+    proof: Proof,
+}
+
+enum Proof {
+    Secret(Secret),
+    Topic(String),
+}
+
+/// What all requests share.
+struct Shared {
+    ledger: Arc<dyn Ledger>,
+    sources: HashMap<String, Source>,
+    links: Option<Links>,
+    intake: Intake,
+    metrics: Arc<Metrics>,
+    certificates: certificates::Certificates,
+    tokens: tokens::Tokens,
+}
+
+/// The endpoint while it runs.
+pub(crate) struct Listening {
+    addr: SocketAddr,
+    secure: bool,
+    sources: Vec<String>,
+    has_links: bool,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Binds and begins to take requests. Exit 2 where a secret, a certificate or the address cannot be used.
+    pub(crate) async fn start(settings: &Settings, ledger: Arc<dyn Ledger>, addr: Option<SocketAddr>) -> Result<Self> {
+        let sources = sources(settings)?;
+        let links = settings.unsubscribe_key()?.as_ref().map(Links::new);
+        let tls = settings.listen.tls.as_ref().map(|(cert, key)| serve::acceptor(settings, cert, key)).transpose()?;
+        let addr = addr.unwrap_or(settings.listen.addr);
+        let failed = |e: std::io::Error| Error::usage(format!("{addr}: cannot listen: {e}")).hint("mend listen.addr, or pass --addr");
+        let listener = tokio::net::TcpListener::bind(addr).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        let metrics = Arc::new(Metrics::default());
+        let (stop, stopped) = watch::channel(false);
+        let file: Option<PathBuf> = settings.suppression_files.first().cloned();
+        let believe = Believe { soft: settings.soft_bounces, mail_about_anybody: false };
+        let intake = Intake::new(ledger.clone(), settings.workspace.state_dir.clone(), file, believe, metrics.clone());
+        let mut names: Vec<String> = sources.keys().cloned().collect();
+        names.sort();
+        let (secure, has_links) = (tls.is_some(), links.is_some());
+        let certificates = certificates::Certificates::new()?;
+        let shared = Arc::new(Shared { ledger, sources, links, intake, metrics, certificates, tokens: tokens::Tokens::default() });
+        let server = tokio::spawn(serve::run(listener, tls, shared, stopped));
+        Ok(Self { addr, secure, sources: names, has_links, stop, server })
+    }
+
+    /// One line for people: where it listens and for what.
+    pub(crate) fn describe(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        let events = match self.sources.as_slice() {
+            [] => "no provider's events (none has a webhook_secret)".to_owned(),
+            names => format!("events of {}", names.join(", ")),
+        };
+        let links = if self.has_links { "unsubscribe links" } else { "no unsubscribe links (listen.unsubscribe_key is not set)" };
+        format!("listening on {scheme}://{}: {events}; {links}", self.addr)
+    }
+
+    /// Takes no new request, lets those in progress end, files what was learned.
+    pub(crate) async fn stop(self) {
+        // A server that has ended hears nothing and needs nothing.
+        let _ = self.stop.send(true);
+        if let Err(e) = self.server.await {
+            tracing::warn!("the endpoint ended before its time: {e}");
+        }
+    }
+}
+
+/// The providers whose events can be verified.
+fn sources(settings: &Settings) -> Result<HashMap<String, Source>> {
+    let mut sources = HashMap::new();
+    for (name, config) in &settings.providers {
+        let Some(webhook) = webhook(&config.kind) else { continue };
+        let proof = match (settings.webhook_secret(name)?, &config.webhook.topic) {
+            (Some(secret), _) => Proof::Secret(secret),
+            (None, Some(topic)) => Proof::Topic(topic.clone()),
+            (None, None) => continue,
+        };
+        sources.insert(name.clone(), Source { webhook, proof });
+    }
+    Ok(sources)
+}

@@ -1,0 +1,77 @@
+//! The unsubscribe page: plain HTML without script, image or anything from elsewhere, readable by a screen reader and by a text browser.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// What is said to whoever follows a link or presses the button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    /// The question, with a button.
+    Ask,
+    /// It was done.
+    Done,
+    /// The link is not one of ours, or too old.
+    Unknown,
+    /// It was not the button that was pressed.
+    NotPressed,
+    /// It could not be written down.
+    Failed,
+}
+
+impl Page {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Ask | Self::Done => StatusCode::OK,
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::NotPressed => StatusCode::BAD_REQUEST,
+            Self::Failed => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ask => {
+                ("Unsubscribe", "Press the button, and you will get no more newsletters of this kind at the address that this link was sent to.")
+            }
+            Self::Done => {
+                ("You are unsubscribed", "You will get no more newsletters of this kind. A message that is already on its way may still arrive.")
+            }
+            Self::Unknown => {
+                ("This link does not work", "It is incomplete, or too old. Please use the link in a newer message, or answer the message.")
+            }
+            Self::NotPressed => ("Nothing was changed", "Please press the button to unsubscribe."),
+            Self::Failed => ("That did not work", "Nothing was changed. Please try again in a minute."),
+        }
+    }
+}
+
+/// The button is a form, for scanners follow links and press no buttons. What it sends is what RFC 8058 section 3.2 has mail readers send.
+const FORM: &str =
+    r#"<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click"><button type="submit">Unsubscribe</button></form>"#;
+
+const HEADERS: [(HeaderName, HeaderValue); 7] = [
+    (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
+    ),
+];
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let (title, text) = self.words();
+        let form = if matches!(self, Self::Ask | Self::NotPressed) { FORM } else { "" };
+        let body = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <title>{title}</title><style>:root{{color-scheme:light dark}}body{{font:1.125rem/1.5 sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}}\
+             button{{font:inherit;padding:.75rem 1.5rem;cursor:pointer}}</style></head>\
+             <body><main><h1>{title}</h1><p role=\"status\">{text}</p>{form}</main></body></html>\n"
+        );
+        (self.status(), HEADERS, body).into_response()
+    }
+}

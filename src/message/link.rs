@@ -1,0 +1,111 @@
+//! The links of our own unsubscribe page: `PUBLIC_URL/u/TOKEN-SIGNATURE`. A link carries no address, and nobody without the key can make one.
+//!
+//! `{token}` in `unsubscribe_url` stands for the token of the mail's Message-ID with its signature; where the message has no
+//! `unsubscribe_url` of its own, marketing mail gets that of the page.
+
+use ring::hmac;
+
+use super::ident::{hex, is_token, token_of};
+use super::template::Source;
+use super::{Message, TOKEN, UNSUBSCRIBE_URL};
+use crate::error::{Error, Result};
+use crate::outcome::Kind;
+use crate::secret::Secret;
+
+/// What stands for a Message-ID where a row is only tried.
+pub(super) const NOBODY: &str = "000000000000000000000000@invalid";
+
+/// How many octets of the HMAC stand in a link: 128 bits.
+const SIGNATURE: usize = 16;
+
+/// Makes and checks links.
+#[derive(Clone, Debug)]
+pub struct Links {
+    key: hmac::Key,
+}
+
+impl Links {
+    /// Links signed with `key`.
+    pub fn new(key: &Secret) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()) }
+    }
+
+    fn signature(&self, token: &str) -> hmac::Tag {
+        hmac::sign(&self.key, &[b"unsubscribe 1\0", token.as_bytes()].concat())
+    }
+
+    /// A token with its signature, as the last part of a link.
+    pub fn sign(&self, token: &str) -> String {
+        format!("{token}-{}", hex(&self.signature(token).as_ref()[..SIGNATURE]))
+    }
+
+    /// The token of a link's last part, if it was signed with this key; the compare takes the same time wherever the two differ.
+    pub fn verify<'t>(&self, signed: &'t str) -> Option<&'t str> {
+        let (token, signature) = signed.split_once('-')?;
+        let expected = hex(&self.signature(token).as_ref()[..SIGNATURE]);
+        let equal = hmac::verify(&self.key, signature.as_bytes(), hmac::sign(&self.key, expected.as_bytes()).as_ref()).is_ok();
+        (is_token(token) && equal).then_some(token)
+    }
+}
+
+/// Puts the signed token of a Message-ID into a URL.
+pub(super) fn fill(url: &str, links: Option<&Links>, message_id: &str) -> String {
+    match (links, token_of(message_id)) {
+        (Some(links), Some(token)) if url.contains(TOKEN) => url.replace(TOKEN, &links.sign(token)),
+        _ => url.to_owned(),
+    }
+}
+
+impl Message {
+    /// Gives marketing mail without an `unsubscribe_url` that of our page at `public_url`, and signs the links of all mail that has some. Exit 2
+    /// where a link cannot be signed.
+    pub fn with_links(mut self, public_url: Option<&str>, links: Option<Links>) -> Result<Self> {
+        if let (None, Kind::Marketing, Some(public_url), Some(_)) = (&self.frozen.unsubscribe_url, self.frozen.kind, public_url, &links) {
+            let source = Source { text: format!("{public_url}/u/{TOKEN}"), file: None, line: 1 };
+            self.templates.add(UNSUBSCRIBE_URL, &source)?;
+            self.frozen.unsubscribe_url = Some(source);
+        }
+        self.signed_by(links)
+    }
+
+    /// Signs links as [`Message::with_links`] does, and leaves the message as it was planned.
+    pub fn signed_by(mut self, links: Option<Links>) -> Result<Self> {
+        if links.is_none() && self.frozen.unsubscribe_url.as_ref().is_some_and(|source| source.text.contains(TOKEN)) {
+            return Err(Error::usage(format!("unsubscribe_url holds {TOKEN}, and there is no key to sign it with"))
+                .hint("write unsubscribe_key = { file = \"unsubscribe.key\" } under [listen]"));
+        }
+        self.links = links;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_good_for_its_own_token_and_key_alone() {
+        let links = Links::new(&Secret::new("0123456789abcdef"));
+        let token = "00112233445566778899aabb";
+        let signed = links.sign(token);
+        assert_eq!(links.verify(&signed), Some(token));
+        assert_eq!(Links::new(&Secret::new("0123456789abcdeg")).verify(&signed), None);
+        for place in 0..signed.len() {
+            let mut other = signed.clone().into_bytes();
+            other[place] = if other[place] == b'0' { b'1' } else { b'0' };
+            assert_eq!(links.verify(&String::from_utf8(other).unwrap()), None, "{place}");
+        }
+        for bad in ["", "-", token, &signed[..40], &format!("{signed}0"), &format!("{signed}-0"), &signed.to_uppercase()] {
+            assert_eq!(links.verify(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_filled_in_for_a_message_id_of_ours() {
+        let links = Links::new(&Secret::new("0123456789abcdef"));
+        let url = fill("https://a.example/u/{token}", Some(&links), "00112233445566778899aabb@a.example");
+        assert_eq!(links.verify(url.strip_prefix("https://a.example/u/").unwrap()), Some("00112233445566778899aabb"));
+        assert_eq!(fill("https://a.example/u/7", Some(&links), NOBODY), "https://a.example/u/7");
+        assert!(fill("https://a.example/u/{token}", Some(&links), NOBODY).len() > "https://a.example/u/".len() + 50);
+    }
+}

@@ -1,0 +1,155 @@
+//! Providers' requests: forged, replayed, truncated, twice, in another order, too long, about nobody.
+
+use jiff::Timestamp;
+use ring::hmac;
+use serde_json::json;
+
+use super::{ask, event, lines, listening, now, prepared, signed, tell};
+use crate::support::recorder::{Recorder, Script};
+use crate::support::running::LONG;
+use crate::support::{Signal, wait_for};
+
+#[test]
+fn what_is_signed_is_taken_once_and_nothing_else_is() {
+    let server = Recorder::with(Script::default().must_be_called());
+    let work = prepared(&server.url());
+    work.mailbatch().args(["send", "list.csv", "--provider", "relay", "--progress", "none"]).assert().success();
+    let (mut endpoint, port) = listening(&work);
+    let body = event("email.bounced", "bob@example.com", 1);
+    let headers = signed("msg_1", now(), &body);
+    let post = |headers: &[(&'static str, String)], body: &[u8]| ask(port, "POST", "/events/news", headers, body).0;
+
+    // Forged, truncated, old, early, unsigned, for nobody: nothing of it is kept.
+    assert_eq!(post(&headers, body.replace("bob", "ann").as_bytes()), 401);
+    assert_eq!(post(&headers, &body.as_bytes()[..body.len() - 1]), 401);
+    assert_eq!(post(&signed("msg_1", now() - 3600, &body), body.as_bytes()), 401);
+    assert_eq!(post(&signed("msg_1", now() + 3600, &body), body.as_bytes()), 401);
+    assert_eq!(post(&[], body.as_bytes()), 401);
+    assert_eq!(ask(port, "POST", "/events/relay", &headers, body.as_bytes()).0, 404);
+    assert_eq!(ask(port, "POST", "/events/nobody", &headers, body.as_bytes()).0, 404);
+    assert_eq!(ask(port, "GET", "/events/news", &[], b"").0, 405);
+    assert_eq!(post(&signed("msg_x", now(), "no JSON"), b"no JSON"), 400);
+    assert!(lines(&work, &["events", "list", "--json"]).is_empty());
+
+    // A clock that is off is told so.
+    let (_, said) = ask(port, "POST", "/events/news", &signed("m", now() - 3600, &body), body.as_bytes());
+    assert!(said.contains("behind this machine's clock") && said.contains("is the clock right?"), "{said}");
+
+    // Delivered after it bounced, the bounce three times, and somebody whom we never mailed.
+    assert_eq!(post(&headers, body.as_bytes()), 204);
+    assert_eq!(post(&headers, body.as_bytes()), 204);
+    assert_eq!(tell(port, "msg_2", &body), 204);
+    assert_eq!(tell(port, "msg_3", &event("email.delivered", "bob@example.com", 0)), 204);
+    assert_eq!(tell(port, "msg_4", &event("email.complained", "zoe@example.net", 2)), 204);
+    let kept = lines(&work, &["events", "list", "--json"]);
+    let told: Vec<_> = kept.iter().map(|e| (e["type"].as_str().unwrap(), e["recipient"].as_str().unwrap(), e["run"].is_string())).collect();
+    assert_eq!(told, [("bounced", "bob@example.com", true), ("delivered", "bob@example.com", true), ("complained", "zoe@example.net", false)]);
+    assert!(kept.iter().all(|event| event["provider"] == "news" && event["source"] == "webhook"));
+
+    let (status, metrics) = ask(port, "GET", "/metrics", &[], b"");
+    assert_eq!(status, 200);
+    for line in [
+        "mailbatch_requests_total{provider=\"news\",result=\"accepted\"} 5",
+        "mailbatch_requests_total{provider=\"news\",result=\"refused\"} 6",
+        "mailbatch_requests_total{provider=\"news\",result=\"unreadable\"} 1",
+        "mailbatch_events_total{provider=\"news\",type=\"bounced(hard)\"} 1",
+        "mailbatch_events_known_before_total{provider=\"news\"} 2",
+        "mailbatch_events_without_run_total{provider=\"news\"} 1",
+        "mailbatch_suppressions_total{reason=\"hard_bounce\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    assert!(!metrics.contains('@'));
+    assert_eq!(ask(port, "GET", "/healthz", &[], b"").0, 200);
+
+    endpoint.signal(Signal::TERM);
+    let ran = endpoint.ends(0);
+    assert!(ran.err.contains("events of gun, news") && !ran.err.contains("@example") && !ran.err.contains("whsec"), "{}", ran.err);
+    let file = work.read("suppressions.csv");
+    assert_eq!((file.matches("bob@example.com,hard_bounce,news,").count(), file.matches("zoe@example.net,complaint,").count()), (1, 1), "{file}");
+    assert_eq!(file.lines().count(), 3, "{file}");
+    assert_eq!(lines(&work, &["status", "--json"])[0]["feedback"], json!({"bounced(hard)": 1, "delivered": 1}));
+}
+
+#[test]
+fn long_bodies_are_refused_without_being_read() {
+    let work = prepared("smtp://127.0.0.1:9");
+    let (endpoint, port) = listening(&work);
+    for octets in [(1 << 20) + 1, 100 << 20] {
+        let (status, _) = ask(port, "POST", "/events/news", &[], &vec![b'x'; octets]);
+        // The connection may break before all of it is written and the answer is read.
+        assert!(status == 413 || status == 0, "{status}");
+    }
+    // One that does not say how long it is.
+    let chunked = format!("{:x}\r\n{}\r\n", 2 << 20, "x".repeat(2 << 20));
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = "POST /events/news HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let _ = std::io::Write::write_all(&mut stream, format!("{head}{chunked}").as_bytes());
+    let mut answer = String::new();
+    let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let limit = "a".repeat((1 << 20) - 1);
+    assert_eq!(ask(port, "POST", "/events/news", &[], limit.as_bytes()).0, 401);
+    assert_eq!(ask(port, "GET", "/healthz", &[], b"").0, 200);
+    assert!(endpoint.kill());
+}
+
+/// Mailgun signs a token and not the body.
+#[test]
+fn a_token_of_mailgun_is_good_for_one_body() {
+    let work = prepared("smtp://127.0.0.1:9");
+    let (endpoint, port) = listening(&work);
+    let body = |token: &str, email: &str| {
+        let at = now().to_string();
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"signing-key"), format!("{at}{token}").as_bytes());
+        let signature: String = tag.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+        let data = json!({"event": "complained", "recipient": email, "id": email, "timestamp": Timestamp::now().as_second()});
+        json!({"signature": {"timestamp": at, "token": token, "signature": signature}, "event-data": data}).to_string()
+    };
+    let first = body("token-1", "ann@example.com");
+    let forged = first.replace("ann@", "bob@");
+    let post = |body: &str| ask(port, "POST", "/events/gun", &[], body.as_bytes()).0;
+    assert_eq!((post(&first), post(&first), post(&forged), post(&body("token-2", "cyd@example.com"))), (204, 204, 401, 204));
+    let kept = lines(&work, &["events", "list", "--json"]);
+    assert_eq!(kept.iter().map(|event| event["recipient"].as_str().unwrap()).collect::<Vec<_>>(), ["ann@example.com", "cyd@example.com"]);
+    assert!(endpoint.kill());
+}
+
+#[test]
+fn two_listeners_on_one_workspace_take_and_file_each_event_once() {
+    let work = prepared("smtp://127.0.0.1:9");
+    let (one, two) = (listening(&work), listening(&work));
+    std::thread::scope(|scope| {
+        for port in [one.1, two.1, one.1, two.1] {
+            scope.spawn(move || {
+                for number in 0..50 {
+                    assert_eq!(tell(port, &format!("m{number}"), &event("email.bounced", &format!("u{number}@example.com"), number)), 204);
+                }
+            });
+        }
+    });
+    for (mut endpoint, _) in [one, two] {
+        endpoint.signal(Signal::TERM);
+        endpoint.ends(0);
+    }
+    let file = work.read("suppressions.csv");
+    assert_eq!(file.lines().count(), 51);
+    assert!((0..50).all(|number| file.matches(&format!("u{number}@example.com,")).count() == 1));
+    assert_eq!(lines(&work, &["events", "list", "--json"]).len(), 50);
+}
+
+#[test]
+fn a_suppression_file_that_cannot_be_written_is_written_later() {
+    let work = prepared("smtp://127.0.0.1:9");
+    let (mut endpoint, port) = listening(&work);
+    std::fs::rename(work.join("suppressions.csv"), work.join("kept.csv")).unwrap();
+    std::fs::create_dir(work.join("suppressions.csv")).unwrap();
+    assert_eq!(tell(port, "m", &event("email.bounced", "ann@example.com", 1)), 204);
+    assert!(wait_for(|| ask(port, "GET", "/metrics", &[], b"").1.contains("mailbatch_filing_failures_total 1"), LONG));
+    std::fs::remove_dir(work.join("suppressions.csv")).unwrap();
+    std::fs::rename(work.join("kept.csv"), work.join("suppressions.csv")).unwrap();
+    assert!(wait_for(|| work.read("suppressions.csv").contains("ann@example.com,hard_bounce,news,"), LONG), "{}", endpoint.err());
+    endpoint.signal(Signal::TERM);
+    endpoint.ends(0);
+    assert_eq!(work.read("suppressions.csv").matches("ann@").count(), 1);
+}
