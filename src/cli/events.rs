@@ -30,7 +30,7 @@ pub enum EventsCommand {
     after_help = "Examples:\n  mailbatch events ingest ~/Maildir\n  mailbatch events ingest --dry-run --json bounces.mbox\n  in an alias:  bounce: \"|mailbatch -q -C /srv/news events ingest -\""
 )]
 pub struct IngestArgs {
-    /// Messages: a file, a directory, a Maildir, an mbox, or - for standard input
+    /// Messages or providers' JSON exports: a file, a directory, a Maildir, an mbox, or - for standard input
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 

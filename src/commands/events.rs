@@ -14,6 +14,7 @@ use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::config::start_dir;
 use crate::error::{Error, Result};
 use crate::events::mail::{self, Told};
+use crate::events::webhook::read_export;
 use crate::events::{Believe, Event, Letter, each_letter, file_learned};
 use crate::exit::Exit;
 use crate::ledger::sqlite::SqliteLedger;
@@ -96,10 +97,22 @@ struct Intake {
 }
 
 impl Intake {
-    async fn take(&self, events: Vec<Event>, counts: &mut Counts) -> Result<()> {
+    async fn take(&self, mut events: Vec<Event>, counts: &mut Counts) -> Result<()> {
+        for event in &mut events {
+            self.name_provider(event);
+        }
         let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await.map_err(ledger_error)?;
         seen.iter().for_each(|seen| counts.seen(seen));
         Ok(())
+    }
+
+    /// An export names its kind of provider: where the configuration has one of that kind, it is meant, so that what its webhook told is
+    /// known to be the same.
+    fn name_provider(&self, event: &mut Event) {
+        let mut of_kind = self.bench.settings.providers.iter().filter(|(_, config)| config.kind == event.provider);
+        if let (Some((name, _)), None) = (of_kind.next(), of_kind.next()) {
+            name.clone_into(&mut event.provider);
+        }
     }
 
     /// Appends what was learned to the first suppression file.
@@ -127,7 +140,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     let reader = tokio::task::spawn_blocking(move || {
         for (path, shown) in &paths {
             let going = each_letter(path, shown, &mut |letter| {
-                let told = letter.raw.as_deref().ok().map(|raw| mail::read(raw, Timestamp::now()));
+                let told = letter.raw.as_deref().ok().map(read);
                 sender.blocking_send((letter, told)).is_ok()
             });
             if !going {
@@ -161,6 +174,14 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
         say(&mut std::io::stdout(), &counts.text(args.dry_run))?;
     }
     Ok(if counts.unreadable > 0 { Exit::RETRYABLE } else { Exit::OK })
+}
+
+/// What a message or a provider's JSON object tells.
+fn read(raw: &[u8]) -> Told {
+    if raw.first() != Some(&b'{') {
+        return mail::read(raw, Timestamp::now());
+    }
+    read_export(raw, Timestamp::now()).map_or_else(Told::Nothing, Told::Events)
 }
 
 /// The events of a letter, or why there are none.

@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use super::mail::LOOKED_AT;
 
 /// Directories within directories are followed this far; a link to a directory is not followed.
@@ -70,6 +73,39 @@ fn each_in_directory(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMu
     })
 }
 
+/// Hands the objects of a provider's export on: one after the other, one a line, in an array, or as `items` or `events` of a page.
+fn each_object(input: impl BufRead, letter: &mut dyn FnMut(Option<u64>, io::Result<Vec<u8>>) -> bool) -> bool {
+    for value in serde_json::Deserializer::from_reader(input).into_iter::<Box<RawValue>>() {
+        let value = match value {
+            Ok(value) => value,
+            Err(e) => return letter(u64::try_from(e.line()).ok(), Err(io::Error::other(format!("is no JSON: {e}")))),
+        };
+        let text = value.get();
+        let page: Option<Page<'_>> = serde_json::from_str(text).ok();
+        let inside: Option<Vec<&RawValue>> = match page.and_then(|page| page.items.or(page.events)) {
+            Some(items) => Some(items),
+            None => serde_json::from_str(text).ok(),
+        };
+        let going = match inside {
+            Some(items) => items.iter().all(|item| letter(None, Ok(item.get().as_bytes().to_vec()))),
+            None => letter(None, Ok(text.as_bytes().to_vec())),
+        };
+        if !going {
+            return false;
+        }
+    }
+    true
+}
+
+/// A page of an events API.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    events: Option<Vec<&'a RawValue>>,
+}
+
 /// Hands the messages of one stream on: an mbox where it begins like one, else one message.
 fn each_in(mut input: impl BufRead, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| take(Letter { file: file.to_owned(), line, raw });
@@ -78,6 +114,9 @@ fn each_in(mut input: impl BufRead, file: &str, take: &mut dyn FnMut(Letter) -> 
         Ok(start) => start.starts_with(b"From ") && !file.to_ascii_lowercase().ends_with(".eml"),
         Err(why) => return letter(None, Err(why)),
     };
+    if input.fill_buf().is_ok_and(|start| matches!(start.trim_ascii_start().first(), Some(b'{' | b'['))) {
+        return each_object(input, &mut letter);
+    }
     if !is_mbox {
         let mut raw = Vec::new();
         let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);

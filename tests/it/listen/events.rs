@@ -153,3 +153,28 @@ fn a_suppression_file_that_cannot_be_written_is_written_later() {
     endpoint.ends(0);
     assert_eq!(work.read("suppressions.csv").matches("ann@").count(), 1);
 }
+
+#[test]
+fn an_export_is_read_as_the_webhook_is_and_what_the_webhook_told_is_known() {
+    let work = prepared("smtp://127.0.0.1:9");
+    let (endpoint, port) = listening(&work);
+    let [one, two, three] =
+        ["ann", "bob", "cyd"].map(|name| event("email.bounced", &format!("{name}@example.com"), name.len() + usize::from(name.as_bytes()[0])));
+    assert_eq!(tell(port, "m", &one), 204);
+    assert!(endpoint.kill());
+    work.file("array.json", format!("[{one},\n{two}]"))
+        .file("lines.ndjson", format!("{two}\n{three}\n"))
+        .file("odd.json", "{\"hello\": 1}\n{\"broken\"");
+    let ingest = |names: &[&str], code: i32| {
+        let run = work.mailbatch().args(["events", "ingest"]).args(names).assert().code(code);
+        String::from_utf8(run.get_output().stdout.clone()).unwrap()
+    };
+    let said = ingest(&["array.json", "lines.ndjson"], 0);
+    assert!(said.contains("4 messages read: 4 bounced(hard)") && said.contains("2 new, 2 known before"), "{said}");
+    let said = ingest(&["odd.json"], 5);
+    assert!(said.contains("1 without feedback; 1 unreadable"), "{said}");
+    let kept = lines(&work, &["events", "list", "--json"]);
+    let told: Vec<_> = kept.iter().map(|e| (e["provider"].as_str().unwrap(), e["source"].as_str().unwrap())).collect();
+    assert_eq!(told, [("news", "webhook"), ("news", "export"), ("news", "export")]);
+    assert_eq!(work.read("suppressions.csv").lines().count(), 4);
+}
