@@ -75,6 +75,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Send to at most this many; the others are held')
             [CompletionResult]::new('--redirect-all-to', '--redirect-all-to', [CompletionResultType]::ParameterName, 'Send every message to this address instead of its recipient')
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
+            [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)')
+            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
             [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
             [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
@@ -167,6 +169,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;resume' {
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
+            [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)')
+            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
             [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
             [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
@@ -198,6 +202,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         'mailbatch;retry' {
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Which outcomes: rejected, deferred, held')
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
+            [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)')
+            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
             [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
             [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')

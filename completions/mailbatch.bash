@@ -1858,7 +1858,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__resume)
-            opts="-y -C -c -q -v -h --continue --abandon --then --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --continue --abandon --then --canary-wait --canary-extend --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1866,6 +1866,14 @@ _mailbatch() {
             case "${prev}" in
                 --then)
                     COMPREPLY=($(compgen -W "ask continue stop" -- "${cur}"))
+                    return 0
+                    ;;
+                --canary-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --canary-extend)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --rate)
@@ -1928,7 +1936,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__retry)
-            opts="-y -C -c -q -v -h --only --then --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --only --then --canary-wait --canary-extend --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1940,6 +1948,14 @@ _mailbatch() {
                     ;;
                 --then)
                     COMPREPLY=($(compgen -W "ask continue stop" -- "${cur}"))
+                    return 0
+                    ;;
+                --canary-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --canary-extend)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --rate)
@@ -2193,6 +2209,7 @@ _mailbatch() {
             ;;
         mailbatch__subcmd__send)
             opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --listen --then --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --then --canary-wait --canary-extend --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2268,6 +2285,14 @@ _mailbatch() {
                     ;;
                 --then)
                     COMPREPLY=($(compgen -W "ask continue stop" -- "${cur}"))
+                    return 0
+                    ;;
+                --canary-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --canary-extend)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --rate)

@@ -71,6 +71,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --limit 'Send to at most this many; the others are held'
             cand --redirect-all-to 'Send every message to this address instead of its recipient'
             cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
+            cand --canary-wait 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)'
+            cand --canary-extend 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number'
             cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
             cand --on-cap 'What to do when a cap is reached'
             cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
@@ -160,6 +162,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;resume'= {
             cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
+            cand --canary-wait 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)'
+            cand --canary-extend 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number'
             cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
             cand --on-cap 'What to do when a cap is reached'
             cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
@@ -190,6 +194,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;retry'= {
             cand --only 'Which outcomes: rejected, deferred, held'
             cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
+            cand --canary-wait 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)'
+            cand --canary-extend 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number'
             cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
             cand --on-cap 'What to do when a cap is reached'
             cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'

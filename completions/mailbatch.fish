@@ -74,6 +74,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l redirect-al
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
@@ -155,6 +157,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s h -l hel
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
@@ -185,6 +189,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l only -d 'W
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"

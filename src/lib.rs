@@ -22,6 +22,7 @@ pub mod error;
 pub mod exit;
 pub mod literal;
 pub mod outcome;
+pub mod pause;
 pub mod recipient;
 pub mod secret;
 

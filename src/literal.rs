@@ -19,8 +19,18 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(span).map_err(|_| format!("{text:?} is negative"))
 }
 
-/// Reads whole days, which jiff leaves to calendars.
+/// The same for how long evidence is waited for, which is at most 30 days.
+pub fn parse_wait(text: &str) -> Result<Duration, String> {
+    let wait = parse_duration(text)?;
+    if wait > Duration::from_secs(30 * 86_400) { Err(format!("{text:?} is longer than 30 days")) } else { Ok(wait) }
+}
+
+/// Reads whole days and weeks, which jiff leaves to calendars.
 fn days(text: &str) -> Result<jiff::SignedDuration, String> {
+    if let Some(number) = text.strip_suffix('w') {
+        let weeks: i64 = number.trim().parse().map_err(|_| String::new())?;
+        return weeks.checked_mul(7 * 86_400).map(jiff::SignedDuration::from_secs).ok_or_else(String::new);
+    }
     let number = text.strip_suffix("days").or_else(|| text.strip_suffix("day")).or_else(|| text.strip_suffix('d')).unwrap_or("");
     let days: i64 = number.trim().parse().map_err(|_| String::new())?;
     days.checked_mul(86_400).map(jiff::SignedDuration::from_secs).ok_or_else(String::new)
@@ -207,7 +217,10 @@ mod tests {
         assert_eq!(parse_duration("2h 30m"), Ok(Duration::from_secs(9_000)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_duration("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(parse_duration("8w"), Ok(Duration::from_secs(8 * 604_800)));
         assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
+        assert_eq!(parse_wait("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert!(parse_wait("31d").is_err() && parse_wait("15").is_err());
         assert!(parse_duration("15").unwrap_err().contains("no unit"));
         assert!(parse_duration("-3s").is_err());
         assert!(parse_duration("99999999999999999999d").is_err());

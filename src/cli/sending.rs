@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::words::{self, ListFormat, OnCap, OnUnknown, ProgressMode, Then};
 use crate::address::{Address, Dedupe};
-use crate::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration};
+use crate::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};
 use crate::outcome::Outcome;
 
 /// Check a list, screen it and send; the same command again continues where it stopped
@@ -252,6 +252,14 @@ pub struct SendingArgs {
     /// What to do when the canary has passed (default: ask on a terminal, continue elsewhere)
     #[arg(long, value_name = "WHAT", env = "MAILBATCH_THEN", hide_env_values = true)]
     pub then: Option<Then>,
+
+    /// How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)
+    #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
+    pub canary_wait: Option<Duration>,
+
+    /// Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
+    pub canary_extend: Option<CanarySize>,
 
     /// A lower rate than the configuration's: 50/s, 3000/min, 500/hour
     #[arg(long, value_name = "RATE", env = "MAILBATCH_RATE", hide_env_values = true)]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
 use crate::commands::campaign;
-use crate::commands::running::{Going, check_reports, frozen, latched, nothing_to_do, recover};
+use crate::commands::gates::latched;
+use crate::commands::running::{Going, check_reports, frozen, nothing_to_do, recover};
 use crate::commands::send::refuse_while_paused;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
@@ -27,12 +28,12 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
     if args.go_on {
         let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
         let evidence = match &run.gate {
-            Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Passed { evidence, .. } => evidence.clone(),
+            Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Stopped { evidence } | Gate::Passed { evidence, .. } => evidence.clone(),
             Gate::Ahead => String::new(),
         };
-        if matches!(run.gate, Gate::Failed { .. } | Gate::Waiting { .. }) {
+        if matches!(run.gate, Gate::Failed { .. } | Gate::Waiting { .. } | Gate::Stopped { .. }) {
             let by = by.unwrap_or_else(|| "resume --continue".to_owned());
-            ledger.set_gate(&run.id, Gate::Passed { evidence, by: Some(by) }).await.map_err(ledger_error)?;
+            ledger.set_gate(&run.id, Gate::Passed { evidence, by: Some(by), at: Some(jiff::Timestamp::now()) }).await.map_err(ledger_error)?;
         }
     } else {
         latched(&run)?;
@@ -99,7 +100,7 @@ async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Out
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
 async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
     ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await.map_err(ledger_error)?;
-    let gate = Gate::Passed { evidence: "abandoned".into(), by: Some("resume --abandon".into()) };
+    let gate = Gate::Passed { evidence: "abandoned".into(), by: Some("resume --abandon".into()), at: None };
     ledger.set_gate(&run.id, gate).await.map_err(ledger_error)?;
     ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code()).await.map_err(ledger_error)?;
     let held = ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
+use crate::commands::gates;
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::ledger::{Gate, Ledger, LedgerRow, Run, RunState, Standing};
 use crate::literal::CanarySize;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
+use crate::pipeline::{CanaryRule, Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
 use crate::provider::{JobId, Refusal};
 use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
@@ -81,7 +82,8 @@ impl Going<'_> {
             self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code()).await.map_err(ledger_error)?;
             return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
         }
-        let parts = self.parts(&before)?;
+        let canary = gates::canary_rule(self.bench, self.ledger.as_ref(), &self.run, self.sending).await?;
+        let parts = self.parts(&before, canary)?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");
         // On the runtime's own thread: there the sockets' news need not be carried from one thread to another.
@@ -116,7 +118,7 @@ impl Going<'_> {
         Ok(ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
     }
 
-    fn parts(&self, before: &Standing) -> Result<Arc<Parts>> {
+    fn parts(&self, before: &Standing, canary: CanaryRule) -> Result<Arc<Parts>> {
         let settings = &self.bench.settings;
         let frozen: Frozen = frozen(&self.run)?;
         let needs = self.message.needs();
@@ -151,7 +153,8 @@ impl Going<'_> {
             standing: before.clone(),
             secret: self.secret,
             redirect,
-            max_failed: settings.canary.max_failed,
+            canary,
+            rules: settings.pause.clone(),
             then,
             ask: (has_person() && !self.sending.yes).then_some(|evidence: &str| ask(&format!("canary: {evidence}\nsend the rest?"))),
             progress: Arc::from(progress::pick(mode, self.bench.globals.quiet, stderr_is_tty, self.sending.stats)),
@@ -190,6 +193,11 @@ impl Going<'_> {
                 earned.push((Exit::WAITING, format!("waiting for a person: {evidence}")));
                 next = Some(format!("{resume} --continue    # or --abandon"));
                 Some((Reason::Canary, evidence))
+            }
+            Some(Why::Rule(evidence)) => {
+                earned.push((Exit::STOPPED, format!("pause rule: {evidence}")));
+                next = Some(format!("{resume} --continue    # or --abandon"));
+                Some((Reason::Paused, evidence))
             }
             Some(Why::Capped(text)) => {
                 earned.push((Exit::CAP, text.clone()));
@@ -345,16 +353,6 @@ pub(crate) fn frozen(run: &Run) -> Result<Frozen> {
 /// The canary's size frozen with a run.
 pub(crate) fn canary_size(text: Option<&str>) -> Result<Option<CanarySize>> {
     text.map(str::parse).transpose().map_err(Error::internal)
-}
-
-/// Repeats a latched gate; a run whose gate is open passes.
-pub(crate) fn latched(run: &Run) -> Result<()> {
-    let next = format!("mailbatch resume {} --continue lets the rest go, --abandon closes the run", run.id);
-    match &run.gate {
-        Gate::Failed { evidence } => Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id)).hint(next)),
-        Gate::Waiting { evidence } => Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id)).hint(next)),
-        Gate::Ahead | Gate::Passed { .. } => Ok(()),
-    }
 }
 
 /// Reads the rows of a run two pages at a time, the next ones while these are visited.

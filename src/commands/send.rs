@@ -7,8 +7,9 @@ use tokio::task::JoinHandle;
 
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
+use crate::commands::gates::latched;
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, latched, note_all, nothing_to_do, recover};
+use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, dry_run};
 use crate::config::Chosen;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::SoftBounces;
 use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};
 use crate::secret::Secret;
+use crate::pause::PauseRule;
 
 mod allow;
 mod document;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub route: Option<Route>,
     pub canary: CanarySettings,
     pub listen: ListenSettings,
+    /// Watched while the rest of a run goes out.
+    pub pause: Vec<PauseRule>,
     /// Nobody else can be reached; `None` for no such limit.
     pub allow: Option<Vec<AllowRule>>,
     written: Vec<Shown>,
@@ -101,9 +104,9 @@ impl Settings {
         if let (None, Some(node)) = (env, root.get("allow")) {
             return Err(root.error(node, "`allow` belongs to an environment").hint("write it under [env.NAME]"));
         }
-        let mut known = vec!["message", "list", "suppression", "providers", "route", "canary", "listen", "state", "env"];
+        let mut known = vec!["message", "list", "suppression", "providers", "route", "canary", "pause", "listen", "state", "env"];
         known.extend(env.map(|_| "allow"));
-        root.check_keys(&known, &["pause"])?;
+        root.check_keys(&known, &[])?;
         if let Some(state) = root.section("state")? {
             state.check_keys(&[], &["url"])?;
         }
@@ -125,6 +128,7 @@ impl Settings {
             providers,
             canary: tables::canary(&root)?,
             listen: listen::read(&root, workspace)?,
+            pause: tables::pause(&root)?,
             allow: root.read_all("allow", "@acme.example", AllowRule::parse)?,
             written: shown::written(&document.name, &document.root),
             workspace: workspace.clone(),
@@ -191,6 +195,11 @@ impl Settings {
         let (_, config) = self.provider(Some(name))?;
         let spec = crate::provider::find(&config.kind).ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
+    }
+
+    /// Whether an endpoint for providers' events is configured.
+    pub fn has_listener(&self) -> bool {
+        self.written.iter().any(|shown| shown.key.starts_with("listen."))
     }
 
     /// Every setting in force with its origin: what the environment gives to flags, what is written, and the defaults.

@@ -63,7 +63,10 @@ pub(super) fn defaults(written: &[Shown], providers: &[(String, ProviderConfig)]
             add(format!("providers.{name}.retry.{key}"), format!("\"{}s\"", time.as_secs()));
         }
     }
-    add("canary.max_failed".to_owned(), format!("\"{}\"", CanarySettings::default().max_failed));
+    let canary = CanarySettings::default();
+    for (key, share) in [("max_failed", canary.max_failed), ("max_bounced", canary.max_bounced), ("max_complained", canary.max_complained)] {
+        add(format!("canary.{key}"), format!("\"{share}\""));
+    }
     all
 }
 

@@ -1,6 +1,7 @@
-//! The tables of the configuration other than `[providers]`: message, list, suppression, canary.
+//! The tables of the configuration other than `[providers]`: message, list, suppression, canary, pause.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -11,8 +12,9 @@ use crate::address::Address;
 use crate::cli::Then;
 use crate::error::Result;
 use crate::events::SoftBounces;
-use crate::literal::{CanarySize, Percent, parse_duration};
+use crate::literal::{CanarySize, Percent, parse_wait};
 use crate::outcome::Kind;
+use crate::pause::PauseRule;
 
 /// The keys of `[message]`; its front matter knows the same.
 pub const MESSAGE_KEYS: [&str; 12] =
@@ -36,13 +38,34 @@ pub struct CanarySettings {
     pub then: Option<Then>,
     /// The largest share of attempted recipients that may have failed, 5% unless told otherwise.
     pub max_failed: Percent,
+    /// The largest share of accepted recipients that may have bounced, 2% unless told otherwise.
+    pub max_bounced: Percent,
+    /// The largest share of accepted recipients that may have complained, 0.1% unless told otherwise.
+    pub max_complained: Percent,
+    /// How long bounces and complaints are waited for. `None`: 15 minutes where something tells of them, else not at all.
+    pub wait: Option<Duration>,
+    /// How long complaints are waited for, where that is another time.
+    pub wait_complained: Option<Duration>,
+    /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
+    pub extend: Option<CanarySize>,
     /// In every canary, if they are in the list.
     pub always: Vec<Address>,
 }
 
 impl Default for CanarySettings {
     fn default() -> Self {
-        Self { size: None, then: None, max_failed: Percent::new(5.0).expect("5 is between 0 and 100"), always: Vec::new() }
+        let percent = |percent| Percent::new(percent).expect("it is between 0 and 100");
+        Self {
+            size: None,
+            then: None,
+            max_failed: percent(5.0),
+            max_bounced: percent(2.0),
+            max_complained: percent(0.1),
+            wait: None,
+            wait_complained: None,
+            extend: None,
+            always: Vec::new(),
+        }
     }
 }
 
@@ -94,35 +117,41 @@ pub(super) fn soft_bounces(root: &Section<'_>) -> Result<Option<SoftBounces>> {
 
 pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
     let Some(section) = root.section("canary")? else { return Ok(CanarySettings::default()) };
-    section.check_keys(&["size", "wait", "then", "max_failed", "always"], &["max_bounced", "max_complained"])?;
-    no_wait(&section)?;
+    const KEYS: [&str; 9] = ["size", "wait", "wait_complained", "extend", "then", "max_failed", "max_bounced", "max_complained", "always"];
+    section.check_keys(&KEYS, &[])?;
     let default = CanarySettings::default();
     Ok(CanarySettings {
-        size: size(&section)?,
+        size: size(&section, "size")?,
         then: section.read("then", "ask", |text| Then::from_str(text, false).map_err(|_| format!("{text:?} is none of ask, continue, stop")))?,
         max_failed: section.read("max_failed", "5%", str::parse)?.unwrap_or(default.max_failed),
+        max_bounced: section.read("max_bounced", "2%", str::parse)?.unwrap_or(default.max_bounced),
+        max_complained: section.read("max_complained", "0.1%", str::parse)?.unwrap_or(default.max_complained),
+        wait: wait(&section, "wait")?,
+        wait_complained: wait(&section, "wait_complained")?,
+        extend: size(&section, "extend")?,
         always: section.read_all("always", "seed@acme.example", |text| Address::parse(text).map_err(|e| e.to_string()))?.unwrap_or_default(),
     })
 }
 
 /// `size = "5%"`, `"200"`, or the plain number 200.
-fn size(section: &Section<'_>) -> Result<Option<CanarySize>> {
-    match section.get("size").map(|node| &node.content) {
+fn size(section: &Section<'_>, key: &str) -> Result<Option<CanarySize>> {
+    match section.get(key).map(|node| &node.content) {
         Some(Content::Value(toml::Value::Integer(number))) if *number >= 0 => Ok(u64::try_from(*number).ok().map(CanarySize::Count)),
-        _ => section.read("size", "5%", str::parse),
+        _ => section.read(key, "5%", str::parse),
     }
 }
 
-/// Replies are judged as they come; there is no source of later events to wait for.
-fn no_wait(section: &Section<'_>) -> Result<()> {
-    let Some(node) = section.get("wait") else { return Ok(()) };
-    if matches!(&node.content, Content::Value(toml::Value::Integer(0))) {
-        return Ok(());
+/// `wait = "15m"`, or the plain number 0.
+fn wait(section: &Section<'_>, key: &str) -> Result<Option<Duration>> {
+    match section.get(key).map(|node| &node.content) {
+        Some(Content::Value(toml::Value::Integer(0))) => Ok(Some(Duration::ZERO)),
+        _ => section.read(key, "15m", parse_wait),
     }
-    match section.read("wait", "0", parse_duration)? {
-        Some(wait) if !wait.is_zero() => {
-            Err(section.not_built(node, "canary.wait", "write wait = \"0\"; the canary is judged by the provider's replies"))
-        }
-        _ => Ok(()),
-    }
+}
+
+/// `[pause]`: what stops mail while the rest goes out.
+pub(super) fn pause(root: &Section<'_>) -> Result<Vec<PauseRule>> {
+    let Some(section) = root.section("pause")? else { return Ok(Vec::new()) };
+    section.check_keys(&["rules"], &[])?;
+    Ok(section.read_all("rules", "bounced > 5% over 1h", str::parse)?.unwrap_or_default())
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::events::{Believe, Event, EventKind};
 use crate::literal::Rate;
 use crate::outcome::{Cohort, Kind, Outcome, Reason, Tally};
+use crate::pause::{Fared, Watched};
 use crate::provider::{BoxFuture, Feedback, JobId, Refusal, Verdict};
 
 /// What went wrong with the ledger.
@@ -44,20 +45,6 @@ pub enum RunState {
     Open,
     /// Every row has a final outcome, or the run was closed by a newer one or by `--abandon`.
     Finished,
-}
-
-/// A latched gate: repeated by every later start until a person decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "gate")]
-pub enum Gate {
-    /// The canary has not been judged.
-    Ahead,
-    /// There is no canary, or it passed, or a person let the rest go (`by`).
-    Passed { evidence: String, by: Option<String> },
-    /// Exit 12.
-    Failed { evidence: String },
-    /// Exit 13.
-    Waiting { evidence: String },
 }
 
 /// Everything about a run that is frozen when it is planned.
@@ -253,31 +240,6 @@ pub struct Recovered {
     pub unknown: u64,
 }
 
-/// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    pub count: u32,
-    pub from: Timestamp,
-    pub until: Timestamp,
-}
-
-/// How many hand-overs are wished for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Portion {
-    /// As many as go in one slice of the window at an even pace, and no more than this. The lease is as long as they take.
-    UpTo(u32),
-    /// So many at one instant, or none yet. The lease is one slice long, and the next one begins when they would have gone at an even pace.
-    Whole(u32),
-}
-
-/// The answer to a wish for a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leased {
-    Granted(Lease),
-    /// The window is full; ask again then.
-    NotBefore(Timestamp),
-}
-
 /// A learned or manual suppression kept in the ledger beside the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerSuppression {
@@ -290,13 +252,6 @@ pub struct LedgerSuppression {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub note: String,
-}
-
-/// The pause switch of a workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pause {
-    pub since: Timestamp,
-    pub reason: String,
 }
 
 /// One decision about one recipient, for `why`.
@@ -314,6 +269,8 @@ pub struct Standing {
     pub tally: Tally,
     /// By cohort: canary, rest.
     pub canary: Tally,
+    /// When the last of the canary was handed over.
+    pub canary_at: Option<Timestamp>,
     /// Rejected after an attempt of this run, not carried over from an earlier one.
     pub rejected_here: u64,
     /// Outcomes by reason.
@@ -441,6 +398,10 @@ pub trait Ledger: Send + Sync {
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
     /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason; they are opened again by `reopen`.
     fn hold_rest(&self, run: &str, reason: Reason, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// The same for some of them, without the rows in `except`, who may be about to be claimed.
+    fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Moves up to `more` open recipients of the rest into the canary, spread as it was drawn. They go through `provider` if one is named.
+    fn extend_canary(&self, run: &str, more: u64, provider: Option<&str>) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Opens rows with one of these outcomes again. Returns how many.
     fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Ends an execution: state and exit code.
@@ -465,6 +426,12 @@ pub trait Ledger: Send + Sync {
     fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
     /// Events by number.
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
+    /// Whether an event was received since then that no provider told with its reply.
+    fn has_heard(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
+    /// What has come back about the canary.
+    fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;
+    /// How those fared who were handed over since then; empty while it has happened to fewer than `least`.
+    fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>>;
     /// Suppressions learned from events that still have to be written to the suppression file, oldest first.
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;
     /// Records that writing these to the file begins (`done` false), or that they are in it.
@@ -502,6 +469,11 @@ pub struct Seal {
     pub cohorts: Vec<(Cohort, String)>,
 }
 
+mod gates;
 mod learned;
+mod leases;
 pub mod sqlite;
 pub mod trace;
+
+pub use gates::{CanaryEvidence, Gate, Hold, Pause};
+pub use leases::{Lease, Leased, Portion};

@@ -4,6 +4,7 @@ mod admit;
 mod phase;
 mod station;
 mod view;
+mod watch;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +15,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use self::phase::Waiting;
 use self::station::Station;
+use self::watch::Watch;
 use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Gate, Standing};
 use crate::outcome::{Cohort, Outcome};
@@ -37,7 +40,7 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     engine.tell_slowdowns().await?;
     futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
     engine.show();
-    why
+    why.map(|why| why.or_else(|| engine.watch.why()))
 }
 
 /// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the files say.
@@ -79,6 +82,11 @@ struct Engine {
     metered: u64,
     /// Rows beside the canary that had no outcome when this execution began.
     rest_total: u64,
+    /// For what comes back about a canary that has gone.
+    waiting: Option<Waiting>,
+    /// When a canary that is going out was last looked at.
+    looked_at: Instant,
+    watch: Watch,
 }
 
 impl Engine {
@@ -106,6 +114,9 @@ impl Engine {
             metered: 0,
             rest_total: standing.tally.open - standing.canary.open,
             standing,
+            waiting: None,
+            looked_at: Instant::now(),
+            watch: Watch::new(&parts),
             parts,
         })
     }
@@ -303,6 +314,8 @@ impl Engine {
         {
             self.stop_for(Why::Paused(pause.reason));
         }
+        self.look_at_canary().await?;
+        self.watch_rules().await?;
         self.wake_lanes();
         self.tell_slowdowns().await?;
         self.show();

@@ -1,27 +1,130 @@
-//! The canary's judgement: what the provider answered, against what is tolerated.
+//! The canary's judgement: what the provider answered and what mailboxes said since, against what is tolerated.
+//!
+//! Bounces and complaints are a sample of what the rest will bring, so they are judged by what they prove. Too many fail the canary as soon
+//! as that is proved; too few pass only when the time for them to arrive is over.
 
-use crate::literal::Percent;
+use std::time::Duration;
+
+use crate::literal::{CanarySize, Percent};
 use crate::outcome::{Outcome, Tally};
+use crate::pipeline::binomial;
+use crate::report::text::grouped;
 
-/// The judgement, with the evidence in words.
+/// What a canary is judged by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CanaryRule {
+    /// The largest share of (rejected + deferred + unknown) among the attempted.
+    pub max_failed: Percent,
+    /// The largest share of the accepted that may have bounced.
+    pub max_bounced: Percent,
+    /// The largest share of the accepted that may have complained.
+    pub max_complained: Percent,
+    /// How long bounces are waited for after the last hand-over.
+    pub wait: Duration,
+    /// How long complaints are waited for after the last hand-over.
+    pub wait_complained: Duration,
+    /// Whether anything tells of bounces and complaints at all. Without that, their absence proves nothing.
+    pub hears: bool,
+    /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
+    pub extend: Option<CanarySize>,
+    /// Through whom those go who are drawn into it later; `None` for the first choice of each.
+    pub provider: Option<String>,
+}
+
+/// The judgement of the provider's replies, with the evidence in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub(crate) enum Replies {
     Passed(String),
     Failed(String),
     /// Nobody of the canary could be attempted, so there is nothing to judge by.
     NoEvidence(String),
 }
 
-/// Judges a canary by the provider's replies: the share of (rejected + deferred + unknown) among the attempted.
-pub(crate) fn judge(canary: &Tally, max_failed: Percent) -> Judgement {
+/// Judges a canary by the provider's replies.
+pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
     let failed = canary.get(Outcome::Rejected) + canary.get(Outcome::Deferred) + canary.get(Outcome::Unknown);
     let attempted = failed + canary.get(Outcome::Accepted);
     if attempted == 0 {
-        return Judgement::NoEvidence("nobody of the canary could be attempted, so it proves nothing".into());
+        return Replies::NoEvidence("nobody of the canary could be attempted, so it proves nothing".into());
     }
     let share = failed as f64 / attempted as f64;
-    let words = format!("{failed} of {attempted} failed, {:.2} %, {max_failed} tolerated (provider replies only)", share * 100.0);
-    if share > max_failed.fraction() + 1e-12 { Judgement::Failed(words) } else { Judgement::Passed(words) }
+    let words = format!("{} of {} failed, {:.2} %, {max_failed} tolerated", grouped(failed), grouped(attempted), share * 100.0);
+    if share > max_failed.fraction() + 1e-12 { Replies::Failed(words) } else { Replies::Passed(words) }
+}
+
+/// What a number of events among the accepted proves about a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The share is over the limit, and that is no chance.
+    Over,
+    /// The share is at or under the limit, and that is no chance.
+    Under,
+    /// Either may be; the observed share is over the limit, or is not.
+    Open { is_over: bool },
+}
+
+/// A measured share, judged.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Measured {
+    pub(crate) proof: Proof,
+    /// As in `9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %`.
+    pub(crate) words: String,
+    count: u64,
+    of: u64,
+    limit: f64,
+}
+
+/// Measures how many of the accepted have `done` what at most `limit` of them may.
+pub(crate) fn measure(done: &str, count: u64, of: u64, limit: Percent) -> Measured {
+    let (count, share) = (count.min(of), limit.fraction());
+    let (low, high) = (binomial::at_least(count, of), binomial::at_most(count, of));
+    let observed = if of == 0 { 0.0 } else { count as f64 / of as f64 };
+    let proof = match () {
+        () if low > share => Proof::Over,
+        () if high <= share => Proof::Under,
+        () => Proof::Open { is_over: observed > share + 1e-12 },
+    };
+    let percent = |share: f64| format!("{:.2} %", share * 100.0);
+    let shown = if count == 0 { String::new() } else { format!(" {},", percent(observed)) };
+    let seen = format!("{} of {} {done},{shown}", grouped(count), grouped(of));
+    let tolerated = limit.to_string().replace('%', " %");
+    let words = match (proof, binomial::fewest(share)) {
+        (Proof::Over, _) => format!("{seen} at least {}: over {tolerated}", percent(low)),
+        (Proof::Under, _) => format!("{seen} at most {}: passes {tolerated}", percent(high)),
+        (Proof::Open { is_over: true }, _) => {
+            format!("{seen} at least {} and at most {}: over {tolerated}, but so few do not prove it", percent(low), percent(high))
+        }
+        (Proof::Open { is_over: false }, Some(fewest)) if of < fewest => {
+            format!("{seen} at most {}: cannot show {tolerated} with fewer than {}", percent(high), grouped(fewest))
+        }
+        (Proof::Open { is_over: false }, _) => format!("{seen} at most {}: not over {tolerated}, but so few do not prove it", percent(high)),
+    };
+    Measured { proof, words, count, of, limit: share }
+}
+
+impl Measured {
+    /// How many more of the accepted it takes to prove a share like the observed one to be under the limit; 0 where `room` is too few.
+    pub(crate) fn missing(&self, room: u64) -> u64 {
+        self.enough(self.of + room).map_or(0, |enough| enough - self.of)
+    }
+
+    /// How many accepted recipients would prove a share like the observed one to be under the limit; `None` where none would, or more than
+    /// `most`.
+    fn enough(&self, most: u64) -> Option<u64> {
+        let proves = |of: u64| {
+            let count = (self.count as f64 / self.of.max(1) as f64 * of as f64).ceil() as u64;
+            binomial::at_most(count, of) <= self.limit
+        };
+        if self.of >= most || !proves(most) {
+            return None;
+        }
+        let (mut low, mut high) = (self.of, most);
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            if proves(middle) { high = middle } else { low = middle }
+        }
+        Some(high)
+    }
 }
 
 #[cfg(test)]
@@ -37,18 +140,44 @@ mod tests {
         tally
     }
 
+    fn percent(text: &str) -> Percent {
+        text.parse().expect("a percentage")
+    }
+
     #[test]
     fn the_limit_itself_is_tolerated_and_one_more_is_not() {
-        let five = Percent::new(5.0).expect("a percentage");
-        assert!(matches!(judge(&tally(95, 3, 1, 1), five), Judgement::Passed(_)));
-        assert!(matches!(judge(&tally(94, 3, 2, 1), five), Judgement::Failed(_)));
-        assert!(matches!(judge(&tally(1, 1, 0, 0), Percent::new(0.0).expect("zero")), Judgement::Failed(_)));
+        assert!(matches!(replies(&tally(95, 3, 1, 1), percent("5%")), Replies::Passed(_)));
+        assert!(matches!(replies(&tally(94, 3, 2, 1), percent("5%")), Replies::Failed(_)));
+        assert!(matches!(replies(&tally(1, 1, 0, 0), percent("0%")), Replies::Failed(_)));
     }
 
     #[test]
     fn nobody_attempted_is_no_evidence() {
         let mut nobody = Tally::default();
         nobody.add(Outcome::Suppressed, 7);
-        assert!(matches!(judge(&nobody, Percent::new(5.0).expect("a percentage")), Judgement::NoEvidence(_)));
+        assert!(matches!(replies(&nobody, percent("5%")), Replies::NoEvidence(_)));
+    }
+
+    #[test]
+    fn a_share_is_judged_by_what_it_proves() {
+        let said = |done, count, of, limit| measure(done, count, of, percent(limit)).words;
+        assert_eq!(said("bounced", 9, 2_461, "2%"), "9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %");
+        assert_eq!(said("complained", 0, 1_000, "0.1%"), "0 of 1,000 complained, at most 0.30 %: cannot show 0.1 % with fewer than 2,995");
+        assert_eq!(said("bounced", 40, 1_000, "2%"), "40 of 1,000 bounced, 4.00 %, at least 3.03 %: over 2 %");
+        assert_eq!(measure("bounced", 25, 1_000, percent("2%")).proof, Proof::Open { is_over: true });
+        assert_eq!(measure("bounced", 20, 1_000, percent("2%")).proof, Proof::Open { is_over: false }, "the limit itself");
+        assert_eq!(measure("bounced", 0, 0, percent("2%")).proof, Proof::Open { is_over: false });
+        assert_eq!(measure("bounced", 5, 5, percent("100%")).proof, Proof::Under);
+        assert_eq!(measure("bounced", 0, 5, percent("0%")).proof, Proof::Open { is_over: false });
+        assert_eq!(measure("bounced", 1, 5, percent("0%")).proof, Proof::Over);
+    }
+
+    #[test]
+    fn a_canary_knows_how_large_it_has_to_be() {
+        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(100_000), Some(2_995));
+        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(2_000), None);
+        assert_eq!(measure("bounced", 25, 1_000, percent("2%")).enough(1_000_000), None, "more of the same is never under it");
+        let enough = measure("bounced", 15, 1_000, percent("2%")).enough(100_000).expect("it can be shown");
+        assert!((1_000..10_000).contains(&enough), "{enough}");
     }
 }

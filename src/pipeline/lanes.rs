@@ -75,6 +75,11 @@ impl Lanes {
         lane.read_at = Some(now);
     }
 
+    /// What was read ahead may not be open any more.
+    pub(crate) fn forget_ahead(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.ahead.clear());
+    }
+
     /// Up to `most` rows that were read ahead and are fresh.
     pub(crate) fn take_ahead(&mut self, index: usize, most: usize, now: Instant) -> Vec<LedgerRow> {
         let lane = &mut self.lanes[index];

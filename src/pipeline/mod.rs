@@ -2,6 +2,7 @@
 //!
 //! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an observer: the loop waits for it.
 
+mod binomial;
 mod breaker;
 mod chunk;
 mod engine;
@@ -22,14 +23,16 @@ use crate::error::Error;
 use crate::input::context::ColumnIndex;
 use crate::ledger::trace::Trace;
 use crate::ledger::{Ledger, LedgerError, Run, Standing};
-use crate::literal::{Percent, Rate};
+use crate::literal::Rate;
 use crate::message::Message;
+use crate::pause::PauseRule;
 use crate::progress::Progress;
 use crate::provider::{Provider, Refusal};
 use crate::suppression::Suppressions;
 
 pub use crate::cli::Then;
 pub use engine::execute;
+pub use gate::CanaryRule;
 pub use learning::keep_unlearned;
 pub use retry::RetryPolicy;
 pub(crate) use signals::{Signals, Wish, survive_questions};
@@ -85,7 +88,9 @@ pub struct Parts {
     pub secret: [u8; 32],
     /// All mail goes here instead (`--redirect-all-to`).
     pub redirect: Option<Address>,
-    pub max_failed: Percent,
+    pub canary: CanaryRule,
+    /// Watched while the rest goes out.
+    pub rules: Vec<PauseRule>,
     pub then: Then,
     /// Asks a person whether the rest may go; `None` where there is nobody to ask.
     pub ask: Option<fn(&str) -> bool>,
@@ -117,6 +122,8 @@ pub enum Why {
     Failing(Vec<(String, Refusal)>),
     CanaryFailed(String),
     Waiting(String),
+    /// Pause rules hold the run, or some of its recipients.
+    Rule(String),
     Capped(String),
     Paused(String),
     /// `--limit` is reached.

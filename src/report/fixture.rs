@@ -25,7 +25,7 @@ pub(crate) fn ledger_run() -> Run {
             settings: serde_json::Value::Null,
         },
         state: RunState::Open,
-        gate: Gate::Passed { evidence: "2 of 100 failed (2.0%), 5% allowed".into(), by: None },
+        gate: Gate::Passed { evidence: "2 of 100 failed (2.0%), 5% allowed".into(), by: None, at: None },
         started_at: at("2026-11-21T03:45:00Z"),
         finished_at: Some(at("2026-11-21T03:47:14.5Z")),
         columns: vec![vec!["email".into(), "name".into()], vec!["email".into(), "age".into()]],

@@ -64,10 +64,11 @@ fn state(run: &Run) -> &'static str {
 fn gate(gate: &Gate) -> String {
     match gate {
         Gate::Ahead => "not judged yet".to_owned(),
-        Gate::Passed { evidence, by: Some(by) } => format!("let go by {}: {}", clean(by), clean(evidence)),
-        Gate::Passed { evidence, by: None } => format!("passed: {}", clean(evidence)),
+        Gate::Passed { evidence, by: Some(by), .. } => format!("let go by {}: {}", clean(by), clean(evidence)),
+        Gate::Passed { evidence, by: None, .. } => format!("passed: {}", clean(evidence)),
         Gate::Failed { evidence } => format!("failed: {}", clean(evidence)),
         Gate::Waiting { evidence } => format!("waiting for a person: {}", clean(evidence)),
+        Gate::Stopped { evidence } => format!("stopped by a pause rule: {}", clean(evidence)),
     }
 }
 

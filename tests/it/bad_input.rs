@@ -342,9 +342,9 @@ fn unknown_and_unbuilt_providers_and_keys_are_refused() {
         ("[providers.s]\nkind = \"ses\"\nwebhook_secret = { env = \"X\" }", &["webhook_topic"]),
         ("[providers.s]\nkind = \"ses\"\nwebhook_topic = \"topic\"", &["ARN of a topic"]),
         ("[providers.b]\nkind = \"bird\"\nwebhook_topic = \"arn:aws:sns:x\"", &["has none"]),
-        ("[pause]\nrules = []", &["pause", "not built yet"]),
+        ("[pause]\nrules = [\"bounced > 5%\"]", &["mailbatch.toml:11: pause.rules, entry 1", "is not of the form"]),
         ("[state]\nurl = \"postgres://localhost\"", &["mailbatch.toml:11: state.url", "not built yet"]),
-        ("[canary]\nmax_bounced = \"2%\"", &["canary.max_bounced", "not built yet"]),
+        ("[canary]\nmax_bounced = 2", &["canary.max_bounced is not a text", "max_bounced = \"2%\""]),
     ]);
     let ws = relay("smtp://localhost");
     ws.config(&format!("{}window = 65\n", ws.read("mailbatch.toml")));

@@ -8,6 +8,7 @@ mod byhand;
 mod canary;
 mod docs;
 mod events;
+mod evidence;
 mod examples;
 mod faults;
 mod limits;

@@ -12,7 +12,7 @@ const QUICK: &str = "retry = { base = \"10ms\", max = \"50ms\", for = \"20s\" }"
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A workspace with the relays `a` and `b`, lines for each, and the lines of `[route]`.
-fn routed(servers: [&Recorder; 2], lines: [&str; 2], route: &str, rows: usize) -> Workspace {
+pub(crate) fn routed(servers: [&Recorder; 2], lines: [&str; 2], route: &str, rows: usize) -> Workspace {
     let work = workspace();
     let provider = |name: &str, at: usize| format!("[providers.{name}]\nkind = \"smtp\"\nurl = \"{}\"\n{}\n", servers[at].url(), lines[at]);
     work.config(&format!(

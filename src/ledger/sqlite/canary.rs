@@ -1,30 +1,48 @@
 //! The draw of the canary: spread over receiving domains in proportion, the same after a restart. Sorting is left to SQLite, which spills
 //! to disk, so that memory does not grow with the list.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::fault::Result;
+use super::plan;
 use crate::literal::CanarySize;
 
 /// Moves the canary's recipients into its cohort and returns how many they are. Recipients that are always in the canary are added
 /// beyond its size when they were not drawn.
 pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64> {
     let sendable: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1", [seq], |row| row.get(0))?;
-    let wanted = size.of(sendable as u64) as i64;
-    if wanted > 0 {
-        share_out(conn, seq, sendable, wanted)?;
-        conn.execute(
-            "UPDATE recipients SET cohort = 0 WHERE id IN (
-               SELECT id FROM (
-                 SELECT r.id, d.quota, row_number() OVER (PARTITION BY r.domain ORDER BY r.draw, r.id) AS place
-                 FROM recipients r JOIN temp.shares d ON d.domain = r.domain WHERE r.run = ?1 AND r.cohort = 1 AND r.state = 1 AND d.quota > 0)
-               WHERE place <= quota)",
-            [seq],
-        )?;
-        conn.execute_batch("DELETE FROM temp.shares")?;
-    }
+    take(conn, seq, sendable, size.of(sendable as u64) as i64, None)?;
     conn.execute("UPDATE recipients SET cohort = 0 WHERE run = ?1 AND cohort = 1 AND state = 1 AND always <> 0", [seq])?;
     let drawn: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 0 AND state = 1", [seq], |row| row.get(0))?;
+    Ok(drawn as u64)
+}
+
+/// Draws up to `more` of the open recipients of the rest into the canary in the same way, and remembers it. Returns how many they are.
+pub(super) fn extend(conn: &Connection, run: &str, more: u64, provider: Option<&str>, now: Timestamp) -> Result<u64> {
+    let seq = plan::seq_of(conn, run)?;
+    let open: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1", [seq], |row| row.get(0))?;
+    let wanted = i64::try_from(more).unwrap_or(i64::MAX).min(open);
+    let drawn = take(conn, seq, open, wanted, provider)?;
+    plan::note(conn, seq, "canary extended", &format!("{drawn} more were drawn"), now)?;
+    Ok(drawn)
+}
+
+/// Moves `wanted` of the `sendable` recipients into the canary.
+fn take(conn: &Connection, seq: i64, sendable: i64, wanted: i64, provider: Option<&str>) -> Result<u64> {
+    if wanted <= 0 {
+        return Ok(0);
+    }
+    share_out(conn, seq, sendable, wanted)?;
+    let drawn = conn.execute(
+        "UPDATE recipients SET cohort = 0, provider = coalesce(?2, provider) WHERE id IN (
+           SELECT id FROM (
+             SELECT r.id, d.quota, row_number() OVER (PARTITION BY r.domain ORDER BY r.draw, r.id) AS place
+             FROM recipients r JOIN temp.shares d ON d.domain = r.domain WHERE r.run = ?1 AND r.cohort = 1 AND r.state = 1 AND d.quota > 0)
+           WHERE place <= quota)",
+        params![seq, provider],
+    )?;
+    conn.execute_batch("DELETE FROM temp.shares")?;
     Ok(drawn as u64)
 }
 

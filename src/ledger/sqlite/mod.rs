@@ -8,6 +8,7 @@ mod caps;
 mod carry;
 mod claim;
 mod events;
+mod evidence;
 mod fault;
 mod lease;
 mod names;
@@ -34,12 +35,14 @@ use self::claim::Origin;
 use self::fault::Fault;
 use self::threads::Worker;
 use super::{
-    Ask, Claimed, Decision, Draft, EventQuery, Gate, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow, LedgerSuppression, Pause,
-    Person, PlannedRow, Portion, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Unfiled, trace,
+    Ask, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow,
+    LedgerSuppression, Pause, Person, PlannedRow, Portion, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Unfiled,
+    trace,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
 use crate::outcome::{Cohort, Outcome, Reason};
+use crate::pause::{Fared, Watched};
 use crate::provider::{BoxFuture, Feedback, JobId};
 
 /// How long a process waits for another one's transaction. The longest is the sealing of a large run.
@@ -257,6 +260,16 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| plan::hold(conn, plan::seq_of(conn, &run)?, reason, &detail, Timestamp::now()))
     }
 
+    fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>> {
+        let (run, detail) = (run.to_owned(), detail.to_owned());
+        self.write(move |conn| evidence::hold(conn, &run, &hold, &except, &detail, Timestamp::now()))
+    }
+
+    fn extend_canary(&self, run: &str, more: u64, provider: Option<&str>) -> BoxFuture<'_, LedgerResult<u64>> {
+        let (run, provider) = (run.to_owned(), provider.map(str::to_owned));
+        self.write(move |conn| canary::extend(conn, &run, more, provider.as_deref(), Timestamp::now()))
+    }
+
     fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, outcomes) = (run.to_owned(), outcomes.to_vec());
         self.write(move |conn| plan::reopen(conn, &run, &outcomes, Timestamp::now()))
@@ -325,6 +338,20 @@ impl Ledger for SqliteLedger {
 
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>> {
         self.long(move |conn| events::list(conn, &query))
+    }
+
+    fn has_heard(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>> {
+        self.quick(move |conn| evidence::has_heard(conn, since))
+    }
+
+    fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>> {
+        let run = run.to_owned();
+        self.quick(move |conn| evidence::canary(conn, &run))
+    }
+
+    fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
+        let run = run.to_owned();
+        self.long(move |conn| evidence::fared(conn, &run, watched, since, least))
     }
 
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>> {

@@ -141,8 +141,8 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
         ])?;
     }
     let gate = match (seal.canary, drawn) {
-        (None, _) => Gate::Passed { evidence: "no canary".into(), by: None },
-        (Some(_), 0) => Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None },
+        (None, _) => Gate::Passed { evidence: "no canary".into(), by: None, at: None },
+        (Some(_), 0) => Gate::Passed { evidence: "nobody to draw a canary from".into(), by: None, at: None },
         (Some(_), _) => Gate::Ahead,
     };
     conn.execute(

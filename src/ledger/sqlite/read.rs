@@ -83,7 +83,7 @@ pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
     let mut query = conn.prepare(
-        "SELECT cohort, outcome, reason, count(*), sum(attempts > 0) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason",
+        "SELECT cohort, outcome, reason, count(*), sum(attempts > 0), max(last_at) FILTER (WHERE attempts > 0) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason",
     )?;
     let mut rows = query.query([first, last])?;
     let mut standing = Standing { feedback: events::counts(conn, seq)?, ..Standing::default() };
@@ -93,6 +93,9 @@ pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
         let n = row.get::<_, i64>(3)?.max(0) as u64;
         if outcome == Some(Outcome::Rejected) {
             standing.rejected_here += row.get::<_, i64>(4)?.max(0) as u64;
+        }
+        if canary {
+            standing.canary_at = standing.canary_at.max(words::times(row.get(5)?)?);
         }
         for tally in std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary)) {
             match outcome {
@@ -198,7 +201,7 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
 
 /// The condition for one or some providers, and the JSON array that its parameter is. For any provider it reads no column of the row, so
 /// that the index alone answers.
-fn by_provider(through: &Through, parameter: &str) -> Result<(String, String)> {
+pub(super) fn by_provider(through: &Through, parameter: &str) -> Result<(String, String)> {
     let (condition, providers): (_, &[String]) = match through {
         Through::Any => (format!("{parameter} IS NOT NULL"), &[]),
         Through::Only(name) => (format!("r.provider IN (SELECT value FROM json_each({parameter}))"), std::slice::from_ref(name)),

@@ -61,6 +61,11 @@ pub(super) fn outcome_number(outcome: Outcome) -> i64 {
     place(&OUTCOMES, &outcome)
 }
 
+/// The numbers of some outcomes as a list in SQL.
+pub(super) fn list_of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
+    outcomes.into_iter().map(|outcome| outcome_number(*outcome).to_string()).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn outcome(number: Option<i64>) -> Result<Option<Outcome>> {
     number.map(|n| at(&OUTCOMES, n, "outcome")).transpose()
 }

@@ -41,6 +41,9 @@ impl Engine {
         self.turn = (self.turn + 1) % self.stations.len();
         for offset in 0..self.stations.len() {
             let first = (self.turn + offset) % self.stations.len();
+            if self.watch.holds_provider(first) {
+                continue;
+            }
             loop {
                 let now = Instant::now();
                 let through = match self.taker(first, now) {
@@ -134,6 +137,9 @@ impl Engine {
         let mut wake: Option<Instant> = None;
         let mut all_final = true;
         for place in self.candidates(first) {
+            if self.watch.holds_provider(place) {
+                continue;
+            }
             match self.stations[place].readiness(&self.parts.outlets[place], now, self.parts.limits.wait_on_cap) {
                 Readiness::Takes => return Taker::Through(place),
                 Readiness::Busy => return Taker::Busy,
@@ -185,7 +191,7 @@ impl Engine {
             let cursor = lane.cursor;
             let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
             let found = rows.len();
-            rows.retain(|row| !self.out.contains(&row.row));
+            rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
             let more = rows.split_off(limit.min(rows.len()));
             lanes.keep_ahead(index, more, now);
             if rows.is_empty() {

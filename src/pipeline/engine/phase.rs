@@ -1,52 +1,208 @@
 //! From the canary to the rest: a phase is over when nothing of it is open, and the canary is judged then.
+//!
+//! The rule it keeps: what the canary failed by, or a person has to decide, is in the ledger before anybody is told.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::Engine;
 use crate::error::Result;
-use crate::ledger::Gate;
+use crate::ledger::{CanaryEvidence, Gate};
+use crate::literal::CanarySize;
 use crate::outcome::{Cohort, Outcome};
-use crate::pipeline::gate::{self, Judgement};
+use crate::pipeline::gate::{self, Measured, Proof, Replies};
 use crate::pipeline::signals::Signals;
 use crate::pipeline::{Then, Why, ledger_error};
+
+/// How often the ledger is asked what has come back.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The canary has gone, and what comes back is waited for.
+pub(super) struct Waiting {
+    begun: Instant,
+    look_at: Instant,
+    /// When the last clock ends.
+    pub(super) until: Timestamp,
+}
+
+/// What has come back about the canary, judged.
+enum Found {
+    Passed(String),
+    Failed(String),
+    /// Over a limit, and so little that it proves nothing.
+    Unclear(String),
+    /// There is time left, or more have been drawn.
+    Later,
+}
 
 impl Engine {
     /// Nothing is in flight and nothing waits: judges the canary, or ends. Returns whether the run is over.
     pub(super) async fn phase_is_over(&mut self, signals: &mut Signals) -> Result<bool> {
-        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
-        self.show();
-        if self.phase_tally().open > 0 {
-            // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane may
-            // begin from the first row, so that nobody can be passed over.
-            self.rewind();
-            return Ok(false);
+        match &self.waiting {
+            Some(waiting) if Instant::now() < waiting.look_at => return Ok(false),
+            Some(_) => {}
+            None => {
+                self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+                self.show();
+                if self.phase_tally().open > 0 {
+                    // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane
+                    // may begin from the first row, so that nobody can be passed over.
+                    self.rewind();
+                    return Ok(false);
+                }
+                if self.phase == Cohort::Rest {
+                    return Ok(true);
+                }
+                if self.parts.run.gate != Gate::Ahead {
+                    self.phase = Cohort::Rest;
+                    self.rewind();
+                    return Ok(self.phase_tally().open == 0);
+                }
+            }
         }
-        if self.phase == Cohort::Rest {
-            return Ok(true);
-        }
-        if self.parts.run.gate != Gate::Ahead {
-            self.phase = Cohort::Rest;
-            self.rewind();
-            return Ok(self.phase_tally().open == 0);
-        }
-        let run = self.parts.run.id.clone();
-        let (gate, why) = match gate::judge(&self.standing.canary, self.parts.max_failed) {
-            Judgement::Failed(evidence) => (Gate::Failed { evidence: evidence.clone() }, Some(Why::CanaryFailed(evidence))),
-            Judgement::NoEvidence(evidence) => (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence))),
-            Judgement::Passed(evidence) => self.after_passing(evidence, signals).await,
+        let (gate, why) = match self.judge().await? {
+            Found::Later => return Ok(false),
+            Found::Failed(evidence) => (Gate::Failed { evidence: evidence.clone() }, Some(Why::CanaryFailed(evidence))),
+            Found::Unclear(evidence) => (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence))),
+            Found::Passed(evidence) => self.after_passing(evidence, signals).await,
         };
-        let evidence = match &gate {
-            Gate::Passed { evidence, .. } => format!("canary passed: {evidence}"),
-            Gate::Failed { evidence } => format!("canary failed: {evidence}"),
-            Gate::Waiting { evidence } => format!("canary waits for a person: {evidence}"),
-            Gate::Ahead => String::new(),
-        };
-        tracing::info!(run, "{evidence}");
-        self.parts.ledger.set_gate(&run, gate).await.map_err(ledger_error)?;
-        self.parts.progress.message(&evidence);
+        self.waiting = None;
+        self.latch(gate).await?;
         // A signal heard at the question is the reason already.
         self.why = self.why.take().or(why);
         self.phase = Cohort::Rest;
         self.rewind();
         Ok(self.why.is_some() || self.phase_tally().open == 0)
+    }
+
+    /// Keeps the canary's judgement, and tells it.
+    pub(super) async fn latch(&mut self, gate: Gate) -> Result<()> {
+        let evidence = match &gate {
+            Gate::Passed { evidence, .. } => format!("canary passed: {evidence}"),
+            Gate::Failed { evidence } => format!("canary failed: {evidence}"),
+            Gate::Waiting { evidence } => format!("canary waits for a person: {evidence}"),
+            Gate::Stopped { evidence } => format!("pause rule: {evidence}"),
+            Gate::Ahead => String::new(),
+        };
+        tracing::info!(run = self.parts.run.id, "{evidence}");
+        self.parts.ledger.set_gate(&self.parts.run.id, gate).await.map_err(ledger_error)?;
+        self.parts.progress.message(&evidence);
+        Ok(())
+    }
+
+    /// Judges a canary all of which has gone.
+    async fn judge(&mut self) -> Result<Found> {
+        let rule = &self.parts.canary;
+        let told = |words: String| if rule.hears { words } else { format!("{words} (provider replies only)") };
+        let replies = match gate::replies(&self.standing.canary, rule.max_failed) {
+            Replies::Failed(evidence) => return Ok(Found::Failed(told(evidence))),
+            Replies::NoEvidence(evidence) => return Ok(Found::Unclear(evidence)),
+            Replies::Passed(words) => words,
+        };
+        let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
+        if !rule.hears && seen == CanaryEvidence::default() {
+            return Ok(Found::Passed(told(replies)));
+        }
+        let accepted = self.standing.canary.get(Outcome::Accepted);
+        let measured = self.measured(seen, accepted);
+        let words = format!("{replies}; {}; {}", measured[0].words, measured[1].words);
+        if measured.iter().any(|measured| measured.proof == Proof::Over) {
+            return Ok(Found::Failed(words));
+        }
+        // With nobody left, or nobody accepted, there is nothing to wait for.
+        let nothing_to_learn = accepted == 0 || !self.rest_is_left();
+        let left = [rule.wait, rule.wait_complained].map(|wait| if nothing_to_learn { Duration::ZERO } else { self.time_left(wait) });
+        let may_grow = !nothing_to_learn && rule.extend.is_some();
+        let is_unclear = |(measured, left): (&Measured, &Duration)| left.is_zero() && measured.proof == Proof::Open { is_over: true };
+        let unclear = !nothing_to_learn && measured.iter().zip(&left).any(is_unclear);
+        let longest = left[0].max(left[1]);
+        if !longest.is_zero() && (may_grow || !unclear) {
+            self.wait_for(longest);
+            return Ok(Found::Later);
+        }
+        if may_grow && self.extend(&measured).await? {
+            return Ok(Found::Later);
+        }
+        Ok(if unclear { Found::Unclear(words) } else { Found::Passed(words) })
+    }
+
+    /// Bounces, then complaints, among so many who were accepted.
+    fn measured(&self, seen: CanaryEvidence, accepted: u64) -> [Measured; 2] {
+        let rule = &self.parts.canary;
+        let bounced = gate::measure("bounced", seen.bounced, accepted, rule.max_bounced);
+        [bounced, gate::measure("complained", seen.complained, accepted, rule.max_complained)]
+    }
+
+    fn rest_is_left(&self) -> bool {
+        self.standing.tally.open > 0 || self.standing.tally.get(Outcome::Held) > 0
+    }
+
+    /// What is left of a clock that began with the last hand-over, also when that was in an earlier execution. A clock that was set back
+    /// makes it no longer.
+    fn time_left(&self, wait: Duration) -> Duration {
+        let since = self.standing.canary_at.map_or(Duration::ZERO, |at| Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default());
+        let here = self.waiting.as_ref().map_or(Duration::ZERO, |waiting| waiting.begun.elapsed());
+        wait.saturating_sub(since.max(here))
+    }
+
+    /// Looks again soon, and tells once how long it is going to take.
+    fn wait_for(&mut self, left: Duration) {
+        let now = Instant::now();
+        let look_at = now + left.min(LOOK);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.look_at = look_at;
+            return;
+        }
+        let until = Timestamp::now().checked_add(left).unwrap_or(Timestamp::MAX);
+        self.waiting = Some(Waiting { begun: now, look_at, until });
+        self.parts.progress.message(&format!("canary: waiting until {until:.0} for bounces and complaints"));
+    }
+
+    /// Draws more recipients into a canary that cannot tell, as many as it takes and the bound allows. Returns whether there are any.
+    async fn extend(&mut self, measured: &[Measured; 2]) -> Result<bool> {
+        let canary = self.standing.canary.total();
+        let bound = self.parts.canary.extend.unwrap_or(CanarySize::Count(0)).of(canary + self.standing.tally.open);
+        let room = bound.saturating_sub(canary);
+        let wanted = |measured: &Measured| match measured.proof {
+            Proof::Open { is_over: true } => canary,
+            Proof::Open { is_over: false } => measured.missing(room),
+            Proof::Over | Proof::Under => 0,
+        };
+        let more = measured.iter().map(wanted).max().unwrap_or(0).min(room);
+        if more == 0 {
+            return Ok(false);
+        }
+        let provider = self.parts.canary.provider.as_deref();
+        let drawn = self.parts.ledger.extend_canary(&self.parts.run.id, more, provider).await.map_err(ledger_error)?;
+        if drawn == 0 {
+            return Ok(false);
+        }
+        let why: Vec<&str> = measured.iter().filter(|one| matches!(one.proof, Proof::Open { .. })).map(|one| one.words.as_str()).collect();
+        self.parts.progress.message(&format!("canary extended by {drawn} to {}: {}", canary + drawn, why.join("; ")));
+        self.waiting = None;
+        self.rest_total = self.rest_total.saturating_sub(drawn);
+        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+        self.rewind();
+        Ok(true)
+    }
+
+    /// Fails a canary that is still going out as soon as it is proved, whatever becomes of those who are left of it.
+    pub(super) async fn look_at_canary(&mut self) -> Result<()> {
+        let is_going = self.phase == Cohort::Canary && self.parts.run.gate == Gate::Ahead && self.waiting.is_none() && self.why.is_none();
+        if !is_going || self.looked_at.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked_at = Instant::now();
+        let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
+        let at_best = self.standing.canary.get(Outcome::Accepted) + self.standing.canary.open;
+        let over = self.measured(seen, at_best).into_iter().filter(|measured| measured.proof == Proof::Over).map(|measured| measured.words);
+        let evidence = over.collect::<Vec<_>>().join("; ");
+        if !evidence.is_empty() {
+            self.latch(Gate::Failed { evidence: evidence.clone() }).await?;
+            self.stop_for(Why::CanaryFailed(evidence));
+        }
+        Ok(())
     }
 
     /// Every lane begins from the first row.
@@ -56,16 +212,18 @@ impl Engine {
 
     async fn after_passing(&mut self, evidence: String, signals: &mut Signals) -> (Gate, Option<Why>) {
         // With nobody left there is nothing to decide.
-        let open = self.standing.tally.open > 0 || self.standing.tally.get(Outcome::Held) > 0;
+        let open = self.rest_is_left();
         let waits = |evidence: String| (Gate::Waiting { evidence: evidence.clone() }, Some(Why::Waiting(evidence)));
         let ask = self.parts.ask;
         match self.parts.then {
             Then::Stop if open => waits(evidence),
             Then::Ask if open => match ask {
-                Some(ask) if self.asked(ask, &evidence, signals).await => (Gate::Passed { evidence, by: Some("asked on the terminal".into()) }, None),
+                Some(ask) if self.asked(ask, &evidence, signals).await => {
+                    (Gate::Passed { evidence, by: Some("asked on the terminal".into()), at: Some(Timestamp::now()) }, None)
+                }
                 _ => waits(evidence),
             },
-            _ => (Gate::Passed { evidence, by: None }, None),
+            _ => (Gate::Passed { evidence, by: None, at: None }, None),
         }
     }
 

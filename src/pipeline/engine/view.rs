@@ -71,6 +71,7 @@ impl Engine {
         let limit = self.parts.outlets.iter().map(|outlet| outlet.rate.map(|rate| rate.per_second())).sum();
         let note = match &self.why {
             Some(_) => Some("stopping".to_owned()),
+            None if let Some(waiting) = &self.waiting => Some(format!("waiting until {:.0} for bounces and complaints", waiting.until)),
             None => (0..self.stations.len()).filter_map(|place| self.note_of(place)).reduce(|all, note| format!("{all}; {note}")),
         };
         let (total, done) = match self.phase {

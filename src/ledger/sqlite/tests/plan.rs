@@ -14,7 +14,7 @@ async fn a_run_reads_back_as_it_was_planned() {
     assert_eq!(found.head.message, serde_json::json!({"subject": "Hello"}));
     assert_eq!(found.head.list_fingerprint, "l1");
     assert_eq!(found.columns, [["email"]]);
-    assert_eq!(found.gate, Gate::Passed { evidence: "no canary".into(), by: None });
+    assert_eq!(found.gate, Gate::Passed { evidence: "no canary".into(), by: None, at: None });
     assert!(bed.ledger.latest_run("spring", None).await.unwrap().is_none());
     assert!(bed.ledger.run("nonsense").await.unwrap().is_none());
     let rows = bed.ledger.rows(&run, 0, 10).await.unwrap();

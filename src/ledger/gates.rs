@@ -1,0 +1,49 @@
+//! What holds a run or some of its recipients, and the evidence that a gate is judged by.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Through;
+
+/// A latched gate: repeated by every later start until a person decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "gate")]
+pub enum Gate {
+    /// The canary has not been judged.
+    Ahead,
+    /// There is no canary, or it passed, or a person let the rest go (`by`).
+    Passed {
+        evidence: String,
+        by: Option<String>,
+        /// When a person did; pause rules look no further back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    /// Exit 12.
+    Failed { evidence: String },
+    /// Exit 13.
+    Waiting { evidence: String },
+    /// A pause rule was broken while the rest went out. Exit 12.
+    Stopped { evidence: String },
+}
+
+/// What has come back about a run's canary, in recipients who were accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CanaryEvidence {
+    pub bounced: u64,
+    pub complained: u64,
+}
+
+/// Which open recipients are held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    Domain(String),
+    Through(Through),
+}
+
+/// The pause switch of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub since: Timestamp,
+    pub reason: String,
+}

@@ -1,0 +1,28 @@
+//! Leases of a rate, as the limiter asks for them and gets them.
+
+use jiff::Timestamp;
+
+/// A grant by the limiter: `count` hand-overs between `from` and `until`; what is unused then has expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub count: u32,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+/// How many hand-overs are wished for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Portion {
+    /// As many as go in one slice of the window at an even pace, and no more than this. The lease is as long as they take.
+    UpTo(u32),
+    /// So many at one instant, or none yet. The lease is one slice long, and the next one begins when they would have gone at an even pace.
+    Whole(u32),
+}
+
+/// The answer to a wish for a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    Granted(Lease),
+    /// The window is full; ask again then.
+    NotBefore(Timestamp),
+}

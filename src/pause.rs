@@ -1,0 +1,220 @@
+//! Pause rules: what stops mail while the rest of a run goes out, as it is written, and how it is judged.
+//!
+//! A share is that of the recipients handed over within the rule's time to whom it has happened since, so that a bounce counts with the
+//! message that it is about, whenever it arrives.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::literal::{Percent, parse_duration};
+use crate::outcome::words;
+use crate::report::text::grouped;
+
+words! {
+    /// What a rule counts.
+    Watched {
+        /// Recipients of whom a bounce was reported, hard or soft.
+        Bounced = "bounced",
+        /// Recipients who complained.
+        Complained = "complained",
+        /// Recipients who were rejected, deferred or are unknown.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// Whom a rule counts together, and whom it holds.
+    Scope {
+        /// Everybody of the run.
+        Run = "run",
+        /// Those whom one provider was given.
+        Provider = "provider",
+        /// Those at one receiving domain.
+        Domain = "domain",
+    }
+}
+
+/// A rule: `bounced > 5% over 1h min 200/20 by domain`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PauseRule {
+    pub watched: Watched,
+    /// The largest share that is tolerated.
+    pub over: Percent,
+    /// Recipients handed over within this time count.
+    pub within: Duration,
+    /// With fewer of them nothing is judged.
+    pub min_sent: u64,
+    /// With fewer events among them nothing is judged.
+    pub min_events: u64,
+    pub by: Scope,
+}
+
+impl PauseRule {
+    /// The fewest handed over and the fewest events of a rule that names neither.
+    pub const LEAST: (u64, u64) = (200, 20);
+
+    /// The longest time that a rule may look back.
+    const LONGEST: Duration = Duration::from_secs(400 * 86_400);
+}
+
+impl fmt::Display for PauseRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.within.as_secs();
+        let (number, unit) = match seconds {
+            s if s % 3_600 == 0 => (s / 3_600, "h"),
+            s if s % 60 == 0 => (s / 60, "m"),
+            s => (s, "s"),
+        };
+        write!(f, "{} > {} over {number}{unit} min {}/{}", self.watched, self.over, self.min_sent, self.min_events)?;
+        match self.by {
+            Scope::Run => Ok(()),
+            by => write!(f, " by {by}"),
+        }
+    }
+}
+
+impl FromStr for PauseRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not of the form \"bounced > 5% over 1h min 200/20 by domain\", of which min and by may be left out");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [watched, ">", over, "over", within, more @ ..] = words.as_slice() else { return Err(wrong()) };
+        let mut rule = Self {
+            watched: watched.parse()?,
+            over: over.parse()?,
+            within: parse_duration(within)?,
+            min_sent: Self::LEAST.0,
+            min_events: Self::LEAST.1,
+            by: Scope::Run,
+        };
+        let mut more = more;
+        if let ["min", least, rest @ ..] = more {
+            let (sent, events) = least.split_once('/').ok_or_else(wrong)?;
+            (rule.min_sent, rule.min_events) = (sent.parse().map_err(|_| wrong())?, events.parse().map_err(|_| wrong())?);
+            more = rest;
+        }
+        if let ["by", by, rest @ ..] = more {
+            rule.by = by.parse()?;
+            more = rest;
+        }
+        match () {
+            () if !more.is_empty() => Err(wrong()),
+            () if rule.within < Duration::from_secs(1) || rule.within > Self::LONGEST => {
+                Err(format!("{text:?}: the time is not between 1s and 400d"))
+            }
+            () if rule.min_sent == 0 || rule.min_events == 0 => Err(format!("{text:?}: at least one sent and one event have to be asked for")),
+            () if rule.over.fraction() >= 1.0 => Err(format!("{text:?} never stops anything")),
+            () => Ok(rule),
+        }
+    }
+}
+
+/// How those handed over to one provider at one receiving domain fared within a rule's time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fared {
+    pub provider: String,
+    pub domain: String,
+    pub sent: u64,
+    /// To how many of them it has happened.
+    pub events: u64,
+}
+
+/// Whom a broken rule holds, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    pub by: Scope,
+    /// The provider or the domain; empty for the run.
+    pub name: String,
+    /// As in `30 of 400 bounced at example.com, 7.50 %: over bounced > 5% over 1h min 200/20 by domain`.
+    pub evidence: String,
+}
+
+impl PauseRule {
+    /// Everybody whom this rule holds.
+    pub fn broken(&self, fared: &[Fared]) -> Vec<Broken> {
+        let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for one in fared {
+            let name = match self.by {
+                Scope::Run => "",
+                Scope::Provider => &one.provider,
+                Scope::Domain => &one.domain,
+            };
+            let group = groups.entry(name).or_default();
+            *group = (group.0 + one.sent, group.1 + one.events);
+        }
+        let is_broken = |(sent, events): (u64, u64)| {
+            sent >= self.min_sent && events >= self.min_events && events as f64 > sent as f64 * self.over.fraction() + 1e-9
+        };
+        groups
+            .into_iter()
+            .filter(|(_, counts)| is_broken(*counts))
+            .map(|(name, (sent, events))| {
+                let at = match self.by {
+                    Scope::Run => String::new(),
+                    Scope::Provider => format!(" through {name}"),
+                    Scope::Domain => format!(" at {name}"),
+                };
+                let share = events as f64 / sent as f64 * 100.0;
+                let evidence = format!("{} of {} {}{at}, {share:.2} %: {self}", grouped(events), grouped(sent), self.watched);
+                Broken { by: self.by, name: name.to_owned(), evidence }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> PauseRule {
+        text.parse().expect("a rule")
+    }
+
+    #[test]
+    fn rules_read_back_and_nonsense_is_refused() {
+        assert_eq!(rule("bounced > 5% over 1h").to_string(), "bounced > 5% over 1h min 200/20");
+        for text in
+            ["complained > 0.3% over 24h min 1000/3", "failed > 20% over 5m min 200/20 by provider", "bounced > 0% over 90s min 1/1 by domain"]
+        {
+            assert_eq!(rule(text).to_string(), text);
+        }
+        assert_eq!(rule("bounced > 5pct over 1d by run").within, Duration::from_secs(86_400));
+        for text in [
+            "",
+            "bounced",
+            "opened > 5% over 1h",
+            "bounced >5% over 1h",
+            "bounced > 5 over 1h",
+            "bounced > 5% over 1",
+            "bounced > 5% over 0",
+            "bounced > 5% over 999d",
+            "bounced > 100% over 1h",
+            "bounced > 5% over 1h min 200",
+            "bounced > 5% over 1h min 0/20",
+            "bounced > 5% over 1h min -1/2",
+            "bounced > 5% over 1h by list",
+            "bounced > 5% over 1h by domain min 1/1",
+            "bounced < 5% over 1h",
+        ] {
+            assert!(text.parse::<PauseRule>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_only_whom_it_counts_together() {
+        let of = |provider: &str, domain: &str, sent, events| Fared { provider: provider.into(), domain: domain.into(), sent, events };
+        let fared = [of("a", "x.example", 150, 3), of("a", "y.example", 100, 15), of("b", "x.example", 250, 2)];
+        let names = |text: &str| rule(text).broken(&fared).into_iter().map(|broken| broken.name).collect::<Vec<_>>();
+        assert_eq!(names("bounced > 3.9% over 1h min 200/20"), [""], "20 of 500 are 4 %");
+        assert!(names("bounced > 4% over 1h min 200/20").is_empty(), "the limit itself is tolerated");
+        assert!(names("bounced > 5% over 1h min 200/20").is_empty());
+        assert!(names("bounced > 1% over 1h min 501/20").is_empty());
+        assert_eq!(names("bounced > 5% over 1h min 200/5 by provider"), ["a"]);
+        assert_eq!(names("bounced > 5% over 1h min 50/5 by domain"), ["y.example"]);
+        let said = &rule("bounced > 5% over 1h min 50/5 by domain").broken(&fared)[0].evidence;
+        assert_eq!(said, "15 of 100 bounced at y.example, 15.00 %: bounced > 5% over 1h min 50/5 by domain");
+    }
+}

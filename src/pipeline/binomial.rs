@@ -1,0 +1,151 @@
+//! How much a count proves: exact one-sided 95 % bounds on a share (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934, pages 404 to 413).
+//!
+//! The rule it keeps: nothing is approximated by a normal distribution, which is wrong for the few events that canaries see.
+
+/// What may be wrong once in twenty times.
+const ALPHA: f64 = 0.05;
+
+/// Halvings of an interval until its ends differ by less than a `f64` can tell.
+const HALVINGS: u32 = 80;
+
+/// The largest share of which `count` or fewer events among `of` would still be seen in 5 % of all cases; 1 where all are events.
+pub(crate) fn at_most(count: u64, of: u64) -> f64 {
+    if count >= of {
+        return 1.0;
+    }
+    bisect(|share| tails(count, of, share).0 > ALPHA)
+}
+
+/// The smallest share of which `count` or more events among `of` would still be seen in 5 % of all cases; 0 without events.
+pub(crate) fn at_least(count: u64, of: u64) -> f64 {
+    if count == 0 || of == 0 {
+        return 0.0;
+    }
+    let count = count.min(of);
+    // P(X >= count) grows with the share.
+    bisect(|share| tails(count - 1, of, share).1 <= ALPHA)
+}
+
+/// The fewest recipients without an event that show a share to be at most this one; `None` where no number does.
+pub(crate) fn fewest(share: f64) -> Option<u64> {
+    match share {
+        s if s <= 0.0 => None,
+        s if s >= 1.0 => Some(0),
+        s => Some((ALPHA.ln() / (-s).ln_1p()).ceil() as u64),
+    }
+}
+
+/// The point between 0 and 1 where `is_below` turns from true to false.
+fn bisect(is_below: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        let middle = low + (high - low) / 2.0;
+        if is_below(middle) { low = middle } else { high = middle }
+    }
+    low + (high - low) / 2.0
+}
+
+/// P(X <= count) and P(X > count) of the binomial distribution, for `count` < `of`. The smaller of the two is summed, from its largest term
+/// on until what follows changes nothing, so that both are exact where they are small.
+fn tails(count: u64, of: u64, share: f64) -> (f64, f64) {
+    if share <= 0.0 {
+        return (1.0, 0.0);
+    }
+    if share >= 1.0 {
+        return (0.0, 1.0);
+    }
+    let odds = share / (1.0 - share);
+    let term = |k: u64| (ln_choose(of, k) + k as f64 * share.ln() + (of - k) as f64 * (-share).ln_1p()).exp();
+    if (count as f64) < of as f64 * share {
+        // Terms fall from `count` down.
+        let (mut k, mut each) = (count, term(count));
+        let mut sum = each;
+        while k > 0 && each > sum * f64::EPSILON {
+            each *= k as f64 / ((of - k + 1) as f64 * odds);
+            sum += each;
+            k -= 1;
+        }
+        (sum.min(1.0), 1.0 - sum.min(1.0))
+    } else {
+        // Terms fall from `count + 1` up.
+        let (mut k, mut each) = (count + 1, term(count + 1));
+        let mut sum = each;
+        while k < of && each > sum * f64::EPSILON {
+            each *= (of - k) as f64 * odds / (k + 1) as f64;
+            sum += each;
+            k += 1;
+        }
+        (1.0 - sum.min(1.0), sum.min(1.0))
+    }
+}
+
+fn ln_choose(of: u64, k: u64) -> f64 {
+    ln_factorial(of) - ln_factorial(k) - ln_factorial(of - k)
+}
+
+/// The logarithm of n!, by Stirling's series from 16 on, where what it leaves out is below 1e-13.
+fn ln_factorial(n: u64) -> f64 {
+    if n < 16 {
+        return (2..=n).map(|k| (k as f64).ln()).sum();
+    }
+    let n = n as f64;
+    let square = n * n;
+    let series = (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1_260.0 - 1.0 / (1_680.0 * square)) / square) / square) / n;
+    n * n.ln() - n + 0.5 * (std::f64::consts::TAU * n).ln() + series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(found: f64, published: f64, within: f64) {
+        assert!((found - published).abs() <= within, "{found} is not {published}");
+    }
+
+    #[test]
+    fn bounds_are_those_that_are_published() {
+        // 95 % one-sided are the ends of the two-sided 90 % intervals of Clopper and Pearson.
+        near(at_most(9, 2_461), 0.0064, 0.00005);
+        near(at_most(0, 1_000), 0.0030, 0.00005);
+        near(at_most(1, 10), 0.394_163, 1e-6);
+        near(at_least(1, 10), 0.005_116, 1e-6);
+        near(at_most(5, 10), 0.777_559, 1e-6);
+        near(at_least(5, 10), 0.222_441, 1e-6);
+        near(at_most(0, 10), 1.0 - 0.05f64.powf(0.1), 1e-12);
+        near(at_least(10, 10), 0.05f64.powf(0.1), 1e-12);
+        assert_eq!(fewest(0.001), Some(2_995));
+        assert_eq!(fewest(0.02), Some(149));
+        assert_eq!((fewest(0.0), fewest(1.0)), (None, Some(0)));
+    }
+
+    #[test]
+    fn the_fewest_are_the_first_number_that_shows_it() {
+        for share in [0.001, 0.003, 0.02, 0.05, 0.3] {
+            let fewest = fewest(share).unwrap();
+            assert!(at_most(0, fewest) <= share && at_most(0, fewest - 1) > share, "{share}");
+        }
+    }
+
+    #[test]
+    fn both_bounds_hold_the_share_between_them_and_mirror_each_other() {
+        for of in [1, 2, 7, 40, 1_000, 250_000, 5_000_000] {
+            for count in [0, 1, 2, of / 50, of / 3, of - 1, of] {
+                let count = count.min(of);
+                let (low, high) = (at_least(count, of), at_most(count, of));
+                let share = count as f64 / of as f64;
+                assert!((0.0..=1.0).contains(&low) && low <= share && share <= high && high <= 1.0, "{count} of {of}: {low} to {high}");
+                near(at_least(of - count, of), 1.0 - high, 1e-9);
+                // The bound is where the tail has the probability that it is to have.
+                if count < of {
+                    near(tails(count, of, high).0, ALPHA, 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_at_all_proves_nothing() {
+        assert_eq!((at_least(0, 0), at_most(0, 0)), (0.0, 1.0));
+        assert_eq!((at_least(3, 2), at_most(3, 2)), (at_least(2, 2), 1.0));
+    }
+}

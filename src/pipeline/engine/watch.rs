@@ -1,0 +1,139 @@
+//! The pause rules while the rest goes out: a broken one holds the run, a provider or a receiving domain until a person decides.
+//!
+//! The rule it keeps: a hold is latched in the ledger before anything else, so that every later start repeats it. Whoever is held has his
+//! outcome at once, but for those on their way, who go or are held when they come back.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::Engine;
+use crate::error::{Error, Result};
+use crate::ledger::{Gate, Hold};
+use crate::outcome::{Cohort, Outcome};
+use crate::pause::{Broken, Scope};
+use crate::pipeline::{Parts, Why, ledger_error};
+use crate::provider::JobId;
+
+/// The rules are looked at no more often than this.
+const LOOK: Duration = Duration::from_millis(500);
+/// And so much less often than a look takes, which reads a run's rows through.
+const SHARE: u32 = 10;
+
+/// What an execution knows of its pause rules.
+pub(super) struct Watch {
+    /// A look at the ledger on its way, and how long it took; dropped with this.
+    looking: JoinSet<Result<(Duration, Vec<Broken>)>>,
+    look_at: Instant,
+    /// Nothing handed over before then counts: a person let the run go on.
+    since: Option<Timestamp>,
+    held: Vec<Held>,
+}
+
+struct Held {
+    broken: Broken,
+    /// The place of a provider.
+    place: Option<usize>,
+    hold: Hold,
+}
+
+impl Watch {
+    pub(super) fn new(parts: &Parts) -> Self {
+        let since = match &parts.run.gate {
+            Gate::Passed { at, .. } => *at,
+            _ => None,
+        };
+        Self { looking: JoinSet::new(), look_at: Instant::now(), since, held: Vec::new() }
+    }
+
+    pub(super) fn holds_provider(&self, place: usize) -> bool {
+        self.held.iter().any(|held| held.place == Some(place))
+    }
+
+    pub(super) fn holds_domain(&self, domain: &str) -> bool {
+        self.held.iter().any(|held| held.broken.by == Scope::Domain && held.broken.name == domain)
+    }
+
+    fn evidence(&self) -> String {
+        self.held.iter().map(|held| held.broken.evidence.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Why an execution that had nobody left to send to did not reach everybody.
+    pub(super) fn why(&self) -> Option<Why> {
+        (!self.held.is_empty()).then(|| Why::Rule(self.evidence()))
+    }
+}
+
+impl Engine {
+    /// Looks at the rules now and then, and holds whom they hold.
+    pub(super) async fn watch_rules(&mut self) -> Result<()> {
+        if self.parts.rules.is_empty() || self.phase == Cohort::Canary {
+            return Ok(());
+        }
+        while let Some(looked) = self.watch.looking.try_join_next() {
+            let (took, broken) = looked.map_err(|e| Error::internal(format!("looking at the pause rules stopped: {e}")))??;
+            self.watch.look_at = Instant::now() + LOOK.max(took * SHARE);
+            for broken in broken {
+                self.broke(broken).await?;
+            }
+        }
+        self.sweep().await?;
+        if self.why.is_none() && self.watch.looking.is_empty() && Instant::now() >= self.watch.look_at {
+            let (parts, since) = (self.parts.clone(), self.watch.since);
+            let (ledger, rules, run) = (parts.ledger.clone(), parts.rules.clone(), parts.run.id.clone());
+            self.watch.looking.spawn(async move {
+                let (begun, mut broken) = (Instant::now(), Vec::new());
+                for rule in rules {
+                    let from = Timestamp::now().checked_sub(rule.within).unwrap_or(Timestamp::MIN);
+                    let from = since.map_or(from, |since| since.max(from));
+                    let fared = ledger.fared(&run, rule.watched, from, rule.min_events).await.map_err(ledger_error)?;
+                    broken.extend(rule.broken(&fared));
+                }
+                Ok((begun.elapsed(), broken))
+            });
+        }
+        Ok(())
+    }
+
+    async fn broke(&mut self, broken: Broken) -> Result<()> {
+        let known = self.watch.held.iter().any(|held| (held.broken.by, &held.broken.name) == (broken.by, &broken.name));
+        if known || self.why.is_some() {
+            return Ok(());
+        }
+        let (place, hold) = match broken.by {
+            Scope::Run => {
+                let evidence = broken.evidence;
+                self.latch(Gate::Stopped { evidence: evidence.clone() }).await?;
+                self.stop_for(Why::Rule(evidence));
+                return Ok(());
+            }
+            Scope::Domain => (None, Hold::Domain(broken.name.clone())),
+            Scope::Provider => {
+                // One that an earlier execution went through takes nothing of this one.
+                let Some(place) = self.parts.outlets.iter().position(|outlet| outlet.name == broken.name) else { return Ok(()) };
+                (Some(place), Hold::Through(self.stations[place].recipients.clone()))
+            }
+        };
+        self.watch.held.push(Held { broken, place, hold });
+        self.latch(Gate::Stopped { evidence: self.watch.evidence() }).await?;
+        if let Some(place) = place {
+            self.stations[place].stop.send_replace(true);
+        }
+        Ok(())
+    }
+
+    /// Holds everybody who is open and not on the way, those who have come back since included.
+    async fn sweep(&mut self) -> Result<()> {
+        for held in &self.watch.held {
+            let out: Vec<JobId> = self.out.iter().copied().collect();
+            let count = self.parts.ledger.hold(&self.parts.run.id, held.hold.clone(), out, &held.broken.evidence).await.map_err(ledger_error)?;
+            if count > 0 {
+                self.standing.tally.open = self.standing.tally.open.saturating_sub(count);
+                self.standing.tally.add(Outcome::Held, count);
+                self.stations.iter_mut().for_each(|station| station.lanes.forget_ahead());
+            }
+        }
+        Ok(())
+    }
+}
