@@ -371,6 +371,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;report' {
+            [CompletionResult]::new('--trend', '--trend', [CompletionResultType]::ParameterName, 'Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The report''s format (default: by the suffix of -o, else table)')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only these outcomes, such as rejected,unknown')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')

@@ -1812,12 +1812,16 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__report)
-            opts="-o -C -c -q -v -h --format --outcome --output --spreadsheet-safe --directory --config --json --quiet --verbose --help"
+            opts="-o -C -c -q -v -h --trend --format --outcome --output --spreadsheet-safe --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --trend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table csv ndjson json html junit md" -- "${cur}"))
                     return 0

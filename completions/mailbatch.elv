@@ -349,6 +349,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;runs;help;help'= {
         }
         &'mailbatch;report'= {
+            cand --trend 'Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w'
             cand --format 'The report''s format (default: by the suffix of -o, else table)'
             cand --outcome 'Only these outcomes, such as rejected,unknown'
             cand -o 'Write to FILE instead of standard output'

@@ -275,6 +275,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one run'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l trend -d 'Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l format -d 'The report\'s format (default: by the suffix of -o, else table)' -r -f -a "table\t''
 csv\t''
 ndjson\t''

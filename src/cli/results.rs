@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::words::ReportFormat;
+use super::words::{self, ReportFormat};
 use crate::literal::parse_duration;
 use crate::outcome::Outcome;
 
@@ -61,10 +61,18 @@ pub enum RunsCommand {
 
 /// Write what became of each recipient of a run
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  mailbatch report 20261121-034500-k3f9 --format csv --outcome rejected,unknown -o trouble.csv")]
+#[command(after_help = "\
+Examples:
+  mailbatch report 20261121-034500-k3f9 --format csv --outcome rejected,unknown -o trouble.csv
+  mailbatch report --trend 8w")]
 pub struct ReportArgs {
     /// The run
-    pub run: String,
+    #[arg(required_unless_present = "trend")]
+    pub run: Option<String>,
+
+    /// Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w
+    #[arg(long, value_name = "TIME", value_parser = words::weeks, conflicts_with_all = ["run", "outcome", "spreadsheet_safe"])]
+    pub trend: Option<u32>,
 
     /// The report's format (default: by the suffix of -o, else table)
     #[arg(long, value_name = "FORMAT")]

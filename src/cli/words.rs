@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::address::Address;
 use crate::events::EventKind;
+use crate::literal::parse_duration;
 use crate::outcome::Reason;
 
 /// How a list is written.
@@ -139,6 +140,13 @@ pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
 /// A type of event.
 pub(super) fn event_kind(text: &str) -> Result<EventKind, String> {
     text.parse()
+}
+
+/// A time in weeks, rounded up; ten years at most.
+pub(super) fn weeks(text: &str) -> Result<u32, String> {
+    const MOST: u64 = 520;
+    let weeks = parse_duration(text)?.as_secs().div_ceil(7 * 86_400);
+    u32::try_from(weeks).ok().filter(|weeks| (1..=MOST).contains(&u64::from(*weeks))).ok_or_else(|| format!("{text:?} is not between 1s and {MOST}w"))
 }
 
 #[cfg(test)]

@@ -77,17 +77,15 @@ pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
 pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
     let ledger = bench.used_ledger()?;
-    let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
+    if let Some(weeks) = args.trend {
+        return trend(&bench, ledger.as_ref(), args, weeks).await;
+    }
+    let run = bench.run(ledger.as_ref(), args.run.as_deref()).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     let head = Head::from(&run);
     let options =
         Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
-    let format = match (args.format, &args.output) {
-        (Some(format), _) => of(format),
-        (None, Some(path)) => format_of(path)?,
-        (None, None) if bench.globals.json => Format::Ndjson,
-        (None, None) => Format::Table,
-    };
+    let format = format_asked(&bench, args)?;
     if let Some(path) = &args.output {
         let mut file = ReportFile::create(&bench.settings.workspace.from_arguments(path), format, &head, &standing, options)?;
         each_row(ledger.as_ref(), &run.id, |row| file.row(&row.into())).await?;
@@ -108,6 +106,28 @@ pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit>
         Err(error) => Err(error),
         Ok(()) => Ok(Exit::OK),
     }
+}
+
+/// The form that was asked for, by its name, by the file's suffix, or by `--json`.
+fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
+    match (args.format, &args.output) {
+        (Some(format), _) => Ok(of(format)),
+        (None, Some(path)) => format_of(path),
+        (None, None) if bench.globals.json => Ok(Format::Ndjson),
+        (None, None) => Ok(Format::Table),
+    }
+}
+
+/// Writes what came back over the weeks.
+async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks: u32) -> Result<Exit> {
+    let format = format_asked(bench, args)?;
+    let rows = ledger.trend(weeks).await.map_err(ledger_error)?;
+    let text = report::trend(&rows, format, width())?;
+    match &args.output {
+        None => say(&mut std::io::stdout(), &text)?,
+        Some(path) => report::write_text(&bench.settings.workspace.from_arguments(path), &text)?,
+    }
+    Ok(Exit::OK)
 }
 
 fn of(format: ReportFormat) -> Format {

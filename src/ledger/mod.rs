@@ -432,6 +432,8 @@ pub trait Ledger: Send + Sync {
     fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;
     /// How those fared who were handed over since then; empty while it has happened to fewer than `least`.
     fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>>;
+    /// What was accepted and what came back in so many weeks, this one included, by week, provider and receiving domain.
+    fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>>;
     /// Suppressions learned from events that still have to be written to the suppression file, oldest first.
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>>;
     /// Records that writing these to the file begins (`done` false), or that they are in it.
@@ -474,6 +476,8 @@ mod learned;
 mod leases;
 pub mod sqlite;
 pub mod trace;
+mod trend;
 
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{Lease, Leased, Portion};
+pub use trend::Trend;

@@ -1,7 +1,7 @@
 //! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its owner only, or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -20,12 +20,7 @@ impl ReportFile {
     /// Begins a report; missing directories are made, with mode 0700. Errs when the directory cannot be written to.
     pub fn create(path: &Path, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
         let dir = directory(path);
-        make_dir(dir).map_err(|e| unwritable(path, &e))?;
-        if path.is_dir() {
-            return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
-        }
-        // The temporary file is made with mode 0600, which the rename keeps.
-        let file = tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(dir).map_err(|e| unwritable(path, &e))?;
+        let file = begin(path, dir)?;
         let writer = Writer::new(format, head, standing, options, BufWriter::with_capacity(1 << 16, file)).map_err(|e| unwritable(path, &e))?;
         Ok(Self { path: path.to_owned(), writer })
     }
@@ -40,14 +35,34 @@ impl ReportFile {
         let path = self.path;
         let place = || -> io::Result<()> {
             let file = self.writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|e| e.error)?;
-            // The rename itself lasts only when the directory has been synced.
-            File::open(directory(&path))?.sync_all()
+            put_in_place(file, &path)
         };
         place().map_err(|e| unwritable(&path, &e))?;
         Ok(path)
     }
+}
+
+/// The file beside `path` that is to be put in its place; missing directories are made.
+fn begin(path: &Path, dir: &Path) -> Result<NamedTempFile> {
+    make_dir(dir).map_err(|e| unwritable(path, &e))?;
+    if path.is_dir() {
+        return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
+    }
+    // The temporary file is made with mode 0600, which the rename keeps.
+    tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(dir).map_err(|e| unwritable(path, &e))
+}
+
+fn put_in_place(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    // The rename itself lasts only when the directory has been synced.
+    File::open(directory(path))?.sync_all()
+}
+
+/// Writes a text that is a report as a whole.
+pub fn write_text(path: &Path, text: &str) -> Result<()> {
+    let mut file = begin(path, directory(path))?;
+    file.write_all(text.as_bytes()).and_then(|()| put_in_place(file, path)).map_err(|e| unwritable(path, &e))
 }
 
 /// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown suffix and as the file system does.

@@ -23,14 +23,16 @@ mod status;
 mod summary;
 mod table;
 pub(crate) mod text;
+mod trend;
 
 #[cfg(test)]
 mod fixture;
 
-pub use file::{ReportFile, check_writable, write_file};
+pub use file::{ReportFile, check_writable, write_file, write_text};
 pub use row::{Head, NAMES, ReportRow};
 pub use status::{run_json, runs_table, status, status_json, why_json, why_table};
 pub use summary::{SummaryExtra, summary, summary_json};
+pub use trend::trend;
 
 /// A form in which a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -244,3 +244,37 @@ fn failures_at_one_domain_hold_it_by_a_rule_of_their_own() {
     assert_eq!((counts["accepted"], counts["held"] + counts["rejected"]), (160, 80));
     assert!(counts["held"] > 10, "{counts:?}");
 }
+
+#[test]
+fn the_trend_counts_what_came_back_by_week_provider_and_domain() {
+    let server = Recorder::start();
+    let work = watched(&server, "", "", 30);
+    work.run(&["send", "list.csv"]).ends(0);
+    let taken = server.recipients();
+    let at = |domain: &str| taken.iter().filter(|email| email.ends_with(domain)).cloned().collect::<Vec<_>>();
+    // The same bounce twice, in other words, is one person.
+    let (com, org) = (at("@example.com"), at("@example.org"));
+    ingest(&work, com[..3].iter().chain(&com[..1]).enumerate().map(|(nth, email)| bounce_of(email).replace("No such", &format!("{nth} no such"))));
+    ingest(&work, [complaint_of(&org[0])]);
+    let lines = work.run(&["report", "--trend", "8w", "--json"]).ends(0).objects();
+    let counts = |domain: &str| {
+        let line = lines.iter().find(|line| line["domain"] == domain).unwrap_or_else(|| panic!("no {domain} in {lines:?}"));
+        assert_eq!(line["provider"], "relay");
+        ["accepted", "bounced_hard", "bounced_soft", "complained", "unsubscribed"].map(|name| line[name].as_u64().unwrap())
+    };
+    assert_eq!(counts("example.com"), [10, 3, 0, 0, 0]);
+    assert_eq!(counts("example.net"), [10, 0, 0, 0, 0]);
+    assert_eq!(counts("example.org"), [10, 0, 0, 1, 0]);
+    work.run(&["report", "--trend", "8w"]).ends(0).says("(all)").says("example.com").says("30.0%");
+    work.run(&["report", "--trend", "1d", "-o", "trend.csv"]).ends(0);
+    assert_eq!(work.read("trend.csv").lines().count(), 4);
+    work.run(&["report", "--trend", "8w", "--format", "html"]).ends(2).says("--trend has no form html");
+    for wrong in [&["--trend", "8"][..], &["--trend", "0"], &["--trend", "9999w"], &["--trend", "8w", "latest"], &[]] {
+        work.run(&[&["report"], wrong].concat()).ends(2);
+    }
+    // Whoever is removed is counted no more, and what came back still is.
+    work.run(&["runs", "rm", &work.newest_run(), "-y"]).ends(0);
+    let lines = work.run(&["report", "--trend", "8w", "--json"]).ends(0).objects();
+    let sum = |name: &str| lines.iter().map(|line| line[name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("accepted"), sum("complained")), (0, 1));
+}

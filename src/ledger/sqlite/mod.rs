@@ -18,6 +18,7 @@ mod read;
 mod recover;
 mod schema;
 mod threads;
+mod trend;
 mod why;
 mod words;
 mod workspace;
@@ -36,8 +37,8 @@ use self::fault::Fault;
 use self::threads::Worker;
 use super::{
     Ask, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow,
-    LedgerSuppression, Pause, Person, PlannedRow, Portion, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Unfiled,
-    trace,
+    LedgerSuppression, Pause, Person, PlannedRow, Portion, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Trend,
+    Unfiled, trace,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -352,6 +353,10 @@ impl Ledger for SqliteLedger {
     fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
         let run = run.to_owned();
         self.long(move |conn| evidence::fared(conn, &run, watched, since, least))
+    }
+
+    fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>> {
+        self.long(move |conn| trend::trend(conn, weeks, Timestamp::now()))
     }
 
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>> {

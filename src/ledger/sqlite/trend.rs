@@ -1,0 +1,70 @@
+//! What came back over the weeks, by provider and receiving domain, over all runs that are still in the ledger.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::fault::Result;
+use super::words;
+use crate::events::Class;
+use crate::ledger::Trend;
+use crate::outcome::Outcome;
+
+/// Seconds of a week, and from the first Monday of the count, 1969-12-29, to 1970.
+const WEEK: i64 = 604_800;
+const FIRST_MONDAY: i64 = 3 * 86_400;
+
+/// The week's number of a column of microseconds.
+fn week_of(column: &str) -> String {
+    format!("(({column}) / 1000000 + {FIRST_MONDAY}) / {WEEK}")
+}
+
+/// `weeks` weeks up to and with the one of `now`, each from Monday 00:00 UTC on; the earliest first.
+pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec<Trend>> {
+    let this = (now.as_second() + FIRST_MONDAY).div_euclid(WEEK);
+    let first = this - i64::from(weeks.max(1)) + 1;
+    let since = (first * WEEK - FIRST_MONDAY) * 1_000_000;
+    let mut found: BTreeMap<(i64, String, String), Trend> = BTreeMap::new();
+    let mut add = |week: i64, provider: String, domain: String, change: &dyn Fn(&mut Trend)| -> Result<()> {
+        let begins = words::time((week * WEEK - FIRST_MONDAY) * 1_000_000)?;
+        let entry = found.entry((week, provider.clone(), domain.clone()));
+        change(entry.or_insert_with(|| Trend { week: begins, provider, domain, ..Trend::default() }));
+        Ok(())
+    };
+    let sql = format!(
+        "SELECT {}, provider, domain, count(*) FROM recipients WHERE state = 0 AND outcome = ?1 AND attempts > 0 AND last_at >= ?2 GROUP BY 1, 2, 3",
+        week_of("last_at")
+    );
+    let mut query = conn.prepare(&sql)?;
+    let mut rows = query.query(params![words::outcome_number(Outcome::Accepted), since])?;
+    while let Some(row) = rows.next()? {
+        let count = row.get::<_, i64>(3)?.max(0) as u64;
+        add(row.get(0)?, row.get(1)?, row.get(2)?, &|trend| trend.accepted += count)?;
+    }
+    // A source whose clock is ahead cannot tell of what is still to come. Who hears of a run that was removed has no name any more, so each
+    // event is somebody.
+    let sql = format!(
+        "SELECT {}, coalesce(r.provider, e.provider), coalesce(r.domain, substr(e.email, instr(e.email, '@') + 1)), e.type, e.bounce,
+           count(DISTINCT CASE WHEN e.recipient IS NOT NULL THEN 'r' || e.recipient WHEN e.email <> '' THEN 'e' || e.email ELSE 'n' || e.id END)
+         FROM events e LEFT JOIN recipients r ON r.id = e.recipient
+         WHERE min(e.at, e.received_at) >= ?1 AND e.type IN ('bounced', 'complained', 'unsubscribed') AND coalesce(e.class, '') <> '{}'
+         GROUP BY 1, 2, 3, 4, 5",
+        week_of("min(e.at, e.received_at)"),
+        Class::NotSpam
+    );
+    let mut query = conn.prepare(&sql)?;
+    let mut rows = query.query([since])?;
+    while let Some(row) = rows.next()? {
+        let (kind, bounce): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+        let count = row.get::<_, i64>(5)?.max(0) as u64;
+        let change = |trend: &mut Trend| match (kind.as_str(), bounce.as_deref()) {
+            ("bounced", Some("hard")) => trend.bounced_hard += count,
+            ("bounced", _) => trend.bounced_soft += count,
+            ("complained", _) => trend.complained += count,
+            _ => trend.unsubscribed += count,
+        };
+        add(row.get(0)?, row.get(1)?, row.get(2)?, &change)?;
+    }
+    Ok(found.into_values().collect())
+}
