@@ -4,6 +4,7 @@ mod carry;
 mod claims;
 mod disk;
 mod events;
+mod evidence;
 mod plan;
 mod recovery;
 
