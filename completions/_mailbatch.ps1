@@ -39,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('preview', 'preview', [CompletionResultType]::ParameterValue, 'Show the message as one recipient gets it')
             [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
+            [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay')
             [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop everything: no run in this workspace sends until `unpause` (exit 12)')
             [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let runs send again after `pause`')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands')
@@ -221,6 +222,22 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('--no-learn', '--no-learn', [CompletionResultType]::ParameterName, 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mailbatch;reconcile' {
+            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'Settle whoever is left, or each EMAIL, on your word, which is recorded')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Send what is in doubt once more under the same idempotency key; this may hand over what was never taken')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
@@ -883,6 +900,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('preview', 'preview', [CompletionResultType]::ParameterValue, 'Show the message as one recipient gets it')
             [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
+            [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay')
             [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop everything: no run in this workspace sends until `unpause` (exit 12)')
             [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let runs send again after `pause`')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands')
@@ -913,6 +931,9 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help;retry' {
+            break
+        }
+        'mailbatch;help;reconcile' {
             break
         }
         'mailbatch;help;pause' {

@@ -46,6 +46,9 @@ _mailbatch() {
             mailbatch,provider)
                 cmd="mailbatch__subcmd__provider"
                 ;;
+            mailbatch,reconcile)
+                cmd="mailbatch__subcmd__reconcile"
+                ;;
             mailbatch,report)
                 cmd="mailbatch__subcmd__report"
                 ;;
@@ -147,6 +150,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help,provider)
                 cmd="mailbatch__subcmd__help__subcmd__provider"
+                ;;
+            mailbatch__subcmd__help,reconcile)
+                cmd="mailbatch__subcmd__help__subcmd__reconcile"
                 ;;
             mailbatch__subcmd__help,report)
                 cmd="mailbatch__subcmd__help__subcmd__report"
@@ -345,6 +351,7 @@ _mailbatch() {
     case "${cmd}" in
         mailbatch)
             opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider listen events config completions man help"
+            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry reconcile pause unpause status wait runs report why suppress provider events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -859,6 +866,7 @@ _mailbatch() {
             ;;
         mailbatch__subcmd__help)
             opts="send check preview resume retry pause unpause status wait runs report why suppress provider listen events config completions man help"
+            opts="send check preview resume retry reconcile pause unpause status wait runs report why suppress provider events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1112,6 +1120,20 @@ _mailbatch() {
         mailbatch__subcmd__help__subcmd__provider__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__reconcile)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1786,6 +1808,40 @@ _mailbatch() {
             case "${prev}" in
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__reconcile)
+            opts="-C -c -q -v -h --replay --assume --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --assume)
+                    COMPREPLY=($(compgen -W "taken not-taken" -- "${cur}"))
                     return 0
                     ;;
                 --directory)

@@ -36,6 +36,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand preview 'Show the message as one recipient gets it'
             cand resume 'Continue the newest unfinished run, or RUN, from the ledger alone'
             cand retry 'Send again to those who were deferred'
+            cand reconcile 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
             cand pause 'Stop everything: no run in this workspace sends until `unpause` (exit 12)'
             cand unpause 'Let runs send again after `pause`'
             cand status 'Show where a run stands'
@@ -213,6 +214,21 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
             cand --no-learn 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mailbatch;reconcile'= {
+            cand --assume 'Settle whoever is left, or each EMAIL, on your word, which is recorded'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --replay 'Send what is in doubt once more under the same idempotency key; this may hand over what was never taken'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
             cand --quiet 'Say nothing unless something is wrong'
@@ -812,6 +828,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand preview 'Show the message as one recipient gets it'
             cand resume 'Continue the newest unfinished run, or RUN, from the ledger alone'
             cand retry 'Send again to those who were deferred'
+            cand reconcile 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
             cand pause 'Stop everything: no run in this workspace sends until `unpause` (exit 12)'
             cand unpause 'Let runs send again after `pause`'
             cand status 'Show where a run stands'
@@ -837,6 +854,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;resume'= {
         }
         &'mailbatch;help;retry'= {
+        }
+        &'mailbatch;help;reconcile'= {
         }
         &'mailbatch;help;pause'= {
         }

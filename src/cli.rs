@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 mod events;
 mod listen;
 mod provider;
+mod reconcile;
 mod results;
 mod sending;
 mod suppress;
@@ -15,6 +16,7 @@ mod words;
 pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs};
 pub use listen::ListenArgs;
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
+pub use reconcile::{Assumed, ReconcileArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
 pub use sending::{
     CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
@@ -66,6 +68,7 @@ pub enum Command {
     Preview(Box<PreviewArgs>),
     Resume(Box<ResumeArgs>),
     Retry(Box<RetryArgs>),
+    Reconcile(ReconcileArgs),
     Pause(PauseArgs),
     /// Let runs send again after `pause`
     Unpause,

@@ -7,10 +7,11 @@ mod dry_run;
 mod events;
 mod gates;
 pub mod generate;
-mod outlets;
 mod listen;
+mod outlets;
 mod preview;
 mod provider;
+mod reconcile;
 mod results;
 mod resume;
 mod running;
@@ -65,6 +66,7 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Preview(args) => preview::run(globals, args).await,
         Command::Resume(args) => resume::resume(globals, args).await,
         Command::Retry(args) => resume::retry(globals, args).await,
+        Command::Reconcile(args) => reconcile::run(globals, args).await,
         Command::Pause(args) => runs::pause(globals, args).await,
         Command::Unpause => runs::unpause(globals).await,
         Command::Status(args) => results::status(globals, args).await,

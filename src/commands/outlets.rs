@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::running::Frozen;
 use crate::commands::workbench::Workbench;
-use crate::config::{Chosen, Settings};
+use crate::config::{Chosen, ProviderConfig, Settings};
 use crate::content::Needs;
 use crate::error::{Error, Result};
 use crate::ledger::Run;
@@ -85,7 +85,16 @@ pub(crate) fn connect(settings: &Settings, run: &Run, frozen: &Frozen, typed: Op
     Ok((outlets, order))
 }
 
-fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, sandbox: bool) -> Result<Outlet> {
+/// The keys that shape a provider's requests. Those of the connection do not.
+fn shape(config: &ProviderConfig, sandbox: bool) -> String {
+    const OF_THE_CONNECTION: [&str; 4] = ["api_key", "base_url", "timeouts", "ca_file"];
+    let mut keys: Vec<String> =
+        config.keys.iter().filter(|(key, _)| !OF_THE_CONNECTION.contains(&key.as_str())).map(|(key, value)| format!("{key}={value}")).collect();
+    keys.sort();
+    format!("{} sandbox={sandbox} {}", config.kind, keys.join(" "))
+}
+
+pub(crate) fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, sandbox: bool) -> Result<Outlet> {
     let (name, config) = settings.provider(Some(name))?;
     let rate = match (config.rate, typed) {
         (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
@@ -101,6 +110,7 @@ fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, s
         ramp: config.ramp.clone(),
         per_domain: config.per_domain.clone(),
         in_flight: config.in_flight,
+        shape: shape(config, sandbox),
         retry: RetryPolicy { give_up_after: config.retry.for_, base: config.retry.base, max: config.retry.max },
     })
 }

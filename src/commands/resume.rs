@@ -20,7 +20,7 @@ use crate::pipeline::ledger_error;
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
     let _lock = lock(&bench, &run, &args.sending)?;
-    recover(&bench, ledger.as_ref(), &run, &args.sending).await?;
+    recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     if args.abandon {
         return abandon(&bench, ledger.as_ref(), &run).await;
     }
@@ -49,14 +49,14 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
 pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, Some(&args.run)).await?;
     let _lock = lock(&bench, &run, &args.sending)?;
-    recover(&bench, ledger.as_ref(), &run, &args.sending).await?;
+    recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     refuse_while_paused(ledger.as_ref()).await?;
     latched(&run)?;
     let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };
     go(&bench, ledger, &run.id, &only, &args.sending).await
 }
 
-async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
+pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
     let bench = Workbench::new(globals, None)?;
     let ledger = bench.used_ledger()?;
     let run = match name {

@@ -95,7 +95,7 @@ impl Going<'_> {
             Ok(why) => why,
         };
         // What a second Ctrl-C left on the wire: the trace knows what may have been taken.
-        recover(self.bench, self.ledger.as_ref(), &self.run, self.sending).await?;
+        recover(self.bench, self.ledger.as_ref(), &self.run, self.sending.no_learn).await?;
         let trace = Arc::clone(&parts.trace);
         drop(parts);
         let ended = self.conclude(why, &before).await?;
@@ -147,7 +147,7 @@ impl Going<'_> {
             message: Arc::clone(&self.message),
             columns: column_indexes(&self.run),
             suppressions: Arc::clone(&self.suppressions),
-            learn: learn(self.bench, &frozen, self.sending),
+            learn: learn(self.bench, &frozen, self.sending.no_learn),
             trace: Arc::new(trace),
             run: self.run.clone(),
             standing: before.clone(),
@@ -300,14 +300,13 @@ impl Going<'_> {
 }
 
 /// Where learned suppressions are written, unless nothing is to be learned. Mail that reaches nobody teaches nothing.
-fn learn(bench: &Workbench, frozen: &Frozen, sending: &SendingArgs) -> Option<Learn> {
-    (!sending.no_learn && frozen.redirect.is_none() && !frozen.provider_sandbox)
-        .then(|| Learn { file: bench.settings.suppression_files.first().cloned() })
+pub(crate) fn learn(bench: &Workbench, frozen: &Frozen, no_learn: bool) -> Option<Learn> {
+    (!no_learn && frozen.redirect.is_none() && !frozen.provider_sandbox).then(|| Learn { file: bench.settings.suppression_files.first().cloned() })
 }
 
 /// Settles the open claims of a process that is gone, after keeping what it had heard about people. The caller holds the campaign's lock.
-pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<()> {
-    if let Some(learn) = learn(bench, &frozen(run)?, sending) {
+pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, no_learn: bool) -> Result<()> {
+    if let Some(learn) = learn(bench, &frozen(run)?, no_learn) {
         keep_unlearned(ledger, &learn, &run.id).await?;
     }
     ledger.recover(&run.id).await.map_err(ledger_error)?;
@@ -377,6 +376,13 @@ pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnM
     Ok(())
 }
 
+/// Writes the report that is always written anew, after something was found out about a run.
+pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
+    let run = bench.run(ledger, Some(run)).await?;
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    write_reports(ledger, &run, &standing, &[standard_report(bench, &run)?], Options::default()).await
+}
+
 async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, paths: &[PathBuf], options: Options) -> Result<()> {
     let head = Head::from(run);
     let mut files = Vec::with_capacity(paths.len());
@@ -428,7 +434,7 @@ pub(crate) async fn nothing_to_do(
     let unknown = standing.tally.get(Outcome::Unknown);
     let next = match unknown {
         0 => format!("mailbatch report {}", run.id),
-        _ => format!("mailbatch report {} --outcome unknown", run.id),
+        _ => format!("mailbatch reconcile {}", run.id),
     };
     let next = in_this_workspace(bench, &next);
     if bench.globals.json || sending.progress == crate::cli::ProgressMode::Json {
@@ -444,7 +450,7 @@ pub(crate) async fn nothing_to_do(
 }
 
 /// The command as it must be typed from where the program was started.
-fn in_this_workspace(bench: &Workbench, command: &str) -> String {
+pub(crate) fn in_this_workspace(bench: &Workbench, command: &str) -> String {
     let quoted = |path: &Path| {
         let text = path.display().to_string();
         let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));

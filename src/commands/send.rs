@@ -84,7 +84,7 @@ impl Sending<'_> {
         if let Some(run) = &latest
             && run.state == RunState::Open
         {
-            recover(bench, ledger.as_ref(), run, &self.args.sending).await?;
+            recover(bench, ledger.as_ref(), run, self.args.sending.no_learn).await?;
             latched(run)?;
         }
         let suppressions = Arc::new(bench.suppressions(&self.args.list.screening.suppress, Some(ledger.as_ref()), self.message.kind()).await?);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::cli::Globals;
 use crate::error::{Error, Result};
 use crate::events::SoftBounces;
+use crate::pause::PauseRule;
 use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};
 use crate::secret::Secret;
-use crate::pause::PauseRule;
 
 mod allow;
 mod document;

@@ -15,6 +15,8 @@ use crate::outcome::{Cohort, Kind, Outcome, Reason, Tally};
 use crate::pause::{Fared, Watched};
 use crate::provider::{BoxFuture, Feedback, JobId, Refusal, Verdict};
 
+pub use self::doubt::{BatchRecord, Proof, Reconciled, UNTRACED};
+
 /// What went wrong with the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -441,6 +443,15 @@ pub trait Ledger: Send + Sync {
     /// Whom a token (`message::token_of`) names, also for 400 days after its run was removed.
     fn person(&self, token: &str) -> BoxFuture<'_, LedgerResult<Option<Person>>>;
 
+    // ----- doubt
+    /// Events which prove that recipients of whom it was unknown were taken: one for each.
+    fn proofs(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<Proof>>>;
+    /// A batch of a run; `None` where it has none with this number.
+    fn batch(&self, run: &str, batch: i64) -> BoxFuture<'_, LedgerResult<Option<BatchRecord>>>;
+    /// Settles recipients whose outcome is `unknown`, each with its evidence, in this run and wherever the campaign has carried the doubt.
+    /// Returns how many of this run were settled.
+    fn reconcile(&self, run: &str, verdicts: Vec<Reconciled>) -> BoxFuture<'_, LedgerResult<u64>>;
+
     // ----- workspace
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>>;
     fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>>;
@@ -471,6 +482,7 @@ pub struct Seal {
     pub cohorts: Vec<(Cohort, String)>,
 }
 
+mod doubt;
 mod gates;
 mod learned;
 mod leases;

@@ -4,20 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use ring::digest;
 use tokio::sync::{Semaphore, watch};
 
 use crate::address::Address;
-use crate::content::is_unsubscribe_header;
 use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
-use crate::message::Ident;
 use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
+use crate::pipeline::press::{Press, idempotency_key};
 use crate::pipeline::wire::{ClaimWire, Pacers};
 use crate::pipeline::{Outlet, Parts, ledger_error};
-use crate::provider::{Claim, EightBit, Form, Health, Job, JobId, Reply, UnsubscribeHeaders, lines_stand};
-use crate::recipient::Fields;
+use crate::provider::{Claim, Health, Job, JobId, Reply};
 
 /// Where a chunk's recipients come from and whom they go through: places among the providers, and one among the lanes of the first.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +70,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
             .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
-    let key = idempotency_key(&parts, &jobs, 0, claimed_at);
+    let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at);
     let taken_out: Vec<JobId> = suppressed.iter().map(|(row, ..)| *row).collect();
     let claim = parts
         .ledger
@@ -105,7 +102,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         screened: Mutex::new(Vec::new()),
         recipients,
     };
-    let claim = Claim { batch, key, generation: 0, claimed_at, jobs };
+    let claim = Claim { batch, key, generation: 0, claimed_at, jobs, is_replay: false };
     let mut sending = outlet.provider.send(&claim, &wire);
     let reply = std::future::poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
@@ -151,6 +148,7 @@ struct Drafted {
 /// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
 fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
     let can = outlet.provider.capabilities();
+    let press = Press { message: &parts.message, columns: &parts.columns, run: &parts.run, secret: &parts.secret };
     let mut jobs = Vec::with_capacity(rows.len());
     let mut recipients = HashMap::new();
     let mut suppressed = Vec::new();
@@ -163,60 +161,13 @@ fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<Ledger
             taken_out.insert(row.row);
             continue;
         }
-        let fields = Fields::decode(&row.fields).map_err(|e| at_row(e.to_string()))?;
-        let index = parts.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
-        let ident =
-            Ident { campaign: &parts.run.head.campaign, env: parts.run.head.env.as_deref(), key: &row.key, secret: &parts.secret, date: claimed_at };
-        let (message, content, message_id) = match can.form {
-            Form::Mime => {
-                let encoded = parts.message.encode(index, &fields, &to, &ident, buffers.take()).map_err(|e| at_row(e.to_string()))?;
-                (encoded.bytes, None, encoded.message_id)
-            }
-            Form::Parts => {
-                let (mut content, message_id) = parts.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
-                if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
-                    content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
-                }
-                (Vec::new(), Some(Arc::new(content)), message_id)
-            }
-        };
-        let envelope_to = match &parts.redirect {
-            Some(redirect) => {
-                recipients.insert(row.row, to);
-                redirect.clone()
-            }
-            None => to,
-        };
-        jobs.push(Job {
-            id: row.row,
-            to: envelope_to,
-            envelope_sender: Some(parts.message.envelope_sender_of(&message_id)),
-            eight_bit: EightBit::of(&message),
-            lines_stand: lines_stand(&message),
-            message,
-            content,
-            message_id,
-        });
+        let mut job = press.job(row, &to, claimed_at, can, buffers.take())?;
+        if let Some(redirect) = &parts.redirect {
+            recipients.insert(row.row, to);
+            job.to = redirect.clone();
+        }
+        jobs.push(job);
     }
     rows.retain(|row| !taken_out.contains(&row.row));
     Ok(Drafted { rows, jobs, recipients, suppressed })
-}
-
-/// A function of environment, campaign, members, generation and claim. Each claim has a key of its own, because a service may answer from
-/// memory what it once refused, and because the bodies of two claims of the same members can differ.
-fn idempotency_key(parts: &Parts, jobs: &[Job], generation: u32, claimed_at: Timestamp) -> String {
-    let mut hash = digest::Context::new(&digest::SHA256);
-    let mut add = |bytes: &[u8]| {
-        hash.update(&(bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    add(parts.run.head.env.as_deref().unwrap_or("").as_bytes());
-    add(parts.run.head.campaign.as_bytes());
-    add(&generation.to_be_bytes());
-    add(&claimed_at.as_nanosecond().to_be_bytes());
-    for job in jobs {
-        add(job.message_id.as_bytes());
-        add(job.to.as_str().as_bytes());
-    }
-    hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

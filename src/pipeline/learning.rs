@@ -22,9 +22,14 @@ pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Resu
     for entry in &learned {
         parts.suppressions.add(entry);
     }
-    let new = parts.ledger.not_kept(learned).await.map_err(ledger_error)?;
+    keep_learned(parts.ledger.as_ref(), learn, learned).await
+}
+
+/// Keeps what was learned. What the ledger knows already is not written to the file again.
+pub async fn keep_learned(ledger: &dyn Ledger, learn: &Learn, learned: Vec<LedgerSuppression>) -> Result<()> {
+    let new = ledger.not_kept(learned).await.map_err(ledger_error)?;
     append(learn.file.clone(), new.clone()).await?;
-    suppress(parts.ledger.as_ref(), new).await
+    suppress(ledger, new).await
 }
 
 /// Keeps what a process that is gone had heard about people and not settled. To be called before its claims are recovered.

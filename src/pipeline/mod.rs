@@ -10,6 +10,8 @@ mod gate;
 mod heard;
 mod lanes;
 mod learning;
+mod press;
+mod replay;
 pub mod retry;
 mod settle;
 mod signals;
@@ -33,7 +35,8 @@ use crate::suppression::Suppressions;
 pub use crate::cli::Then;
 pub use engine::execute;
 pub use gate::CanaryRule;
-pub use learning::keep_unlearned;
+pub use learning::{keep_learned, keep_unlearned};
+pub use replay::{Doubtful, Replayed, replay};
 pub use retry::RetryPolicy;
 pub(crate) use signals::{Signals, Wish, survive_questions};
 
@@ -55,6 +58,8 @@ pub struct Outlet {
     pub request_rate: Option<Rate>,
     /// Connections or requests at once.
     pub in_flight: usize,
+    /// What of its configuration shapes the requests, in one text.
+    pub shape: String,
     pub retry: RetryPolicy,
 }
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::ledger::LedgerResult;
 use crate::ledger::trace::Trace;
+use crate::ledger::{Ledger, LedgerResult};
 use crate::limit::{Leave, Pacer};
 use crate::outcome::Reason;
+use crate::pipeline::Outlet;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::throttle::Throttle;
 use crate::provider::{BoxFuture, Job, JobId, Stopped, Verdict, Wire};
@@ -27,6 +28,32 @@ pub(crate) struct Pacers {
 }
 
 impl Pacers {
+    /// What limits a provider, shared with all runs of the workspace.
+    pub(crate) fn new(ledger: &Arc<dyn Ledger>, outlet: &Outlet) -> Self {
+        let pacer = |key: String, rate| Arc::new(Pacer::new(Arc::clone(ledger), key, rate));
+        let rate = outlet.rate.map(|rate| rate.per_second());
+        Self {
+            all: outlet.rate.map(|rate| pacer(outlet.name.clone(), rate)),
+            domains: outlet.per_domain.iter().map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate))).collect(),
+            requests: outlet.request_rate.map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
+            throttle: Arc::new(Throttle::new(rate, outlet.provider.capabilities().per_request, Instant::now())),
+        }
+    }
+
+    /// How many of these, from the first on, may go at one instant; at least one.
+    pub(super) fn fit(&self, jobs: &[&Job]) -> usize {
+        let most = self.all.as_ref().map_or(jobs.len(), |all| jobs.len().min(all.rate().count.get() as usize));
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for (at, job) in jobs[..most].iter().enumerate().filter(|_| !self.domains.is_empty()) {
+            let count = counts.entry(job.to.domain()).or_default();
+            *count += 1;
+            if self.domains.get(job.to.domain()).is_some_and(|pacer| *count > pacer.rate().count.get() as usize) {
+                return at.max(1);
+            }
+        }
+        most.max(1)
+    }
+
     /// Whether single messages go as fast as they can.
     fn let_everybody_go(&self) -> bool {
         self.all.is_none() && self.domains.is_empty() && !self.throttle.is_active()
@@ -47,7 +74,7 @@ impl Pacers {
     }
 
     /// Waits until all of them let a request with these members go at one instant.
-    async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
+    pub(super) async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
         self.throttle.wait(jobs.len()).await;
         let shares = self.shares(jobs);
         match shares.as_slice() {
@@ -145,19 +172,7 @@ impl Wire for ClaimWire {
     }
 
     fn fit(&self, jobs: &[&Job]) -> usize {
-        let most = self.pacers.all.as_ref().map_or(jobs.len(), |all| jobs.len().min(all.rate().count.get() as usize));
-        if self.pacers.domains.is_empty() {
-            return most.max(1);
-        }
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for (at, job) in jobs[..most].iter().enumerate() {
-            let count = counts.entry(job.to.domain()).or_default();
-            *count += 1;
-            if self.pacers.domains.get(job.to.domain()).is_some_and(|pacer| *count > pacer.rate().count.get() as usize) {
-                return at.max(1);
-            }
-        }
-        most.max(1)
+        self.pacers.fit(jobs)
     }
 
     fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {

@@ -25,6 +25,11 @@ pub trait ByHand: Send + Sync {
         Box::pin(std::future::ready(Vec::new()))
     }
 
+    /// The provider's log of messages; `None` where its API cannot be asked about a message by an id of ours.
+    fn log(&self) -> Option<&dyn Log> {
+        None
+    }
+
     /// The provider's own suppressions; `None` where its API has none.
     fn suppressions(&self) -> Option<&dyn RemoteList> {
         None
@@ -166,6 +171,31 @@ pub struct Theirs {
 pub struct Ours {
     pub email: String,
     pub reason: Reason,
+}
+
+/// A hand-over of which it is not known whether it was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct InDoubt<'a> {
+    /// Where the message went.
+    pub to: &'a str,
+    /// Its Message-ID without the angle brackets.
+    pub message_id: &'a str,
+    pub claimed_at: Timestamp,
+}
+
+/// What a provider's log says of a message that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its name for the message.
+    pub provider_id: Option<String>,
+    /// What it says, in one line for people.
+    pub words: String,
+}
+
+/// A provider's log of messages.
+pub trait Log: Send + Sync {
+    /// What the log says of one message. `None` proves nothing: a log may be behind, and it forgets.
+    fn look_up<'a>(&'a self, about: &'a InDoubt<'a>) -> BoxFuture<'a, Result<Option<Logged>, Trouble>>;
 }
 
 /// A piece of a provider's suppressions.

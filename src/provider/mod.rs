@@ -203,6 +203,9 @@ pub struct Claim {
     pub generation: u32,
     pub claimed_at: Timestamp,
     pub jobs: Vec<Job>,
+    /// It was handed over before, under the same key and octet for octet, and is in doubt: nothing but an answer about its members settles
+    /// them, and it goes as the one request that it was.
+    pub is_replay: bool,
 }
 
 /// A provider's words about one message, and what they come to.

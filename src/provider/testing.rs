@@ -109,7 +109,7 @@ pub(crate) fn job(id: JobId, to: &str, message: &str) -> Job {
 
 /// A claim with these members.
 pub(crate) fn claim(jobs: Vec<Job>) -> Claim {
-    Claim { batch: 1, key: "key".into(), generation: 0, claimed_at: jiff::Timestamp::UNIX_EPOCH, jobs }
+    Claim { batch: 1, key: "key".into(), generation: 0, claimed_at: jiff::Timestamp::UNIX_EPOCH, jobs, is_replay: false }
 }
 
 /// The settings of a provider called `relay`, its keys written in TOML.

@@ -102,7 +102,7 @@ fn claim(batch: u64) -> Result<Claim> {
         })
     };
     let jobs = (0..BATCH).map(job).collect::<Result<_>>()?;
-    Ok(Claim { batch: i64::try_from(batch)?, key: String::new(), generation: 0, claimed_at: jiff::Timestamp::now(), jobs })
+    Ok(Claim { batch: i64::try_from(batch)?, key: String::new(), generation: 0, claimed_at: jiff::Timestamp::now(), jobs, is_replay: false })
 }
 
 /// A wire on which everything may go at once.

@@ -262,6 +262,35 @@ fn apply(conn: &Connection, outcome: &mut Statement<'_>, id: i64, batch: &OpenBa
     Ok(())
 }
 
+/// Gives a recipient in doubt what was found out about it, with the evidence. An open one stays as it is.
+pub(super) fn reconcile(conn: &Connection, id: i64, settled: &Settled, evidence: &str, now: Timestamp) -> Result<()> {
+    let change = Change::of(settled, now);
+    if change.state != FINAL || change.outcome == Some(Outcome::Unknown) {
+        return Ok(());
+    }
+    let changed = conn
+        .prepare_cached(
+            "UPDATE recipients SET outcome = ?2, reason = ?3, code = ?4, detail = ?5, last_at = ?6,
+               provider_id = CASE WHEN ?7 = '' THEN provider_id ELSE ?7 END
+             WHERE id = ?1 AND state = 0 AND outcome = ?8",
+        )?
+        .execute(params![
+            id,
+            change.outcome.map(words::outcome_number),
+            change.reason.map(words::reason_number),
+            change.code,
+            change.detail,
+            now.as_microsecond(),
+            change.provider_id,
+            words::outcome_number(Outcome::Unknown),
+        ])?;
+    if changed > 0 {
+        let outcome = change.outcome.map_or("", Outcome::as_str);
+        remember(conn, id, None, now, "reconciled", None, outcome, evidence)?;
+    }
+    Ok(())
+}
+
 /// What recovery does with a member that was certainly not taken.
 pub(super) fn open_again(now: Timestamp, verdict: Option<&Verdict>) -> Settled {
     match verdict {

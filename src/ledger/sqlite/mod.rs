@@ -15,6 +15,7 @@ mod names;
 mod plan;
 mod ramp;
 mod read;
+mod reconcile;
 mod recover;
 mod schema;
 mod threads;
@@ -36,9 +37,9 @@ use self::claim::Origin;
 use self::fault::Fault;
 use self::threads::Worker;
 use super::{
-    Ask, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult, LedgerRow,
-    LedgerSuppression, Pause, Person, PlannedRow, Portion, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Standing, Through, Trend,
-    Unfiled, trace,
+    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
+    LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Portion, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen,
+    Settled, Standing, Through, Trend, Unfiled, trace,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -357,6 +358,21 @@ impl Ledger for SqliteLedger {
 
     fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>> {
         self.long(move |conn| trend::trend(conn, weeks, Timestamp::now()))
+    }
+
+    fn proofs(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<Proof>>> {
+        let run = run.to_owned();
+        self.long(move |conn| reconcile::proofs(conn, &run))
+    }
+
+    fn batch(&self, run: &str, batch: i64) -> BoxFuture<'_, LedgerResult<Option<BatchRecord>>> {
+        let run = run.to_owned();
+        self.quick(move |conn| reconcile::batch(conn, &run, batch))
+    }
+
+    fn reconcile(&self, run: &str, verdicts: Vec<Reconciled>) -> BoxFuture<'_, LedgerResult<u64>> {
+        let run = run.to_owned();
+        self.write(move |conn| reconcile::reconcile(conn, &run, &verdicts, Timestamp::now()))
     }
 
     fn unfiled(&self, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<Unfiled>>> {

@@ -15,7 +15,7 @@ use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
 use crate::ledger::trace::{Trace, TraceState};
-use crate::ledger::{LedgerSuppression, Recovered, Settled};
+use crate::ledger::{LedgerSuppression, Recovered, Settled, UNTRACED};
 use crate::provider::{JobId, Verdict};
 
 /// The boot id where the system tells none; claims made under it are judged as after a power cut.
@@ -109,7 +109,7 @@ fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
 
 fn judge(batch: i64, row: JobId, state: Option<&TraceState>, now: Timestamp) -> Settled {
     let unknown = |detail: &str| Settled::Final(Verdict::Unknown { detail: detail.into() });
-    let Some(state) = state else { return unknown("the machine or the process stopped before the answer, and no trace tells how far it came") };
+    let Some(state) = state else { return unknown(UNTRACED) };
     match state.answered.get(&(batch, row)) {
         Some(verdict @ Verdict::NotTaken { .. }) => claim::open_again(now, Some(verdict)),
         Some(verdict) => Settled::Final(verdict.clone()),

@@ -172,6 +172,8 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
         let (order, what, detail) = match what.as_str() {
             "reopened" => (6, "opened again".to_owned(), format!("was {}", joined(&[&detail, &code]))),
             "not_taken" => (3, "not taken".to_owned(), joined(&[&reason, &code, &detail])),
+            // What it came to was decided by this evidence, and stands after it.
+            "reconciled" => (3, "reconciled".to_owned(), if code == "accepted" { detail } else { format!("{code}: {detail}") }),
             "failover" => (1, "failed over".to_owned(), detail),
             "screened" => (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before the hand-over"])),
             other => (3, other.to_owned(), joined(&[&reason, &code, &detail])),

@@ -1,6 +1,5 @@
 //! What the loop knows of one provider: whose first choice it is, how it fares, how much it may take now.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,12 +7,10 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
 use crate::ledger::Through;
-use crate::limit::Pacer;
 use crate::outcome::Reason;
 use crate::pipeline::breaker::{Breaker, State};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
-use crate::pipeline::throttle::Throttle;
 use crate::pipeline::wire::Pacers;
 use crate::pipeline::{Outlet, Parts, retry};
 use crate::provider::{Health, Refusal};
@@ -92,13 +89,7 @@ impl Station {
     /// The station of the provider at `place`.
     pub(super) fn new(parts: &Parts, place: usize) -> Self {
         let outlet = &parts.outlets[place];
-        let pacer = |key: String, rate| Arc::new(Pacer::new(Arc::clone(&parts.ledger), key, rate));
-        let pacers = Pacers {
-            all: outlet.rate.map(|rate| pacer(outlet.name.clone(), rate)),
-            domains: outlet.per_domain.iter().map(|(d, rate)| (d.clone(), pacer(format!("{}/{d}", outlet.name), *rate))).collect::<HashMap<_, _>>(),
-            requests: outlet.request_rate.map(|rate| pacer(format!("{}//requests", outlet.name), rate)),
-            throttle: Arc::new(Throttle::new(outlet.rate.map(|rate| rate.per_second()), outlet.provider.capabilities().per_request, Instant::now())),
-        };
+        let pacers = Pacers::new(&parts.ledger, outlet);
         let stop = watch::Sender::new(false);
         let others = || parts.outlets.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other.name.clone()).collect();
         // Each recipient is somebody's: the first provider has those as well whose provider is not among them any more.

@@ -4,6 +4,7 @@
 //! - A repeat is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
 //! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request, unless the
 //!   service marks it as what it had answered to the first.
+//! - A replay begins in doubt, and is never cut.
 //! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its own.
 //! - What is told later is asked for within a bounded time. A question that fails is asked again; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
@@ -111,7 +112,7 @@ impl<'a> HandOver<'a> {
             tokio::time::sleep(wait).await;
         }
         let fit = self.wire.fit(&jobs);
-        if fit < jobs.len() {
+        if fit < jobs.len() && !self.claim.is_replay {
             let (first, rest) = jobs.split_at(fit.max(1));
             self.todo.push_front(rest.to_vec());
             self.todo.push_front(first.to_vec());
@@ -120,7 +121,7 @@ impl<'a> HandOver<'a> {
         let Some(mut request) = self.request(&jobs)? else { return Ok(()) };
         let Ok(permitted) = self.wire.together(&jobs).await else { return Err(Halt) };
         let going: Vec<&Job> = jobs.iter().copied().filter(|job| permitted.contains(&job.id)).collect();
-        if going.is_empty() {
+        if going.is_empty() || (self.claim.is_replay && going.len() < jobs.len()) {
             return Ok(());
         }
         if going.len() < jobs.len() {
@@ -147,6 +148,8 @@ impl<'a> HandOver<'a> {
                 let verdicts = self.follow(&going, later).await;
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
             }
+            // It was refused the first time too; who is to blame was found out then, by other requests.
+            Ended::Read(Read::Unnamed(_)) if self.claim.is_replay && going.len() > 1 => Ok(()),
             Ended::Read(Read::Unnamed(refusal)) => match going.as_slice() {
                 [job] => self.settle(job, Verdict::Rejected(refusal)),
                 _ => {
@@ -185,6 +188,8 @@ impl<'a> HandOver<'a> {
             Err(Inexpressible(refusal)) => (refusal, 2),
         };
         match jobs {
+            // What does not go stays in doubt.
+            _ if self.claim.is_replay => {}
             // Nothing has touched the wire, so there is nothing to be traced.
             [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
             _ => self.cut(jobs, pieces),
@@ -214,7 +219,7 @@ impl<'a> HandOver<'a> {
     /// Sends a request, again where that is safe, until something is known or the time for it is over.
     async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
         let first = Instant::now();
-        let mut doubt: Option<Refusal> = None;
+        let mut doubt = self.claim.is_replay.then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
         let mut wait = FIRST_WAIT;
         loop {
             let answered = match self.api.sign(request, Timestamp::now()).await {

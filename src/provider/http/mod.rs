@@ -378,7 +378,12 @@ pub(super) fn content(job: &Job) -> Result<&Content, Inexpressible> {
 /// The name of one message in tags, metadata and events: the part of its Message-ID before the `@`, 24 hexadecimal digits. A keyed hash of
 /// campaign and recipient, so no personal data.
 pub(super) fn correlation_id(job: &Job) -> &str {
-    job.message_id.split('@').next().unwrap_or_default()
+    correlation_of(&job.message_id)
+}
+
+/// The same of a Message-ID.
+pub(super) fn correlation_of(message_id: &str) -> &str {
+    message_id.split('@').next().unwrap_or_default()
 }
 
 /// Serialises a list of pairs as an object.

@@ -7,13 +7,19 @@ use url::Url;
 
 use super::Mailgun;
 use crate::outcome::Reason;
-use crate::provider::by_hand::{About, ByHand, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{About, ByHand, Finding, InDoubt, Log, Logged, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal};
 
 const LISTS: [(&str, Reason); 3] = [("bounces", Reason::HardBounce), ("complaints", Reason::Complaint), ("unsubscribes", Reason::Unsubscribe)];
 /// The most entries of a page, and of an addition.
 const PAGE: usize = 1_000;
+/// The most events of a page.
+const EVENTS: usize = 300;
+/// As far as the events of one address are read, in pages.
+const MOST_PAGES: usize = 20;
+/// So many seconds before a message was claimed its events may seem to have happened.
+const CLOCKS_DIFFER: i64 = 300;
 
 #[derive(Deserialize)]
 struct Found {
@@ -55,8 +61,50 @@ impl ByHand for Mailgun {
         })
     }
 
+    fn log(&self) -> Option<&dyn Log> {
+        Some(self)
+    }
+
     fn suppressions(&self) -> Option<&dyn RemoteList> {
         Some(self)
+    }
+}
+
+/// A page of the event log:
+/// `{"items":[{"event":"accepted","timestamp":1529704976.1,"user-variables":{"mailbatch_id":"…"},"message":{"headers":{"message-id":"…"}}}]}`
+#[derive(Deserialize)]
+struct Events {
+    items: Vec<Value>,
+    #[serde(default)]
+    paging: Paging,
+}
+
+impl Log for Mailgun {
+    /// Searches the events of the address for our id, which they all have. A rejected event tells that the message was not taken, and
+    /// proves nothing about another that was.
+    fn look_up<'a>(&'a self, about: &'a InDoubt<'a>) -> BoxFuture<'a, Result<Option<Logged>, Trouble>> {
+        Box::pin(async move {
+            let begin = about.claimed_at.as_second() - CLOCKS_DIFFER;
+            let list = self.list_path("events");
+            let mut path = format!("{list}?begin={begin}&ascending=yes&limit={EVENTS}&recipient={}", http::encoded(about.to));
+            for _ in 0..MOST_PAGES {
+                let answer = self.http.ask(self, &Request::get(path)).await?;
+                let Events { items, paging } = http::told(&answer)?;
+                let is_ours = |item: &&Value| {
+                    item["user-variables"]["mailbatch_id"].as_str() == Some(http::correlation_of(about.message_id)) && item["event"] != "rejected"
+                };
+                if let Some(item) = items.iter().find(is_ours) {
+                    let provider_id = item["message"]["headers"]["message-id"].as_str().map(|id| answer.clean(id));
+                    let words = answer.clean(item["event"].as_str().unwrap_or("event"));
+                    return Ok(Some(Logged { provider_id, words }));
+                }
+                if items.is_empty() || paging.next.is_empty() {
+                    break;
+                }
+                path = self.path_below(&paging.next, &list)?;
+            }
+            Ok(None)
+        })
     }
 }
 
@@ -97,17 +145,31 @@ impl Mailgun {
         format!("/v3/{}/{list}", self.domain)
     }
 
-    /// The path of a link to the next page, if the link leads to the same list of the same service.
-    fn path_of(&self, link: &str, list: &str) -> Result<String, Trouble> {
-        let elsewhere = || Trouble::Refused(Refusal::new(Reason::Session, "", "the link to the next page leads elsewhere and is not followed"));
+    /// The path of a link, if it leads to what is below `list` at the same service.
+    fn path_below(&self, link: &str, list: &str) -> Result<String, Trouble> {
         let url = Url::parse(link).map_err(|_| elsewhere())?;
         let base = self.http.base();
         let is_here = (url.scheme(), url.host_str(), url.port_or_known_default()) == (base.scheme(), base.host_str(), base.port_or_known_default());
-        if !is_here || !url.path().eq_ignore_ascii_case(&self.list_path(list)) {
+        if !is_here || !url.path().get(..list.len()).is_some_and(|start| start.eq_ignore_ascii_case(list)) {
             return Err(elsewhere());
         }
         Ok(url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())))
     }
+
+    /// The path of a link to the next page, if the link leads to the same list of the same service.
+    fn path_of(&self, link: &str, list: &str) -> Result<String, Trouble> {
+        let list = self.list_path(list);
+        let path = self.path_below(link, &list)?;
+        match path.get(list.len()..) {
+            Some("") => Ok(path),
+            Some(rest) if rest.starts_with('?') => Ok(path),
+            _ => Err(elsewhere()),
+        }
+    }
+}
+
+fn elsewhere() -> Trouble {
+    Trouble::Refused(Refusal::new(Reason::Session, "", "the link to the next page leads elsewhere and is not followed"))
 }
 
 impl RemoteList for Mailgun {

@@ -9,6 +9,7 @@ mod kills;
 mod mailersio;
 mod mailgun;
 mod postmark;
+mod reconcile;
 mod resend;
 mod sendgrid;
 mod services;

@@ -1,0 +1,127 @@
+//! What is learned later about recipients of whom it is not known whether they were taken.
+//!
+//! The rules it keeps: only an `unknown` recipient is changed, and its evidence is kept with it. Runs of one campaign carry the same doubt
+//! over from one another, so what lifts it in one of them lifts it in all.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::claim;
+use super::fault::Result;
+use super::plan::seq_of;
+use super::words;
+use crate::ledger::{BatchRecord, Proof, Reconciled, Settled};
+use crate::outcome::Outcome;
+use crate::provider::{JobId, Verdict};
+
+/// A recipient in doubt.
+struct Doubted {
+    id: i64,
+    /// Whether an attempt of its own run is in doubt, and not only what it was carried over from.
+    was_tried: bool,
+}
+
+/// The recipients in doubt of one run, by their keys. Several have one key where a list is not freed of duplicates.
+fn doubted(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<Doubted>>> {
+    let (first, last) = words::ids_of(seq);
+    let mut query =
+        conn.prepare_cached("SELECT key, id, batch IS NOT NULL FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3")?;
+    let mut rows = query.query([first, last, words::outcome_number(Outcome::Unknown)])?;
+    let mut found: HashMap<String, Vec<Doubted>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().push(Doubted { id: row.get(1)?, was_tried: row.get(2)? });
+    }
+    Ok(found)
+}
+
+/// All runs of the same campaign and environment, this one included.
+fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
+    Ok(conn
+        .prepare(
+            "SELECT other.seq FROM runs one JOIN runs other ON other.campaign = one.campaign AND other.env IS one.env
+             WHERE one.seq = ?1 AND other.state <> 0",
+        )?
+        .query_map([seq], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
+/// Events that prove of recipients in doubt that they were taken: the first about each, where it names the message and not only the person.
+pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
+    let seq = seq_of(conn, run)?;
+    let in_doubt = doubted(conn, seq)?;
+    if in_doubt.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = conn.prepare(
+        "SELECT r.key, e.type, e.at, e.source, e.provider, e.provider_id, e.event_id FROM events e JOIN recipients r ON r.id = e.recipient
+         WHERE e.run = ?1 AND e.linked_by <> 'address' AND e.type <> 'unknown' ORDER BY e.at DESC, e.id DESC",
+    )?;
+    let mut proofs: BTreeMap<JobId, Proof> = BTreeMap::new();
+    for other in of_the_campaign(conn, seq)? {
+        let mut rows = query.query([other])?;
+        while let Some(row) = rows.next()? {
+            let Some(about) = in_doubt.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) else { continue };
+            for person in about {
+                let (kind, at): (String, i64) = (row.get(1)?, row.get(2)?);
+                let proof = Proof {
+                    row: words::row_of(person.id),
+                    kind,
+                    at: words::time(at)?,
+                    source: row.get(3)?,
+                    provider: row.get(4)?,
+                    provider_id: row.get(5)?,
+                    event: row.get(6)?,
+                };
+                proofs.insert(proof.row, proof);
+            }
+        }
+    }
+    Ok(proofs.into_values().collect())
+}
+
+/// A batch as it was claimed.
+pub(super) fn batch(conn: &Connection, run: &str, batch: i64) -> Result<Option<BatchRecord>> {
+    let seq = seq_of(conn, run)?;
+    let mut query = conn.prepare_cached("SELECT provider, key, generation, claimed_at, members FROM batches WHERE id = ?1 AND run = ?2")?;
+    let mut rows = query.query([batch, seq])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(BatchRecord {
+        batch,
+        provider: row.get(0)?,
+        key: row.get(1)?,
+        generation: row.get(2)?,
+        claimed_at: words::time(row.get(3)?)?,
+        members: words::unpack(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?).collect(),
+    }))
+}
+
+/// Settles recipients in doubt, and the same people wherever the campaign has carried the doubt. Returns how many of the run were settled;
+/// whoever is in doubt no more is left as it is.
+pub(super) fn reconcile(conn: &Connection, run: &str, verdicts: &[Reconciled], now: Timestamp) -> Result<u64> {
+    let seq = seq_of(conn, run)?;
+    let mut others = Vec::new();
+    for other in of_the_campaign(conn, seq)?.into_iter().filter(|other| *other != seq) {
+        others.push(doubted(conn, other)?);
+    }
+    let mut settled = 0;
+    for verdict in verdicts {
+        let id = words::id_of(seq, verdict.row)?;
+        let found: Option<(String, bool)> = conn
+            .prepare_cached("SELECT key, batch IS NOT NULL FROM recipients WHERE id = ?1 AND state = 0 AND outcome = ?2")?
+            .query_row([id, words::outcome_number(Outcome::Unknown)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((key, was_tried)) = found else { continue };
+        claim::reconcile(conn, id, &verdict.settled, &verdict.evidence, now)?;
+        settled += 1;
+        let is_taken = matches!(verdict.settled, Settled::Final(Verdict::Accepted { .. }));
+        for kin in others.iter().filter_map(|doubted| doubted.get(&key)).flatten() {
+            // Whoever was mailed is mailed. That one attempt was not taken says nothing about another one.
+            if is_taken || !was_tried || !kin.was_tried {
+                claim::reconcile(conn, kin.id, &verdict.settled, &format!("{}; found for run {run}", verdict.evidence), now)?;
+            }
+        }
+    }
+    Ok(settled)
+}

@@ -1,0 +1,103 @@
+//! A row becomes the job of a claim, and a claim gets its key.
+//!
+//! The rule it keeps: the same run, row, time of claim and provider give the same octets and the same key, however much later.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ring::digest;
+
+use crate::address::Address;
+use crate::content::{Content, is_unsubscribe_header};
+use crate::error::{Error, Result};
+use crate::input::context::ColumnIndex;
+use crate::ledger::{LedgerRow, Run};
+use crate::message::{Ident, Message};
+use crate::pipeline::Outlet;
+use crate::provider::{Capabilities, EightBit, Form, Job, UnsubscribeHeaders, lines_stand};
+use crate::recipient::Fields;
+
+/// What the jobs of a run are made of besides their rows.
+pub(super) struct Press<'a> {
+    pub(super) message: &'a Message,
+    /// The columns of each list of the run.
+    pub(super) columns: &'a [Arc<ColumnIndex>],
+    pub(super) run: &'a Run,
+    /// The workspace's key.
+    pub(super) secret: &'a [u8; 32],
+}
+
+impl Press<'_> {
+    /// Renders a row for a provider with these capabilities, into `room` if that serves. It has been rendered once while planning, so an
+    /// error here is a defect.
+    pub(super) fn job(&self, row: &LedgerRow, to: &Address, claimed_at: Timestamp, can: &Capabilities, room: Vec<u8>) -> Result<Job> {
+        let at_row = |what: String| Error::internal(format!("row {}: {what}", row.row));
+        let fields = Fields::decode(&row.fields).map_err(|e| at_row(e.to_string()))?;
+        let index = self.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
+        let head = &self.run.head;
+        let ident = Ident { campaign: &head.campaign, env: head.env.as_deref(), key: &row.key, secret: self.secret, date: claimed_at };
+        let (message, content, message_id) = match can.form {
+            Form::Mime => {
+                let encoded = self.message.encode(index, &fields, to, &ident, room).map_err(|e| at_row(e.to_string()))?;
+                (encoded.bytes, None, encoded.message_id)
+            }
+            Form::Parts => {
+                let (mut content, message_id) = self.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+                if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
+                    content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
+                }
+                (Vec::new(), Some(Arc::new(content)), message_id)
+            }
+        };
+        Ok(Job {
+            id: row.row,
+            to: to.clone(),
+            envelope_sender: Some(self.message.envelope_sender_of(&message_id)),
+            eight_bit: EightBit::of(&message),
+            lines_stand: lines_stand(&message),
+            message,
+            content,
+            message_id,
+        })
+    }
+}
+
+/// A function of environment, campaign, members, generation and claim, and for a provider that knows keys of everything that shapes the
+/// body. Each claim has a key of its own, because a service may answer from memory what it once refused, and because the bodies of two
+/// claims of the same members can differ.
+pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generation: u32, claimed_at: Timestamp) -> String {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    add(&mut hash, run.head.env.as_deref().unwrap_or(""));
+    add(&mut hash, &run.head.campaign);
+    add(&mut hash, generation.to_be_bytes());
+    add(&mut hash, claimed_at.as_microsecond().to_be_bytes());
+    if outlet.provider.capabilities().idempotency_window.is_some() {
+        // From, Reply-To and the attachments are the message's own.
+        add(&mut hash, env!("CARGO_PKG_VERSION"));
+        add(&mut hash, &outlet.shape);
+        add(&mut hash, &run.head.message_fingerprint);
+        jobs.iter().filter_map(|job| job.content.as_deref()).for_each(|content| add_content(&mut hash, content));
+    }
+    for job in jobs {
+        add(&mut hash, &job.message_id);
+        add(&mut hash, job.to.as_str());
+    }
+    hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The length goes first, so that no two lists of parts are the same octets.
+fn add(hash: &mut digest::Context, part: impl AsRef<[u8]>) {
+    let part = part.as_ref();
+    hash.update(&(part.len() as u64).to_be_bytes());
+    hash.update(part);
+}
+
+fn add_content(hash: &mut digest::Context, content: &Content) {
+    for part in [&content.to_name, &content.subject, &content.text, content.html.as_deref().unwrap_or_default()] {
+        add(hash, part);
+    }
+    for (name, value) in &content.headers {
+        add(hash, name);
+        add(hash, value);
+    }
+}

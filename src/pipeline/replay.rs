@@ -1,0 +1,130 @@
+//! A batch in doubt goes once more: under the same key, octet for octet, and only while the provider knows the key.
+//!
+//! The rule it keeps: what goes is what went, or nothing goes. The key is a function of everything that shapes the request, so a request
+//! that would differ is found by a key that differs.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::press::{Press, idempotency_key};
+use super::wire::Pacers;
+use super::{Outlet, ledger_error};
+use crate::address::Address;
+use crate::error::{Error, Result};
+use crate::input::context::ColumnIndex;
+use crate::ledger::{BatchRecord, Ledger, LedgerRow, Run};
+use crate::message::Message;
+use crate::provider::{BoxFuture, Claim, Job, JobId, Reply, Stopped, Verdict, Wire};
+use crate::suppression::Suppressions;
+
+/// What a run's batches in doubt are made of.
+pub struct Doubtful {
+    pub ledger: Arc<dyn Ledger>,
+    pub run: Run,
+    pub message: Arc<Message>,
+    /// The columns of each list of the run.
+    pub columns: Vec<Arc<ColumnIndex>>,
+    pub secret: [u8; 32],
+    /// All mail went here instead.
+    pub redirect: Option<Address>,
+    pub suppressions: Arc<Suppressions>,
+}
+
+/// What came of a replay.
+#[derive(Debug)]
+pub enum Replayed {
+    /// It did not go, and why.
+    Refused(String),
+    /// It went; who is not named, or named as `Unknown`, is as much in doubt as before.
+    Answered(Reply),
+}
+
+/// Sends a batch once more. `rows` are all its members, in its order, every one of them in doubt.
+pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, rows: &[LedgerRow]) -> Result<Replayed> {
+    let refused = |why: String| Ok(Replayed::Refused(why));
+    let can = outlet.provider.capabilities();
+    let Some(window) = can.idempotency_window else { return refused(format!("{} knows no idempotency keys", outlet.name)) };
+    let age = Duration::try_from(Timestamp::now().duration_since(batch.claimed_at)).unwrap_or(Duration::ZERO);
+    if age > window * 2 / 3 {
+        let hours = (window * 2 / 3).as_secs() / 3_600;
+        return refused(format!("it was claimed more than {hours} hours ago, and {} may have forgotten its key", outlet.name));
+    }
+    if rows.len() > can.per_request {
+        return refused("it was more than one request, and it is not known which".into());
+    }
+    let press = Press { message: &doubtful.message, columns: &doubtful.columns, run: &doubtful.run, secret: &doubtful.secret };
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let to = Address::parse(&row.email).map_err(|e| Error::internal(format!("row {}: {e}", row.row)))?;
+        if doubtful.suppressions.screen(&to).is_some() {
+            return refused(format!("row {} has been suppressed since, and the batch can only go whole", row.row));
+        }
+        let mut job = press.job(row, &to, batch.claimed_at, can, Vec::new())?;
+        if let Some(redirect) = &doubtful.redirect {
+            job.to = redirect.clone();
+        }
+        jobs.push(job);
+    }
+    if idempotency_key(&doubtful.run, outlet, &jobs, batch.generation, batch.claimed_at) != batch.key {
+        return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
+    }
+    if let Some(pause) = doubtful.ledger.paused().await.map_err(ledger_error)? {
+        return refused(format!("the workspace is paused {}", pause.reason).trim_end().into());
+    }
+    let wire = ReplayWire { pacers: Pacers::new(&doubtful.ledger, outlet) };
+    if wire.pacers.fit(&jobs.iter().collect::<Vec<_>>()) < jobs.len() {
+        return refused("the batch is larger than the rate lets go at once".into());
+    }
+    let claim =
+        Claim { batch: batch.batch, key: batch.key.clone(), generation: batch.generation, claimed_at: batch.claimed_at, jobs, is_replay: true };
+    Ok(Replayed::Answered(outlet.provider.send(&claim, &wire).await))
+}
+
+/// Keeps the limits. Nothing is traced: whoever is in doubt is in doubt in the ledger already, until the answer is in it.
+struct ReplayWire {
+    pacers: Pacers,
+}
+
+impl ReplayWire {
+    async fn granted(&self, jobs: &[&Job]) -> Result<(), Stopped> {
+        // Who cannot be granted anything, because the ledger fails, is told so when the answer is to be kept.
+        self.pacers.together(jobs).await.map_err(|_| Stopped::Run)
+    }
+}
+
+impl Wire for ReplayWire {
+    fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
+        Box::pin(async move { self.granted(&[job]).await })
+    }
+
+    fn slot_now(&self, _job: &Job) -> Option<Result<(), Stopped>> {
+        None
+    }
+
+    fn fit(&self, jobs: &[&Job]) -> usize {
+        jobs.len()
+    }
+
+    fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
+        Box::pin(async move { self.granted(jobs).await.map(|()| jobs.iter().map(|job| job.id).collect()) })
+    }
+
+    fn again<'a>(&'a self, jobs: &'a [&'a Job], _lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>> {
+        Box::pin(async move { self.granted(jobs).await })
+    }
+
+    fn throttled(&self, quiet: Duration) {
+        self.pacers.throttle.slow_down(quiet, std::time::Instant::now());
+    }
+
+    fn crossing(&self, _jobs: &[JobId]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn answered(&self, _job: JobId, _verdict: &Verdict) -> io::Result<()> {
+        Ok(())
+    }
+}
