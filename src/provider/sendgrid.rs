@@ -1,35 +1,43 @@
 //! Mail through Twilio SendGrid's v3 API.
 //!
 //! - API: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send>, read on 2026-11-21.
-//! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another).
-//! - One request: one message to one recipient. Its `personalizations` could hold more, but share one body.
+//! - Limits: 20 MB of a request (30 MB are documented in one place, 20 MB in another), 1,000 recipients, each address once, and less than
+//!   10,000 octets of substitutions of each.
+//! - One request: one message to up to 1,000 recipients. Bodies are shared: what differs stands in the `substitutions` of each, under tags
+//!   that nobody can know beforehand; subjects and headers are each one's own.
 //! - Partial failure: none, a request is taken or refused as a whole; `field` says what was wrong where that is known.
-//! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
-//! - Quirks: success is 202 with an empty body and the id in `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed
+//! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`.
+//! - Quirks: one id for all of a request. Success is 202 with an empty body and the id in `X-Message-Id`; in sandbox mode it is 200 and nothing is sent. Suppressed
 //!   addresses are taken, and told about later. Display names may hold neither `;` nor `,`.
 
 mod by_hand;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
+use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
-use crate::content::{Attachment, Party};
+use crate::content::{Attachment, Content, Party};
 use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 const BASE: &str = "https://api.sendgrid.com";
 const PATH: &str = "/v3/mail/send";
-const LIMITS: Limits = Limits { recipients: 1, bytes: 20_000_000, idempotency_window: None };
+const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: None };
 const CAPABILITIES: Capabilities = Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
+
+/// Substitutions of one recipient have fewer octets than this.
+const MAX_SUBSTITUTIONS: usize = 10_000;
 
 /// SendGrid's row in the table of providers.
 pub(super) const SPEC: ProviderSpec =
-    ProviderSpec { kind: "sendgrid", summary: "Twilio SendGrid: one request for each recipient", keys: &http::KEYS, connect };
+    ProviderSpec { kind: "sendgrid", summary: "Twilio SendGrid: batches of 1,000 by substitutions", keys: &http::KEYS, connect };
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
@@ -76,12 +84,12 @@ impl Provider for SendGrid {
 
 #[derive(Serialize)]
 struct Mail<'a> {
-    personalizations: [Personalization<'a>; 1],
+    personalizations: Vec<Personalization<'a>>,
     from: Mailbox<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<Mailbox<'a>>,
     subject: &'a str,
-    content: Vec<Part<'a>>,
+    content: Vec<Part>,
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "http::map")]
     headers: &'a [(String, String)],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -93,6 +101,12 @@ struct Mail<'a> {
 #[derive(Serialize)]
 struct Personalization<'a> {
     to: [Mailbox<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "http::map")]
+    headers: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    substitutions: Map<String, Value>,
     custom_args: Arguments<'a>,
 }
 
@@ -122,9 +136,9 @@ impl<'a> From<&'a Party> for Mailbox<'a> {
 }
 
 #[derive(Serialize)]
-struct Part<'a> {
+struct Part {
     r#type: &'static str,
-    value: &'a str,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -146,33 +160,108 @@ impl Api for SendGrid {
         &LIMITS
     }
 
-    fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
-        let [job] = jobs else { return Err(Inexpressible(Refusal::new(Reason::Session, "", "one recipient of a request"))) };
-        let content = http::content(job)?;
-        let html = content.html.as_deref().map(|value| Part { r#type: "text/html", value });
+    fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible> {
+        let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = contents.first() else { return Err(inexpressible(Reason::Session, "nobody to mail")) };
+        fit_one_request(jobs, &contents)?;
+        let tags = Tags::of(key, &contents)?;
+        let mut shared = Shared::new(jobs.len(), tags.mark());
+        let text = shared.lines("t", |member| contents[member].text.as_str());
+        let html = first.html.as_ref().map(|_| shared.lines("h", |member| contents[member].html.as_deref().unwrap_or_default()));
+        let has_one = |differs: fn(&Content, &Content) -> bool| !contents.iter().any(|content| differs(content, first));
+        let (one_subject, one_header) = (has_one(|a, b| a.subject != b.subject), has_one(|a, b| a.headers != b.headers));
+        let mut personalizations = Vec::with_capacity(jobs.len());
+        for ((job, content), variables) in jobs.iter().zip(&contents).zip(shared.variables()) {
+            let substitutions: Map<String, Value> = variables.into_iter().map(|(name, value)| (tags.tag(&name), value)).collect();
+            let octets: usize = substitutions.iter().map(|(tag, value)| tag.len() + value.as_str().map_or(0, str::len)).sum();
+            if octets >= MAX_SUBSTITUTIONS {
+                return Err(inexpressible(Reason::Content, "what differs is larger than 10,000 octets"));
+            }
+            personalizations.push(Personalization {
+                to: [Mailbox::new(job.to.as_str(), &content.to_name)],
+                subject: (!one_subject).then_some(content.subject.as_str()),
+                headers: if one_header { &[] } else { &content.headers },
+                substitutions,
+                custom_args: Arguments { mailbatch_id: http::correlation_id(job) },
+            });
+        }
+        let html = html.map(|value| Part { r#type: "text/html", value });
         // The text part comes first, and an empty part is refused.
-        let parts = std::iter::once(Part { r#type: "text/plain", value: &content.text }).chain(html).filter(|part| !part.value.is_empty());
-        let to = Mailbox::new(job.to.as_str(), &content.to_name);
+        let parts = std::iter::once(Part { r#type: "text/plain", value: text }).chain(html).filter(|part| !part.value.is_empty());
         let mail = Mail {
-            personalizations: [Personalization { to: [to], custom_args: Arguments { mailbatch_id: http::correlation_id(job) } }],
-            from: (&*content.from).into(),
-            reply_to: content.reply_to.as_deref().map(Mailbox::from),
-            subject: &content.subject,
+            personalizations,
+            from: (&*first.from).into(),
+            reply_to: first.reply_to.as_deref().map(Mailbox::from),
+            subject: &first.subject,
             content: parts.collect(),
-            headers: &content.headers,
-            attachments: content.attachments.iter().map(File::from).collect(),
+            headers: if one_header { &first.headers } else { &[] },
+            attachments: first.attachments.iter().map(File::from).collect(),
             options: &self.options,
         };
         Ok(Request::json(PATH, &mail))
+    }
+
+    fn kind_of(&self, job: &Job) -> u64 {
+        job.content.as_deref().map_or(0, http::shape)
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
         match answer.status {
             StatusCode::ACCEPTED => accepted(jobs, answer, ""),
             StatusCode::OK => accepted(jobs, answer, "validated in sandbox mode, not sent"),
-            _ => failure(answer),
+            _ => failure(jobs, answer),
         }
     }
+}
+
+fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
+    Inexpressible(Refusal::new(reason, "", what))
+}
+
+/// The tags of a request. Each holds a part of the request's key, a hash that nobody who writes a message or a value knows beforehand, so
+/// neither holds a tag, nor becomes one where they meet.
+struct Tags {
+    before: String,
+}
+
+impl Tags {
+    const AFTER: &'static str = "-";
+
+    /// Fails where a text holds what the tags begin with.
+    fn of(key: &str, contents: &[&Content]) -> Result<Self, Inexpressible> {
+        let before = format!("-{}.", key.get(..12).unwrap_or(key));
+        let holds_it = |content: &&Content| content.text.contains(&before) || content.html.as_ref().is_some_and(|html| html.contains(&before));
+        if contents.len() > 1 && contents.iter().any(|content| holds_it(&content)) {
+            return Err(inexpressible(Reason::Content, "the message holds a substitution tag"));
+        }
+        Ok(Self { before })
+    }
+
+    fn mark(&self) -> Mark {
+        Mark { before: self.before.clone(), after: Self::AFTER, edge: '-' }
+    }
+
+    fn tag(&self, name: &str) -> String {
+        format!("{}{name}{}", self.before, Self::AFTER)
+    }
+}
+
+/// Fails where these members cannot go together.
+fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
+    let Some((first, others)) = contents.split_first() else { return Ok(()) };
+    // Whoever stands in a request twice refuses it.
+    let people: BTreeSet<String> = jobs.iter().map(|job| job.to.as_str().to_lowercase()).collect();
+    let is_empty = |content: &Content| (content.text.is_empty(), content.html.as_ref().map(String::is_empty));
+    let is_alike = |other: &&Content| {
+        is_empty(other) == is_empty(first)
+            && other.from == first.from
+            && other.reply_to == first.reply_to
+            && (Arc::ptr_eq(&other.attachments, &first.attachments) || other.attachments == first.attachments)
+    };
+    if people.len() < jobs.len() || !others.iter().all(is_alike) {
+        return Err(inexpressible(Reason::Content, "the messages cannot share a request"));
+    }
+    Ok(())
 }
 
 fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
@@ -200,18 +289,32 @@ struct Problem {
     field: Option<String>,
 }
 
-fn failure(answer: &Answer) -> Read {
+fn failure(jobs: &[&Job], answer: &Answer) -> Read {
     let Failure { errors } = answer.json().unwrap_or_default();
     let message = errors.iter().filter_map(|problem| problem.message.as_deref()).collect::<Vec<_>>().join("; ");
     let field = errors.first().and_then(|problem| problem.field.as_deref()).filter(|field| *field != "null").unwrap_or_default();
     let refusal = |reason: Reason| answer.refusal(reason, field, &message);
     match answer.status {
         StatusCode::TOO_MANY_REQUESTS => Read::Again { wait: answer.retry_after().or_else(|| reset(answer)), refusal: refusal(Reason::Rate) },
-        StatusCode::BAD_REQUEST if field.starts_with("personalizations") && field.contains(".to") => Read::Unnamed(refusal(Reason::BadAddress)),
+        StatusCode::BAD_REQUEST if field.starts_with("personalizations") && field.contains(".to") => {
+            named(jobs.len(), answer, &errors).unwrap_or_else(|| Read::Unnamed(refusal(Reason::BadAddress)))
+        }
         // The sender is the same for everybody.
         StatusCode::BAD_REQUEST if field.split('.').next() == Some("from") => Read::Stop(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }
+}
+
+/// Who is refused, where every error names one of several by its place.
+fn named(sent: usize, answer: &Answer, errors: &[Problem]) -> Option<Read> {
+    let mut refused = Vec::with_capacity(errors.len());
+    for Problem { message, field } in errors {
+        let field = field.as_deref()?;
+        let (place, rest) = field.strip_prefix("personalizations.")?.split_once('.')?;
+        let place = place.parse().ok().filter(|place| *place < sent && rest.starts_with("to"))?;
+        refused.push((place, answer.refusal(Reason::BadAddress, field, message.as_deref().unwrap_or_default())));
+    }
+    (sent > 1).then_some(Read::Named(refused))
 }
 
 /// `X-RateLimit-Reset`: Unix time in seconds.
@@ -239,7 +342,8 @@ mod tests {
     #[test]
     fn failures_are_told_apart_by_status_and_field() {
         let body = |field: &str| format!(r#"{{"errors":[{{"message":"Does not contain a valid address.","field":{field},"help":"http://x"}}]}}"#);
-        let read = |status: u16, field: &str| failure(&answer(status, &[], &body(field)));
+        let somebody = job(1, "ann@x.example", "");
+        let read = |status: u16, field: &str| failure(&[&somebody], &answer(status, &[], &body(field)));
         assert!(matches!(read(400, "\"personalizations.0.to.0.email\""), Read::Unnamed(r) if r.reason == Reason::BadAddress));
         assert!(matches!(read(400, "\"from.email\""), Read::Stop(r) if r.detail == "Does not contain a valid address."));
         assert!(matches!(read(400, "null"), Read::Unnamed(r) if r.reason == Reason::Policy && r.code == "400"));
@@ -251,7 +355,7 @@ mod tests {
             assert!(matches!(read(status, "null"), Read::Doubt(_)), "{status}");
         }
         let soon = (Timestamp::now().as_second() + 30).to_string();
-        let throttled = failure(&answer(429, &[("x-ratelimit-reset", &soon)], &body("null")));
+        let throttled = failure(&[&somebody], &answer(429, &[("x-ratelimit-reset", &soon)], &body("null")));
         assert!(matches!(throttled, Read::Again { wait: Some(wait), .. } if wait > Duration::from_secs(25) && wait <= Duration::from_secs(30)));
     }
 }

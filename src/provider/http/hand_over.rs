@@ -9,7 +9,7 @@
 //! - What is told later is asked for within a bounded time. A question that fails is asked again; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -158,6 +158,7 @@ impl<'a> HandOver<'a> {
                     Ok(())
                 }
             },
+            Ended::Read(Read::Named(refused)) => self.without(&going, refused),
             Ended::Read(Read::Doubt(refusal)) => {
                 let detail = format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
                 going.iter().try_for_each(|job| self.settle(job, Verdict::Unknown { detail: detail.clone() }))?;
@@ -192,9 +193,43 @@ impl<'a> HandOver<'a> {
             _ if self.claim.is_replay => {}
             // Nothing has touched the wire, so there is nothing to be traced.
             [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
+            _ if self.sort_apart(jobs) => {}
             _ => self.cut(jobs, pieces),
         }
         Ok(None)
+    }
+
+    /// Settles those who were refused by name, and puts the others in front of what is still to be done.
+    fn without(&mut self, jobs: &[&'a Job], refused: Vec<(usize, Refusal)>) -> Result<(), Halt> {
+        let mut refused: BTreeMap<usize, Refusal> = refused.into_iter().filter(|(place, _)| *place < jobs.len()).collect();
+        let mut others = Vec::with_capacity(jobs.len());
+        let others_fate = Refusal::new(Reason::Session, "", "refused with others of its request");
+        for (place, job) in jobs.iter().copied().enumerate() {
+            match refused.remove(&place) {
+                Some(refusal) => self.settle(job, Verdict::Rejected(refusal))?,
+                None => others.push(job),
+            }
+        }
+        // An answer that names nobody of the request would have it go for ever.
+        if others.len() == jobs.len() {
+            return self.refused(jobs, &others_fate, Health::Fine);
+        }
+        if !others.is_empty() && !self.claim.is_replay {
+            others.iter().try_for_each(|job| self.trace(job, &not_taken(&others_fate)))?;
+            self.todo.push_front(others);
+        }
+        Ok(())
+    }
+
+    /// Puts members in front of what is still to be done, those of each kind together; false where all are of one kind.
+    fn sort_apart(&mut self, jobs: &[&'a Job]) -> bool {
+        let mut kinds: BTreeMap<u64, Vec<&'a Job>> = BTreeMap::new();
+        jobs.iter().for_each(|job| kinds.entry(self.api.kind_of(job)).or_default().push(job));
+        if kinds.len() < 2 {
+            return false;
+        }
+        kinds.into_values().for_each(|members| self.todo.push_front(members));
+        true
     }
 
     /// Puts several members in front of what is still to be done, in so many pieces of about the same number.
@@ -265,7 +300,7 @@ impl<'a> HandOver<'a> {
                 (decided, None) => return Ended::Read(decided),
                 (decided, Some(_)) if is_the_firsts => return Ended::Read(decided),
                 // The repeat was refused for a reason of its own: the first request is as much in doubt as before.
-                (Read::Stop(_) | Read::Unnamed(_), Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
+                (Read::Stop(_) | Read::Unnamed(_) | Read::Named(_), Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
             }
             if let Some(doubt) = &doubt
                 && (is_final || !self.may_repeat(first, pause))

@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod hand_over;
 mod settings;
+mod share;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use url::Url;
 pub(super) use self::answer::Answer;
 pub(super) use self::ask::{credentials, encoded, succeeded, suppression_reason, told};
 pub(super) use self::settings::{KEYS, Keys};
+pub(super) use self::share::{Mark, Shared, shape};
 use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
 use crate::content::Content;
 use crate::error::{Error, Result};
@@ -49,6 +51,12 @@ pub(super) trait Api: Send + Sync {
 
     /// The request that hands over these members, at most as many as the limits say. The same members and key give the same octets.
     fn request(&self, jobs: &[&Job], key: &str) -> Result<Request, Inexpressible>;
+
+    /// What tells members apart that cannot share a request, or hardly, from those that can: where a request cannot be made, the members of
+    /// each number are tried by themselves. By default nothing, and members are halved.
+    fn kind_of(&self, _job: &Job) -> u64 {
+        0
+    }
 
     /// What an answer means for these members. The status has been looked at already: never a redirect, never HTML.
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read;
@@ -143,6 +151,8 @@ pub(super) enum Read {
     Again { wait: Option<Duration>, refusal: Refusal },
     /// Nothing was taken, because of members that are not named, and it is permanent. With one member it is that member's refusal.
     Unnamed(Refusal),
+    /// Nothing was taken, because of these members alone, by their place in the request; the others may go once more without them.
+    Named(Vec<(usize, Refusal)>),
     /// Nothing was taken, and nothing will be until somebody mends it: credentials, account, quota, a defect of ours.
     Stop(Refusal),
     /// It may have been taken.

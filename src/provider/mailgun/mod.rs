@@ -17,8 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::form::Form;
-use self::share::Shared;
-use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
+use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
 use crate::base64;
 use crate::content::{Content, Party};
@@ -28,7 +27,6 @@ use crate::secret::Secret;
 
 mod by_hand;
 mod form;
-mod share;
 #[cfg(test)]
 mod tests;
 
@@ -142,7 +140,7 @@ impl Api for Mailgun {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = contents.first() else { return Err(inexpressible(Reason::Session, "nobody to mail")) };
         fits_one_form(jobs, &contents)?;
-        let mut shared = Shared::new(jobs.len());
+        let mut shared = Shared::new(jobs.len(), Mark { before: "%recipient.".into(), after: "%", edge: '%' });
         let from = shared.field("from", |member| contents[member].from.to_string());
         let subject = shared.field("subject", |member| contents[member].subject.clone());
         let text = shared.lines("text", |member| contents[member].text.as_str());
@@ -169,12 +167,18 @@ impl Api for Mailgun {
         form.field("text", &text);
         html.iter().for_each(|html| form.field("html", html));
         options.iter().for_each(|(name, value)| form.field(name, value));
-        form.field("recipient-variables", &shared.variables(|member| jobs[member].to.as_str()));
+        let variables = jobs.iter().zip(shared.variables()).map(|(job, variables)| (job.to.as_str().to_owned(), Value::Object(variables)));
+        form.field("recipient-variables", &Value::Object(variables.collect()).to_string());
         for file in first.attachments.iter() {
             form.file("attachment", file).ok_or_else(|| inexpressible(Reason::Render, "an attachment cannot be read back"))?;
         }
         let (content_type, body) = form.end();
         Ok(Request::post(self.path.as_str(), "multipart/form-data", body).header("content-type", &content_type))
+    }
+
+    /// Those whose text Mailgun would change are no harm to the others.
+    fn kind_of(&self, job: &Job) -> u64 {
+        job.content.as_deref().map_or(0, |content| if holds_a_placeholder(content) { 1 } else { http::shape(content).max(2) })
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
@@ -189,6 +193,12 @@ fn inexpressible(reason: Reason, what: &str) -> Inexpressible {
     Inexpressible(Refusal::new(reason, "", what))
 }
 
+/// Whether something in the message would be replaced.
+fn holds_a_placeholder(content: &Content) -> bool {
+    let headers = content.headers.iter().map(|(_, value)| value);
+    headers.chain(content.html.as_ref()).chain([&content.subject, &content.text]).any(|text| text.contains("%recipient"))
+}
+
 /// Fails where these members cannot go together; with one member, where its message cannot be expressed.
 fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressible> {
     let texts = |content: &Content| content.text.len() + content.html.as_ref().map_or(0, String::len);
@@ -196,12 +206,7 @@ fn fits_one_form(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpressib
     if contents.iter().any(|content| texts(content) + files(content) > LIMITS.bytes) {
         return Err(inexpressible(Reason::Content, "the message is larger than 25 MB"));
     }
-    let is_placeholder = |text: &str| text.contains("%recipient");
-    let holds_one = |content: &Content| {
-        let headers = content.headers.iter().map(|(_, value)| value);
-        headers.chain(content.html.as_ref()).chain([&content.subject, &content.text]).any(|text| is_placeholder(text))
-    };
-    if contents.iter().any(|content| holds_one(content)) {
+    if contents.iter().any(|content| holds_a_placeholder(content)) {
         return Err(inexpressible(Reason::Content, "the text %recipient stands in the message, which Mailgun would replace"));
     }
     // Whoever stands in a request twice is mailed once.

@@ -191,11 +191,13 @@ impl Contract {
 
     /// The ids that the service may have given to a message: its own, or that of its request where there is only one.
     pub(super) fn ids(&self, server: &HttpServer, mail: &Mail) -> Vec<String> {
-        if self.kind != super::mailgun::CONTRACT.kind {
-            return vec![format!("id-{}", mail.id)];
-        }
+        let of_all: fn(&[Mail]) -> String = match self.kind {
+            "mailgun" => super::mailgun::id,
+            "sendgrid" => super::sendgrid::id,
+            _ => return vec![format!("id-{}", mail.id)],
+        };
         let requests = server.requests().into_iter().map(|request| (self.mails)(&request)).filter(|mails| mails.contains(mail));
-        requests.map(|mails| super::mailgun::id(&mails)).collect()
+        requests.map(|mails| of_all(&mails)).collect()
     }
 
     /// The lines of the configuration that point to the key.

@@ -64,7 +64,9 @@ fn a_thousand_recipients_end_as_the_service_said_in_as_few_requests_as_it_takes(
         let cut = cut(contract, &requests);
         let sizes: Vec<usize> = requests.iter().map(|request| (contract.mails)(request).len()).collect();
         println!("{}: {} requests, {cut} of them refused as a whole: {sizes:?}", contract.kind, requests.len());
-        assert!(requests.len() - 2 * cut <= fewest, "{}: {} requests, {cut} cut into halves", contract.kind, requests.len());
+        // Who is named need not be found by halving: the others go once more.
+        let again = if contract.kind == "sendgrid" { cut } else { 2 * cut };
+        assert!(requests.len() <= fewest + again, "{}: {} requests, {cut} cut into halves", contract.kind, requests.len());
         all_taken_once(contract, &service.lock().unwrap(), &addresses);
     }
 }
