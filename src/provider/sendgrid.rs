@@ -231,7 +231,7 @@ impl Tags {
     fn of(key: &str, contents: &[&Content]) -> Result<Self, Inexpressible> {
         let before = format!("-{}.", key.get(..12).unwrap_or(key));
         let holds_it = |content: &&Content| content.text.contains(&before) || content.html.as_ref().is_some_and(|html| html.contains(&before));
-        if contents.len() > 1 && contents.iter().any(|content| holds_it(&content)) {
+        if contents.len() > 1 && contents.iter().any(holds_it) {
             return Err(inexpressible(Reason::Content, "the message holds a substitution tag"));
         }
         Ok(Self { before })
