@@ -35,7 +35,8 @@ fn sent(kind: &str, request: &Request) -> (Vec<String>, bool) {
         }),
         "sendgrid" => {
             let body = request.json();
-            (vec![to(&body["personalizations"][0]["to"][0]["email"])], body["mail_settings"]["sandbox_mode"]["enable"] == json!(true))
+            let all = body["personalizations"].as_array().expect("a list").iter().map(|one| to(&one["to"][0]["email"])).collect();
+            (all, body["mail_settings"]["sandbox_mode"]["enable"] == json!(true))
         }
         "postmark" => {
             let mails = request.json();
