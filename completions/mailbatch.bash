@@ -350,8 +350,7 @@ _mailbatch() {
 
     case "${cmd}" in
         mailbatch)
-            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry pause unpause status wait runs report why suppress provider listen events config completions man help"
-            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry reconcile pause unpause status wait runs report why suppress provider events config completions man help"
+            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry reconcile pause unpause status wait runs report why suppress provider listen events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -865,8 +864,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help)
-            opts="send check preview resume retry pause unpause status wait runs report why suppress provider listen events config completions man help"
-            opts="send check preview resume retry reconcile pause unpause status wait runs report why suppress provider events config completions man help"
+            opts="send check preview resume retry reconcile pause unpause status wait runs report why suppress provider listen events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2268,8 +2266,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__send)
-            opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --listen --then --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
-            opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --then --canary-wait --canary-extend --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --format --encoding --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --redirect-all-to --provider-sandbox --error-on-empty --listen --then --canary-wait --canary-extend --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -315,7 +315,7 @@ impl Ledger for SqliteLedger {
         let run = run.to_owned();
         let work = move |conn: &Connection| read::rows(conn, &run, after, limit);
         // Pages that follow each other are read side by side.
-        if after / limit.max(1) as JobId % 2 == 0 { self.long(work) } else { self.quick(work) }
+        if (after / limit.max(1) as JobId).is_multiple_of(2) { self.long(work) } else { self.quick(work) }
     }
 
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>> {
