@@ -152,8 +152,6 @@ impl Session<'_> {
         let goes_ahead = action.digit() == Some(b'3');
         if goes_ahead {
             let mut state = self.shared.state();
-            let guessed: Vec<String> = self.recipients.iter().filter(|recipient| state.whole.contains(*recipient)).cloned().collect();
-            state.guessed.extend(guessed);
             state.opened.extend(self.recipients.iter().cloned());
             state.untold.extend(self.recipients.iter().cloned());
         }
@@ -170,6 +168,12 @@ impl Session<'_> {
         let (mut is_body, mut was_asked) = (false, false);
         loop {
             let Some(line) = self.line()? else { return Ok(Then::Close) };
+            if data.is_empty() {
+                // Only now: an envelope may have waited in the pipe for longer than its connection lived.
+                let mut state = self.shared.state();
+                let guessed: Vec<String> = self.recipients.iter().filter(|recipient| state.whole.contains(*recipient)).cloned().collect();
+                state.guessed.extend(guessed);
+            }
             if line == b".\r\n" {
                 break;
             }
