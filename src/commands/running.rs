@@ -94,7 +94,8 @@ impl Going<'_> {
             Ok(Some(Why::Broken(error))) | Err(error) => return Err(error),
             Ok(why) => why,
         };
-        // What a second Ctrl-C left on the wire: the trace knows what may have been taken.
+        // What a second Ctrl-C left on the wire: the trace knows what may have been taken. Where it cannot be written, more is in doubt.
+        let _ = parts.trace.flush();
         recover(self.bench, self.ledger.as_ref(), &self.run, self.sending.no_learn).await?;
         let trace = Arc::clone(&parts.trace);
         drop(parts);

@@ -1,7 +1,7 @@
 //! The un-synced log beside the ledger that narrows what a crash leaves in doubt.
 //!
 //! Before a write that can complete a message the process appends "crossing", by `write(2)` to a file opened for appending, so that it
-//! survives the process; a power cut may lose it, which is why a reader asks for the boot id first. "Answered" is appended once the answer
+//! survives the process; sessions whose messages leave at one moment share that write. a power cut may lose it, which is why a reader asks for the boot id first. "Answered" is appended once the answer
 //! is known, with the next "crossing" or before its claim waits for anything, so that most messages cost one write.
 //!
 //! The file is text: a line that names format and version, then one line for each record: eight hexadecimal digits (the low half of the
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::outcome::Reason;
-use crate::provider::{JobId, Refusal, Verdict};
+use crate::provider::{JobId, Refusal, Ticket, Verdict};
 
 const HEADER: &str = "mailbatch-trace 1";
 
@@ -40,6 +40,12 @@ struct Appender {
     file: File,
     /// Whole records that have not been written.
     pending: Vec<u8>,
+    /// Some of them announce a write to the wire, so that `crossed` is about to be asked for.
+    announces: bool,
+    /// The number of the write that these will leave with.
+    next: Ticket,
+    /// The writes that failed.
+    failed: Vec<Ticket>,
     /// The last write was cut short, so the next record starts on a new line.
     torn: bool,
 }
@@ -116,7 +122,8 @@ impl Trace {
         let name = format!("{run}-{}-{}.log", std::process::id(), uuid::Uuid::now_v7().simple());
         let path = directory.join(&name);
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
-        let trace = Self { name, path, file: Mutex::new(Appender { file, pending: Vec::new(), torn: false }) };
+        let trace =
+            Self { name, path, file: Mutex::new(Appender { file, pending: Vec::new(), announces: false, next: 0, failed: Vec::new(), torn: false }) };
         trace.appender().pending.extend_from_slice(format!("{HEADER}\n").as_bytes());
         trace.rest()?;
         Ok(trace)
@@ -127,20 +134,41 @@ impl Trace {
         &self.name
     }
 
-    /// Records that the next write can complete these members of a batch. When it errs, that write must not happen.
-    pub fn crossing(&self, batch: i64, jobs: &[JobId]) -> io::Result<()> {
+    /// Records that a coming write can complete these members of a batch. That write must not happen before `crossed` has said so: what
+    /// several sessions announce meanwhile costs one write here.
+    pub fn announce(&self, batch: i64, jobs: &[JobId]) -> io::Result<Ticket> {
         let mut appender = self.appender();
         appender.push(&Record::Crossing(batch, jobs.to_vec()))?;
-        appender.write(&self.path)
+        appender.announces = true;
+        Ok(appender.next)
     }
 
-    /// Records what was answered about a member of a batch, for the next `crossing` or `rest` to write.
+    /// Writes what was announced with this ticket, unless that is done. When it errs, the write that was announced must not happen.
+    pub fn crossed(&self, ticket: Ticket) -> io::Result<()> {
+        let mut appender = self.appender();
+        if ticket == appender.next {
+            return appender.write(&self.path);
+        }
+        if appender.failed.contains(&ticket) {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{}: a record could not be written", self.path.display())));
+        }
+        Ok(())
+    }
+
+    /// Records what was answered about a member of a batch, for the next `crossed` or `rest` to write.
     pub fn answered(&self, batch: i64, job: JobId, verdict: &Verdict) -> io::Result<()> {
         self.appender().push(&Record::Answered(batch, job, verdict.into()))
     }
 
-    /// Writes what has been recorded. To be called before anything is waited for.
+    /// Writes what has been recorded. To be called before anything is waited for; what is about to leave with an announcement is left to
+    /// that.
     pub fn rest(&self) -> io::Result<()> {
+        let mut appender = self.appender();
+        if appender.announces { Ok(()) } else { appender.write(&self.path) }
+    }
+
+    /// Writes what has been recorded, also where somebody who announced a write will never ask for it.
+    pub fn flush(&self) -> io::Result<()> {
         self.appender().write(&self.path)
     }
 
@@ -195,10 +223,10 @@ impl Appender {
             self.pending.truncate(start);
             return Err(e.into());
         }
-        let sum = format!("{:08x}", checksum(&self.pending[start + 9..]));
-        self.pending[start..start + 8].copy_from_slice(sum.as_bytes());
+        let sum = checksum(&self.pending[start + 9..]);
         self.pending.push(b'\n');
-        Ok(())
+        // Eight digits fit where they are written to.
+        write!(&mut self.pending[start..start + 8], "{sum:08x}")
     }
 
     fn write(&mut self, path: &Path) -> io::Result<()> {
@@ -217,17 +245,22 @@ impl Appender {
         };
         let whole = self.pending.len();
         self.pending.clear();
-        match written {
+        self.announces = false;
+        let ticket = self.next;
+        self.next += 1;
+        let error = match written {
             Ok(n) => {
                 self.torn = n < whole;
                 if !self.torn {
                     return Ok(());
                 }
                 let what = format!("{}: a record could be written only in part", path.display());
-                Err(io::Error::new(io::ErrorKind::StorageFull, what))
+                io::Error::new(io::ErrorKind::StorageFull, what)
             }
-            Err(e) => Err(e),
-        }
+            Err(e) => e,
+        };
+        self.failed.push(ticket);
+        Err(error)
     }
 }
 
@@ -270,7 +303,7 @@ mod tests {
             Verdict::NotTaken { refusal: refusal(), counts: true },
             Verdict::Unknown { detail: "lost".into() },
         ];
-        trace.crossing(1, &[0, 1, 2, 3, 4, 5, 6, u64::MAX]).unwrap();
+        trace.crossed(trace.announce(1, &[0, 1, 2, 3, 4, 5, 6, u64::MAX]).unwrap()).unwrap();
         for (job, verdict) in verdicts.iter().enumerate() {
             trace.answered(1, job as u64, verdict).unwrap();
         }
@@ -287,9 +320,9 @@ mod tests {
     fn the_last_record_about_a_member_counts_and_batches_are_told_apart() {
         let (_dir, trace) = written();
         let not_taken = Verdict::NotTaken { refusal: refusal(), counts: true };
-        trace.crossing(1, &[7]).unwrap();
+        trace.crossed(trace.announce(1, &[7]).unwrap()).unwrap();
         trace.answered(1, 7, &not_taken).unwrap();
-        trace.crossing(1, &[7]).unwrap();
+        trace.crossed(trace.announce(1, &[7]).unwrap()).unwrap();
         trace.answered(2, 7, &not_taken).unwrap();
         trace.rest().unwrap();
         let state = Trace::read(&trace.path).unwrap();
@@ -298,11 +331,32 @@ mod tests {
     }
 
     #[test]
+    fn announcements_leave_with_one_write_and_all_of_them_fail_with_it() {
+        let (_dir, trace) = written();
+        let before = std::fs::metadata(&trace.path).unwrap().len();
+        let tickets = [1, 2].map(|job| trace.announce(1, &[job]).unwrap());
+        assert_eq!(std::fs::metadata(&trace.path).unwrap().len(), before, "nothing is written before it is asked for");
+        trace.crossed(tickets[0]).unwrap();
+        assert_eq!(Trace::read(&trace.path).unwrap().crossing, HashSet::from([(1, 1), (1, 2)]));
+        trace.crossed(tickets[1]).unwrap();
+
+        let whole = std::mem::replace(&mut trace.appender().file, OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let lost = [3, 4].map(|job| trace.announce(1, &[job]).unwrap());
+        trace.crossed(lost[0]).unwrap_err();
+        trace.appender().file = whole;
+        let late = trace.announce(1, &[5]).unwrap();
+        trace.crossed(late).unwrap();
+        trace.crossed(lost[1]).unwrap_err();
+        trace.crossed(late).unwrap();
+        assert_eq!(Trace::read(&trace.path).unwrap().crossing, HashSet::from([(1, 1), (1, 2), (1, 5)]));
+    }
+
+    #[test]
     fn a_torn_end_is_left_out_at_every_octet_and_damage_before_it_is_an_error() {
         let (dir, trace) = written();
-        trace.crossing(1, &[1]).unwrap();
+        trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
         let before = std::fs::read(&trace.path).unwrap();
-        trace.crossing(1, &[2]).unwrap();
+        trace.crossed(trace.announce(1, &[2]).unwrap()).unwrap();
         let whole = std::fs::read(&trace.path).unwrap();
         let copy = dir.path().join("copy");
         for end in 0..whole.len() {

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::ledger::{BatchRecord, Ledger, LedgerRow, Run};
 use crate::message::Message;
-use crate::provider::{BoxFuture, Claim, Job, JobId, Reply, Stopped, Verdict, Wire};
+use crate::provider::{BoxFuture, Claim, Job, JobId, Reply, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
 
 /// What a run's batches in doubt are made of.
@@ -120,7 +120,11 @@ impl Wire for ReplayWire {
         self.pacers.throttle.slow_down(quiet, std::time::Instant::now());
     }
 
-    fn crossing(&self, _jobs: &[JobId]) -> io::Result<()> {
+    fn announce(&self, _jobs: &[JobId]) -> io::Result<Ticket> {
+        Ok(0)
+    }
+
+    fn crossed(&self, _ticket: Ticket) -> io::Result<()> {
         Ok(())
     }
 

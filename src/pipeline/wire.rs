@@ -14,7 +14,7 @@ use crate::outcome::Reason;
 use crate::pipeline::Outlet;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::throttle::Throttle;
-use crate::provider::{BoxFuture, Job, JobId, Stopped, Verdict, Wire};
+use crate::provider::{BoxFuture, Job, JobId, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
 
 /// The pacers of one provider: one for all its recipients, one for each receiving domain that has a rate of its own, and one for requests.
@@ -202,8 +202,12 @@ impl Wire for ClaimWire {
         self.pacers.throttle.slow_down(quiet, Instant::now());
     }
 
-    fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {
-        self.trace.crossing(self.batch, jobs)
+    fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {
+        self.trace.announce(self.batch, jobs)
+    }
+
+    fn crossed(&self, ticket: Ticket) -> io::Result<()> {
+        self.trace.crossed(ticket)
     }
 
     fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {

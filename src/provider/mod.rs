@@ -40,6 +40,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A recipient of a run: the number of its input row.
 pub type JobId = u64;
+/// The write to the trace that an announcement leaves with, counted from 0.
+pub type Ticket = u64;
 
 /// What a provider can do; the pipeline reads this and knows no names.
 #[derive(Clone, Debug)]
@@ -312,8 +314,14 @@ pub trait Wire: Send + Sync {
     fn again<'a>(&'a self, jobs: &'a [&'a Job], lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>>;
     /// The provider asks for less at a time, and for `quiet` without anything first. Told at once, where a session goes on by itself.
     fn throttled(&self, quiet: Duration);
+    /// Records in the trace that a coming write can complete these jobs. That write may happen once `crossed` has said so.
+    fn announce(&self, jobs: &[JobId]) -> std::io::Result<Ticket>;
+    /// Makes sure that what was announced is on record. Several that are announced before the first is asked for cost one write.
+    fn crossed(&self, ticket: Ticket) -> std::io::Result<()>;
     /// Records in the trace that the next write can complete these jobs. To be called before that write.
-    fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()>;
+    fn crossing(&self, jobs: &[JobId]) -> std::io::Result<()> {
+        self.crossed(self.announce(jobs)?)
+    }
     /// Records in the trace what was answered. To be called as soon as it is known; it is on record before the claim waits for anything.
     fn answered(&self, job: JobId, verdict: &Verdict) -> std::io::Result<()>;
 }

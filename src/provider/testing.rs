@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Verdict, Wire, lines_stand};
+use super::{BoxFuture, Claim, EightBit, Job, JobId, ProviderSettings, SecretSource, Stopped, Ticket, Verdict, Wire, lines_stand};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ pub(crate) struct Recorder {
     pub(crate) stop_at: Option<JobId>,
     /// Whether slots are to be had without waiting.
     pub(crate) is_unpaced: bool,
-    /// Whether `crossing` fails.
+    /// Whether `crossed` fails.
     pub(crate) trace_is_broken: bool,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
 }
@@ -79,12 +79,13 @@ impl Wire for Recorder {
 
     fn throttled(&self, _: std::time::Duration) {}
 
-    fn crossing(&self, jobs: &[JobId]) -> io::Result<()> {
-        if self.trace_is_broken {
-            return Err(io::Error::other("no space left"));
-        }
+    fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {
         jobs.iter().for_each(|id| self.note(format!("crossing {id}")));
-        Ok(())
+        Ok(0)
+    }
+
+    fn crossed(&self, _: Ticket) -> io::Result<()> {
+        if self.trace_is_broken { Err(io::Error::other("no space left")) } else { Ok(()) }
     }
 
     fn answered(&self, job: JobId, _: &Verdict) -> io::Result<()> {

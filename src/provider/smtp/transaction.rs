@@ -181,11 +181,13 @@ impl Session {
             }
             self.envelope_is_out = true;
         }
-        if let Err(error) = wire.crossing(&[job.id]) {
+        let announced = wire.announce(&[job.id]);
+        // Messages that can leave at the same moment leave together: one write puts them all on record, and a server that runs on this
+        // machine is woken once for all of them.
+        tokio::task::yield_now().await;
+        if let Err(error) = announced.and_then(|ticket| wire.crossed(ticket)) {
             return Ended::Untraced(error);
         }
-        // Messages that can leave at the same moment leave together: a server that runs on this machine is then woken once for all of them.
-        tokio::task::yield_now().await;
         if let Err(unsent) = self.connection.flush_after(message).await {
             let refusal = unsent.fault.refusal();
             let verdict = if unsent.may_have_left {

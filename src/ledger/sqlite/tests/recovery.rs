@@ -7,7 +7,7 @@ async fn interrupted(bed: &Bed) -> (RunId, i64, Trace) {
     let trace = Trace::create(bed.dir.path(), &run).unwrap();
     bed.ledger.set_trace(trace.name());
     let batch = bed.claimed(&run, &[1, 2, 3, 4, 5, 6]).await;
-    trace.crossing(batch, &[1, 2, 3, 4]).unwrap();
+    trace.crossed(trace.announce(batch, &[1, 2, 3, 4]).unwrap()).unwrap();
     let Settled::Final(accepted) = accepted() else { panic!("accepted is final") };
     trace.answered(batch, 1, &accepted).unwrap();
     trace.answered(batch, 2, &Verdict::Rejected(refusal())).unwrap();
