@@ -1,5 +1,8 @@
 //! One input row and its fields, as read from a list and as frozen in the ledger.
 
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list never does.
@@ -76,11 +79,59 @@ impl Fields {
     /// Reads back what `encode` wrote.
     pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
         if text.starts_with('[') {
-            let cells: Vec<std::borrow::Cow<'_, str>> = serde_json::from_str(text)?;
-            Ok(Self::Text(cells.iter().map(AsRef::as_ref).collect()))
+            let cells: Cells = serde_json::from_str(text)?;
+            Ok(Self::Text(cells.0))
         } else {
             Ok(Self::Json(serde_json::from_str(text)?))
         }
+    }
+}
+
+/// The cells of a JSON array, each put straight into the record.
+struct Cells(csv::StringRecord);
+
+impl<'de> Deserialize<'de> for Cells {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(CellsVisitor(csv::StringRecord::new()))
+    }
+}
+
+struct CellsVisitor(csv::StringRecord);
+
+impl<'de> Visitor<'de> for CellsVisitor {
+    type Value = Cells;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of texts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut cells: A) -> Result<Cells, A::Error> {
+        while cells.next_element_seed(Cell(&mut self.0))?.is_some() {}
+        Ok(Cells(self.0))
+    }
+}
+
+/// One text, appended to a record.
+struct Cell<'a>(&'a mut csv::StringRecord);
+
+impl<'de> DeserializeSeed<'de> for Cell<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Cell<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.0.push_field(text);
+        Ok(())
     }
 }
 

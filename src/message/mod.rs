@@ -3,6 +3,7 @@
 //! A message is loaded once (front matter, templates, attachments), frozen with the run, and rendered for each row from its frozen form
 //! alone. The rules it keeps: equal input gives equal octets, a value never makes a header nor HTML, and no error shows a value.
 
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
 use lettre::message::SinglePart;
@@ -296,10 +297,10 @@ impl Message {
             reply_to.push_header(&mut block, "Reply-To");
         }
         header::push_text(&mut block, "Subject", &subject);
-        block.push_str(&format!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
-        block.push_str(&format!("Message-ID: <{message_id}>\r\n"));
+        put(&mut block, format_args!("Date: {}\r\n", ident.date.strftime("%a, %d %b %Y %H:%M:%S +0000")));
+        put(&mut block, format_args!("Message-ID: <{message_id}>\r\n"));
         for (name, value) in unsubscribe_url.into_iter().flat_map(unsubscribe_headers) {
-            block.push_str(&format!("{name}: {value}\r\n"));
+            put(&mut block, format_args!("{name}: {value}\r\n"));
         }
         for (name, template) in &self.headers {
             let value = self.templates.render(template, row)?;
@@ -321,6 +322,11 @@ impl Message {
             Err(why) => Err(RenderError::of(UNSUBSCRIBE_URL, self.templates.line(UNSUBSCRIBE_URL), why)),
         }
     }
+}
+
+/// Appends what is formatted. Writing to a text does not fail.
+fn put(block: &mut String, text: fmt::Arguments<'_>) {
+    let _ = block.write_fmt(text);
 }
 
 /// The headers that carry an unsubscribe URL.

@@ -79,32 +79,59 @@ pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -
     id.map_or(Ok(None), |id| run(conn, &id))
 }
 
+/// Cohort, outcome and reason of a row, as numbers.
+type GroupKey = (i64, Option<i64>, Option<i64>);
+
+/// The rows of a run that are alike.
+#[derive(Default)]
+struct Group {
+    rows: u64,
+    attempted: u64,
+    /// The latest change among those that were attempted.
+    last_at: Option<i64>,
+}
+
 pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
-    let mut query = conn.prepare(
-        "SELECT cohort, outcome, reason, count(*), sum(attempts > 0), max(last_at) FILTER (WHERE attempts > 0) FROM recipients WHERE id BETWEEN ?1 AND ?2 GROUP BY cohort, outcome, reason",
-    )?;
+    // Counted here: grouping would sort all rows, and neighbours are mostly alike.
+    let mut query = conn.prepare("SELECT cohort, outcome, reason, attempts, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
     let mut rows = query.query([first, last])?;
-    let mut standing = Standing { feedback: events::counts(conn, seq)?, ..Standing::default() };
+    let mut groups: Vec<(GroupKey, Group)> = Vec::new();
+    let mut at = 0;
     while let Some(row) = rows.next()? {
-        let canary = words::cohort(row.get(0)?) == Cohort::Canary;
-        let (outcome, reason) = (words::outcome(row.get(1)?)?, words::reason(row.get(2)?)?);
-        let n = row.get::<_, i64>(3)?.max(0) as u64;
+        let key = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if groups.get(at).is_none_or(|(found, _)| *found != key) {
+            at = groups.iter().position(|(found, _)| *found == key).unwrap_or(groups.len());
+            if at == groups.len() {
+                groups.push((key, Group::default()));
+            }
+        }
+        let group = &mut groups[at].1;
+        group.rows += 1;
+        if row.get::<_, i64>(3)? > 0 {
+            group.attempted += 1;
+            group.last_at = group.last_at.max(row.get(4)?);
+        }
+    }
+    let mut standing = Standing { feedback: events::counts(conn, seq)?, ..Standing::default() };
+    for ((cohort, outcome, reason), group) in groups {
+        let canary = words::cohort(cohort) == Cohort::Canary;
+        let (outcome, reason) = (words::outcome(outcome)?, words::reason(reason)?);
         if outcome == Some(Outcome::Rejected) {
-            standing.rejected_here += row.get::<_, i64>(4)?.max(0) as u64;
+            standing.rejected_here += group.attempted;
         }
         if canary {
-            standing.canary_at = standing.canary_at.max(words::times(row.get(5)?)?);
+            standing.canary_at = standing.canary_at.max(words::times(group.last_at)?);
         }
         for tally in std::iter::once(&mut standing.tally).chain(canary.then_some(&mut standing.canary)) {
             match outcome {
-                Some(outcome) => tally.add(outcome, n),
-                None => tally.open += n,
+                Some(outcome) => tally.add(outcome, group.rows),
+                None => tally.open += group.rows,
             }
         }
         if let Some(key) = outcome.zip(reason) {
-            *standing.reasons.entry(key).or_default() += n;
+            *standing.reasons.entry(key).or_default() += group.rows;
         }
     }
     Ok(standing)
@@ -188,11 +215,13 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
         ids.sort_unstable();
         found.extend(ids.into_iter().take(missing).map(|(_, id)| id));
     }
-    let mut query = conn.prepare_cached(&format!("SELECT {OPEN_RECIPIENT} WHERE r.id = ?1"))?;
+    let mut query = conn.prepare_cached(&format!("SELECT {OPEN_RECIPIENT} WHERE r.id BETWEEN ?1 AND ?2 ORDER BY r.id"))?;
     let mut page = Vec::with_capacity(found.len());
-    for id in found {
-        let mut rows = query.query([id])?;
-        if let Some(row) = rows.next()? {
+    // Mostly they are neighbours, which one pass reads.
+    for neighbours in found.chunk_by(|id, next| id + 1 == *next) {
+        let (Some(first), Some(last)) = (neighbours.first(), neighbours.last()) else { continue };
+        let mut rows = query.query([first, last])?;
+        while let Some(row) = rows.next()? {
             page.push(row_of(row)?);
         }
     }
