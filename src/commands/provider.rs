@@ -65,9 +65,10 @@ fn show(bench: &Workbench, name: &str) -> Result<Exit> {
         UnsubscribeHeaders::Provider => "provider",
         UnsubscribeHeaders::None => "none",
     };
-    let form = match capabilities.form {
-        Form::Mime => "mime",
-        Form::Parts => "parts",
+    let (form, message) = match capabilities.form {
+        Form::Mime => ("mime", "encoded by mailbatch (MIME)"),
+        Form::Parts => ("parts", "as its parts"),
+        Form::Both => ("both", "as its parts; encoded by mailbatch (MIME) what cannot go so"),
     };
     let window = capabilities.idempotency_window.map(|window| window.as_secs());
     let cannot = inexpressible(&capabilities);
@@ -88,7 +89,7 @@ fn show(bench: &Workbench, name: &str) -> Result<Exit> {
     let lines = [
         ("kind", format!("{} ({summary})", config.kind)),
         ("request", format!("up to {} recipients, {bytes}", capabilities.per_request)),
-        ("message", if capabilities.form == Form::Mime { "encoded by mailbatch (MIME)".into() } else { "as its parts".into() }),
+        ("message", message.to_owned()),
         ("idempotency", window),
         ("reply", reply.to_owned()),
         ("unsubscribe headers", unsubscribe.to_owned()),

@@ -36,18 +36,18 @@ impl Press<'_> {
         let index = self.columns.get(row.list as usize).ok_or_else(|| at_row("its list is not in the ledger".into()))?;
         let head = &self.run.head;
         let ident = Ident { campaign: &head.campaign, env: head.env.as_deref(), key: &row.key, secret: self.secret, date: claimed_at };
-        let (message, content, message_id) = match can.form {
-            Form::Mime => {
-                let encoded = self.message.encode(index, &fields, to, &ident, room).map_err(|e| at_row(e.to_string()))?;
-                (encoded.bytes, None, encoded.message_id)
+        let encoded = || self.message.encode(index, &fields, to, &ident, room).map_err(|e| at_row(e.to_string()));
+        let parts = || {
+            let (mut content, message_id) = self.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
+            if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
+                content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
             }
-            Form::Parts => {
-                let (mut content, message_id) = self.message.content(index, &fields, &ident).map_err(|e| at_row(e.to_string()))?;
-                if can.unsubscribe_headers != UnsubscribeHeaders::Ours {
-                    content.headers.retain(|(name, _)| !is_unsubscribe_header(name));
-                }
-                (Vec::new(), Some(Arc::new(content)), message_id)
-            }
+            Ok::<_, Error>((Some(Arc::new(content)), message_id))
+        };
+        let (message, (content, message_id)) = match can.form {
+            Form::Mime => encoded().map(|encoded| (encoded.bytes, (None, encoded.message_id)))?,
+            Form::Parts => (Vec::new(), parts()?),
+            Form::Both => (encoded()?.bytes, parts()?),
         };
         Ok(Job {
             id: row.row,

@@ -121,6 +121,8 @@ pub enum Form {
     Mime,
     /// As its parts, in [`Job::content`].
     Parts,
+    /// As its parts where they can be expressed so, else encoded: a job has both.
+    Both,
 }
 
 /// Who writes `List-Unsubscribe` and its companion.
@@ -142,13 +144,13 @@ pub struct Job {
     pub to: Address,
     /// The envelope sender; `None` is the null path `<>`.
     pub envelope_sender: Option<Address>,
-    /// The whole message, CRLF line ends, not dot-stuffed; empty where the provider takes [`Form::Parts`].
+    /// The whole message, CRLF line ends, not dot-stuffed; empty where the provider takes [`Form::Parts`] alone.
     pub message: Vec<u8>,
     /// Where the message has octets above ASCII.
     pub eight_bit: EightBit,
     /// As [`lines_stand`] says of the message.
     pub lines_stand: bool,
-    /// The message's parts, where the provider takes [`Form::Parts`].
+    /// The message's parts, unless the provider takes [`Form::Mime`] alone.
     pub content: Option<Arc<Content>>,
     /// Its Message-ID without the angle brackets.
     pub message_id: String,

@@ -238,7 +238,7 @@ impl Tags {
     }
 
     fn mark(&self) -> Mark {
-        Mark { before: self.before.clone(), after: Self::AFTER, edge: '-' }
+        Mark { before: self.before.clone(), after: Self::AFTER, edges: &['-'] }
     }
 
     fn tag(&self, name: &str) -> String {

@@ -137,6 +137,7 @@ impl<'a> HandOver<'a> {
         match self.exchange(&going, &request).await {
             Ended::Read(Read::Each(verdicts)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
+                self.ease(&verdicts);
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
             }
             Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
@@ -360,6 +361,14 @@ impl<'a> HandOver<'a> {
         let Some(window) = self.api.limits().idempotency_window else { return false };
         let since_claim = Duration::try_from(Timestamp::now().duration_since(self.claim.claimed_at)).unwrap_or(Duration::ZERO);
         first.elapsed() + pause <= SAME_HAND_OVER && since_claim + pause <= window * 2 / 3
+    }
+
+    /// Goes slower where some of a request were throttled and the others taken.
+    fn ease(&self, verdicts: &[Verdict]) {
+        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::NotTaken { refusal, .. } if refusal.reason == Reason::Rate)) {
+            self.http.quiet_until().replace(Instant::now() + FIRST_WAIT);
+            self.wire.throttled(FIRST_WAIT);
+        }
     }
 
     fn asked_to_wait(&self) -> Option<Duration> {

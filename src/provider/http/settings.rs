@@ -56,6 +56,15 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Yes or no, and `default` where nothing is said.
+    pub(in crate::provider) fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.settings.keys.get(key) {
+            None => Ok(default),
+            Some(Value::Boolean(yes)) => Ok(*yes),
+            Some(_) => Err(self.error(key, "neither true nor false").hint(format!("write {key} = {}", !default))),
+        }
+    }
+
     /// A secret that must be there.
     pub(in crate::provider) fn secret(&self, key: &str) -> Result<Secret> {
         let Some(value) = self.settings.keys.get(key) else {

@@ -17,8 +17,8 @@ pub(in crate::provider) struct Mark {
     /// What stands before and after its name.
     pub(in crate::provider) before: String,
     pub(in crate::provider) after: &'static str,
-    /// Right beside a variable this could be taken for a part of it.
-    pub(in crate::provider) edge: char,
+    /// Right beside a variable these could be taken for a part of it, or keep it from being one.
+    pub(in crate::provider) edges: &'static [char],
 }
 
 /// The variables of each member.
@@ -54,7 +54,7 @@ impl Shared {
         }
         for line in 0..count {
             let texts: Vec<&str> = split.iter().map(|lines| lines[line]).collect();
-            self.push(&mut out, &format!("{name}{line}_"), &texts);
+            self.push(&mut out, &format!("{name}{line}"), &texts);
         }
         out
     }
@@ -67,9 +67,9 @@ impl Shared {
             return;
         }
         // What could be taken for a part of the variable goes into it.
-        let edge = self.mark.edge;
+        let edges = self.mark.edges;
         let mut start = others.iter().fold(first.len(), |length, other| common(first[..length].chars(), other.chars()));
-        start = first[..start].trim_end_matches(edge).len();
+        start = first[..start].trim_end_matches(edges).len();
         let least = texts.iter().map(|text| text.len() - start).min().unwrap_or(0);
         let mut end = others.iter().fold(least, |length, other| {
             let tails = (first[start..].chars().rev(), other[start..].chars().rev());
@@ -78,7 +78,7 @@ impl Shared {
         while !first.is_char_boundary(first.len() - end) {
             end -= 1;
         }
-        end = first[first.len() - end..].trim_start_matches(edge).len();
+        end = first[first.len() - end..].trim_start_matches(edges).len();
         out.push_str(&first[..start]);
         let variable = format!("{}{name}{}", self.mark.before, self.mark.after);
         out.push_str(&variable);
@@ -116,8 +116,7 @@ mod tests {
 
     /// Texts made of what services take for variables, and of what looks like it.
     fn hostile() -> impl Strategy<Value = String> {
-        let piece =
-            prop::sample::select(vec!["a", "%", "%%", "%recipient.t0_%", "-", "-k.t0_-", "k.", "t0_", "{{", "}}", "é", "\n", "\r\n", " ", "$1"]);
+        let piece = prop::sample::select(vec!["a", "%", "%%", "%recipient.t0%", "-", "-k.t0-", "k.", "t0", "{{", "}}", "é", "\n", "\r\n", " ", "$1"]);
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
@@ -137,9 +136,9 @@ mod tests {
         #[test]
         fn what_a_service_puts_together_is_what_was_rendered(texts in prop::collection::vec(hostile(), 1..6)) {
             for mark in [
-                Mark { before: "%recipient.".into(), after: "%", edge: '%' },
-                Mark { before: "-0123456789ab.".into(), after: "-", edge: '-' },
-                Mark { before: "{{".into(), after: "}}", edge: '{' },
+                Mark { before: "%recipient.".into(), after: "%", edges: &['%'] },
+                Mark { before: "-0123456789ab.".into(), after: "-", edges: &['-'] },
+                Mark { before: "{{".into(), after: "}}", edges: &['{', '}', '\\'] },
             ] {
                 // Texts that hold the beginning of a variable do not share a request.
                 if texts.iter().any(|text| text.contains(mark.before.as_str())) {

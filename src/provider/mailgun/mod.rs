@@ -140,7 +140,7 @@ impl Api for Mailgun {
         let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = contents.first() else { return Err(inexpressible(Reason::Session, "nobody to mail")) };
         fits_one_form(jobs, &contents)?;
-        let mut shared = Shared::new(jobs.len(), Mark { before: "%recipient.".into(), after: "%", edge: '%' });
+        let mut shared = Shared::new(jobs.len(), Mark { before: "%recipient.".into(), after: "%", edges: &['%'] });
         let from = shared.field("from", |member| contents[member].from.to_string());
         let subject = shared.field("subject", |member| contents[member].subject.clone());
         let text = shared.lines("text", |member| contents[member].text.as_str());

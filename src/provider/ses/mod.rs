@@ -2,13 +2,15 @@
 //!
 //! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>, read on 2026-11-21.
 //! - Limits: 40 MB of a message after base64. What may be sent a second and in 24 hours belongs to the account and the region.
-//! - One request: `SendEmail` with one recipient and our own message whole, so that everything a message can hold is expressed.
-//! - Partial failure: none, a request is taken or refused as a whole.
+//! - One request: `SendBulkEmail` for up to 50 recipients ([`bulk`]), unless `bulk = false`. What it cannot carry goes as `SendEmail` with
+//!   one recipient and our own message whole, so that everything a message can hold is expressed.
+//! - Partial failure: a bulk request has a status for each entry. Any request may be refused as a whole.
 //! - Idempotency: none. A request that was written and not answered leaves its recipient `Unknown`.
 //! - Quirks: what is wrong stands in the type of the error, not in the status: throttling comes as 400 or 429. Suppressed addresses are
 //!   taken, and told about later. SES puts a Message-ID and a Date of its own into what it delivers. The local part of an address must be
 //!   ASCII. Each request is signed with its time, so a clock that is wrong by minutes is refused.
 
+mod bulk;
 mod by_hand;
 mod credentials;
 #[cfg(test)]
@@ -38,23 +40,35 @@ use crate::outcome::Reason;
 
 const PATH: &str = "/v2/email/outbound-emails";
 const LIMITS: Limits = Limits { recipients: 1, bytes: 40_000_000, idempotency_window: None };
+const BULK_LIMITS: Limits = Limits { recipients: bulk::RECIPIENTS, ..LIMITS };
 const CAPABILITIES: Capabilities = Capabilities { form: Form::Mime, ..http::capabilities(&LIMITS) };
+/// A claim is one request.
+const BULK_CAPABILITIES: Capabilities = Capabilities { form: Form::Both, max_recipients: bulk::RECIPIENTS, ..http::capabilities(&BULK_LIMITS) };
 /// What SES calls itself in signatures.
 const SERVICE: &str = "ses";
 /// The tag that carries the correlation id.
 const TAG: &str = "mailbatch_id";
 /// For so long after the credentials were renewed, answers may still be about the old ones.
 const RENEWAL: Duration = Duration::from_secs(60);
-const KEYS: [&str; 10] =
-    ["region", "profile", "access_key_id", "secret_access_key", "session_token", "base_url", "timeouts", "ca_file", "request_rate", "options"];
+const KEYS: [&str; 11] = [
+    "region",
+    "profile",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "bulk",
+    "base_url",
+    "timeouts",
+    "ca_file",
+    "request_rate",
+    "options",
+];
+/// The fields of a request that mailbatch writes itself.
+const OWNED: [&str; 7] = ["Destination", "Content", "FromEmailAddress", "ReplyToAddresses", "DefaultContent", "DefaultEmailTags", "BulkEmailEntries"];
 
 /// SES's row in the table of providers.
-pub(super) const SPEC: ProviderSpec = ProviderSpec {
-    kind: "ses",
-    summary: "Amazon SES: one request for each recipient, credentials as AWS's own tools find them",
-    keys: &KEYS,
-    connect,
-};
+pub(super) const SPEC: ProviderSpec =
+    ProviderSpec { kind: "ses", summary: "Amazon SES: batches of 50 by templates, credentials as AWS's own tools find them", keys: &KEYS, connect };
 
 fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     Ok(Box::new(Ses::new(settings)?))
@@ -62,6 +76,8 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
 
 struct Ses {
     http: Http,
+    /// Whether recipients share requests.
+    is_bulk: bool,
     /// Whether everything goes to the mailbox simulator.
     is_sandboxed: bool,
     region: String,
@@ -92,18 +108,36 @@ impl Ses {
         if let Some(token) = &found.credentials.session_token {
             http.keep_secret(token.clone());
         }
-        let mut options = keys.options(&["Destination", "Content", "FromEmailAddress", "ReplyToAddresses"])?;
+        let mut options = keys.options(&OWNED)?;
         let tags = match options.remove("EmailTags") {
             None => Vec::new(),
             Some(Value::Array(tags)) => tags,
             Some(_) => return Err(keys.error("options.EmailTags", "not a list").hint("write EmailTags = [{ Name = \"a\", Value = \"b\" }]")),
         };
+        let alone = options.keys().find(|key| !bulk::OPTIONS.contains(&key.as_str()));
+        let is_bulk = keys.flag("bulk", alone.is_none())?;
+        if let Some(key) = alone.filter(|_| is_bulk) {
+            let what = format!("SendBulkEmail has no field {key}, which stands in options");
+            return Err(keys.error("bulk", &what).hint("leave bulk out, and each message goes by itself"));
+        }
         let host = match (http.base().host_str().unwrap_or_default(), http.base().port()) {
             (host, Some(port)) => format!("{host}:{port}"),
             (host, None) => host.to_owned(),
         };
         let signer = Mutex::new(Signer { credentials: Arc::new(found.credentials), files: found.renewable, renewed: None });
-        Ok(Self { http, is_sandboxed: false, region, host, signer, options, tags })
+        Ok(Self { http, is_bulk, is_sandboxed: false, region, host, signer, options, tags })
+    }
+
+    /// Who gets a message in place of its recipient, where everything goes to the mailbox simulator.
+    fn simulator(&self, job: &Job) -> Option<String> {
+        self.is_sandboxed.then(|| format!("success+{}@simulator.amazonses.com", http::correlation_id(job)))
+    }
+
+    /// The tags of one message: those of the configuration, and the correlation id.
+    fn tags_of(&self, job: &Job) -> Vec<Value> {
+        let mut tags = self.tags.clone();
+        tags.push(json!({ "Name": TAG, "Value": http::correlation_id(job) }));
+        tags
     }
 
     fn signer(&self) -> std::sync::MutexGuard<'_, Signer> {
@@ -148,7 +182,7 @@ impl Ses {
 
 impl Provider for Ses {
     fn capabilities(&self) -> &Capabilities {
-        &CAPABILITIES
+        if self.is_bulk { &BULK_CAPABILITIES } else { &CAPABILITIES }
     }
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
@@ -201,29 +235,32 @@ struct Raw {
 
 impl Api for Ses {
     fn limits(&self) -> &Limits {
-        &LIMITS
+        if self.is_bulk { &BULK_LIMITS } else { &LIMITS }
     }
 
+    /// One recipient's message always goes whole.
     fn request(&self, jobs: &[&Job], _key: &str) -> Result<Request, Inexpressible> {
-        let [job] = jobs else { return Err(Inexpressible(Refusal::new(Reason::Session, "", "one recipient of a request"))) };
+        let [job] = jobs else { return self.bulk(jobs) };
         if job.to.needs_smtputf8() {
             return Err(Inexpressible(Refusal::new(Reason::BadAddress, "", "SES takes no local part that is not ASCII")));
         }
-        let mut email_tags = self.tags.clone();
-        email_tags.push(json!({ "Name": TAG, "Value": http::correlation_id(job) }));
-        let simulator = self.is_sandboxed.then(|| format!("success+{}@simulator.amazonses.com", http::correlation_id(job)));
+        let simulator = self.simulator(job);
         let mail = Mail {
             destination: Destination { to_addresses: [simulator.as_deref().unwrap_or(job.to.as_str())] },
             content: Content { raw: Raw { data: base64::encode(&job.message) } },
-            email_tags,
+            email_tags: self.tags_of(job),
             options: &self.options,
         };
         Ok(Request::json(PATH, &mail))
     }
 
+    fn kind_of(&self, job: &Job) -> u64 {
+        bulk::kind_of(job)
+    }
+
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
         if answer.status == StatusCode::OK {
-            return accepted(jobs, answer);
+            return if jobs.len() > 1 { bulk::read(answer) } else { accepted(jobs, answer) };
         }
         let Failure { name, message } = Failure::of(answer);
         match failure(jobs, answer, &name, &message) {

@@ -38,7 +38,9 @@ fn encoded(text: &str) -> String {
 /// A request as botocore is asked about it.
 fn generated(draws: &mut Draws) -> Value {
     let letters: Vec<char> = ('a'..='z').chain('A'..='Z').chain('0'..='9').chain("/+=".chars()).collect();
-    let mut path = (*draws.one_of(&["/v2/email/outbound-emails", "/v2/email/account", "/v2/email/suppression/addresses"])).to_owned();
+    let mut path =
+        (*draws.one_of(&["/v2/email/outbound-emails", "/v2/email/outbound-bulk-emails", "/v2/email/account", "/v2/email/suppression/addresses"]))
+            .to_owned();
     if draws.below(2) == 0 {
         // No part of dots alone, which a client takes out before it signs.
         path.push_str(&format!("/x{}", encoded(&word(draws, CHARACTERS, 20))));

@@ -153,7 +153,9 @@ impl Contract {
             let what = format!("{} octets", request.body.len());
             return Some((what.clone(), Answer { status: 413, ..(self.refused)(&what) }));
         }
-        let what = if (request.method.as_str(), request.path.as_str()) != ("POST", self.path) {
+        // What cannot share a request goes elsewhere.
+        let is_path = request.path == self.path || self.kind == "ses" && request.path == super::ses::ALONE;
+        let what = if request.method != "POST" || !is_path {
             format!("{} {}", request.method, request.path)
         } else if !request.header("user-agent").starts_with("mailbatch/") {
             "no user agent".into()

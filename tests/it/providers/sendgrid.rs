@@ -155,7 +155,7 @@ fn whole_bodies_that_differ_share_requests_as_far_as_substitutions_reach() {
 
 #[test]
 fn values_that_look_like_tags_arrive_as_they_are() {
-    let hostile = ["-name-", "%name%", "{{ name }}", "-t0_-", "-", "--", "$&", "\\1", "[%name%]", "<b>", "é-ü", "-0123456789ab.t0_-"];
+    let hostile = ["-name-", "%name%", "{{ name }}", "-t0-", "-", "--", "$&", "\\1", "[%name%]", "<b>", "é-ü", "-0123456789ab.t0-"];
     let rows: String = hostile.iter().enumerate().map(|(n, value)| format!("user{n}@example.com,\"{value}\"\n")).collect();
     let (_server, service) = sent("-{{ name }}-", "a-{{ name }}-{{ name }}-b {{ email }}\n", &format!("email,name\n{rows}"));
     let service = service.lock().unwrap();

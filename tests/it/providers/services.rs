@@ -112,7 +112,8 @@ fn postmarks_own_description_of_its_api_has_everything_that_is_sent() {
 fn motos_ses_refuses_a_sender_that_is_not_verified_before_anybody_is_blamed_and_then_takes_everybody() {
     const ROWS: usize = 60;
     let aws = peer!(Service::moto());
-    let work = ses::CONTRACT.workspace(&aws.url(), "", ROWS);
+    // moto does not know SendBulkEmail.
+    let work = ses::CONTRACT.workspace(&aws.url(), "bulk = false", ROWS);
     work.run(&["send", "list.csv"]).ends(7).says("authority to send from").says("takes nothing more");
     assert_eq!(work.report().counts(), BTreeMap::from([("held", ROWS)]));
     let authorization = "AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-west-1/ses/aws4_request, SignedHeaders=host, Signature=0";
@@ -131,15 +132,44 @@ fn motos_ses_refuses_a_sender_that_is_not_verified_before_anybody_is_blamed_and_
     assert_eq!(kept, ROWS);
 }
 
+/// What aws-ses-v2-local has, by its ids, once it has so many.
+fn stored(aws: &Service, count: usize) -> BTreeMap<String, Value> {
+    let store = || aws.call("GET", "/store", &[], b"").value()["emails"].as_array().cloned().unwrap_or_default();
+    assert!(wait_for(|| store().len() == count, crate::support::running::LONG), "{}", store().len());
+    store().into_iter().map(|mail| (text(&mail["messageId"]), mail)).collect()
+}
+
+#[test]
+fn aws_ses_v2_locals_handlebars_puts_together_what_was_rendered() {
+    let hostile = ["Ann", "{", "}}", "\\", "\\\\{", "{{name}}", "O'Brien & <Sons>", "a\"b", "\u{2028}", "t0", "$&", "{{{x}}}", "é 🦀", "{{! x }}"];
+    let aws = peer!(Service::aws_ses_v2_local());
+    let work = ses::CONTRACT.workspace(&aws.url(), "", 0);
+    // It takes no display name in a bulk request.
+    work.config(&work.read("mailbatch.toml").replace("to_name = \"{{ name }}\"\n", ""));
+    let rows: String = hostile.iter().enumerate().map(|(n, value)| format!("{n},user{n}@example.com,\"{}\"\n", value.replace('"', "\"\""))).collect();
+    work.file("list.csv", format!("id,email,name\n{rows}"));
+    work.message("\\{{ name }} {", "\\{{ name }}}\n{{ name }}{{ id }}\n\nsame\n");
+    work.run(&["send", "list.csv"]).ends(0);
+    let kept = stored(&aws, hostile.len());
+    for ((n, value), id) in hostile.iter().enumerate().zip(ids(&work)) {
+        let mail = &kept[&id];
+        assert_eq!(text(&mail["subject"]), format!("\\{value} {{"), "{mail}");
+        assert!(text(&mail["body"]["text"]).starts_with(&format!("\\{value}}}\n{value}{n}\n")), "{value}: {mail}");
+        assert!(text(&mail["destination"]["to"][0]).contains(&format!("user{n}@")), "{mail}");
+        let header = mail["headers"].as_array().into_iter().flatten().find(|header| header["name"] == "List-Unsubscribe");
+        // A message that goes by itself is kept without its headers.
+        assert!(header.is_none_or(|header| text(&header["value"]) == format!("<https://acme.example/u/user{n}%40example.com>")), "{mail}");
+        assert_eq!(header.is_none(), value.contains("{{"), "what has nothing of a template shares requests: {mail}");
+    }
+}
+
 #[test]
 fn aws_ses_v2_local_reads_every_message_as_it_was_meant() {
     const ROWS: usize = 30;
     let aws = peer!(Service::aws_ses_v2_local());
-    let work = ses::CONTRACT.workspace(&aws.url(), "", ROWS);
+    let work = ses::CONTRACT.workspace(&aws.url(), "bulk = false", ROWS);
     work.run(&["send", "list.csv"]).ends(0);
-    let store = || aws.call("GET", "/store", &[], b"").value()["emails"].as_array().cloned().unwrap_or_default();
-    assert!(wait_for(|| store().len() == ROWS, crate::support::running::LONG), "{}", store().len());
-    let kept: BTreeMap<String, Value> = store().into_iter().map(|mail| (text(&mail["messageId"]), mail)).collect();
+    let kept = stored(&aws, ROWS);
     for (index, id) in ids(&work).iter().enumerate() {
         let (mail, name) = (&kept[id], lists::name(index));
         assert!(text(&mail["destination"]["to"][0]).contains(&lists::address(index)), "{mail}");

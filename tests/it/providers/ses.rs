@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use mail_parser::MessageParser;
 use ring::{digest, hmac};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::contract::{Contract, KEY, Mail, text};
-use super::shape::Need::{May, Must};
+use super::shape::Need::{May, Must, OneOfThese};
 use super::shape::{Field, Shape};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::lists;
 
 pub(super) const CONTRACT: Contract = Contract {
     kind: "ses",
-    path: "/v2/email/outbound-emails",
+    path: "/v2/email/outbound-bulk-emails",
     auth: ("x-amz-security-token", ""),
-    per_request: 1,
+    per_request: 50,
     key_header: None,
     mails,
     answer,
-    breach: |request| SHAPE.fault(&request.body),
+    breach,
     refused: |what| failure(400, "BadRequestException", what),
     max_bytes: 40_000_000,
     tells_suppressed: false,
@@ -31,7 +31,42 @@ pub(super) const CONTRACT: Contract = Contract {
     status_taken: 200,
 };
 
+/// Where a message goes that shares no request.
+pub(super) const ALONE: &str = "/v2/email/outbound-emails";
+
 const SHAPE: Shape = Shape::Object(&[
+    Field("FromEmailAddress", Must, Shape::Mailbox),
+    Field("ReplyToAddresses", May, Shape::List(1, 50, &Shape::Mailbox)),
+    Field("DefaultContent", Must, Shape::Object(&[Field("Template", Must, Shape::Object(TEMPLATE))])),
+    Field("BulkEmailEntries", Must, Shape::List(1, 50, &Shape::Object(ENTRY))),
+    Field("ConfigurationSetName", May, Shape::Filled(256)),
+]);
+const TEMPLATE: &[Field] = &[
+    Field("TemplateContent", Must, Shape::Object(CONTENT)),
+    Field("TemplateData", May, Shape::Filled(262_144)),
+    Field("Attachments", May, Shape::List(1, 100, &Shape::Object(FILE))),
+];
+const CONTENT: &[Field] = &[
+    Field("Subject", Must, Shape::Filled(usize::MAX)),
+    Field("Text", OneOfThese, Shape::Filled(usize::MAX)),
+    Field("Html", OneOfThese, Shape::Filled(usize::MAX)),
+];
+const FILE: &[Field] = &[
+    Field("FileName", Must, Shape::Filled(255)),
+    Field("RawContent", Must, Shape::Filled(usize::MAX)),
+    Field("ContentType", May, Shape::Filled(78)),
+    Field("ContentDisposition", May, Shape::OneOf(&["ATTACHMENT", "INLINE"])),
+    Field("ContentTransferEncoding", May, Shape::OneOf(&["BASE64", "QUOTED_PRINTABLE", "SEVEN_BIT"])),
+];
+const ENTRY: &[Field] = &[
+    Field("Destination", Must, Shape::Object(&[Field("ToAddresses", Must, Shape::List(1, 1, &Shape::Mailbox))])),
+    Field("ReplacementEmailContent", May, Shape::Object(&[Field("ReplacementTemplate", Must, Shape::Object(DATA))])),
+    Field("ReplacementTags", May, Shape::List(1, 50, &Shape::Object(TAG))),
+    Field("ReplacementHeaders", May, Shape::List(1, 15, &Shape::Object(HEADER))),
+];
+const DATA: &[Field] = &[Field("ReplacementTemplateData", Must, Shape::Filled(262_144))];
+const HEADER: &[Field] = &[Field("Name", Must, Shape::Filled(126)), Field("Value", Must, Shape::Filled(995))];
+const SHAPE_ALONE: Shape = Shape::Object(&[
     Field("Destination", Must, Shape::Object(&[Field("ToAddresses", Must, Shape::List(1, 50, &Shape::Mailbox))])),
     Field("Content", Must, Shape::Object(&[Field("Raw", Must, Shape::Object(&[Field("Data", Must, Shape::Filled(usize::MAX))]))])),
     Field("EmailTags", May, Shape::List(1, 50, &Shape::Object(TAG))),
@@ -39,9 +74,75 @@ const SHAPE: Shape = Shape::Object(&[
 ]);
 const TAG: &[Field] = &[Field("Name", Must, Shape::Filled(256)), Field("Value", Must, Shape::Filled(256))];
 
+/// What SES refuses for other reasons than its fields, before anybody is looked at.
+fn breach(request: &Request) -> Option<String> {
+    let shape = if request.path == ALONE { SHAPE_ALONE } else { SHAPE };
+    let fault = shape.fault(&request.body);
+    if fault.is_some() || request.path == ALONE {
+        return fault;
+    }
+    if request.body.len() > 1_000_000 {
+        return Some("an inline template in more than 1 MB".into());
+    }
+    let body = request.json();
+    let entries = body["BulkEmailEntries"].as_array().expect("an array");
+    entries.iter().find_map(|entry| entry_mail(&body, entry).err())
+}
+
+/// What SES puts together for one entry.
+fn entry_mail(body: &Value, entry: &Value) -> Result<Mail, String> {
+    let data = &entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"];
+    let values = serde_json::from_str(data.as_str().unwrap_or("{}")).map_err(|_| "Unable to parse template data (invalid JSON)")?;
+    let part = |name: &str| put_together(body["DefaultContent"]["Template"]["TemplateContent"][name].as_str().unwrap_or_default(), &values);
+    let pairs = |list: &Value| list.as_array().into_iter().flatten().map(|pair| (text(&pair["Name"]), text(&pair["Value"]))).collect::<Vec<_>>();
+    let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let tags = pairs(&entry["ReplacementTags"]);
+    if tags.iter().any(|(name, value)| !is_word(name) || !is_word(value)) {
+        return Err("a tag holds more than letters, digits, - and _".into());
+    }
+    let headers = pairs(&entry["ReplacementHeaders"]);
+    if headers.iter().any(|(name, value)| name.len() + value.len() > 996 || !value.bytes().all(|b| (32..127).contains(&b))) {
+        return Err("a header that cannot be".into());
+    }
+    let to = text(&entry["Destination"]["ToAddresses"][0]);
+    if !to.is_ascii() {
+        return Err("a mailbox that is not ASCII".into());
+    }
+    Ok(Mail {
+        to,
+        subject: part("Subject")?,
+        text: part("Text")?,
+        html: part("Html")?,
+        headers: headers.into_iter().filter(|(name, _)| name.starts_with("List-Unsubscribe")).collect(),
+        id: tags.into_iter().find(|(name, _)| name == "mailbatch_id").expect("the correlation id").1,
+    })
+}
+
+/// A template inside a request knows variables of letters and digits alone. Nothing is escaped, and a value is never looked at again.
+fn put_together(template: &str, values: &serde_json::Map<String, Value>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").ok_or("Template contains unsupported operations")?;
+        let is_variable = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !is_variable || before.ends_with(['\\', '{']) || after.starts_with('}') {
+            return Err(format!("Template contains unsupported operations: {name}"));
+        }
+        out.push_str(before);
+        out.push_str(values.get(name).and_then(Value::as_str).ok_or_else(|| format!("Attribute '{name}' is not present in the rendering data"))?);
+        rest = after;
+    }
+    Ok(out + rest)
+}
+
 fn mails(request: &Request) -> Vec<Mail> {
     is_signed(request, "AKIAEXAMPLE", KEY);
     let body = request.json();
+    if request.path == CONTRACT.path {
+        assert_eq!(body["FromEmailAddress"], "\"Acme, Inc.\" <news@acme.example>");
+        let entries = body["BulkEmailEntries"].as_array().expect("an array");
+        return entries.iter().map(|entry| entry_mail(&body, entry).expect("it has been looked at")).collect();
+    }
     let [to] = body["Destination"]["ToAddresses"].as_array().expect("an array").as_slice() else { panic!("one body, one recipient") };
     let raw = decoded(body["Content"]["Raw"]["Data"].as_str().expect("the message"));
     let message = MessageParser::default().parse(&raw).expect("a message");
@@ -93,11 +194,18 @@ fn decoded(text: &str) -> Vec<u8> {
 }
 
 fn answer(mails: &[Mail]) -> Answer {
-    match mails.iter().any(Mail::is_bad) {
-        true => failure(400, "BadRequestException", "Domain contains illegal character"),
-        false => Answer::json(200, json!({ "MessageId": format!("id-{}", mails[0].id) }).to_string()),
+    let taken = |mail: &Mail| json!({ "MessageId": format!("id-{}", mail.id), "Status": "SUCCESS" });
+    match mails {
+        [mail] if mail.is_bad() => failure(400, "BadRequestException", BAD),
+        [mail] => Answer::json(200, json!({ "MessageId": taken(mail)["MessageId"] }).to_string()),
+        mails => {
+            let told = |mail: &Mail| if mail.is_bad() { json!({ "Error": BAD, "Status": "INVALID_PARAMETER" }) } else { taken(mail) };
+            Answer::json(200, json!({ "BulkEmailEntryResults": mails.iter().map(told).collect::<Vec<_>>() }).to_string())
+        }
     }
 }
+
+const BAD: &str = "Domain contains illegal character";
 
 fn failure(status: u16, kind: &str, message: &str) -> Answer {
     Answer::json(status, json!({ "message": message }).to_string())
@@ -126,7 +234,10 @@ fn an_account_that_is_paused_or_out_of_quota_stops_and_nobody_is_blamed() {
 fn the_shared_files_of_awss_tools_are_enough() {
     let server = HttpServer::start(|_, request| {
         is_signed(request, "AKIASHARED", "shared/hunter2");
-        Act::Answer(Answer::json(200, "{\"MessageId\":\"x\"}"))
+        let body = request.json();
+        let mails = if request.path == ALONE { 1 } else { body["BulkEmailEntries"].as_array().unwrap().len() };
+        let one = json!({ "MessageId": "x", "Status": "SUCCESS" });
+        Act::Answer(Answer::json(200, if mails == 1 { one } else { json!({ "BulkEmailEntryResults": vec![one; mails] }) }.to_string()))
     });
     let work = CONTRACT.workspace(&server.url(), "", 3);
     work.config(&format!(
@@ -139,7 +250,7 @@ fn the_shared_files_of_awss_tools_are_enough() {
     work.file("list.csv", lists::csv(3));
     let ran = work.run(&["-vv", "send", "list.csv"]).ends(0);
     assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"));
-    assert_eq!(server.requests().len(), 3);
+    assert_eq!(server.requests().len(), 2);
     work.file(".aws/config", "[profile bulk]\nregion = eu-west-1\nrole_arn = arn:aws:iam::1:role/x\n");
     work.run(&["check", "list.csv"]).ends(2).says("says role_arn, which is known, but not built yet");
 }

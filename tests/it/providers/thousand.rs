@@ -16,7 +16,7 @@ const ROWS: usize = 1_000;
 const BAD: usize = 30;
 const SUPPRESSED: usize = 20;
 /// What the services call the list of all that a request holds.
-const LISTS: [&str; 4] = ["emails", "messages", "recipients", "personalizations"];
+const LISTS: [&str; 5] = ["emails", "messages", "recipients", "personalizations", "BulkEmailEntries"];
 
 /// Every address of the list, in order.
 fn addresses() -> Vec<String> {

@@ -1,0 +1,372 @@
+//! `SendBulkEmail`: up to 50 recipients in one request, by a template that stands in it and the values of each.
+//!
+//! - API: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html>, read on 2026-11-21.
+//! - Rendering: "SES doesn't escape HTML content when rendering the HTML template for a message"
+//!   (<https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-advanced.html>), so a value arrives as it is. A template inside the
+//!   request knows simple substitution alone (`EmailTemplateContent` in API_Template.html), and is refused where a name has more than letters
+//!   and digits (<https://github.com/aws/aws-sdk-js-v3/issues/6657>). A value that is missing makes SES take the message and never deliver
+//!   it, so everybody has every value.
+//! - Limits: 1 MB for a template inside the request, 262,144 characters for the values of one recipient, 15 headers with at most 995
+//!   characters of ASCII.
+//!
+//! The rule it keeps: what SES would put together is what was rendered, octet for octet, or it goes by itself and whole. A message in which
+//! something reads as a template goes so too.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Destination, Ses, blames};
+use crate::content::{Attachment, Content};
+use crate::outcome::Reason;
+use crate::provider::http::{self, Answer, Inexpressible, Mark, Read, Request, Shared};
+use crate::provider::{Job, Refusal, Verdict};
+
+#[cfg(test)]
+mod tests;
+
+pub(super) const PATH: &str = "/v2/email/outbound-bulk-emails";
+/// The most recipients of one request.
+pub(super) const RECIPIENTS: usize = 50;
+/// The fields of `options` that this request knows; with any other each message goes by itself.
+pub(super) const OPTIONS: [&str; 7] = [
+    "ConfigurationSetName",
+    "ConfigurationOverrides",
+    "EndpointId",
+    "FeedbackForwardingEmailAddress",
+    "FeedbackForwardingEmailAddressIdentityArn",
+    "FromEmailAddressIdentityArn",
+    "TenantName",
+];
+
+/// The most octets of a request with a template inside.
+const MAX_BYTES: usize = 1_000_000;
+/// The most characters of one recipient's values.
+const MAX_VALUES: usize = 262_144;
+const MAX_HEADERS: usize = 15;
+const MAX_HEADER_NAME: usize = 126;
+const MAX_HEADER_VALUE: usize = 995;
+/// Of a header's name and value together.
+const MAX_HEADER: usize = 996;
+const MAX_TAG: usize = 256;
+const MAX_FILE_NAME: usize = 255;
+const MAX_FILE_TYPE: usize = 78;
+/// What begins a variable.
+const OPEN: &str = "{{";
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Bulk<'a> {
+    from_email_address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to_addresses: Option<[String; 1]>,
+    default_content: Default<'a>,
+    bulk_email_entries: Vec<Entry<'a>>,
+    #[serde(flatten)]
+    options: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Default<'a> {
+    template: Template<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Template<'a> {
+    template_content: Parts,
+    template_data: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parts {
+    subject: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    text: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    html: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct File<'a> {
+    file_name: &'a str,
+    raw_content: &'a str,
+    content_type: &'a str,
+    content_disposition: &'static str,
+    content_transfer_encoding: &'static str,
+}
+
+impl<'a> From<&'a Attachment> for File<'a> {
+    fn from(file: &'a Attachment) -> Self {
+        Self {
+            file_name: &file.name,
+            raw_content: &file.data,
+            content_type: &file.content_type,
+            content_disposition: "ATTACHMENT",
+            content_transfer_encoding: "BASE64",
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry<'a> {
+    destination: Destination<'a>,
+    replacement_email_content: Replacement,
+    replacement_tags: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replacement_headers: Vec<Header<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Replacement {
+    replacement_template: Values,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Values {
+    replacement_template_data: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Header<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+impl Ses {
+    /// The request for several recipients; fails where one of them cannot be in it, or they cannot be in it together.
+    pub(super) fn bulk(&self, jobs: &[&Job]) -> Result<Request, Inexpressible> {
+        let contents = jobs.iter().map(|job| http::content(job)).collect::<Result<Vec<_>, _>>()?;
+        let (Some(first), Some(content)) = (jobs.first(), contents.first()) else { return Err(inexpressible("nobody to mail")) };
+        if jobs.iter().any(|job| !goes_in_bulk(job)) {
+            return Err(inexpressible("the message goes by itself"));
+        }
+        if !contents.iter().all(|other| is_alike(other, content)) {
+            return Err(inexpressible("the messages cannot share a request"));
+        }
+        let files: usize = content.attachments.iter().map(|file| file.data.len()).sum();
+        if files + content.text.len() + content.html.as_ref().map_or(0, String::len) > MAX_BYTES {
+            return Err(inexpressible("the messages are too large to share a request"));
+        }
+        let mut shared = Shared::new(jobs.len(), mark());
+        let subject = shared.field("s", |member| contents[member].subject.clone());
+        let text = shared.lines("t", |member| contents[member].text.as_str());
+        let html = shared.lines("h", |member| contents[member].html.as_deref().unwrap_or_default());
+        let mailboxes = jobs.iter().map(|job| self.mailbox(job)).collect::<Option<Vec<_>>>().ok_or_else(|| inexpressible("no To"))?;
+        let mut entries = Vec::with_capacity(jobs.len());
+        for (((job, content), to), values) in jobs.iter().zip(&contents).zip(&mailboxes).zip(shared.variables()) {
+            entries.push(self.entry(job, content, to, values)?);
+        }
+        let from = field_of(&first.message, "From").ok_or_else(|| inexpressible("no From"))?;
+        let template = Template {
+            template_content: Parts { subject, text, html },
+            template_data: "{}",
+            attachments: content.attachments.iter().map(File::from).collect(),
+        };
+        let request = Request::json(
+            PATH,
+            &Bulk {
+                from_email_address: from,
+                reply_to_addresses: field_of(&first.message, "Reply-To").map(|reply_to| [reply_to]),
+                default_content: Default { template },
+                bulk_email_entries: entries,
+                options: &self.options,
+            },
+        );
+        if request.body.len() > MAX_BYTES {
+            return Err(inexpressible("the messages are too large to share a request"));
+        }
+        Ok(request)
+    }
+
+    fn entry<'a>(&self, job: &Job, content: &'a Content, to: &'a str, values: Map<String, Value>) -> Result<Entry<'a>, Inexpressible> {
+        let data = Value::Object(values).to_string();
+        if data.chars().count() > MAX_VALUES {
+            return Err(inexpressible("what differs has more than 262,144 characters"));
+        }
+        Ok(Entry {
+            destination: Destination { to_addresses: [to] },
+            replacement_email_content: Replacement { replacement_template: Values { replacement_template_data: data } },
+            replacement_tags: self.tags_of(job),
+            replacement_headers: content.headers.iter().map(|(name, value)| Header { name, value }).collect(),
+        })
+    }
+
+    /// Who gets it, as the header To says it.
+    fn mailbox(&self, job: &Job) -> Option<String> {
+        let to = field_of(&job.message, "To")?;
+        match self.simulator(job) {
+            Some(simulator) => Some(match to.rsplit_once('<') {
+                Some((name, _)) => format!("{name}<{simulator}>"),
+                None => simulator,
+            }),
+            None => Some(to),
+        }
+    }
+}
+
+/// What SES takes for a variable. A brace or a backslash beside it would make it something else.
+fn mark() -> Mark {
+    Mark { before: OPEN.into(), after: "}}", edges: &['{', '}', '\\'] }
+}
+
+/// What tells members apart that cannot share a request.
+pub(super) fn kind_of(job: &Job) -> u64 {
+    let Some(content) = job.content.as_deref().filter(|_| goes_in_bulk(job)) else { return 0 };
+    let mut hash = DefaultHasher::new();
+    (http::shape(content), &content.from.name, &content.from.address).hash(&mut hash);
+    content.reply_to.as_deref().map(|party| (&party.name, &party.address)).hash(&mut hash);
+    hash.finish().max(1)
+}
+
+/// Whether a message can be one of several in a request.
+fn goes_in_bulk(job: &Job) -> bool {
+    let Some(content) = job.content.as_deref() else { return false };
+    let texts = [&content.subject, &content.text].into_iter().chain(&content.html);
+    let is_tag =
+        |text: &str| (1..=MAX_TAG).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+    let is_header = |(name, value): &(String, String)| {
+        (1..=MAX_HEADER_NAME).contains(&name.len())
+            && (1..=MAX_HEADER_VALUE).contains(&value.len())
+            && name.len() + value.len() <= MAX_HEADER
+            && name.bytes().all(|octet| matches!(octet, 33..=126) && octet != b':')
+            && value.bytes().all(|octet| matches!(octet, 32..=126))
+    };
+    let is_file = |file: &Attachment| {
+        (1..=MAX_FILE_NAME).contains(&file.name.len()) && file.name.is_ascii() && (1..=MAX_FILE_TYPE).contains(&file.content_type.len())
+    };
+    // A template without a subject or a body is none.
+    let has_parts = !content.subject.is_empty() && texts.clone().skip(1).any(|text| !text.is_empty());
+    let reads_as_a_template = texts.into_iter().any(|text| text.contains(OPEN) || text.contains('\0'));
+    if job.to.needs_smtputf8() || !has_parts || reads_as_a_template || content.headers.len() > MAX_HEADERS {
+        return false;
+    }
+    // A redirected message still names in To whom it was meant for.
+    let bare = |to: &str| to.strip_suffix('>').and_then(|to| to.rsplit_once('<')).map_or(to, |(_, address)| address) == job.to.as_str();
+    content.headers.iter().all(is_header)
+        && content.attachments.iter().all(is_file)
+        && is_tag(http::correlation_id(job))
+        && field_of(&job.message, "To").is_some_and(|to| bare(&to))
+}
+
+fn is_alike(one: &Content, other: &Content) -> bool {
+    let is_empty = |content: &Content| (content.text.is_empty(), content.html.as_deref().is_none_or(str::is_empty));
+    is_empty(one) == is_empty(other)
+        && one.from == other.from
+        && one.reply_to == other.reply_to
+        && (Arc::ptr_eq(&one.attachments, &other.attachments) || one.attachments == other.attachments)
+}
+
+/// A header of an encoded message in one line; `None` where there is none.
+fn field_of(message: &[u8], name: &str) -> Option<String> {
+    let end = memchr::memmem::find(message, b"\r\n\r\n").unwrap_or(message.len());
+    let head = str::from_utf8(&message[..end]).ok()?;
+    let mut lines = head.split("\r\n").skip_while(|line| line.split_once(':').is_none_or(|(known, _)| !known.eq_ignore_ascii_case(name)));
+    let mut value = lines.next()?.split_once(':')?.1.trim().to_owned();
+    for line in lines.take_while(|line| line.starts_with([' ', '\t'])) {
+        value.push_str(line);
+    }
+    Some(value.trim().to_owned())
+}
+
+fn inexpressible(what: &str) -> Inexpressible {
+    Inexpressible(Refusal::new(Reason::Content, "", what))
+}
+
+/// `{"BulkEmailEntryResults":[{"Status":"SUCCESS","MessageId":"…"},{"Status":"INVALID_PARAMETER","Error":"…"}]}`, in the order of the entries.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Told {
+    bulk_email_entry_results: Vec<Outcome>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Outcome {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    message_id: Option<String>,
+}
+
+/// What became of an entry.
+enum Fate {
+    Known(Verdict),
+    /// The account is out of something, or the request names what is not there: nobody else is taken either.
+    Stop(Refusal),
+}
+
+/// What a 200 means. How many results there are is looked at by who asks.
+pub(super) fn read(answer: &Answer) -> Read {
+    let Some(Told { bulk_email_entry_results: told }) = answer.json() else {
+        return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
+    };
+    let fates: Vec<Fate> = told.into_iter().map(|outcome| fate(outcome, answer)).collect();
+    let throttled = |fate: &Fate| match fate {
+        Fate::Known(Verdict::NotTaken { refusal, .. }) if refusal.reason == Reason::Rate => Some(refusal.clone()),
+        _ => None,
+    };
+    if let Some(refusal) = fates.first().and_then(throttled).filter(|_| fates.iter().all(|fate| throttled(fate).is_some())) {
+        return Read::Again { wait: answer.retry_after(), refusal };
+    }
+    let mut stop = None;
+    let verdicts = fates.into_iter().map(|fate| match fate {
+        Fate::Known(verdict) => verdict,
+        Fate::Stop(refusal) => {
+            stop = Some(refusal.clone());
+            Verdict::NotTaken { refusal, counts: false }
+        }
+    });
+    let verdicts = verdicts.collect();
+    match stop {
+        Some(refusal) => Read::EachAndStop(verdicts, refusal),
+        None => Read::Each(verdicts),
+    }
+}
+
+/// The names of the reference's prose and those of the wire differ for three of them.
+fn fate(Outcome { status, error, message_id }: Outcome, answer: &Answer) -> Fate {
+    let status = status.unwrap_or_default();
+    let error = error.unwrap_or_default();
+    let refusal = |reason: Reason| answer.refusal(reason, &status, &error);
+    let not_taken = |reason: Reason, counts: bool| Fate::Known(Verdict::NotTaken { refusal: refusal(reason), counts });
+    match status.as_str() {
+        "SUCCESS" => {
+            let provider_id = message_id.filter(|id| !id.is_empty()).map(|id| answer.clean(&id));
+            Fate::Known(Verdict::Accepted { provider_id, code: "200".into(), detail: String::new() })
+        }
+        "MESSAGE_REJECTED" => Fate::Known(Verdict::Rejected(refusal(Reason::Policy))),
+        "INVALID_PARAMETER" | "INVALID_PARAMETER_VALUE" => Fate::Known(Verdict::Rejected(refusal(blames(&error)))),
+        "TRANSIENT_FAILURE" => not_taken(Reason::Session, true),
+        "ACCOUNT_THROTTLED" => not_taken(Reason::Rate, false),
+        "ACCOUNT_DAILY_QUOTA_EXCEEDED" => Fate::Stop(refusal(Reason::Cap)),
+        "MAIL_FROM_DOMAIN_NOT_VERIFIED"
+        | "CONFIGURATION_SET_NOT_FOUND"
+        | "CONFIGURATION_SET_DOES_NOT_EXIST"
+        | "TEMPLATE_NOT_FOUND"
+        | "TEMPLATE_DOES_NOT_EXIST"
+        | "INVALID_SENDING_POOL_NAME"
+        | "ACCOUNT_SUSPENDED"
+        | "ACCOUNT_SENDING_PAUSED"
+        | "CONFIGURATION_SET_SENDING_PAUSED" => Fate::Stop(refusal(Reason::Policy)),
+        // `FAILED` does not say how far it came, and what nobody has documented says even less.
+        _ => {
+            let Refusal { code, detail, .. } = refusal(Reason::NoReply);
+            Fate::Known(Verdict::Unknown { detail: format!("{code} {detail}").trim().to_owned() })
+        }
+    }
+}
