@@ -17,8 +17,8 @@ mod tests;
 
 use std::error::Error as _;
 use std::num::NonZeroU32;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -188,7 +188,7 @@ pub(super) struct Http {
     client: reqwest::Client,
     base: Url,
     headers: HeaderMap,
-    secrets: Vec<Secret>,
+    secrets: RwLock<Vec<Secret>>,
     /// Nothing goes before then: the service asked to be left alone.
     quiet_until: Mutex<Option<Instant>>,
     /// Whether anything there has ever answered as the API would.
@@ -225,7 +225,7 @@ impl Http {
             client,
             base: keys.base_url(default_base)?,
             headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
-            secrets: Vec::new(),
+            secrets: RwLock::default(),
             quiet_until: Mutex::new(None),
             is_the_api: AtomicBool::new(false),
         })
@@ -247,8 +247,13 @@ impl Http {
     }
 
     /// Keeps a secret that goes out by another way out of everything that is shown.
-    pub(super) fn keep_secret(&mut self, secret: Secret) {
-        self.secrets.push(secret);
+    pub(super) fn keep_secret(&self, secret: Secret) {
+        // Nothing but a push happens under the lock.
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends a request once and reads the answer.
@@ -286,7 +291,7 @@ impl Http {
                 Err(error) => return Err(Fault::Lost(self.refusal(Reason::NoReply, status.as_str(), &words_of(&error)))),
             }
         }
-        let secrets = self.secrets.clone();
+        let secrets = self.secrets();
         Ok(Answer { status, headers, body: body.into(), is_whole, secrets })
     }
 
@@ -306,7 +311,7 @@ impl Http {
     }
 
     fn refusal(&self, reason: Reason, code: &str, detail: &str) -> Refusal {
-        Refusal::new(reason, code, answer::clean(detail, &self.secrets))
+        Refusal::new(reason, code, answer::clean(detail, &self.secrets()))
     }
 }
 

@@ -46,7 +46,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     settings.refuse_unknown_keys(SPEC.keys)?;
     let keys = Keys::of(settings);
     let names = Names::of(&keys, settings)?;
-    let mut http = Http::new(settings, BASE)?;
+    let http = Http::new(settings, BASE)?;
     let secret = keys.secret("api_key")?;
     let unfit = |_| keys.error("api_key", "has a character that a header cannot hold");
     let mut auth = HeaderValue::from_str(&format!("{}{}", names.auth_prefix, secret.expose())).map_err(unfit)?;

@@ -1,11 +1,13 @@
 //! Where SES credentials are found: in the provider's own keys, else where AWS's own tools look, in their order.
 //!
-//! The rules it keeps: the environment before the shared files, unless a profile is asked for by name; half a pair of keys is refused and
-//! never completed from elsewhere; a profile that needs a role, SSO or a program is refused by name; no error holds a value.
+//! The rules it keeps: the environment before the shared files, unless a profile is asked for by name, and the role of the container or the
+//! instance last; half a pair of keys is refused and never completed from elsewhere; a profile that needs a role, SSO or a program is refused
+//! by name; no error holds a value.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::roles::Role;
 use crate::error::Result;
 use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
@@ -19,8 +21,8 @@ const VARIABLES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS
 const ENTRIES: [&str; 3] = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
 /// What says that a profile's credentials come from another place than the files.
 const ELSEWHERE: [&str; 4] = ["role_arn", "sso_session", "sso_start_url", "credential_process"];
-/// What says that a role would be taken by the machine or the container.
-const ROLES: [&str; 3] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+/// What says that a role would be taken with a token of another service.
+const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 const WITHOUT_ROLES: &str = "`aws configure export-credentials --format env` turns those of a role or of SSO into variables, which mailbatch reads";
 
@@ -42,8 +44,13 @@ impl Credentials {
             && token(self) == token(other)
     }
 
+    /// What must never be seen.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.secret_access_key).chain(&self.session_token)
+    }
+
     /// Of the three values; fails with what is wrong about them.
-    fn new([id, key, token]: [Option<Secret>; 3]) -> Result<Option<Self>, String> {
+    pub(super) fn new([id, key, token]: [Option<Secret>; 3]) -> Result<Option<Self>, String> {
         let (id, key) = match (id, key) {
             (None, None) if token.is_none() => return Ok(None),
             (Some(id), Some(key)) => (id, key),
@@ -51,23 +58,28 @@ impl Credentials {
             (_, None) => return Err("there is no secret access key beside the rest".into()),
         };
         let is_bare = |secret: &Secret| !secret.expose().is_empty() && secret.expose().bytes().all(|octet| matches!(octet, 33..=126));
-        if !is_bare(&key) || !token.as_ref().is_none_or(is_bare) || !id.expose().bytes().all(|octet| octet.is_ascii_alphanumeric()) {
+        if !is_bare(&key)
+            || !token.as_ref().is_none_or(is_bare)
+            || !id.expose().bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+        {
             return Err("a value is empty, or holds a space, a line break or another character that no AWS key has".into());
         }
         Ok(Some(Self { access_key_id: id.expose().to_owned(), secret_access_key: key, session_token: token }))
     }
 }
 
-/// What was found, and the files to look into again once it has expired.
-pub(super) struct Found {
-    pub(super) credentials: Credentials,
-    pub(super) renewable: Option<Files>,
+/// Where credentials come from.
+pub(super) enum Source {
+    Fixed(Credentials),
+    /// With the files to look into again once they have expired.
+    Files(Credentials, Files),
+    /// Asked before the first request.
+    Role(Role),
 }
 
-/// Finds the credentials of a provider; exit 2 where there are none.
-pub(super) fn find(settings: &ProviderSettings) -> Result<Found> {
+/// Finds the credentials of a provider, or whom to ask for them; exit 2 where there are none. Touches no network.
+pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     let keys = Keys::of(settings);
-    let fixed = |credentials| Found { credentials, renewable: None };
     if let Some(key) = OWN.iter().find(|key| settings.keys.contains_key(**key)) {
         if settings.keys.contains_key("profile") {
             return Err(keys.error("profile", &format!("says with {key} twice where the credentials are")).hint("keep one of the two"));
@@ -76,7 +88,7 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Found> {
         let token = if settings.keys.contains_key(OWN[2]) { Some(keys.secret(OWN[2])?) } else { None };
         let own = Credentials::new([id, Some(keys.secret(OWN[1])?), token])
             .map_err(|what| keys.error(OWN[0], &what).hint("write access_key_id = \"AKIA…\" and secret_access_key = { env = \"NAME\" }"))?;
-        return own.map(fixed).ok_or_else(|| keys.error(OWN[0], "missing"));
+        return own.map(Source::Fixed).ok_or_else(|| keys.error(OWN[0], "missing"));
     }
     let variable = |name: &str| settings.secrets.variable(name);
     if !settings.keys.contains_key("profile") {
@@ -84,24 +96,27 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Found> {
             keys.error("profile", &format!("AWS's variables of the environment: {what}")).hint(format!("set {}", VARIABLES.join(", ")))
         })?;
         if let Some(credentials) = found {
-            return Ok(fixed(credentials));
+            return Ok(Source::Fixed(credentials));
         }
     }
     let files = Files::of(settings)?;
     let found = files.credentials().map_err(|what| keys.error("profile", &what).hint(WITHOUT_ROLES))?;
     if let Some(credentials) = found {
-        return Ok(Found { credentials, renewable: Some(files) });
+        return Ok(Source::Files(credentials, files));
     }
-    if let Some(role) = ROLES.into_iter().find(|name| variable(name).is_some()) {
-        return Err(keys.error("profile", &format!("{role} is set, but roles of containers are not built yet")).hint(WITHOUT_ROLES));
+    if variable(WEB_IDENTITY).is_some() {
+        return Err(keys.error("profile", &format!("{WEB_IDENTITY} is set, which is known, but not built yet")).hint(WITHOUT_ROLES));
     }
-    let what = format!(
-        "no AWS credentials: neither in the environment ({}) nor under [{}] in {} or {}; the role of an instance is not built yet",
-        VARIABLES[0],
-        files.profile,
-        files.credentials.display(),
-        files.config.display()
-    );
+    let (name, paths) = (&files.profile, [files.credentials.display(), files.config.display()]);
+    let before = format!("not in the environment ({}), not under [{name}] in {} or {}", VARIABLES[0], paths[0], paths[1]);
+    // Whoever asks for a profile that is not there has mistyped it.
+    let is_there = files.profile == "default" || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
+    let role =
+        if is_there { Role::of(settings, before.clone()).map_err(|what| keys.error("profile", &what).hint("mend or unset it"))? } else { None };
+    if let Some(role) = role {
+        return Ok(Source::Role(role));
+    }
+    let what = format!("no AWS credentials: {before}");
     Err(keys.error("profile", &what).hint("`aws configure` writes them; or write access_key_id and secret_access_key = { env = \"NAME\" }"))
 }
 

@@ -15,22 +15,21 @@ mod by_hand;
 mod credentials;
 #[cfg(test)]
 mod oracle;
+mod roles;
 mod signature;
+mod signer;
 #[cfg(test)]
 mod tests;
-
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use self::credentials::{Credentials, Files};
+use self::credentials::Credentials;
 use self::signature::Signed;
+use self::signer::Signer;
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
 use crate::address::Address;
@@ -48,8 +47,6 @@ const BULK_CAPABILITIES: Capabilities = Capabilities { form: Form::Both, max_rec
 const SERVICE: &str = "ses";
 /// The tag that carries the correlation id.
 const TAG: &str = "mailbatch_id";
-/// For so long after the credentials were renewed, answers may still be about the old ones.
-const RENEWAL: Duration = Duration::from_secs(60);
 const KEYS: [&str; 11] = [
     "region",
     "profile",
@@ -83,18 +80,11 @@ struct Ses {
     region: String,
     /// Scheme left out, the port only where it is not the scheme's own: as the client writes it.
     host: String,
-    signer: Mutex<Signer>,
+    signer: Signer,
     /// More fields of each request: `ConfigurationSetName`, `TenantName`, `EmailTags`.
     options: serde_json::Map<String, Value>,
     /// The tags among them.
     tags: Vec<Value>,
-}
-
-/// The credentials in use, and where newer ones are to be found.
-struct Signer {
-    credentials: Arc<Credentials>,
-    files: Option<Files>,
-    renewed: Option<Instant>,
 }
 
 impl Ses {
@@ -102,12 +92,8 @@ impl Ses {
         settings.refuse_unknown_keys(SPEC.keys)?;
         let keys = Keys::of(settings);
         let region = credentials::region(settings)?;
-        let found = credentials::find(settings)?;
-        let mut http = Http::new(settings, &format!("https://email.{region}.amazonaws.com"))?;
-        http.keep_secret(found.credentials.secret_access_key.clone());
-        if let Some(token) = &found.credentials.session_token {
-            http.keep_secret(token.clone());
-        }
+        let source = credentials::find(settings)?;
+        let http = Http::new(settings, &format!("https://email.{region}.amazonaws.com"))?;
         let mut options = keys.options(&OWNED)?;
         let tags = match options.remove("EmailTags") {
             None => Vec::new(),
@@ -124,7 +110,7 @@ impl Ses {
             (host, Some(port)) => format!("{host}:{port}"),
             (host, None) => host.to_owned(),
         };
-        let signer = Mutex::new(Signer { credentials: Arc::new(found.credentials), files: found.renewable, renewed: None });
+        let signer = Signer::new(source, &http);
         Ok(Self { http, is_bulk, is_sandboxed: false, region, host, signer, options, tags })
     }
 
@@ -140,13 +126,7 @@ impl Ses {
         tags
     }
 
-    fn signer(&self) -> std::sync::MutexGuard<'_, Signer> {
-        // Each field is replaced whole.
-        self.signer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn signed(&self, request: &Request, at: Timestamp) -> Result<HeaderMap, Refusal> {
-        let credentials = Arc::clone(&self.signer().credentials);
+    fn signed(&self, credentials: &Credentials, request: &Request, at: Timestamp) -> Result<HeaderMap, Refusal> {
         let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
         let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut headers = vec![("content-type", content_type), ("host", self.host.as_str()), ("x-amz-date", date.as_str())];
@@ -154,7 +134,7 @@ impl Ses {
         headers.retain(|(_, value)| !value.is_empty());
         headers.extend(credentials.session_token.as_ref().map(|token| ("x-amz-security-token", token.expose())));
         let signed = Signed { method: request.method.as_str(), path: &request.path, headers: &headers, body: &request.body };
-        let authorization = signature::authorization(&credentials, &self.region, SERVICE, &date, &signed);
+        let authorization = signature::authorization(credentials, &self.region, SERVICE, &date, &signed);
         let mut map = HeaderMap::new();
         let own = headers.iter().filter(|(name, _)| name.starts_with("x-amz-")).map(|(name, value)| (*name, *value));
         for (name, value) in own.chain([(AUTHORIZATION.as_str(), authorization.as_str())]) {
@@ -165,18 +145,6 @@ impl Ses {
             map.insert(name, value);
         }
         Ok(map)
-    }
-
-    /// Whether there are newer credentials than those that have expired: the shared files are read again.
-    fn renew(&self) -> bool {
-        let mut signer = self.signer();
-        let Some(Ok(Some(found))) = signer.files.as_ref().map(Files::credentials) else { return false };
-        if signer.credentials.is_same(&found) {
-            return signer.renewed.is_some_and(|at| at.elapsed() < RENEWAL);
-        }
-        signer.credentials = Arc::new(found);
-        signer.renewed = Some(Instant::now());
-        true
     }
 }
 
@@ -264,13 +232,13 @@ impl Api for Ses {
         }
         let Failure { name, message } = Failure::of(answer);
         match failure(jobs, answer, &name, &message) {
-            Read::Stop(refusal) if is_expired(&name) && self.renew() => Read::Again { wait: None, refusal },
+            Read::Stop(refusal) if is_expired(&name) && self.signer.renew(&self.http) => Read::Again { wait: None, refusal },
             read => read,
         }
     }
 
     fn sign<'a>(&'a self, request: &'a Request, at: Timestamp) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
-        Box::pin(std::future::ready(self.signed(request, at)))
+        Box::pin(async move { self.signed(&*self.signer.current(&self.http).await?, request, at) })
     }
 }
 

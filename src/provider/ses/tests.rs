@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::provider::SecretSource;
@@ -32,7 +33,7 @@ fn connected(keys: &str, variables: &[(&'static str, &str)], home: &Path) -> Res
 }
 
 fn id_of(ses: &Ses) -> String {
-    ses.signer().credentials.access_key_id.clone()
+    ses.signer.at_hand().map(|credentials| credentials.access_key_id.clone()).unwrap_or_default()
 }
 
 const PAIR: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKENV"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
@@ -82,8 +83,11 @@ fn what_is_not_found_or_not_built_is_said_and_no_value_is_shown() {
         ("profile = \"program\"", &[], home.path(), "says credential_process"),
         ("profile = \"half\"", &[], home.path(), "[half]: there is no secret access key"),
         ("profile = \"nobody\"", &[], home.path(), "under [nobody] in"),
-        ("", &[], empty.path(), "instance is not built yet"),
-        ("", &[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x")], empty.path(), "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is set"),
+        ("", &[("AWS_EC2_METADATA_DISABLED", "true")], empty.path(), "no AWS credentials: not in the environment"),
+        ("", &[("AWS_WEB_IDENTITY_TOKEN_FILE", "/x")], empty.path(), "AWS_WEB_IDENTITY_TOKEN_FILE is set"),
+        ("", &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://agent.example/hunter2")], empty.path(), "FULL_URI names agent.example"),
+        ("", &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "hunter2")], empty.path(), "FULL_URI is not a URI"),
+        ("", &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "hunter2")], empty.path(), "METADATA_SERVICE_ENDPOINT is not a URL"),
         ("", &PAIR[..1], empty.path(), "there is no secret access key"),
         ("", &[PAIR[0], ("AWS_SECRET_ACCESS_KEY", "hunter2 x")], empty.path(), "another character that no AWS key has"),
         ("session_token = { env = \"AWS_ACCESS_KEY_ID\" }", &PAIR[..], empty.path(), "secret_access_key: missing"),
@@ -119,14 +123,15 @@ fn a_request_is_the_message_whole_with_its_tag_and_a_signature() {
             "ConfigurationSetName": "bulk",
         })
     );
-    let headers = ses.signed(&request, "2026-11-21T08:39:36.9Z".parse().unwrap()).unwrap();
+    let credentials = ses.signer.at_hand().unwrap();
+    let headers = ses.signed(&credentials, &request, "2026-11-21T08:39:36.9Z".parse().unwrap()).unwrap();
     assert_eq!((&headers["x-amz-date"], &headers["x-amz-security-token"]), (&"20261121T083936Z".parse().unwrap(), &"TOKEN".parse().unwrap()));
     let authorization = headers[AUTHORIZATION].to_str().unwrap();
     let begins = "AWS4-HMAC-SHA256 Credential=AKENV/20261121/us-east-1/ses/aws4_request, \
                   SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature=";
     assert!(authorization.starts_with(begins) && headers.values().all(HeaderValue::is_sensitive), "{authorization}");
     let other = Request { body: "{}".into(), ..request };
-    assert_ne!(ses.signed(&other, "2026-11-21T08:39:36Z".parse().unwrap()).unwrap()[AUTHORIZATION], headers[AUTHORIZATION]);
+    assert_ne!(ses.signed(&credentials, &other, "2026-11-21T08:39:36Z".parse().unwrap()).unwrap()[AUTHORIZATION], headers[AUTHORIZATION]);
 }
 
 #[test]
@@ -231,5 +236,5 @@ fn credentials_that_expired_are_read_again_once_they_are_new() {
     assert_eq!(id_of(&ses), "AKNEW");
     assert!(matches!(expired(), Read::Again { .. }), "an answer to what was signed before");
     let fixed = connected("region = \"us-east-1\"", &PAIR, home.path()).unwrap();
-    assert!(!fixed.renew(), "the environment of a process does not change");
+    assert!(!fixed.signer.renew(&fixed.http), "the environment of a process does not change");
 }

@@ -11,6 +11,7 @@ mod mailgun;
 mod postmark;
 mod reconcile;
 mod resend;
+mod roles;
 mod sendgrid;
 mod services;
 mod ses;

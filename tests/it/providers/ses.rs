@@ -160,7 +160,7 @@ fn mails(request: &Request) -> Vec<Mail> {
 
 /// Panics unless the request is signed by the holder of the key, just now, and is about what came.
 #[track_caller]
-fn is_signed(request: &Request, id: &str, key: &str) {
+pub(super) fn is_signed(request: &Request, id: &str, key: &str) {
     let at = request.header("x-amz-date");
     let when = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", at).and_then(|parsed| parsed.to_datetime()).expect("a time").in_tz("UTC").expect("a time");
     assert!(jiff::Timestamp::now().duration_since(when.timestamp()).abs() < jiff::SignedDuration::from_secs(300), "{at}");

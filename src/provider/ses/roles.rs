@@ -1,0 +1,299 @@
+//! Credentials of the role that a container or an instance has, from the service beside it that AWS runs for that.
+//!
+//! - Containers: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+//! - Instances: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>, version 2 alone, where every
+//!   question needs a token that a PUT gives.
+//!
+//! The rules it keeps: plain http goes only to this machine and to the addresses that AWS names, and never through a proxy; a question ends
+//! within a second; no error holds a path, which may be a secret, nor anything of an answer.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde::Deserialize;
+use url::{Host, Url};
+
+use super::credentials::Credentials;
+use crate::provider::ProviderSettings;
+use crate::secret::Secret;
+
+/// Where the agent of containers answers to a relative URI.
+const AGENT: &str = "http://169.254.170.2";
+/// The hosts besides this machine itself that may be asked over plain http, as AWS's own tools have them.
+const AGENTS: [&str; 4] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost"];
+/// Where an instance's metadata are.
+const METADATA: &str = "http://169.254.169.254";
+const METADATA_IPV6: &str = "http://[fd00:ec2::254]";
+const TOKEN_PATH: &str = "/latest/api/token";
+const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
+/// For how long a token of the metadata service is good, in seconds: the longest that it gives.
+const TOKEN_LIFE: &str = "21600";
+const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+/// The longest that a question takes.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a container's agent is asked; it may just be starting.
+const ATTEMPTS: u32 = 3;
+/// The most octets of an answer; credentials have about 2,000.
+const MAX_ANSWER: usize = 64 * 1024;
+/// So long before they expire credentials are fetched anew.
+const BEFORE: Duration = Duration::from_secs(600);
+/// So long at least they are used, whatever they say.
+const LEAST: Duration = Duration::from_secs(60);
+
+/// A role, and who knows its credentials.
+#[derive(Clone, Debug)]
+pub(super) struct Role {
+    place: Place,
+    /// What was looked into before, in words.
+    before: String,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Container { url: Url, token: Option<Token> },
+    Instance { base: Url },
+}
+
+/// What the agent of a container wants to see.
+#[derive(Clone, Debug)]
+enum Token {
+    Fixed(Secret),
+    /// Read each time, for it changes.
+    File(PathBuf),
+}
+
+/// Credentials, and for how long they are to be used before they are fetched anew.
+pub(super) struct Fetched {
+    pub(super) credentials: Credentials,
+    pub(super) keep: Duration,
+}
+
+impl Role {
+    /// The role of the environment: the container's where a variable names its agent, else the instance's; `None` where metadata are turned
+    /// off. `before` is what was looked into without success. Fails with the variable that is wrong, and why.
+    pub(super) fn of(settings: &ProviderSettings, before: String) -> Result<Option<Self>, String> {
+        let variable = |name: &str| settings.secrets.variable(name).map(|text| text.expose().to_owned());
+        let name = if variable(RELATIVE).is_some() { RELATIVE } else { FULL };
+        if let Some(text) = variable(name) {
+            let url = if name == RELATIVE { format!("{AGENT}/{}", text.trim_start_matches('/')) } else { text };
+            let url = Url::parse(&url).ok().filter(|url| url.host().is_some()).ok_or_else(|| format!("{name} is not a URI"))?;
+            if !may_be_asked(&url) {
+                let hosts = AGENTS.join(", ");
+                return Err(format!("{name} names {}, and over http only this machine and {hosts} are asked", url.host_str().unwrap_or_default()));
+            }
+            let file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(|path| Token::File(path.into()));
+            let token = file.or_else(|| settings.secrets.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Token::Fixed));
+            return Ok(Some(Self { place: Place::Container { url, token }, before }));
+        }
+        if variable("AWS_EC2_METADATA_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
+        let is_ipv6 = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
+        let name = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+        let base = variable(name).unwrap_or_else(|| if is_ipv6 { METADATA_IPV6 } else { METADATA }.to_owned());
+        let is_http = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        let base = Url::parse(&base).ok().filter(is_http).ok_or_else(|| format!("{name} is not a URL"))?;
+        Ok(Some(Self { place: Place::Instance { base }, before }))
+    }
+
+    /// Asks for the credentials; fails with all that was looked into, in order.
+    pub(super) async fn fetch(&self) -> Result<Fetched, String> {
+        let client = client()?;
+        let (who, fetched) = match &self.place {
+            Place::Container { url, token } => {
+                (format!("the container's agent at {}", authority(url)), container(&client, url, token.as_ref()).await)
+            }
+            Place::Instance { base } => (format!("the instance's metadata at {}", authority(base)), instance(&client, base).await),
+        };
+        fetched.map_err(|why| format!("no AWS credentials: {}; then {who}: {why}", self.before))
+    }
+}
+
+fn client() -> Result<Client, String> {
+    let tls = crate::provider::tls_client_config(&[]).map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .build()
+        .map_err(|_| "the HTTP client cannot be set up".to_owned())
+}
+
+fn may_be_asked(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        _ => false,
+    };
+    let host = url.host_str().unwrap_or_default();
+    url.scheme() == "https" || url.scheme() == "http" && (is_loopback || AGENTS.contains(&host))
+}
+
+/// Scheme, host and port; what stands behind them may be a secret.
+fn authority(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default())
+}
+
+async fn container(client: &Client, url: &Url, token: Option<&Token>) -> Result<Fetched, String> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let mut request = client.get(url.clone());
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token.header()?);
+        }
+        match asked(request).await.and_then(|text| Answer::read(&text)) {
+            Err(_) if attempt < ATTEMPTS => tokio::time::sleep(TIMEOUT / 4).await,
+            answered => return answered,
+        }
+    }
+}
+
+impl Token {
+    fn header(&self) -> Result<HeaderValue, String> {
+        let text = match self {
+            Self::Fixed(secret) => secret.expose().to_owned(),
+            Self::File(path) => std::fs::read_to_string(path).map_err(|error| format!("its token: {}: {error}", path.display()))?,
+        };
+        let mut value = HeaderValue::from_str(text.trim_end()).map_err(|_| "its token has a character that a header cannot hold")?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+async fn instance(client: &Client, base: &Url) -> Result<Fetched, String> {
+    let at = |path: &str| {
+        let mut url = base.clone();
+        url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+        url
+    };
+    let token = asked(client.request(Method::PUT, at(TOKEN_PATH)).header("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_LIFE)).await?;
+    let mut token = HeaderValue::from_str(token.trim()).map_err(|_| "it gives no token")?;
+    token.set_sensitive(true);
+    let get = |path: &str| asked(client.get(at(path)).header("x-aws-ec2-metadata-token", token.clone()));
+    let role = get(ROLE_PATH).await.map_err(|why| format!("asked for the role: {why}"))?;
+    let role = role.lines().next().unwrap_or_default().trim();
+    // IAM's own rule for names of roles; anything else would lead to another path.
+    if role.is_empty() || role.starts_with('.') || !role.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+=,.@_-".contains(&octet)) {
+        return Err("the instance has no role".into());
+    }
+    Answer::read(&get(&format!("{ROLE_PATH}{role}")).await?)
+}
+
+/// The text of an answer with 200.
+async fn asked(request: RequestBuilder) -> Result<String, String> {
+    let in_words = |error: &reqwest::Error| if error.is_timeout() { "no answer within a second" } else { "no connection" }.to_owned();
+    let mut response = request.send().await.map_err(|error| in_words(&error))?;
+    if response.status() != StatusCode::OK {
+        return Err(format!("it answers {}", response.status().as_u16()));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| in_words(&error))? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ANSWER {
+            return Err("the answer is too long to be credentials".into());
+        }
+    }
+    String::from_utf8(body).map_err(|_| "the answer is not text".into())
+}
+
+/// What both services answer: `{"AccessKeyId":"…","SecretAccessKey":"…","Token":"…","Expiration":"2026-11-21T18:00:00Z"}`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    #[serde(default)]
+    code: Option<String>,
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
+    token: Option<String>,
+    expiration: Option<String>,
+}
+
+impl Answer {
+    fn read(text: &str) -> Result<Fetched, String> {
+        // What serde says could hold a value.
+        let Ok(answer) = serde_json::from_str::<Self>(text) else { return Err("the answer cannot be read".into()) };
+        if answer.code.is_some_and(|code| code != "Success") {
+            return Err("it has no credentials for the role".into());
+        }
+        let keep = match answer.expiration.map(|at| at.parse::<Timestamp>()) {
+            None => return Err("the answer has no Expiration".into()),
+            Some(Err(_)) => return Err("the answer's Expiration is not a time".into()),
+            Some(Ok(at)) => keep(at, Timestamp::now()),
+        };
+        let credentials = Credentials::new([answer.access_key_id, answer.secret_access_key, answer.token].map(|text| text.map(Secret::new)))?;
+        let credentials = credentials.filter(|credentials| credentials.session_token.is_some()).ok_or("the answer has no credentials in it")?;
+        Ok(Fetched { credentials, keep })
+    }
+}
+
+/// For how long credentials that expire `at` are used.
+fn keep(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default().saturating_sub(BEFORE).max(LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_to_nobody_but_those_whom_aws_names() {
+        for (url, may) in [
+            ("http://169.254.170.2/x", true),
+            ("http://169.254.170.23/v1/credentials", true),
+            ("http://[fd00:ec2::23]/v1", true),
+            ("http://localhost:80/x", true),
+            ("http://127.0.0.7:9/x", true),
+            ("http://[::1]/x", true),
+            ("https://agent.example/x", true),
+            ("http://agent.example/x", false),
+            ("http://169.254.170.2.example/", false),
+            ("http://localhost.example/", false),
+            ("http://169.254.169.254/", false),
+            ("ftp://localhost/x", false),
+        ] {
+            assert_eq!(may_be_asked(&Url::parse(url).unwrap()), may, "{url}");
+        }
+        assert_eq!(authority(&Url::parse("http://user:hunter2@127.0.0.1:9/hunter2?x").unwrap()), "http://127.0.0.1:9");
+    }
+
+    #[test]
+    fn credentials_are_fetched_anew_ten_minutes_before_they_expire_and_at_most_once_a_minute() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        for (expires, seconds) in [
+            ("2026-11-21T18:00:00Z", 6 * 3_600 - 600),
+            ("2026-11-21T12:20:00Z", 600),
+            ("2026-11-21T12:10:30Z", 60),
+            ("2026-11-21T12:01:00Z", 60),
+            ("2026-11-21T11:00:00Z", 60),
+        ] {
+            assert_eq!(keep(expires.parse().unwrap(), now), Duration::from_secs(seconds), "{expires}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_credentials_is_refused_without_its_words() {
+        for text in [
+            "",
+            "<html>",
+            "{}",
+            "[]",
+            r#"{"Code":"Failed","Message":"hunter2"}"#,
+            r#"{"AccessKeyId":"AK","SecretAccessKey":"hunter2","Token":"hunter2"}"#,
+            r#"{"AccessKeyId":"AK","SecretAccessKey":"hunter2","Token":"hunter2","Expiration":"hunter2"}"#,
+            r#"{"AccessKeyId":"AK","SecretAccessKey":"hunter2","Expiration":"2026-11-21T18:00:00Z"}"#,
+            r#"{"AccessKeyId":"AK","SecretAccessKey":"hunter2 ","Token":"x","Expiration":"2026-11-21T18:00:00Z"}"#,
+            r#"{"AccessKeyId":"AK","SecretAccessKey":7,"Token":"hunter2","Expiration":"2026-11-21T18:00:00Z"}"#,
+        ] {
+            let why = Answer::read(text).err().expect(text);
+            assert!(!why.contains("hunter2"), "{why}");
+        }
+        let good = r#"{"Code":"Success","AccessKeyId":"AK","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-21T18:00:00Z","RoleArn":"x"}"#;
+        assert_eq!(Answer::read(good).ok().expect("good").credentials.access_key_id, "AK");
+    }
+}
