@@ -70,7 +70,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
             .map_err(|e| Error::internal(format!("rendering stopped: {e}")))??
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
-    let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at);
+    let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at, &parts.secret);
     let taken_out: Vec<JobId> = suppressed.iter().map(|(row, ..)| *row).collect();
     let claim = parts
         .ledger

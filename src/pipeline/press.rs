@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ring::digest;
+use ring::{digest, hmac};
 
 use crate::address::Address;
 use crate::content::{Content, is_unsubscribe_header};
@@ -64,8 +64,8 @@ impl Press<'_> {
 
 /// A function of environment, campaign, members, generation and claim, and for a provider that knows keys of everything that shapes the
 /// body. Each claim has a key of its own, because a service may answer from memory what it once refused, and because the bodies of two
-/// claims of the same members can differ.
-pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generation: u32, claimed_at: Timestamp) -> String {
+/// claims of the same members can differ. It ends in [`account_mark`].
+pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generation: u32, claimed_at: Timestamp, secret: &[u8; 32]) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     add(&mut hash, run.head.env.as_deref().unwrap_or(""));
     add(&mut hash, &run.head.campaign);
@@ -82,7 +82,20 @@ pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generati
         add(&mut hash, &job.message_id);
         add(&mut hash, job.to.as_str());
     }
-    hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finish().as_ref()[..16]) + &account_mark(outlet, secret)
+}
+
+/// What a key ends in for a provider that knows keys: the account it is good for, under the workspace's own key, so that it tells nobody
+/// anything but whether two claims went to the same one.
+pub(super) fn account_mark(outlet: &Outlet, secret: &[u8; 32]) -> String {
+    let keyed = outlet.provider.capabilities().idempotency_window.and_then(|_| outlet.provider.account());
+    let Some(account) = keyed else { return String::new() };
+    let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &account);
+    format!("-{}", hex(&signed.as_ref()[..6]))
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The length goes first, so that no two lists of parts are the same octets.

@@ -1,6 +1,6 @@
 //! A batch in doubt goes once more: under the same key, octet for octet, and only while the provider knows the key.
 //!
-//! The rule it keeps: what goes is what went, or nothing goes. The key is a function of everything that shapes the request, so a request
+//! The rule it keeps: what goes is what went and to whom it went, or nothing goes. The key is a function of everything that shapes the request, so a request
 //! that would differ is found by a key that differs.
 
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::press::{Press, idempotency_key};
+use super::press::{Press, account_mark, idempotency_key};
 use super::wire::Pacers;
 use super::{Outlet, ledger_error};
 use crate::address::Address;
@@ -52,6 +52,12 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
         let hours = (window * 2 / 3).as_secs() / 3_600;
         return refused(format!("it was claimed more than {hours} hours ago, and {} may have forgotten its key", outlet.name));
     }
+    // A key rotated within one account looks no different from another account, which would mail everybody again.
+    let mark = account_mark(outlet, &doubtful.secret);
+    if batch.key.find('-').is_some_and(|at| batch.key[at..] != mark) {
+        let name = &outlet.name;
+        return refused(format!("api_key or base_url of {name} have changed since, so this may be another account, which does not know the batch"));
+    }
     if rows.len() > can.per_request {
         return refused("it was more than one request, and it is not known which".into());
     }
@@ -68,7 +74,7 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
         }
         jobs.push(job);
     }
-    if idempotency_key(&doubtful.run, outlet, &jobs, batch.generation, batch.claimed_at) != batch.key {
+    if idempotency_key(&doubtful.run, outlet, &jobs, batch.generation, batch.claimed_at, &doubtful.secret) != batch.key {
         return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
     }
     if let Some(pause) = doubtful.ledger.paused().await.map_err(ledger_error)? {

@@ -71,6 +71,10 @@ impl Provider for Drin {
         Some(self)
     }
 
+    fn account(&self) -> Option<[u8; 32]> {
+        Some(self.http.account())
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

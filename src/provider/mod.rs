@@ -339,6 +339,11 @@ pub trait Provider: Send + Sync {
     /// Hands over one claim. Never fails as a whole: what is not certain is `Unknown`, and what was not begun is left out of the reply.
     /// Called by at most `in_flight` tasks at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
+    /// A hash of where it sends and with which credentials, the same for the same account and key: a repeat elsewhere is a second send.
+    /// To be had from whoever knows idempotency keys.
+    fn account(&self) -> Option<[u8; 32]> {
+        None
+    }
     /// What else its API offers; by default nothing.
     fn by_hand(&self) -> Option<&dyn by_hand::ByHand> {
         None

@@ -25,6 +25,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
+use ring::digest;
 use tokio::time::Instant;
 use url::Url;
 
@@ -250,6 +251,20 @@ impl Http {
     pub(super) fn keep_secret(&self, secret: Secret) {
         // Nothing but a push happens under the lock.
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
+    }
+
+    /// A hash of the service's address and all secrets so far.
+    pub(super) fn account(&self) -> [u8; 32] {
+        let secrets = self.secrets();
+        let parts = std::iter::once(self.base.as_str()).chain(secrets.iter().map(Secret::expose));
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut account = [0; 32];
+        account.copy_from_slice(hash.finish().as_ref());
+        account
     }
 
     fn secrets(&self) -> Vec<Secret> {

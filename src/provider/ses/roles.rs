@@ -294,6 +294,6 @@ mod tests {
             assert!(!why.contains("hunter2"), "{why}");
         }
         let good = r#"{"Code":"Success","AccessKeyId":"AK","SecretAccessKey":"s","Token":"t","Expiration":"2026-11-21T18:00:00Z","RoleArn":"x"}"#;
-        assert_eq!(Answer::read(good).ok().expect("good").credentials.access_key_id, "AK");
+        assert_eq!(Answer::read(good).map(|fetched| fetched.credentials.access_key_id), Ok("AK".to_owned()));
     }
 }

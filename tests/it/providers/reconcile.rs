@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use super::contract::{Contract, Mail, Service};
-use super::{drin, handed_over, mailgun, resend};
+use super::contract::{Contract, KEY, Mail, Service};
+use super::{bird, drin, handed_over, mailersio, mailgun, resend};
 use crate::support::http::{Act, Answer, HttpServer, Request};
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
 use crate::support::running::{LONG, everybody, relayed};
@@ -68,6 +68,33 @@ fn a_replay_that_would_not_be_the_same_request_does_not_go() {
     work.config(&format!("{config}\n[suppression]\nfiles = [\"stop.csv\"]\n")).file("stop.csv", format!("{somebody}\n"));
     work.run(&["reconcile", "latest", "--replay"]).ends(6).says("has been suppressed since");
     assert_eq!(handed_over(&server).len(), 3);
+}
+
+#[test]
+fn a_replay_that_would_go_to_another_account_does_not_go() {
+    for contract in [&resend::CONTRACT, &drin::CONTRACT, &bird::CONTRACT, &mailersio::CONTRACT] {
+        let (server, service, work, in_doubt) = killed(contract, false);
+        let config = work.read("mailbatch.toml");
+        let elsewhere = HttpServer::forbidden();
+        let refused = |what: &str| {
+            let ran = work.run(&["reconcile", "latest", "--replay", "--json"]).ends(6).says("this may be another account");
+            assert_eq!(ran.object()["unknown"].as_u64(), Some(in_doubt as u64), "{}: {what}", contract.kind);
+            assert!(!ran.out.contains(KEY) && !ran.err.contains(KEY) && !ran.err.contains("sk_other"), "{}", ran.err);
+        };
+        work.config(&config.replace(&server.url(), &elsewhere.url()));
+        refused("another base_url");
+        work.config(&config).secret("key", "sk_other");
+        refused("another key");
+        assert_eq!(handed_over(&server).len(), 3, "{}", contract.kind);
+        // The key in the ledger ends in what tells accounts apart, and in nothing of the key.
+        let header = contract.key_header.expect("it knows keys");
+        let keys: Vec<String> = handed_over(&server).iter().map(|request| request.header(header).to_owned()).collect();
+        assert!(keys.iter().all(|key| key.split_once('-').map(|(_, mark)| mark) == keys[0].split_once('-').map(|(_, mark)| mark)), "{keys:?}");
+        work.secret("key", KEY);
+        work.run(&["reconcile", "latest", "--replay"]).ends(0).says(&format!("{in_doubt} accepted by replay"));
+        work.run(&["send", "list.csv"]).ends(0);
+        assert_eq!(service.lock().unwrap().addresses(), everybody(ROWS), "{}", contract.kind);
+    }
 }
 
 /// A service that takes every request but loses its answer to the second one, and whose log has whom it has taken.
