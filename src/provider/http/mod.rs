@@ -8,6 +8,7 @@
 mod answer;
 mod ask;
 mod hand_over;
+mod request;
 mod settings;
 mod share;
 #[cfg(test)]
@@ -21,16 +22,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use ring::digest;
 use tokio::time::Instant;
 use url::Url;
 
 pub(super) use self::answer::Answer;
 pub(super) use self::ask::{credentials, encoded, succeeded, suppression_reason, told};
+pub(super) use self::request::Request;
 pub(super) use self::settings::{KEYS, Keys};
 pub(super) use self::share::{Mark, Shared, shape};
 use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
@@ -92,51 +93,6 @@ pub(super) struct Limits {
 /// Why a member cannot be put into a request.
 #[derive(Debug)]
 pub(super) struct Inexpressible(pub(super) Refusal);
-
-/// One request, its body serialised once.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: Method,
-    /// From the first slash on, encoded already.
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
-}
-
-impl Request {
-    /// A POST of JSON.
-    pub(super) fn json(path: impl Into<String>, body: &impl serde::Serialize) -> Self {
-        let body = serde_json::to_vec(body).expect("texts, numbers and maps with text keys are always JSON");
-        Self::post(path, "application/json", body)
-    }
-
-    /// A GET.
-    pub(super) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new() }
-    }
-
-    /// A POST of anything.
-    pub(super) fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        Self { method: Method::POST, path: path.into(), headers, body: body.into() }
-    }
-
-    /// The same by another method.
-    #[must_use]
-    pub(super) fn by(self, method: Method) -> Self {
-        Self { method, ..self }
-    }
-
-    /// The same with another header.
-    #[must_use]
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
-        // A value that cannot be a header is a defect of the adapter, and the service will say that the header is missing.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(HeaderName::from_static(name), value);
-        }
-        self
-    }
-}
 
 /// What an answer means.
 #[derive(Debug)]
@@ -285,7 +241,8 @@ impl Http {
         let mut headers = self.headers.clone();
         headers.extend(request.headers.clone());
         headers.extend(signed);
-        let sent = self.client.request(request.method.clone(), url).headers(headers).body(request.body.clone()).send().await;
+        let body = request.wire_body().await?;
+        let sent = self.client.request(request.method.clone(), url).headers(headers).body(body).send().await;
         let mut response = sent.map_err(|error| self.fault(&error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();

@@ -1,6 +1,7 @@
 //! SendGrid's side of the contract.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::contract::{Contract, Mail, Service, text};
 use super::shape::Need::{May, Must};
 use super::shape::{Field, Shape};
-use crate::support::http::{Answer, HttpServer, Request};
+use crate::support::http::{Act, Answer, HttpServer, Request};
 
 pub(super) const CONTRACT: Contract = Contract {
     kind: "sendgrid",
@@ -166,4 +167,27 @@ fn values_that_look_like_tags_arrive_as_they_are() {
         // Markdown's text part is the source, so values stand in it as they are.
         assert!(mail.text.contains(&format!("a-{value}-{value}-b")), "{value}: {}", mail.text);
     }
+}
+
+#[test]
+fn a_body_that_travels_in_gzip_is_the_same_request() {
+    let inflated = |request: &Request| {
+        assert_eq!((request.header("content-encoding"), request.header("content-type")), ("gzip", "application/json"));
+        let mut body = Vec::new();
+        flate2::read::GzDecoder::new(&request.body[..]).read_to_end(&mut body).expect("gzip");
+        assert!(request.body.len() < body.len(), "{} {}", request.body.len(), body.len());
+        Request { body, ..request.clone() }
+    };
+    let service: Arc<Mutex<Service>> = Arc::default();
+    let shared = Arc::clone(&service);
+    let server = HttpServer::start(move |_, request| Act::Answer(CONTRACT.take(&shared, &inflated(request))));
+    let work = CONTRACT.workspace(&server.url(), "gzip = true", 60);
+    work.run(&["send", "list.csv"]).ends(0);
+    service.lock().unwrap().nobody_twice();
+    assert_eq!(service.lock().unwrap().addresses(), crate::support::running::everybody(60));
+    // It is for accounts that have it enabled, so nobody gets it unasked.
+    let (plain, _service) = CONTRACT.service(|_, _| None);
+    CONTRACT.workspace(&plain.url(), "", 3).run(&["send", "list.csv"]).ends(0);
+    assert!(plain.requests().iter().all(|request| request.header("content-encoding").is_empty()));
+    CONTRACT.workspace(&plain.url(), "gzip = \"yes\"", 3).run(&["check", "list.csv"]).ends(2).says("gzip: neither true nor false");
 }
