@@ -18,7 +18,11 @@ fn answer(kind: &str, request: &Request) -> Answer {
             let item = |mail: &Value| json!({ "ErrorCode": 0, "Message": "Test job accepted", "MessageID": "m", "SubmittedAt": "2026-11-21T08:00:00Z", "To": mail["To"] });
             Answer::json(200, Value::Array(request.json().as_array().expect("a list").iter().map(item).collect()).to_string())
         }
-        "ses" => Answer::json(200, r#"{"MessageId":"0100-000000"}"#),
+        "ses" => {
+            let one = json!({ "MessageId": "0100-000000", "Status": "SUCCESS" });
+            let entries = request.json()["BulkEmailEntries"].as_array().map(Vec::len);
+            Answer::json(200, entries.map_or(one.clone(), |count| json!({ "BulkEmailEntryResults": vec![one; count] })).to_string())
+        }
         "resend" => Answer::json(200, json!({ "data": vec![json!({ "id": "r" }); count()] }).to_string()),
         "bird" => Answer::json(202, json!({ "data": vec![json!({ "id": "em_1", "status": "accepted" }); count()] }).to_string()),
         other => panic!("{other}"),
@@ -43,7 +47,11 @@ fn sent(kind: &str, request: &Request) -> (Vec<String>, bool) {
             let all = mails.as_array().expect("a list").iter().map(|mail| to(&mail["To"])).collect();
             (all, request.header("x-postmark-server-token") == "POSTMARK_API_TEST")
         }
-        "ses" => (vec![to(&request.json()["Destination"]["ToAddresses"][0])], false),
+        "ses" => {
+            let body = request.json();
+            let entries = body["BulkEmailEntries"].as_array().map_or_else(|| std::slice::from_ref(&body), Vec::as_slice);
+            (entries.iter().map(|entry| to(&entry["Destination"]["ToAddresses"][0])).collect(), false)
+        }
         "resend" => (request.json().as_array().expect("a list").iter().map(|mail| to(&mail["to"][0])).collect(), false),
         "bird" => (request.json().as_array().expect("a list").iter().map(|mail| to(&mail["to"][0]["email"])).collect(), false),
         other => panic!("{other}"),
