@@ -254,3 +254,65 @@ fn the_shared_files_of_awss_tools_are_enough() {
     work.file(".aws/config", "[profile bulk]\nregion = eu-west-1\nrole_arn = arn:aws:iam::1:role/x\n");
     work.run(&["check", "list.csv"]).ends(2).says("says role_arn, which is known, but not built yet");
 }
+
+/// A list of results in which `change` has been at work on what the service would have said.
+fn told(answer: &Answer, change: impl Fn(&mut Vec<Value>)) -> Act {
+    let mut body = answer.value();
+    change(body["BulkEmailEntryResults"].as_array_mut().expect("a bulk request"));
+    Act::Answer(Answer::json(200, body.to_string()))
+}
+
+#[test]
+fn an_entry_that_was_throttled_goes_once_more_and_one_that_failed_somehow_is_unknown() {
+    // The service takes the others of the third request; whom it throttles it has not taken.
+    let service = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let taken = std::sync::Arc::clone(&service);
+    let server = HttpServer::start(move |number, request| {
+        let mails = mails(request);
+        let fate = |place: usize| match (number, place) {
+            (2, 0) => "ACCOUNT_THROTTLED",
+            (2, 1) => "FAILED",
+            (2, 2) => "TRANSIENT_FAILURE",
+            _ => "SUCCESS",
+        };
+        taken
+            .lock()
+            .unwrap()
+            .extend(mails.iter().enumerate().filter(|(place, _)| fate(*place) == "SUCCESS").map(|(_, mail)| mail.address().to_owned()));
+        match mails.as_slice() {
+            [_] => Act::Answer(answer(&mails)),
+            _ => told(&answer(&mails), |all| all.iter_mut().enumerate().for_each(|(place, one)| one["Status"] = fate(place).into())),
+        }
+    });
+    let work = CONTRACT.workspace(&server.url(), "", 40);
+    work.run(&["send", "list.csv"]).ends(6);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 39), ("unknown", 1)]));
+    let (mut all, unknown) = (service.lock().unwrap().clone(), work.report().with("unknown")[0].to_owned());
+    all.push(unknown);
+    all.sort();
+    assert_eq!(all, crate::support::running::everybody(40), "everybody else once");
+}
+
+#[test]
+fn a_list_of_results_with_another_length_leaves_all_of_the_request_unknown() {
+    for change in [|all: &mut Vec<Value>| drop(all.pop()), |all: &mut Vec<Value>| all.push(all[0].clone())] {
+        let (server, service) = CONTRACT.service(move |number, take| (number == 2).then(|| told(&take(), change)));
+        let work = CONTRACT.workspace(&server.url(), "", 40);
+        work.run(&["send", "list.csv"]).ends(6);
+        let unknown = mails(&server.requests()[2]).len();
+        assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 40 - unknown), ("unknown", unknown)]));
+        service.lock().unwrap().nobody_twice();
+    }
+}
+
+#[test]
+fn a_quota_that_ends_in_the_middle_of_a_request_stops_and_keeps_who_was_taken() {
+    let (server, _service) = CONTRACT.service(|number, take| {
+        (number == 2).then(|| told(&take(), |all| all.iter_mut().skip(1).for_each(|one| *one = json!({ "Status": "ACCOUNT_DAILY_QUOTA_EXCEEDED" }))))
+    });
+    let work = CONTRACT.workspace(&server.url(), "", 40);
+    work.run(&["send", "list.csv"]).ends(7).says("ACCOUNT_DAILY_QUOTA_EXCEEDED");
+    let before: usize = server.requests()[..2].iter().map(|request| mails(request).len()).sum();
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", before + 1), ("held", 40 - before - 1)]));
+    assert_eq!(server.requests().len(), 3);
+}
