@@ -40,6 +40,8 @@ fn around(text: &str, at: usize) -> Option<String> {
     let after = &text[at + 1..];
     let end = after.char_indices().take_while(|(i, c)| is_domain(*c) && *i < LONGEST).last().map_or(0, |(i, c)| i + c.len_utf8());
     let local = text[start..at].trim_start_matches(['\'', '`', '.', '=', '/', '*', '-', '|', '{', '#', '&', '!', '?']);
+    // The form of X.400 holds the address that it was made of: `c=US;p=IKON;dda:SMTP=ann@example.com`.
+    let local = local.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp=")).map_or(local, |_| &local[5..]);
     let local = local.strip_prefix("3D").filter(|_| text[..start].ends_with('=')).unwrap_or(local);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     if local.is_empty() || !domain.contains('.') || domain.rsplit('.').next().is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit())) {

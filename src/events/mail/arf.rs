@@ -68,7 +68,8 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
 
 /// Hotmail's junk mail reporting: the message itself comes back in a mail from their staff, its recipient in a field of its own.
 fn of_hotmail(parts: &Parts) -> Option<Complaint> {
-    let marked = get(&parts.original, "x-hmxmroriginalrecipient");
+    // The message comes back as an attachment, or as it was with this field put in.
+    let marked = get(&parts.original, "x-hmxmroriginalrecipient").or_else(|| parts.get("x-hmxmroriginalrecipient"));
     let subject = parts.subject.to_ascii_lowercase();
     let from = parts.get("from").unwrap_or_default().to_ascii_lowercase();
     let is_theirs = from.contains("staff@hotmail") || from.contains("staff@outlook") || from.contains("staff@microsoft");

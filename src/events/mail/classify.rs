@@ -68,7 +68,7 @@ pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged
     Judged { class, bounce, status: codes.status, code: codes.code }
 }
 
-/// Lowercase, with one space between words.
+/// Lowercase, without the accents of Latin letters, with one space between words.
 pub(super) fn normal(text: &str) -> String {
     let mut end = text.len().min(MOST);
     while !text.is_char_boundary(end) {
@@ -79,9 +79,43 @@ pub(super) fn normal(text: &str) -> String {
         if !out.is_empty() {
             out.push(' ');
         }
-        out.push_str(&word.to_lowercase());
+        out.push_str(&unaccented(&word.to_lowercase()));
     }
-    out.replace(['\u{2019}', '\u{2018}'], "'")
+    out
+}
+
+/// A lowercase text with the bare letters in the place of those with accents, and the plain apostrophe.
+pub(super) fn unaccented(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ..='\u{7f}' => out.push(c),
+            '\u{2018}' | '\u{2019}' => out.push('\''),
+            // Marks that stand behind their letter.
+            '\u{300}'..='\u{36f}' => {}
+            'à'..='å' | 'ā' | 'ă' | 'ą' => out.push('a'),
+            'ç' | 'ć' | 'č' => out.push('c'),
+            'ď' | 'đ' => out.push('d'),
+            'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => out.push('e'),
+            'ğ' | 'ģ' => out.push('g'),
+            'ì'..='ï' | 'ī' | 'į' | 'ı' => out.push('i'),
+            'ķ' => out.push('k'),
+            'ł' | 'ļ' => out.push('l'),
+            'ñ' | 'ń' | 'ň' | 'ņ' => out.push('n'),
+            'ò'..='ö' | 'ø' | 'ő' => out.push('o'),
+            'ŕ' | 'ř' => out.push('r'),
+            'ś' | 'ş' | 'š' | 'ș' => out.push('s'),
+            'ť' | 'ţ' | 'ț' => out.push('t'),
+            'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ų' => out.push('u'),
+            'ý' | 'ÿ' => out.push('y'),
+            'ź' | 'ż' | 'ž' => out.push('z'),
+            'ß' => out.push_str("ss"),
+            'æ' => out.push_str("ae"),
+            'œ' => out.push_str("oe"),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// The class of the first phrase that a text holds.
@@ -103,6 +137,14 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     if let Some(class) = of_status(status, &found, &said) {
         return class;
     }
+    // For now only, although nobody says what is wrong: the address may be there tomorrow.
+    if is_for_now(status, code, &said) && matches!(found.class, Some(Class::MailboxGone | Class::BadAddress | Class::DomainGone)) {
+        return Class::System;
+    }
+    // The reply of one large filter for people whom it does not know.
+    if code == "542" && !found.is_clear {
+        return Class::MailboxGone;
+    }
     // A host that takes no mail says nothing about a list of ours.
     if matches!(code, "521" | "556") && !found.is_clear {
         return Class::DomainGone;
@@ -116,7 +158,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
         ("550" | "551" | "553", None) => Class::MailboxGone,
-        ("550", Some("5")) if status == "5.5.0" => Class::MailboxGone,
+        ("550", Some("5")) if status == "5.5.0" && said.len() < 60 => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
         (_, Some("2")) => Class::MailboxDisabled,
         (_, Some("3")) => Class::System,
@@ -124,6 +166,14 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
         (_, Some("5")) => Class::Protocol,
         _ => Class::Other,
     }
+}
+
+/// Whether a refusal is transient by its status, or by its reply code where there is no status and no other code.
+fn is_for_now(status: &str, code: &str, said: &str) -> bool {
+    if !status.is_empty() {
+        return status.starts_with('4');
+    }
+    code.starts_with('4') && !["550", "551", "553", "554"].iter().any(|other| said.contains(other))
 }
 
 /// What a system said in prose.
@@ -139,6 +189,9 @@ struct Spoken {
 fn spoken(text: &str) -> Spoken {
     let listed = phrases::reason(text);
     let nobody = says_nobody(text);
+    if is_about_room(text) {
+        return Spoken { class: Some(Class::MailboxFull), is_clear: true, says_nobody: nobody };
+    }
     let is_clear = listed.is_some_and(|(_, is_clear)| is_clear);
     let class = match listed.map(|(class, _)| class) {
         // What is said about the mailbox is nearer to the cause than what is said about the way there.
@@ -147,6 +200,15 @@ fn spoken(text: &str) -> Spoken {
         other => other,
     };
     Spoken { class, is_clear, says_nobody: nobody }
+}
+
+/// Whether a sentence says that a quota is used up, however it says it.
+fn is_about_room(text: &str) -> bool {
+    const USED_UP: [&str; 8] = ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];
+    let mut sentences = text.split(['.', ';', '!', '?']).filter(|sentence| sentence.contains("quota"));
+    sentences.any(|sentence| {
+        USED_UP.iter().any(|word| sentence.contains(word)) && !["sending", "sender", "daily", "hourly"].iter().any(|word| sentence.contains(word))
+    })
 }
 
 /// A text without its mail addresses, which may hold any word.
@@ -161,6 +223,10 @@ fn without_addresses(text: &str) -> String {
         let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
         let word = &rest[start..end];
         out.push_str(&rest[..start]);
+        // The address leaves no hole in a sentence: "mailbox ann@example.com unavailable".
+        if word.trim_matches('@').contains('@') && out.ends_with(' ') && rest[end..].starts_with(' ') {
+            out.pop();
+        }
         if !word.trim_matches('@').contains('@') {
             out.push_str(word);
         }
@@ -185,6 +251,8 @@ fn of_status(status: &str, found: &Spoken, said: &str) -> Option<Class> {
         ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {
             (Some(class), _) => class,
             (None, Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone))) => class,
+            // One name for several people (RFC 3463 section 3.2).
+            (None, Some(Class::System)) if detail == "4" => Class::System,
             // For now only, and nothing says that the mailbox is not there.
             (None, spoken) if !is_permanent => spoken.unwrap_or(Class::System),
             _ => Class::MailboxGone,
@@ -195,6 +263,8 @@ fn of_status(status: &str, found: &Spoken, said: &str) -> Option<Class> {
         ("1", "7" | "8" | "9") => Class::Policy,
         ("2", "2") | ("3", "1") => Class::MailboxFull,
         ("2", "3") | ("3", "4") => Class::TooLarge,
+        // Exchange Online, where its directory does not have the recipient.
+        ("4", "1") if is_permanent && said.contains("access denied") => Class::MailboxGone,
         ("4", "7") => Class::Expired,
         ("4", "6") => Class::Routing,
         ("4", "4") if is_permanent => spoken.unwrap_or(Class::DomainGone),
@@ -224,6 +294,20 @@ mod tests {
             ("5.1.1", "552 5.1.1 mailbox full", Soft, Class::MailboxFull),
             ("5.3.2", "521 5.3.2 system not accepting network messages", Hard, Class::DomainGone),
             ("4.3.2", "421 4.3.2 system not accepting network messages", Soft, Class::Routing),
+            ("", "451 Invalid recipient", Soft, Class::System),
+            ("4.2.1", "450 4.2.1 no such user here", Soft, Class::System),
+            ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown", Hard, Class::MailboxGone),
+            ("5.0.0", "550 boîte du destinataire pleine", Soft, Class::MailboxFull),
+            ("5.0.0", "550 BOITE DU DESTINATAIRE PLEINE", Soft, Class::MailboxFull),
+            ("5.0.0", "550 the user's folder is over the quota that he has", Soft, Class::MailboxFull),
+            ("5.4.1", "550 5.4.1 All recipient addresses rejected : Access denied", Hard, Class::MailboxGone),
+            ("5.4.1", "541 5.4.1 Mail rejected by destination domain", Soft, Class::Policy),
+            ("5.1.0", "501 5.1.0 Invalid Sender", Soft, Class::Policy),
+            ("5.5.0", "550 5.5.0 domain [example.com] does not fit the client that is speaking to this server", Soft, Class::Protocol),
+            ("5.1.4", "550 5.1.4 destination mailbox address ambiguous", Soft, Class::System),
+            ("5.0.0", "542 ann@example.com Rejected", Hard, Class::MailboxGone),
+            ("5.0.0", "550 the account or domain may not exist, they may be blacklisted", Hard, Class::MailboxGone),
+            ("5.4.4", "name service error for type=MX: Malformed or unexpected name server reply", Hard, Class::DomainGone),
             ("5.0.0", "556 this host takes no mail", Hard, Class::DomainGone),
             ("5.0.0", "550 no mail box available for this user", Hard, Class::MailboxGone),
             ("5.0.0", "550 <junk.spam-is@example.com> nobody, unknown recipient", Hard, Class::MailboxGone),

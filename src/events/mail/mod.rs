@@ -84,6 +84,9 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
     if let Some(complaint) = arf::read(&parts) {
         return complained(&parts, complaint, now);
     }
+    if let Some(notified) = notified(&parts, now) {
+        return Told::Events(notified);
+    }
     let reported = reported(&parts, now);
     if !reported.is_empty() {
         return Told::Events(reported);
@@ -102,6 +105,23 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
     let forwarded = inner.iter().filter(|nested| is_report(nested)).find_map(|nested| events_of(nested, now, depth));
     let quoted = || text::forwarded(&parts).filter(|_| depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| events_of(&raw, now, depth));
     forwarded.or_else(quoted).unwrap_or(in_text)
+}
+
+/// What SES says by way of SNS, which mails its notifications as JSON to whoever subscribed with an address. They are no more believed than
+/// other mail, and never taken for those of the webhook.
+fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
+    parts.get("from").filter(|from| from.contains("sns.amazonaws.com"))?;
+    let text = parts.texts.first()?;
+    // Long lines are folded, which no JSON is.
+    let text = text[text.find('{')?..].replace(['\r', '\n'], "");
+    let value = serde_json::Deserializer::from_str(&text).into_iter::<&serde_json::value::RawValue>().next()?.ok()?;
+    let mut events = super::webhook::read_export(value.get().as_bytes(), now).ok()?;
+    for event in &mut events {
+        event.source = Source::Dsn;
+        event.provider.clear();
+        event.id.clear();
+    }
+    Some(events)
 }
 
 fn events_of(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
@@ -324,7 +344,7 @@ fn is_delay(subject: &str, said: &str) -> bool {
         "delay",
         "warning: could not send",
         "warning: message",
-        "verzögert",
+        "verzogert",
         "retard",
         "retraso",
         "still being retried",

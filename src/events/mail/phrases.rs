@@ -1,9 +1,10 @@
 //! What mail systems say in prose, in the languages they speak, and which class it means: the phrases of `phrases.txt`.
 //!
-//! A phrase may end in a space, where only the end of the word makes it one.
+//! A phrase may end in a space, where only the end of the word makes it one. Accents make no difference: many systems write none.
 
 use std::sync::LazyLock;
 
+use super::classify::unaccented;
 use crate::events::Class;
 
 static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::read(include_str!("phrases.txt")));
@@ -15,8 +16,8 @@ const LAST_CLEAR: &str = "rate";
 #[derive(Debug, Default)]
 struct Phrases {
     /// In the order in which they are asked; whether each means the same beside any status.
-    reasons: Vec<(Class, bool, Vec<&'static str>)>,
-    lists: Vec<(&'static str, Vec<&'static str>)>,
+    reasons: Vec<(Class, bool, Vec<String>)>,
+    lists: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Phrases {
@@ -39,7 +40,7 @@ impl Phrases {
                 let section =
                     if in_reasons { phrases.reasons.last_mut().map(|(.., list)| list) } else { phrases.lists.last_mut().map(|(_, list)| list) };
                 if let Some(section) = section {
-                    section.push(line);
+                    section.push(unaccented(line));
                 }
             }
         }
@@ -49,7 +50,7 @@ impl Phrases {
 
 /// The class of the first phrase that a text in the form of `classify::normal` holds, and whether it can mean nothing else.
 pub(super) fn reason(text: &str) -> Option<(Class, bool)> {
-    let found = PHRASES.reasons.iter().find(|(.., phrases)| phrases.iter().any(|phrase| text.contains(phrase)));
+    let found = PHRASES.reasons.iter().find(|(.., phrases)| phrases.iter().any(|phrase| text.contains(phrase.as_str())));
     found.map(|(class, is_clear, _)| (*class, *is_clear))
 }
 
@@ -71,7 +72,7 @@ pub(super) enum List {
 }
 
 /// The phrases of a list.
-pub(super) fn list(list: List) -> &'static [&'static str] {
+pub(super) fn list(list: List) -> &'static [String] {
     let wanted = match list {
         List::OriginalFollows => "original-follows",
         List::Senders => "senders",
@@ -86,7 +87,7 @@ pub(super) fn list(list: List) -> &'static [&'static str] {
 
 /// Whether a text in the form of `classify::normal` holds a phrase of a list.
 pub(super) fn holds(text: &str, of: List) -> bool {
-    list(of).iter().any(|phrase| text.contains(phrase))
+    list(of).iter().any(|phrase| text.contains(phrase.as_str()))
 }
 
 #[cfg(test)]

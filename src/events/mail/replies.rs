@@ -7,7 +7,10 @@ use super::phrases::{List, holds, list};
 /// Why a message that is no report and comes from no mail system is nothing to learn from.
 pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {
     let subject = normal(&parts.subject);
-    if parts.is_receipt || parts.report_type == "disposition-notification" || list(List::Receipts).iter().any(|word| subject.starts_with(word)) {
+    if parts.is_receipt
+        || parts.report_type == "disposition-notification"
+        || list(List::Receipts).iter().any(|word| subject.starts_with(word.as_str()))
+    {
         return Some("a read receipt");
     }
     if holds(&subject, List::Challenges) {
@@ -47,5 +50,5 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
 /// Whether a subject is that of an absence, whatever the headers say.
 pub(super) fn is_absence(subject: &str) -> bool {
     let subject = normal(subject);
-    list(List::Absences).iter().any(|word| subject.starts_with(word))
+    list(List::Absences).iter().any(|word| subject.starts_with(word.as_str()))
 }

@@ -76,9 +76,9 @@ fn code_in(text: &str) -> String {
 
 /// The reply codes of RFC 5321 section 4.2.3 and its extensions, and a few that are seen although nobody defined them.
 fn is_smtp(three: &[u8]) -> bool {
-    const KNOWN: [&[u8; 3]; 26] = [
+    const KNOWN: [&[u8; 3]; 27] = [
         b"421", b"422", b"431", b"441", b"442", b"446", b"447", b"449", b"450", b"451", b"452", b"454", b"455", b"500", b"501", b"502", b"503",
-        b"504", b"521", b"530", b"535", b"541", b"550", b"551", b"552", b"556",
+        b"504", b"521", b"530", b"535", b"541", b"542", b"550", b"551", b"552", b"556",
     ];
     KNOWN.iter().any(|known| known[..] == *three) || matches!(three, b"553" | b"554" | b"555" | b"471" | b"472" | b"557" | b"570" | b"571" | b"572")
 }

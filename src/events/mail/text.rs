@@ -45,7 +45,7 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
         let start = lines.find_map(|(number, line)| {
             let bare = line.trim_start_matches(['>', '|', ' ', '\t', '*']).to_lowercase();
             let value = bare.strip_prefix("from:").or_else(|| bare.strip_prefix("von:")).or_else(|| bare.strip_prefix("de:"))?;
-            holds(value, List::Senders).then_some(number)
+            holds(&normal(value), List::Senders).then_some(number)
         });
         let Some(start) = start else { continue };
         let quotes = text.lines().nth(start).unwrap_or_default().chars().take_while(|c| matches!(c, '>' | '|' | ' ' | '\t')).collect::<String>();
@@ -91,7 +91,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         let bare = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
         let low = bare.to_lowercase();
         let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
-        if at > 0 && is_ruled && low.len() < 120 && holds(&low, List::OriginalFollows) && !low.contains('@') {
+        if at > 0 && is_ruled && low.len() < 120 && holds(&normal(bare), List::OriginalFollows) && !low.contains('@') {
             let rest = &text[at + line.len()..];
             // Some announce the message and go on with the reason; what follows must look like a header, unless they say that it is below.
             if low.contains("below this line is a copy") || fields(rest.trim_start_matches(['\n', '\r', '-', ' '])).len() >= 2 {
@@ -165,11 +165,17 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         .flat_map(all_in)
         .collect();
     let mut recipients: Vec<String> = named;
+    let mut told: &str = &said;
     if recipients.is_empty() {
-        recipients = listed(&said).into_iter().filter(|address| candidate(address)).collect();
+        // Some tell first what was sent, To included, and then who did not get it.
+        const AFTER: [&str; 3] =
+            ["did not reach the following recipient", "could not be delivered to the following", "cannot be delivered to the following recipients"];
+        let low = said.to_ascii_lowercase();
+        told = AFTER.iter().find_map(|words| low.find(words)).map(|at| &said[at..]).filter(|rest| rest.contains('@')).unwrap_or(&said);
+        recipients = listed(told).into_iter().filter(|(address, is_sure)| *is_sure || candidate(address)).map(|(address, _)| address).collect();
     }
     if recipients.is_empty() {
-        let mentioned: Vec<String> = all_in(&said).into_iter().filter(|address| candidate(address)).collect();
+        let mentioned: Vec<String> = all_in(told).into_iter().filter(|address| candidate(address)).collect();
         let both: Vec<String> = mentioned.iter().filter(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).cloned().collect();
         recipients = if both.is_empty() { mentioned.into_iter().take(1).collect() } else { both };
     }
@@ -181,6 +187,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         let others = all_in(&said).into_iter().filter(|address| !is_daemon(address));
         recipients = listed(&said)
             .into_iter()
+            .map(|(address, _)| address)
             .chain(others)
             .filter(|address| !is_machine(address) && !from.iter().any(|own| own.eq_ignore_ascii_case(address)))
             .take(1)
@@ -222,13 +229,9 @@ fn is_machine(address: &str) -> bool {
         || low.strip_prefix("bounce").is_some_and(|rest| rest.trim_start_matches('s').starts_with(['@', '+', '-', '=', '.', '_']))
 }
 
-/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient.
-fn listed(text: &str) -> Vec<String> {
-    // Some tell first what was sent, To included, and then who did not get it.
-    const AFTER: [&str; 3] =
-        ["did not reach the following recipient", "could not be delivered to the following", "cannot be delivered to the following recipients"];
-    let low = text.to_ascii_lowercase();
-    let text = AFTER.iter().find_map(|words| low.find(words)).map(|at| &text[at..]).filter(|rest| rest.contains('@')).unwrap_or(text);
+/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient. Each
+/// with whether nothing else can be meant: in brackets before a colon stands a recipient even where its name is that of a help desk.
+fn listed(text: &str) -> Vec<(String, bool)> {
     const WORDS: &[&str] = &[
         "recipient:",
         "recipients:",
@@ -258,14 +261,14 @@ fn listed(text: &str) -> Vec<String> {
         "收件人：",
         "mail to:",
     ];
-    let mut found: Vec<String> = Vec::new();
-    let mut add = |address: String| {
-        if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) && found.len() < 20_000 {
-            found.push(address);
+    let mut found: Vec<(String, bool)> = Vec::new();
+    let mut add = |address: String, is_sure: bool| {
+        if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&address)) && found.len() < 20_000 {
+            found.push((address, is_sure));
         }
     };
-    for line in text.lines() {
-        let line = line.trim_start_matches(['>', '|', ' ', '\t', '*', '-', '•']).trim_end();
+    for whole in text.lines() {
+        let line = whole.trim_start_matches(['>', '|', ' ', '\t', '*', '-', '•']).trim_end();
         if !line.contains('@') {
             continue;
         }
@@ -282,7 +285,7 @@ fn listed(text: &str) -> Vec<String> {
         let is_alone = starts
             && addresses.len() == 1
             && (rest.is_empty()
-                || rest.starts_with([':', '(', '.', ',', ';', '-', '<', '…'])
+                || rest.starts_with([':', '(', '[', '.', ',', ';', '-', '<', '…'])
                 || rest.starts_with("on ")
                 || rest.starts_with("mailto:"));
         let is_named = WORDS.iter().any(|word| low.starts_with(word) || low.contains(&format!(" {word} <")) || low.contains(&format!(" {word}<")));
@@ -291,7 +294,10 @@ fn listed(text: &str) -> Vec<String> {
             && low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
             && low.contains(&format!("{bare}>..."));
         if is_alone || is_named || is_answer {
-            add(first.clone());
+            let is_sure = low.strip_prefix('<').and_then(|rest| rest.strip_prefix(bare.as_str())).is_some_and(|rest| rest.starts_with(">:"));
+            // A line that goes on with what the remote system said is indented, and that may name the sender.
+            let is_sure = is_sure && whole.starts_with('<');
+            add(first.clone(), is_sure || is_answer);
         }
     }
     found
