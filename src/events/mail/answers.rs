@@ -133,6 +133,28 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "Zustellung Ihrer Sendung",
         "Ihre Sendung konnte nicht zugestellt werden. Empfänger unbekannt. Fragen an kunden@example.com.",
     ),
+    (
+        "German, unread",
+        "Mailbox wird nicht gelesen",
+        "Dieses Postfach wird nicht gelesen. Die Nachricht konnte nicht zugestellt werden: ann@example.com.",
+    ),
+    ("French, gone", "Absence", "Ann a quitté la société, ann@example.com n'existe plus. Votre message n'a pas été remis."),
+    ("Japanese, undelivered", "退職のお知らせ", "担当者は退職しました。ann@example.com は現在使われておりません。配信できません。"),
+    (
+        "a list server",
+        "Confirm your subscription to news-list",
+        "We have received a request for subscription of \"ann@example.com\". The user is unknown to us until you confirm.",
+    ),
+    (
+        "a list's moderator",
+        "Your message to news-list awaits moderator approval",
+        "It could not be delivered: ann@example.com is not a member of the list.",
+    ),
+    (
+        "an answer to a bounce",
+        "Automatic reply: Undelivered Mail Returned to Sender",
+        "I am away. The message could not be delivered to ann@example.com by me.",
+    ),
     ("a carrier in Russian", "Доставка заказа", "Не удалось доставить заказ: получатель не найден. Вопросы: bob@example.com."),
 ];
 
@@ -148,10 +170,12 @@ const HEADERS: [(&str, &str); 7] = [
 ];
 
 /// What stands below the answer.
-const QUOTED: [&str; 3] = [
+const QUOTED: [&str; 5] = [
     "",
     "\n> From: News <news@acme.example>\n> To: ann@example.com\n> Subject: November news\n>\n> Hello Ann\n",
     "\n-----Original Message-----\nReceived: from acme.example\nFrom: News <news@acme.example>\nTo: ann@example.com\nSubject: November news\nMessage-ID: <1@acme.example>\n\nHello Ann\n",
+    "\n> If this comes back with 550 5.1.1 user unknown, could not be delivered, tell us. ann@example.com\n",
+    "\n> From: Mail Delivery System <MAILER-DAEMON@mx.example.org>\n> Subject: Undelivered Mail Returned to Sender\n> To: news@acme.example\n>\n> This is the mail system at host mx.example.org.\n>\n> <carl@example.org>: 550 5.1.1 user unknown (in reply to RCPT TO command)\n",
 ];
 
 fn now() -> Timestamp {
@@ -164,8 +188,14 @@ fn no_automatic_answer_suppresses_anybody_in_whatever_language_and_with_whatever
     for (language, subject, body) in ANSWERS {
         for (program, header) in HEADERS {
             for (number, quoted) in QUOTED.iter().enumerate() {
+                if subject.starts_with("Fwd:") && quoted.contains("MAILER-DAEMON") {
+                    // That is a bounce which somebody passes on.
+                    continue;
+                }
+                // A person is never told of in an answer of a help desk either.
+                let from = ["Ann <ann@example.com>", "Desk <desk@example.com>"][number % 2];
                 let raw = format!(
-                    "{header}From: Ann <ann@example.com>\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
+                    "{header}From: {from}\nTo: bounce+89abcdef0123456789abcdef@acme.example\nSubject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\
                     Content-Type: text/plain; charset=utf-8\n\n{body}\n{quoted}"
                 );
                 if let Told::Events(events) = read(raw.as_bytes(), now()) {

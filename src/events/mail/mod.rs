@@ -27,6 +27,7 @@ pub(in crate::events) use self::classify::judge;
 use self::classify::normal;
 use self::dsn::Recipient;
 use self::parts::Parts;
+use self::phrases::{List, holds};
 use super::{Event, EventKind, Source};
 use crate::message::{hex, is_token, token_of};
 
@@ -101,9 +102,15 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
     if from_system || matches!(in_text, Told::Events(_)) {
         return in_text;
     }
+    // Whatever a program quotes in its answer has been told before.
+    if replies::why_no_feedback(&parts).is_some() {
+        return in_text;
+    }
     // Only a report is believed in a forward; the words of a message that somebody passes on prove nothing.
     let forwarded = inner.iter().filter(|nested| is_report(nested)).find_map(|nested| events_of(nested, now, depth));
-    let quoted = || text::forwarded(&parts).filter(|_| depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| events_of(&raw, now, depth));
+    let is_forward = is_forward(&parts.subject) || parts.texts.iter().any(|text| holds(&normal(text), List::Forwards));
+    let quoted =
+        || text::forwarded(&parts).filter(|_| is_forward && depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| events_of(&raw, now, depth));
     forwarded.or_else(quoted).unwrap_or(in_text)
 }
 
@@ -280,23 +287,39 @@ fn is_answer(subject: &str) -> bool {
     ["re:", "fw:", "fwd:", "aw:", "wg:", "tr:", "rv:", "sv:"].iter().any(|prefix| subject.starts_with(prefix))
 }
 
+/// Whether a subject is that of a forward.
+fn is_forward(subject: &str) -> bool {
+    let subject = normal(subject);
+    ["fw:", "fwd:", "wg:", "tr:", "rv:", "i:", "enc:", "vs:", "doorst:", "转发"].iter().any(|prefix| subject.starts_with(prefix))
+}
+
 /// Whether free text is a bounce. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may
 /// use the words of one.
 fn is_bounce(parts: &Parts, bounce: &text::Bounce, from_system: bool, subject: bool) -> bool {
-    let signed = text::has_signature(&bounce.said);
-    let quotes_reply = text::quotes_reply(&bounce.said);
+    let said = text::unquoted(&bounce.said);
+    let signed = text::has_signature(&said);
+    let quotes_reply = text::quotes_reply(&said);
     if from_system {
         return subject || signed || quotes_reply;
     }
-    if is_answer(&parts.subject) {
+    if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
         return false;
     }
     // That it came to an address with a token proves nothing: answers go to the envelope sender too.
     let names_original = bounce.has_original && bounce.names_recipient_of_original;
     if text::has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject) {
-        return subject || (signed && (quotes_reply || names_original));
+        return match subject {
+            true => signed || quotes_reply,
+            false => signed && names_original,
+        };
     }
     signed && (names_original || subject)
+}
+
+/// Whether a message comes from the very person whom it says to be out of reach, as an answer does and no bounce.
+fn is_own_answer(parts: &Parts, bounce: &text::Bounce) -> bool {
+    let from = parts.get("from").map(addresses::all_in).unwrap_or_default();
+    bounce.recipients.iter().any(|(address, _)| from.iter().any(|own| own.eq_ignore_ascii_case(address)))
 }
 
 /// What a bounce in free text says.

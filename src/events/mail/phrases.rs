@@ -69,6 +69,8 @@ pub(super) enum List {
     Absences,
     Challenges,
     Receipts,
+    /// What mail programs write above a message that is passed on.
+    Forwards,
 }
 
 /// The phrases of a list.
@@ -81,6 +83,7 @@ pub(super) fn list(list: List) -> &'static [String] {
         List::Absences => "absences",
         List::Challenges => "challenges",
         List::Receipts => "receipts",
+        List::Forwards => "forwards",
     };
     PHRASES.lists.iter().find(|(name, _)| *name == wanted).map_or(&[], |(_, phrases)| phrases)
 }
@@ -104,8 +107,8 @@ mod tests {
         for word in sections.filter_map(|name| name.split([' ', ']']).next()).filter(|word| *word != "=") {
             assert!(word.parse::<Class>().is_ok(), "{word}");
         }
-        use List::{Absences, Challenges, OriginalFollows, Receipts, Senders, Sentences, Subjects};
-        for each in [OriginalFollows, Senders, Subjects, Sentences, Absences, Challenges, Receipts] {
+        use List::{Absences, Challenges, Forwards, OriginalFollows, Receipts, Senders, Sentences, Subjects};
+        for each in [OriginalFollows, Senders, Subjects, Sentences, Absences, Challenges, Receipts, Forwards] {
             assert!(list(each).len() > 5, "{each:?}");
         }
     }

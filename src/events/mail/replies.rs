@@ -37,6 +37,14 @@ pub(super) fn is_automatic(parts: &Parts) -> bool {
             "x-mail-autoreply",
             "vacation",
             "x-autoreply-from",
+            // Exchange puts it into absences, not into reports.
+            "x-auto-response-suppress",
+            // Help desks.
+            "x-otrs-loop",
+            "x-rt-loop-prevention",
+            "x-zendesk-from-account-id",
+            "x-freshdesk-origin",
+            "x-fc-machinegenerated",
         ]
         .iter()
         .any(|name| parts.get(name).is_some_and(|value| !value.eq_ignore_ascii_case("no")))

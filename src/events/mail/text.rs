@@ -64,6 +64,11 @@ pub(super) fn is_bounce_subject(subject: &str) -> bool {
     holds(&normal(subject), List::Subjects)
 }
 
+/// A text without the lines that it quotes. The marks of a transcript, `>>> RCPT TO:`, are none of an answer.
+pub(super) fn unquoted(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with('>') || line.starts_with(">>>")).flat_map(|line| [line, "\n"]).collect()
+}
+
 /// Whether a text holds a sentence of a mail system.
 pub(super) fn has_signature(text: &str) -> bool {
     holds(&normal(text), List::Sentences)
