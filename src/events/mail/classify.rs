@@ -157,6 +157,8 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
+        // What is refused after the sender or the message was told is not the recipient.
+        ("550" | "551" | "553", None) if ["end of data", "mail from command"].iter().any(|place| said.contains(place)) => Class::Policy,
         ("550" | "551" | "553", None) => Class::MailboxGone,
         ("550", Some("5")) if status == "5.5.0" && said.len() < 60 => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
@@ -221,6 +223,8 @@ fn without_addresses(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(is_part) {
         let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
+        // Two points are in no address: `ann@example.com...user unknown`.
+        let end = rest[start..end].find("..").filter(|at| *at > 0).map_or(end, |at| start + at);
         let word = &rest[start..end];
         out.push_str(&rest[..start]);
         // The address leaves no hole in a sentence: "mailbox ann@example.com unavailable".
@@ -294,6 +298,12 @@ mod tests {
             ("5.1.1", "552 5.1.1 mailbox full", Soft, Class::MailboxFull),
             ("5.3.2", "521 5.3.2 system not accepting network messages", Hard, Class::DomainGone),
             ("4.3.2", "421 4.3.2 system not accepting network messages", Soft, Class::Routing),
+            ("", "host mx.example.com said: 550 action not taken (in reply to end of DATA command)", Soft, Class::Policy),
+            ("", "host mx.example.com said: 550 action not taken (in reply to RCPT TO command)", Hard, Class::MailboxGone),
+            ("", "550 ann@example.com...user account is unavailable", Hard, Class::MailboxGone),
+            ("", "550 <ann@example.com> not used", Hard, Class::MailboxGone),
+            ("5.1.2", "553 5.1.2 The sender address <news@acme.example> is not a valid RFC-5321 address", Soft, Class::Policy),
+            ("5.0.0", "554 address contains illegal characters in user name", Hard, Class::BadAddress),
             ("", "451 Invalid recipient", Soft, Class::System),
             ("4.2.1", "450 4.2.1 no such user here", Soft, Class::System),
             ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown", Hard, Class::MailboxGone),
