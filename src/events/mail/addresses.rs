@@ -1,5 +1,7 @@
 //! Addresses as mail programs write them: in report fields, in angle brackets, in the middle of sentences, behind the sign of a VERP.
 
+use std::collections::HashSet;
+
 use crate::address::Address;
 
 /// The longest text that can be an address (RFC 5321 section 4.5.3.1.3) with some room for brackets.
@@ -16,9 +18,10 @@ pub(super) fn of_field(value: &str) -> Option<String> {
 /// Every address in a text, in order, each once, with the letters as they stand there.
 pub(super) fn all_in(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     for (at, _) in text.match_indices('@') {
         if let Some(address) = around(text, at)
-            && !found.iter().any(|known| known.eq_ignore_ascii_case(&address))
+            && seen.insert(address.to_ascii_lowercase())
         {
             found.push(address);
         }

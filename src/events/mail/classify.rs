@@ -317,7 +317,6 @@ mod tests {
             ("5.1.4", "550 5.1.4 destination mailbox address ambiguous", Soft, Class::System),
             ("5.0.0", "542 ann@example.com Rejected", Hard, Class::MailboxGone),
             ("5.0.0", "550 the account or domain may not exist, they may be blacklisted", Hard, Class::MailboxGone),
-            ("5.4.4", "name service error for type=MX: Malformed or unexpected name server reply", Hard, Class::DomainGone),
             ("5.0.0", "556 this host takes no mail", Hard, Class::DomainGone),
             ("5.0.0", "550 no mail box available for this user", Hard, Class::MailboxGone),
             ("5.0.0", "550 <junk.spam-is@example.com> nobody, unknown recipient", Hard, Class::MailboxGone),

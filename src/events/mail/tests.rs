@@ -193,3 +193,15 @@ fn a_report_about_ten_thousand_people_tells_of_each() {
     assert_eq!(told(raw.as_bytes()).len(), 10_000);
     assert!(began.elapsed() < std::time::Duration::from_secs(60), "{:?}", began.elapsed());
 }
+
+#[test]
+fn free_text_about_thousands_of_people_is_read_in_seconds() {
+    let people = |count: usize| (0..count).map(|n| format!("<person{n}@example.com>: 550 5.1.1 user unknown\n")).collect::<String>();
+    let head = "From: MAILER-DAEMON@mx.example.net\nTo: bounces@acme.example\nSubject: Undelivered Mail Returned to Sender\n\n";
+    let begun = std::time::Instant::now();
+    let few = told(format!("{head}{}", people(1_000)).as_bytes());
+    assert_eq!((few.len(), few[999].2.as_str()), (1_000, "person999@example.com"));
+    // Of one that is larger than any system writes, as much as is looked at.
+    assert!(told(format!("{head}{}", people(60_000)).as_bytes()).len() > 2_000);
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}

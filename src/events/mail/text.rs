@@ -2,12 +2,17 @@
 //!
 //! The text before the returned message is read, never the returned message itself, which holds addresses and words of its own.
 
+use std::collections::HashSet;
+
 use super::addresses::{all_in, is_daemon};
 use super::classify::{normal, phrase};
 use super::headers::{field, fields, get};
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
+
+/// How much of what stands before the returned message is read: thousands of recipients.
+const MOST_SAID: usize = 128 << 10;
 
 /// A bounce in free text.
 #[derive(Debug, Default)]
@@ -151,10 +156,12 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         if original.is_empty() && !after.is_empty() {
             original = fields(after.trim_start_matches(['\n', '\r', '-', ' ']));
         }
-        if said.len() < 64 * 1024 {
-            said.push_str(before);
-            said.push('\n');
+        let mut end = before.len().min(MOST_SAID.saturating_sub(said.len()));
+        while !before.is_char_boundary(end) {
+            end -= 1;
         }
+        said.push_str(&before[..end]);
+        said.push('\n');
     }
     let sent_to: Vec<String> =
         ["to", "x-original-to", "envelope-to", "cc", "bcc"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
@@ -201,18 +208,16 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     if recipients.is_empty() {
         recipients = all_in(&said).into_iter().take(1).filter(|address| !is_machine(address)).collect();
     }
+    let low = said.to_ascii_lowercase();
     let recipients = recipients
         .into_iter()
         .map(|address| {
-            let about = about(&said, &address);
+            let about = about(&said, &low, &address);
             let written_to = alias_of(&about).filter(|alias| sent_to.iter().any(|to| to.eq_ignore_ascii_case(alias)));
             (written_to.unwrap_or(address), about)
         })
         .collect();
-    let names_recipient_of_original = !sent_to.is_empty() && {
-        let low = said.to_ascii_lowercase();
-        sent_to.iter().any(|to| low.contains(&to.to_ascii_lowercase()))
-    };
+    let names_recipient_of_original = !sent_to.is_empty() && { sent_to.iter().any(|to| low.contains(&to.to_ascii_lowercase())) };
     Bounce { recipients, said, has_original: !original.is_empty(), names_recipient_of_original }
 }
 
@@ -267,8 +272,9 @@ fn listed(text: &str) -> Vec<(String, bool)> {
         "mail to:",
     ];
     let mut found: Vec<(String, bool)> = Vec::new();
+    let mut seen = HashSet::new();
     let mut add = |address: String, is_sure: bool| {
-        if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&address)) && found.len() < 20_000 {
+        if found.len() < 20_000 && seen.insert(address.to_ascii_lowercase()) {
             found.push((address, is_sure));
         }
     };
@@ -308,9 +314,8 @@ fn listed(text: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// What a text says about an address: from the line that names it to the next address.
-fn about(text: &str, address: &str) -> String {
-    let low = text.to_ascii_lowercase();
+/// What a text says about an address: from the line that names it to the next address. `low` is the text in lowercase.
+fn about(text: &str, low: &str, address: &str) -> String {
     let Some(at) = low.find(&address.to_ascii_lowercase()) else { return String::new() };
     let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
     let mut out = String::new();
