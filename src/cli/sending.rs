@@ -30,7 +30,7 @@ pub struct SendArgs {
     pub canary: Option<CanarySize>,
 
     /// Do everything but the wire, and say what would happen and how long it would take
-    #[arg(long)]
+    #[arg(long, conflicts_with = "listen")]
     pub dry_run: bool,
 
     /// Send to at most this many; the others are held
@@ -52,10 +52,6 @@ pub struct SendArgs {
     /// Exit 9 when there was nobody to send to
     #[arg(long)]
     pub error_on_empty: bool,
-
-    /// Take events and unsubscribes over the web for as long as the run goes, as `listen` does
-    #[arg(long, conflicts_with = "dry_run")]
-    pub listen: bool,
 
     #[command(flatten)]
     pub sending: SendingArgs,
@@ -260,6 +256,10 @@ pub struct SendingArgs {
     /// Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
     pub canary_extend: Option<CanarySize>,
+
+    /// Take events and unsubscribes over the web for as long as the run goes, as `listen` does
+    #[arg(long)]
+    pub listen: bool,
 
     /// A lower rate than the configuration's: 50/s, 3000/min, 500/hour
     #[arg(long, value_name = "RATE", env = "MAILBATCH_RATE", hide_env_values = true)]

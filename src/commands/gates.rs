@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use crate::cli::SendingArgs;
 use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
+use crate::config::WebhookKeys;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Gate, Ledger, Run};
+use crate::ledger::{Gate, Ledger, Run, Standing};
+use crate::listen;
+use crate::pause::Watched;
 use crate::pipeline::{CanaryRule, ledger_error};
 
 /// How long bounces and complaints are waited for where something tells of them and nobody says how long.
@@ -17,15 +20,42 @@ const WAIT: Duration = Duration::from_secs(15 * 60);
 /// What has told of something within this time will tell again.
 const LATELY: Duration = Duration::from_secs(30 * 86_400);
 
+/// What tells of bounces and complaints about an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Teller {
+    /// The sandbox tells with its replies.
+    Sandbox,
+    /// Mail or an event log that was taken in lately.
+    Events,
+    /// An endpoint that runs now, in this process or beside it.
+    Endpoint,
+    /// Nothing: only the provider's replies are known.
+    Nothing,
+}
+
+impl Teller {
+    /// Finds out. What webhooks told lately says nothing: without an endpoint that runs now, nobody hears them.
+    pub(crate) async fn find(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Self> {
+        let settings = &bench.settings;
+        if settings.provider(Some(&run.head.provider)).is_ok_and(|(_, provider)| provider.kind == "sandbox") {
+            return Ok(Self::Sandbox);
+        }
+        let state_dir = settings.workspace.state_dir.clone();
+        if tokio::task::block_in_place(|| listen::is_present(&state_dir)) {
+            return Ok(Self::Endpoint);
+        }
+        let heard = ledger.has_heard(Timestamp::now() - LATELY).await.map_err(ledger_error)?;
+        Ok(if heard { Self::Events } else { Self::Nothing })
+    }
+}
+
 /// What the canary of a run is judged by.
-pub(crate) async fn canary_rule(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<CanaryRule> {
+pub(crate) fn canary_rule(bench: &Workbench, teller: Teller, run: &Run, sending: &SendingArgs) -> Result<CanaryRule> {
     let settings = &bench.settings;
     let canary = &settings.canary;
     let named = sending.canary_wait.or(canary.wait);
-    // The sandbox tells with its replies, so there is nothing to wait for.
-    let is_sandbox = settings.provider(Some(&run.head.provider)).is_ok_and(|(_, provider)| provider.kind == "sandbox");
-    let tells = settings.has_listener() || ledger.has_heard(Timestamp::now() - LATELY).await.map_err(ledger_error)?;
-    let wait = named.unwrap_or(if tells && !is_sandbox { WAIT } else { Duration::ZERO });
+    let is_told_later = matches!(teller, Teller::Events | Teller::Endpoint);
+    let wait = named.unwrap_or(if is_told_later { WAIT } else { Duration::ZERO });
     let has_route = frozen(run)?.route.is_some();
     Ok(CanaryRule {
         max_failed: canary.max_failed,
@@ -34,10 +64,33 @@ pub(crate) async fn canary_rule(bench: &Workbench, ledger: &dyn Ledger, run: &Ru
         wait,
         wait_complained: sending.canary_wait.or(canary.wait_complained).unwrap_or(wait),
         // Whoever says how long to wait knows of something that tells.
-        hears: tells || is_sandbox || !wait.is_zero(),
+        hears: teller != Teller::Nothing || !wait.is_zero(),
         extend: sending.canary_extend.or(canary.extend),
         provider: settings.route.as_ref().filter(|_| has_route).and_then(|route| route.canary.clone()),
     })
+}
+
+/// What a person should know before an execution begins: what nothing will ever tell of.
+pub(crate) fn unheard(bench: &Workbench, teller: Teller, run: &Run, before: &Standing) -> Vec<&'static str> {
+    if teller != Teller::Nothing {
+        return Vec::new();
+    }
+    let settings = &bench.settings;
+    let mut notes = Vec::new();
+    if run.gate == Gate::Ahead && before.canary.open > 0 && settings.providers.iter().any(|(_, provider)| provider.webhook != WebhookKeys::default())
+    {
+        notes.push(
+            "nobody listens to webhooks now, so the canary is judged by the provider's replies only\n\
+             hint: run `mailbatch listen` beside it, or pass --listen",
+        );
+    }
+    if settings.pause.iter().any(|rule| rule.watched != Watched::Failed) {
+        notes.push(
+            "nothing tells of bounces and complaints now, so the pause rules about them hold nobody\n\
+             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
+        );
+    }
+    notes
 }
 
 /// Repeats a latched gate; a run whose gate is open passes.

@@ -1,9 +1,12 @@
 //! `mailbatch listen`: the web endpoint, until somebody ends it.
 
+use std::sync::Arc;
+
 use crate::cli::{Globals, ListenArgs};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::listen::Listening;
 use crate::pipeline::{Signals, Wish};
 
@@ -23,4 +26,16 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
         _ = signals.next() => {}
     }
     Ok(Exit::OK)
+}
+
+/// Does something with the endpoint running beside it, where that is `wanted`.
+pub(crate) async fn beside(bench: &Workbench, ledger: &Arc<SqliteLedger>, wanted: bool, work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    if !wanted {
+        return work.await;
+    }
+    let listening = Listening::start(&bench.settings, ledger.clone(), None).await?;
+    bench.note(&listening.describe());
+    let exit = work.await;
+    listening.stop().await;
+    exit
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
 use crate::commands::campaign;
 use crate::commands::gates::latched;
+use crate::commands::listen::beside;
 use crate::commands::running::{Going, check_reports, frozen, nothing_to_do, recover};
 use crate::commands::send::refuse_while_paused;
 use crate::commands::workbench::Workbench;
@@ -83,6 +84,10 @@ fn lock(bench: &Workbench, run: &Run, sending: &SendingArgs) -> Result<campaign:
 }
 
 async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {
+    beside(bench, &ledger, sending.listen, go_on(bench, ledger.clone(), run, open, sending)).await
+}
+
+async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {
     let reopened = ledger.reopen(run, open).await.map_err(ledger_error)?;
     let run = bench.run(ledger.as_ref(), Some(run)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;

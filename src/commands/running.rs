@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
-use crate::commands::gates;
+use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
@@ -17,10 +17,11 @@ use crate::exit::Exit;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::Trace;
 use crate::ledger::{Gate, Ledger, LedgerRow, Run, RunState, Standing};
+use crate::listen;
 use crate::literal::CanarySize;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{CanaryRule, Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
+use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
 use crate::provider::{JobId, Refusal};
 use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
@@ -82,8 +83,9 @@ impl Going<'_> {
             self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code()).await.map_err(ledger_error)?;
             return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
         }
-        let canary = gates::canary_rule(self.bench, self.ledger.as_ref(), &self.run, self.sending).await?;
-        let parts = self.parts(&before, canary)?;
+        let teller = Teller::find(self.bench, self.ledger.as_ref(), &self.run).await?;
+        unheard(self.bench, teller, &self.run, &before).into_iter().for_each(|note| self.bench.note(&format!("mailbatch: {note}")));
+        let parts = self.parts(&before, teller)?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");
         // On the runtime's own thread: there the sockets' news need not be carried from one thread to another.
@@ -119,7 +121,7 @@ impl Going<'_> {
         Ok(ask(&format!("send to {open} recipients through {}?", self.run.head.provider)))
     }
 
-    fn parts(&self, before: &Standing, canary: CanaryRule) -> Result<Arc<Parts>> {
+    fn parts(&self, before: &Standing, teller: Teller) -> Result<Arc<Parts>> {
         let settings = &self.bench.settings;
         let frozen: Frozen = frozen(&self.run)?;
         let needs = self.message.needs();
@@ -154,7 +156,11 @@ impl Going<'_> {
             standing: before.clone(),
             secret: self.secret,
             redirect,
-            canary,
+            canary: canary_rule(self.bench, teller, &self.run, self.sending)?,
+            is_listened: (teller == Teller::Endpoint).then(|| {
+                let state_dir = state_dir.clone();
+                Arc::new(move || listen::is_present(&state_dir)) as Arc<dyn Fn() -> bool + Send + Sync>
+            }),
             rules: settings.pause.clone(),
             then,
             ask: (has_person() && !self.sending.yes).then_some(|evidence: &str| ask(&format!("canary: {evidence}\nsend the rest?"))),
@@ -165,7 +171,7 @@ impl Going<'_> {
     /// Gives every row that is left an outcome, and works out the exit code.
     async fn conclude(&self, why: Option<Why>, before: &Standing) -> Result<Ended> {
         let id = &self.run.id;
-        let resume = format!("mailbatch resume {id}");
+        let resume = format!("mailbatch resume {id}{}", if self.sending.listen { " --listen" } else { "" });
         let mut earned = Vec::new();
         let mut next = None;
         let held = match why {

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
 use crate::commands::gates::latched;
+use crate::commands::listen::beside;
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::running::{Frozen, Going, canary_size, check_reports, format_of, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
@@ -18,7 +19,6 @@ use crate::exit::Exit;
 use crate::input::{Filter, Format, ReadOptions};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, Run, RunHead, RunState, Seal};
-use crate::listen::Listening;
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
@@ -64,14 +64,7 @@ impl Sending<'_> {
     async fn run(&self) -> Result<Exit> {
         let bench = self.bench;
         let ledger = bench.ledger()?;
-        if !self.args.listen {
-            return self.run_by(ledger).await;
-        }
-        let listening = Listening::start(&bench.settings, ledger.clone(), None).await?;
-        bench.note(&listening.describe());
-        let exit = self.run_by(ledger).await;
-        listening.stop().await;
-        exit
+        beside(bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone())).await
     }
 
     async fn run_by(&self, ledger: Arc<SqliteLedger>) -> Result<Exit> {

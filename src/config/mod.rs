@@ -196,12 +196,6 @@ impl Settings {
         let spec = crate::provider::find(&config.kind).ok_or_else(|| Error::internal(format!("no provider kind {}", config.kind)))?;
         (spec.connect)(&self.provider_settings(name)?)
     }
-
-    /// Whether an endpoint for providers' events is configured.
-    pub fn has_listener(&self) -> bool {
-        self.written.iter().any(|shown| shown.key.starts_with("listen."))
-    }
-
     /// Every setting in force with its origin: what the environment gives to flags, what is written, and the defaults.
     pub fn shown(&self) -> Vec<Shown> {
         let mut all = shown::environment();

@@ -428,7 +428,7 @@ pub trait Ledger: Send + Sync {
     fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
     /// Events by number.
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
-    /// Whether an event was received since then that no provider told with its reply.
+    /// Whether an event was received since then by mail, out of an event log or an export: not with a reply, and not by a webhook.
     fn has_heard(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
     /// What has come back about the canary.
     fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;

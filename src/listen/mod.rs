@@ -7,6 +7,7 @@ mod certificates;
 mod intake;
 mod metrics;
 mod page;
+mod presence;
 mod routes;
 mod serve;
 mod tokens;
@@ -29,6 +30,8 @@ use crate::secret::Secret;
 
 use intake::Intake;
 use metrics::Metrics;
+use presence::Presence;
+pub(crate) use presence::is_present;
 
 /// One provider whose events are taken.
 struct Source {
@@ -59,6 +62,8 @@ pub(crate) struct Listening {
     secure: bool,
     sources: Vec<String>,
     has_links: bool,
+    /// Tells runs that somebody listens; `None` where no provider's events are taken, for unsubscribes say nothing about bounces.
+    presence: Option<Presence>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -73,6 +78,9 @@ impl Listening {
         let failed = |e: std::io::Error| Error::usage(format!("{addr}: cannot listen: {e}")).hint("mend listen.addr, or pass --addr");
         let listener = tokio::net::TcpListener::bind(addr).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
+        let state_dir = &settings.workspace.state_dir;
+        let unable = |e: std::io::Error| Error::internal(format!("{}: {e}", state_dir.display())).hint("make room, or correct the permissions");
+        let presence = if sources.is_empty() { None } else { Some(Presence::announce(state_dir).map_err(unable)?) };
         let metrics = Arc::new(Metrics::default());
         let (stop, stopped) = watch::channel(false);
         let file: Option<PathBuf> = settings.suppression_files.first().cloned();
@@ -84,7 +92,7 @@ impl Listening {
         let certificates = certificates::Certificates::new()?;
         let shared = Arc::new(Shared { ledger, sources, links, intake, metrics, certificates, tokens: tokens::Tokens::default() });
         let server = tokio::spawn(serve::run(listener, tls, shared, stopped));
-        Ok(Self { addr, secure, sources: names, has_links, stop, server })
+        Ok(Self { addr, secure, sources: names, has_links, presence, stop, server })
     }
 
     /// One line for people: where it listens and for what.
@@ -105,6 +113,7 @@ impl Listening {
         if let Err(e) = self.server.await {
             tracing::warn!("the endpoint ended before its time: {e}");
         }
+        drop(self.presence);
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Parts {
     /// All mail goes here instead (`--redirect-all-to`).
     pub redirect: Option<Address>,
     pub canary: CanaryRule,
+    /// Whether the endpoint that tells of bounces is still there; `None` where something else tells, or nothing.
+    pub is_listened: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// Watched while the rest goes out.
     pub rules: Vec<PauseRule>,
     pub then: Then,

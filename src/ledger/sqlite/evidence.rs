@@ -23,9 +23,10 @@ fn counts_as(kind: EventKind) -> String {
 }
 
 pub(super) fn has_heard(conn: &Connection, since: Timestamp) -> Result<bool> {
-    // The newest events are looked at first; of those told with a reply there may be many.
-    let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000) WHERE source <> ?1 AND received_at >= ?2 LIMIT 1";
-    Ok(conn.prepare_cached(sql)?.exists(params![Source::Reply.as_str(), since.as_microsecond()])?)
+    // The newest events are looked at first; of those told with a reply, or by webhook, there may be many.
+    let sql = "SELECT 1 FROM (SELECT source, received_at FROM events ORDER BY id DESC LIMIT 10000)
+               WHERE source NOT IN (?1, ?2) AND received_at >= ?3 LIMIT 1";
+    Ok(conn.prepare_cached(sql)?.exists(params![Source::Reply.as_str(), Source::Webhook.as_str(), since.as_microsecond()])?)
 }
 
 pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {

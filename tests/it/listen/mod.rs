@@ -1,6 +1,7 @@
 //! The web endpoint: what is signed gets in, once, and stays in; everything else stays out; unsubscribe links work and betray nobody.
 
 mod events;
+mod gates;
 mod kills;
 mod unsubscribe;
 

@@ -1,0 +1,87 @@
+//! Whether anybody listens for a workspace: each endpoint that takes events holds a shared lock while it runs, so that a run knows whether it
+//! will be told of bounces. The operating system lets go of it when the process ends, however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Whoever looks holds the lock for a moment, and others who look at the same time must not take that for an endpoint.
+const LOOKS: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(10);
+
+/// Says that an endpoint is there, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Presence {
+    _lock: File,
+}
+
+impl Presence {
+    pub(super) fn announce(state_dir: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path(state_dir))?;
+        // Whoever looks is gone in a moment.
+        file.lock_shared()?;
+        Ok(Self { _lock: file })
+    }
+}
+
+/// Whether an endpoint that takes events runs for this workspace now, in this process or another.
+pub(crate) fn is_present(state_dir: &Path) -> bool {
+    // Without the file no endpoint has ever run.
+    let Ok(file) = File::open(path(state_dir)) else { return false };
+    for look in 0..LOOKS {
+        match file.try_lock() {
+            Ok(()) | Err(TryLockError::Error(_)) => return false,
+            Err(TryLockError::WouldBlock) if look + 1 < LOOKS => std::thread::sleep(BETWEEN),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    true
+}
+
+fn path(state_dir: &Path) -> PathBuf {
+    state_dir.join("listening.lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_present_from_its_announcement_until_the_last_one_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!is_present(dir.path()));
+        let one = Presence::announce(dir.path()).unwrap();
+        let two = Presence::announce(dir.path()).unwrap();
+        assert!(is_present(dir.path()));
+        drop(one);
+        assert!(is_present(dir.path()));
+        drop(two);
+        // A process that another test starts may have inherited it for a moment.
+        assert!(comes_true(|| !is_present(dir.path())));
+    }
+
+    #[test]
+    fn those_who_look_are_not_taken_for_an_endpoint() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Presence::announce(dir.path()).unwrap());
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..50).for_each(|_| assert!(!is_present(dir.path()))));
+            }
+        });
+    }
+
+    fn comes_true(condition: impl Fn() -> bool) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) {
+            if condition() {
+                return true;
+            }
+        }
+        false
+    }
+}
