@@ -1,14 +1,15 @@
 //! Which campaign a send belongs to, and the lock that keeps two executions of it apart.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Zoned;
 use ring::digest;
 
 use crate::address::Address;
+use crate::commands;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
@@ -73,17 +74,11 @@ const GLANCE: Duration = Duration::from_millis(150);
 /// Takes the campaign's lock, waiting up to `wait` for it. Exit 11 when another execution has it.
 pub(crate) fn lock(state_dir: &Path, campaign: &str, env: Option<&str>, wait: Duration) -> Result<Lock> {
     let file = open(state_dir, campaign, env)?;
-    let start = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Lock { _file: file }),
-            Err(TryLockError::Error(e)) => return Err(Error::internal(format!("the campaign's lock: {e}"))),
-            Err(TryLockError::WouldBlock) if start.elapsed() >= wait.max(GLANCE) => {
-                return Err(Error::new(Exit::LOCKED, format!("another run of the campaign {} is going on", shown(campaign)))
-                    .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
-            }
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-        }
+    match commands::locked_within(&file, wait.max(GLANCE)) {
+        Ok(true) => Ok(Lock { _file: file }),
+        Ok(false) => Err(Error::new(Exit::LOCKED, format!("another run of the campaign {} is going on", shown(campaign)))
+            .hint("`mailbatch status` shows it; --wait-lock 10m waits for it")),
+        Err(e) => Err(Error::internal(format!("the campaign's lock: {e}"))),
     }
 }
 
@@ -94,7 +89,7 @@ pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) ->
 
 fn open(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<File> {
     let dir = state_dir.join("locks");
-    crate::commands::make_private_dir(&dir)?;
+    commands::make_private_dir(&dir)?;
     let mut hash = digest::Context::new(&digest::SHA256);
     hash.update(campaign.as_bytes());
     hash.update(&[0]);

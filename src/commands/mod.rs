@@ -21,9 +21,11 @@ mod suppress;
 mod sync;
 mod workbench;
 
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
@@ -94,4 +96,17 @@ pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
 pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|e| Error::internal(format!("{}: {e}", dir.display())))
+}
+
+/// Locks a file for this process alone, waiting up to `wait` for whoever has it; false where somebody has it still.
+pub(crate) fn locked_within(file: &File, wait: Duration) -> std::io::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(e)) => return Err(e),
+            Err(TryLockError::WouldBlock) if begun.elapsed() >= wait => return Ok(false),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
 }

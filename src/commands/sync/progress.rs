@@ -3,21 +3,23 @@
 //! The rule it keeps: a line is added when what it tells about is durable elsewhere. Of addresses it holds hashes alone.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::make_private_dir;
+use crate::commands::{locked_within, make_private_dir};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
 /// What is older is begun anew: the list has moved on, and cursors are forgotten.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
+/// A command that is about to end, or a process that is being started beside it, keeps the lock for no longer.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// What a synchronisation is, in the first line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,15 +73,10 @@ impl Progress {
         make_private_dir(dir)?;
         let path = super::path(dir, &head.provider);
         let failed = |e: std::io::Error| cannot(&path, &e);
-        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let message = format!("providers.{}: another command is at it", head.provider);
-                return Err(Error::new(Exit::LOCKED, message).hint("wait for it to end"));
-            }
-            Err(TryLockError::Error(e)) => return Err(failed(e)),
-        }
+        let Some(mut file) = locked(&path).map_err(failed)? else {
+            let message = format!("providers.{}: another `mailbatch suppress sync {}` is at it", head.provider, head.provider);
+            return Err(Error::new(Exit::LOCKED, message).hint("wait for it to end; this one has changed nothing"));
+        };
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
         // Nobody else's text is looked for in here: what cannot be read is begun anew.
@@ -131,6 +128,21 @@ impl Progress {
     }
 }
 
+/// Opens the file and locks it; `None` where another command keeps it. Whoever has just ended is waited for.
+fn locked(path: &Path) -> std::io::Result<Option<File>> {
+    loop {
+        let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
+        if !locked_within(&file, MOMENT)? {
+            return Ok(None);
+        }
+        // A command that came to its end took the file away, and nobody would ever find what is written to it now.
+        let (ours, there) = (file.metadata()?, std::fs::metadata(path));
+        if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
+            return Ok(Some(file));
+        }
+    }
+}
+
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
     Error::internal(format!("{}: {error}", path.display())).hint("make room, or correct the permissions")
 }
@@ -171,6 +183,22 @@ mod tests {
         assert!(over.take().1);
         over.finish();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_the_command_before_took_away_at_its_end_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..20 {
+            let ending = Progress::open(dir.path(), &head()).unwrap();
+            std::thread::scope(|scope| {
+                let next = scope.spawn(|| Progress::open(dir.path(), &head()));
+                ending.finish();
+                next.join().unwrap().unwrap().add(Some("b"), [1].into_iter()).unwrap();
+            });
+            let found = Progress::open(dir.path(), &head()).unwrap();
+            assert_eq!(found.cursor.as_deref(), Some("b"), "what it wrote is found");
+            found.finish();
+        }
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{KEY, at};
-use crate::support::Workspace;
 use crate::support::http::{Act, Answer, HttpServer, Request};
+use crate::support::running::LONG;
+use crate::support::{Workspace, wait_for};
 
 const KINDS: [&str; 8] = ["ses", "sendgrid", "mailgun", "postmark", "resend", "bird", "drin", "emitlo"];
 
@@ -357,6 +358,29 @@ fn hostile_entries_do_no_harm() {
     work.run(&["suppress", "check", "ok@x.example"]).ends(0).says("manual");
     work.run(&["suppress", "check", "b@x.example"]).ends(9);
     work.run(&["suppress", "list"]).ends(0);
+}
+
+#[test]
+fn a_second_command_waits_a_moment_for_the_first_and_then_says_who_is_at_it() {
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    let server = HttpServer::start(move |_, request| match opened.load(Ordering::Acquire) {
+        true => Act::Answer(list("drin", request)),
+        false => Act::Silence,
+    });
+    let work = at("drin", &server.url(), "", &[]);
+    let first = work.start(&["suppress", "sync", "api", "--pull"]);
+    assert!(wait_for(|| !server.requests().is_empty(), LONG), "{}", first.err());
+    work.run(&["suppress", "sync", "api", "--pull"]).ends(11).says("another `mailbatch suppress sync api` is at it");
+    // Those that start while it ends take their turn.
+    let others: Vec<_> = (0..3).map(|_| work.start(&["suppress", "sync", "api", "--pull"])).collect();
+    is_open.store(true, Ordering::Release);
+    first.ends(0);
+    for other in others {
+        other.ends_with(&[0, 11]);
+    }
+    work.run(&["suppress", "sync", "api", "--pull"]).ends(0);
+    assert_eq!(file(&work).len(), wanted("drin").len(), "each once");
 }
 
 #[test]
