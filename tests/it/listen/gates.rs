@@ -11,7 +11,7 @@ use crate::support::running::{LONG, Running, everybody, wait_for_count};
 use crate::support::{Signal, Workspace, lists, wait_for, workspace};
 
 /// A workspace that sends through these relays to `rows` people and takes events of a provider called `news`; `tables` are more configuration.
-fn prepared(relays: &[(&str, &Recorder, &str)], tables: &str, rows: usize) -> Workspace {
+pub(super) fn prepared(relays: &[(&str, &Recorder, &str)], tables: &str, rows: usize) -> Workspace {
     let work = workspace();
     secret(&work, "news.secret", SECRET);
     let relays: String =
@@ -28,7 +28,7 @@ fn prepared(relays: &[(&str, &Recorder, &str)], tables: &str, rows: usize) -> Wo
 
 /// Tells over one connection that each of these bounced; every event must be taken.
 #[track_caller]
-fn tell_bounces<'a>(port: u16, gone: impl IntoIterator<Item = &'a String>) {
+pub(super) fn tell_bounces<'a>(port: u16, gone: impl IntoIterator<Item = &'a String>) {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
     let mut stream = BufReader::new(stream);
     for email in gone {

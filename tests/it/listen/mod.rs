@@ -2,6 +2,7 @@
 
 mod events;
 mod gates;
+mod holds;
 mod kills;
 mod unsubscribe;
 
