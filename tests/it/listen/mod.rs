@@ -1,5 +1,6 @@
 //! The web endpoint: what is signed gets in, once, and stays in; everything else stays out; unsubscribe links work and betray nobody.
 
+mod browser;
 mod events;
 mod gates;
 mod holds;

@@ -11,7 +11,7 @@ use crate::support::{Signal, Workspace, wait_for};
 const PRESS: &[u8] = b"List-Unsubscribe=One-Click";
 
 /// Sends to the list; the path of each recipient's link.
-fn sent(work: &Workspace, server: &Recorder) -> Vec<(String, String)> {
+pub(super) fn sent(work: &Workspace, server: &Recorder) -> Vec<(String, String)> {
     work.mailbatch().args(["send", "list.csv", "--provider", "relay", "--progress", "none"]).assert().success();
     let path = |data: &[u8]| {
         let text = String::from_utf8_lossy(data).replace("\r\n ", "").replace("=\r\n", "");
@@ -23,11 +23,11 @@ fn sent(work: &Workspace, server: &Recorder) -> Vec<(String, String)> {
     server.taken().iter().map(|taken| (taken.recipients[0].clone(), path(&taken.data))).collect()
 }
 
-fn link_of<'l>(links: &'l [(String, String)], email: &str) -> &'l str {
+pub(super) fn link_of<'l>(links: &'l [(String, String)], email: &str) -> &'l str {
     links.iter().find(|(to, _)| to == email).map(|(_, link)| link.as_str()).expect("it was sent to")
 }
 
-fn is_suppressed(work: &Workspace, email: &str) -> bool {
+pub(super) fn is_suppressed(work: &Workspace, email: &str) -> bool {
     work.mailbatch().args(["suppress", "check", email]).output().unwrap().status.code() == Some(0)
 }
 

@@ -1,8 +1,9 @@
-//! Mail servers written by others. Each runs on a loopback port of its own, out of a directory of its own, and ends when dropped.
+//! Mail servers, and a browser, written by others. Each runs on a loopback port of its own, out of a directory of its own, and ends when dropped.
 //!
 //! A server that is not installed makes `start` answer `None`, with a line on standard error; with `MAILBATCH_REQUIRE_PEERS=1` it fails the test.
 
 mod aiosmtpd;
+mod chromium;
 mod opensmtpd;
 mod postfix;
 mod require;
@@ -11,6 +12,7 @@ mod smtp_sink;
 mod tls;
 
 pub(crate) use aiosmtpd::Aiosmtpd;
+pub(crate) use chromium::Chromium;
 pub(crate) use opensmtpd::OpenSmtpd;
 pub(crate) use postfix::{Postfix, PostfixOptions};
 pub(crate) use require::require;
