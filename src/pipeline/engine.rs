@@ -162,6 +162,7 @@ impl Engine {
                     self.out.remove(row);
                     self.reopened(*row);
                 }
+                self.watch.came_back();
                 self.give_back(rows.len());
                 match why {
                     Claimed::Capped { cap, room, until } => self.capped(way.through, &cap, room, until),
@@ -183,6 +184,9 @@ impl Engine {
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
+                if !translated.void.is_empty() || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none()) {
+                    self.watch.came_back();
+                }
                 self.handed_over += reply.items.len() as u64;
                 let station = &mut self.stations[way.through];
                 station.heard.came_back(batch);

@@ -1,6 +1,7 @@
 //! What comes back decides while mail goes out: the canary waits for it, pause rules hold by it, and complaints stop mail to a person.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::route::routed;
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
@@ -209,6 +210,27 @@ fn a_rule_by_domain_holds_that_domain_and_nobody_else() {
     work.run(&["why", &work.newest_run(), held[0]]).ends(0).says("held").says("bounced at example.net");
     work.run(&["send", "list.csv"]).ends(12);
     work.run(&["resume", "--continue"]).ends(0);
+    taken_once(&server, 240);
+}
+
+#[test]
+fn those_of_a_held_domain_who_are_on_their_way_or_wait_to_be_sent_to_again_are_held_too() {
+    let later = Rule::new(Step::Rcpt, Action::reply("451 4.2.1 not now")).to("@example.net").every(3);
+    let server = Recorder::with(Script::default().rule(later).delay_at(Step::Rcpt, Duration::from_millis(10)));
+    let rules = "[pause]\nrules = [\"bounced > 20% over 1h min 5/4 by domain\"]";
+    let relay = "in_flight = 3\nrate = \"50/s\"\nretry = { base = \"1s\", max = \"3s\" }";
+    let work = watched(&server, relay, rules, 240);
+    let running = work.start(&["send", "list.csv", "--progress", "none"]);
+    wait_for_count(&server, 45);
+    let at_net = |email: &&String| email.ends_with("@example.net");
+    ingest(&work, server.recipients().iter().filter(at_net).map(|email| bounce_of(email)));
+    running.ends(12).says("bounced at example.net");
+    let report = work.report();
+    let held = report.with("held");
+    assert!(held.iter().all(|email| email.ends_with("@example.net")), "{held:?}");
+    assert_eq!(report.counts(), BTreeMap::from([("accepted", 240 - held.len()), ("held", held.len())]));
+    assert_eq!(server.count(), 240 - held.len());
+    work.run(&["resume", "--continue", "--progress", "none"]).ends(0);
     taken_once(&server, 240);
 }
 

@@ -48,6 +48,7 @@ impl Engine {
                 if self.phase_tally().open > 0 {
                     // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane
                     // may begin from the first row, so that nobody can be passed over.
+                    self.watch.came_back();
                     self.rewind();
                     return Ok(false);
                 }

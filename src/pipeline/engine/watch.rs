@@ -29,10 +29,14 @@ pub(super) struct Watch {
     /// Nothing handed over before then counts: a person let the run go on.
     since: Option<Timestamp>,
     held: Vec<Held>,
+    /// Somebody has come back without an outcome since all of those who are held were looked for, so that there may be more of them.
+    came_back: bool,
+    sweep_at: Instant,
 }
 
 struct Held {
     broken: Broken,
+    is_new: bool,
     /// The place of a provider.
     place: Option<usize>,
     hold: Hold,
@@ -44,7 +48,12 @@ impl Watch {
             Gate::Passed { at, .. } => *at,
             _ => None,
         };
-        Self { looking: JoinSet::new(), look_at: Instant::now(), since, held: Vec::new() }
+        Self { looking: JoinSet::new(), look_at: Instant::now(), since, held: Vec::new(), came_back: false, sweep_at: Instant::now() }
+    }
+
+    /// Somebody is open again, or will be when what is being settled has been.
+    pub(super) fn came_back(&mut self) {
+        self.came_back = true;
     }
 
     pub(super) fn holds_provider(&self, place: usize) -> bool {
@@ -115,7 +124,7 @@ impl Engine {
                 (Some(place), Hold::Through(self.stations[place].recipients.clone()))
             }
         };
-        self.watch.held.push(Held { broken, place, hold });
+        self.watch.held.push(Held { broken, is_new: true, place, hold });
         self.latch(Gate::Stopped { evidence: self.watch.evidence() }).await?;
         if let Some(place) = place {
             self.stations[place].stop.send_replace(true);
@@ -123,9 +132,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Holds everybody who is open and not on the way, those who have come back since included.
+    /// Holds everybody who is open and not on the way: at once where the hold is new, and now and then those who have come back since. All
+    /// of a run's open rows are read through for each hold.
     async fn sweep(&mut self) -> Result<()> {
-        for held in &self.watch.held {
+        let begun = Instant::now();
+        let again = self.watch.came_back && begun >= self.watch.sweep_at;
+        if self.watch.held.is_empty() || !(again || self.watch.held.iter().any(|held| held.is_new)) {
+            return Ok(());
+        }
+        if again && self.settling.is_empty() {
+            self.watch.came_back = false;
+        }
+        for held in self.watch.held.iter_mut().filter(|held| again || held.is_new) {
+            held.is_new = false;
             let out: Vec<JobId> = self.out.iter().copied().collect();
             let count = self.parts.ledger.hold(&self.parts.run.id, held.hold.clone(), out, &held.broken.evidence).await.map_err(ledger_error)?;
             if count > 0 {
@@ -134,6 +153,7 @@ impl Engine {
                 self.stations.iter_mut().for_each(|station| station.lanes.forget_ahead());
             }
         }
+        self.watch.sweep_at = Instant::now() + begun.elapsed() * SHARE;
         Ok(())
     }
 }
