@@ -188,3 +188,29 @@ fn a_rule_for_soft_bounces_that_makes_no_sense_is_refused() {
     let run = work.mailbatch().args(["events", "list"]).assert().code(2);
     assert!(String::from_utf8_lossy(&run.get_output().stderr).contains("5 in 14d"));
 }
+
+#[test]
+fn a_complaint_whose_address_is_redacted_finds_its_person_by_the_message_and_suppresses_nobody_else() {
+    let server = Recorder::with(Script::default().must_be_called());
+    let work = workspace();
+    work.smtp_config(&server.url(), "").message("Hello", "Body.").file("list.csv", "email\nann@example.com\nbob@example.com\n");
+    let config = work.read("mailbatch.toml");
+    work.file("suppressions.csv", "email,reason,source,note\n").config(&format!("{config}\n[suppression]\nfiles = [\"suppressions.csv\"]\n"));
+    work.run(&["send", "list.csv"]).ends(0);
+    let taken = server.taken();
+    let bobs = taken.iter().find(|taken| taken.recipients == ["bob@example.com"]).and_then(|taken| taken.message_id.clone()).unwrap();
+    let report = std::fs::read_to_string(fixtures().join("arf-redacted.eml")).unwrap();
+    let ours = report.replace("<0123456789abcdef01234567@acme.example>", &bobs);
+    assert!(ours != report && !ours.contains("bob@"));
+    let said = ingest(&work, &["-"], &ours);
+    assert!(said.contains("1 complained") && said.contains("1 suppressed"), "{said}");
+    // About a message that is not ours nobody is suppressed, and it is kept.
+    let said = ingest(&work, &["-"], &report);
+    assert!(said.contains("1 new, 0 known before, 1 about nobody in the ledger; 0 suppressed"), "{said}");
+    let listed = lines(&work, &["events", "list", "--json"]);
+    assert_eq!(listed.iter().map(|event| event["run"].is_string()).collect::<Vec<_>>(), [true, false]);
+    work.run(&["suppress", "check", "bob@example.com"]).ends(0).says("complaint");
+    work.run(&["suppress", "check", "ann@example.com"]).ends(9);
+    let file = work.read("suppressions.csv");
+    assert!(file.lines().count() == 2 && !file.contains("redacted"), "{file}");
+}

@@ -1,10 +1,12 @@
 //! Providers' requests: forged, replayed, truncated, twice, in another order, too long, about nobody.
 
+use std::io::{Read, Write};
+
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::json;
 
-use super::{ask, event, lines, listening, now, prepared, signed, tell};
+use super::{ask, event, lines, listening, now, port_of, prepared, signed, tell};
 use crate::support::recorder::{Recorder, Script};
 use crate::support::running::LONG;
 use crate::support::{Signal, wait_for};
@@ -84,13 +86,84 @@ fn long_bodies_are_refused_without_being_read() {
     let chunked = format!("{:x}\r\n{}\r\n", 2 << 20, "x".repeat(2 << 20));
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let head = "POST /events/news HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let _ = std::io::Write::write_all(&mut stream, format!("{head}{chunked}").as_bytes());
+    let _ = stream.write_all(format!("{head}{chunked}").as_bytes());
     let mut answer = String::new();
-    let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+    let _ = stream.read_to_string(&mut answer);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
     let limit = "a".repeat((1 << 20) - 1);
     assert_eq!(ask(port, "POST", "/events/news", &[], limit.as_bytes()).0, 401);
     assert_eq!(ask(port, "GET", "/healthz", &[], b"").0, 200);
+    assert!(endpoint.kill());
+}
+
+#[test]
+fn bodies_of_100_mb_take_no_memory_whether_they_say_how_long_they_are_or_not() {
+    const OCTETS: usize = 100 << 20;
+    let work = prepared("smtp://127.0.0.1:9");
+    let (endpoint, port) = listening(&work);
+    let before = endpoint.most_memory();
+    let lengths = [format!("Content-Length: {OCTETS}"), "Transfer-Encoding: chunked".to_owned()];
+    std::thread::scope(|scope| {
+        for head in lengths.iter().cycle().take(8) {
+            scope.spawn(move || {
+                let piece = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+                let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+                let head = format!("POST /events/news HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n\r\n");
+                let mut sent = stream.write_all(head.as_bytes());
+                // Until the endpoint has had enough of it.
+                for _ in 0..OCTETS >> 20 {
+                    sent = sent.and_then(|()| stream.write_all(piece.as_bytes()));
+                }
+                let mut answer = String::new();
+                let _ = stream.read_to_string(&mut answer);
+                assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+            });
+        }
+    });
+    let grown = endpoint.most_memory().saturating_sub(before);
+    assert!(grown < 48 << 20, "{grown} octets more for 8 bodies of {OCTETS}");
+    assert_eq!(tell(port, "m", &event("email.bounced", "ann@example.com", 1)), 204);
+    assert!(endpoint.kill());
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_and_nothing_is_sent_without_the_endpoint_that_was_asked_for() {
+    let server = Recorder::start();
+    let work = prepared(&server.url());
+    let (mut endpoint, port) = listening(&work);
+    let addr = format!("127.0.0.1:{port}");
+    work.run(&["listen", "--addr", &addr]).ends(2).says(&format!("{addr}: cannot listen: ")).says("listen.addr");
+    let config = work.read("mailbatch.toml").replace("127.0.0.1:0", &addr);
+    work.config(&config);
+    work.run(&["send", "list.csv", "--provider", "relay", "--listen"]).ends(2).says("cannot listen");
+    assert_eq!(server.count(), 0);
+    // The one that has it goes on, and one at another address beside it.
+    let other = work.start(&["listen", "--addr", "127.0.0.1:0"]);
+    let body = event("email.complained", "ann@example.com", 1);
+    assert_eq!((tell(port, "m", &body), tell(port_of(&other), "m", &body)), (204, 204));
+    assert_eq!(lines(&work, &["events", "list", "--json"]).len(), 1);
+    work.run(&["send", "list.csv", "--provider", "relay"]).ends(0);
+    assert_eq!(server.recipients(), ["bob@example.com", "cyd@example.com"]);
+    endpoint.signal(Signal::TERM);
+    endpoint.ends(0);
+}
+
+#[test]
+fn what_a_provider_dates_an_hour_off_counts_all_the_same() {
+    let server = Recorder::start();
+    let work = prepared(&server.url());
+    work.run(&["send", "list.csv", "--provider", "relay"]).ends(0);
+    let (endpoint, port) = listening(&work);
+    for (number, (name, off)) in [("ann", -3600), ("bob", 3600), ("cyd", 3600 * 24 * 400)].into_iter().enumerate() {
+        let at = Timestamp::from_second(now() + off).unwrap();
+        let mut body: serde_json::Value = serde_json::from_str(&event("email.bounced", &format!("{name}@example.com"), number)).unwrap();
+        body["created_at"] = json!(at.to_string());
+        assert_eq!(tell(port, &format!("m{number}"), &body.to_string()), 204);
+    }
+    assert_eq!(work.run(&["status", "--json"]).ends(0).object()["feedback"], json!({"bounced(hard)": 3}));
+    for name in ["ann", "bob", "cyd"] {
+        work.run(&["suppress", "check", &format!("{name}@example.com")]).ends(0);
+    }
     assert!(endpoint.kill());
 }
 

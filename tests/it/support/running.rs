@@ -38,6 +38,13 @@ impl Running {
         self.child.try_wait().expect("it is our child").is_some()
     }
 
+    /// The most memory that it has had so far, in octets.
+    pub(crate) fn most_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of Linux's");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") * 1024
+    }
+
     /// What it has written to standard output so far.
     pub(crate) fn out(&self) -> String {
         std::fs::read_to_string(&self.out).expect("what is printed is UTF-8")

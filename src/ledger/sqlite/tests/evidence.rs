@@ -34,6 +34,10 @@ async fn each_person_counts_once_and_only_after_acceptance() {
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 1, "e2").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, 4, "e3").await;
     happened(&bed, EventKind::Complained, Class::NotSpam, 2, "e4").await;
+    assert!(!bed.ledger.has_heard(ago(60)).await.unwrap(), "webhooks are heard only while somebody listens");
+    let mut polled = Event::new(EventKind::Delivered, Source::Poll, Timestamp::now());
+    polled.identify();
+    bed.ledger.event(polled, Believe::default()).await.unwrap();
     assert!(bed.ledger.has_heard(ago(60)).await.unwrap());
     assert!(!bed.ledger.has_heard(ago(-60)).await.unwrap());
     let fared = async |watched, since, least| {
