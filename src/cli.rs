@@ -13,7 +13,7 @@ mod sending;
 mod suppress;
 mod words;
 
-pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs};
+pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs};
 pub use listen::ListenArgs;
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use reconcile::{Assumed, ReconcileArgs};

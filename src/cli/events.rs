@@ -1,11 +1,13 @@
 //! The commands about what comes back: bounces, complaints and the other events.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::words;
 use crate::events::EventKind;
+use crate::literal::parse_wait;
 
 /// Take in what comes back, and list it
 #[derive(Args, Clone, Debug)]
@@ -21,6 +23,7 @@ pub struct EventsArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum EventsCommand {
     Ingest(IngestArgs),
+    Poll(PollArgs),
     List(EventListArgs),
 }
 
@@ -41,6 +44,23 @@ pub struct IngestArgs {
     /// Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed
     #[arg(long)]
     pub any_recipient: bool,
+}
+
+/// Read a provider's own log of events, from where the last poll ended; what a webhook told already counts once
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  mailbatch events poll gun\n  mailbatch events poll gun --since 3d --dry-run --json\n  in a crontab:  */10 * * * * mailbatch -q -C /srv/news events poll gun")]
+pub struct PollArgs {
+    /// The provider's name in the configuration
+    #[arg(value_name = "PROVIDER")]
+    pub provider: String,
+
+    /// Begin so long ago, wherever the last poll ended; 24h where there has been none
+    #[arg(long, value_name = "DURATION", value_parser = parse_wait)]
+    pub since: Option<Duration>,
+
+    /// Write nothing; print each event
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// List events, oldest first

@@ -1,5 +1,8 @@
 //! `mailbatch events`: what comes back is taken in and listed.
 
+mod cursor;
+mod poll;
+
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -29,6 +32,7 @@ const AT_ONCE: usize = 256;
 pub(crate) async fn run(globals: &Globals, args: &EventsArgs) -> Result<Exit> {
     match &args.command {
         EventsCommand::Ingest(ingest) => self::ingest(globals, args.env.as_deref(), ingest).await,
+        EventsCommand::Poll(poll) => poll::run(globals, args.env.as_deref(), poll).await,
         EventsCommand::List(list) => self::list(globals, args.env.as_deref(), list).await,
     }
 }
@@ -59,11 +63,14 @@ impl Counts {
         self.doubted += u64::from(seen.doubted);
     }
 
-    /// The lines that say what came of it.
-    fn text(&self, dry_run: bool) -> String {
+    /// The lines that say what came of reading so many things, called by their one and their many.
+    fn text(&self, one: &str, many: &str, read: u64, dry_run: bool) -> String {
         let words: Vec<String> = self.words.iter().map(|(word, count)| format!("{count} {word}")).collect();
         let told = if words.is_empty() { "no events".to_owned() } else { words.join(", ") };
-        let mut text = format!("{} read: {told}; {} without feedback", plural(self.messages, "message"), self.nothing);
+        let mut text = format!("{read} {} read: {told}", if read == 1 { one } else { many });
+        if self.messages > 0 {
+            text.push_str(&format!("; {} without feedback", self.nothing));
+        }
         if self.unreadable > 0 {
             text.push_str(&format!("; {} unreadable", self.unreadable));
         }
@@ -85,10 +92,6 @@ impl Counts {
     }
 }
 
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
 /// Where events go.
 struct Intake {
     bench: Workbench,
@@ -101,6 +104,10 @@ impl Intake {
         for event in &mut events {
             self.name_provider(event);
         }
+        self.write_down(events, counts).await
+    }
+
+    async fn write_down(&self, events: Vec<Event>, counts: &mut Counts) -> Result<()> {
         let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await.map_err(ledger_error)?;
         seen.iter().for_each(|seen| counts.seen(seen));
         Ok(())
@@ -171,7 +178,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     }
     flushed(out.flush())?;
     if !globals.quiet && !globals.json {
-        say(&mut std::io::stdout(), &counts.text(args.dry_run))?;
+        say(&mut std::io::stdout(), &counts.text("message", "messages", counts.messages, args.dry_run))?;
     }
     Ok(if counts.unreadable > 0 { Exit::RETRYABLE } else { Exit::OK })
 }

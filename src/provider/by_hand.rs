@@ -1,10 +1,14 @@
-//! What an operator does with a provider by hand, beside sending: looking whether it would take mail, and comparing suppressions.
+//! What an operator does with a provider by hand, beside sending: looking whether it would take mail, reading its
+//! log, and comparing suppressions.
 //!
 //! The rules it keeps: what an API cannot tell is said to be untold and never guessed; nothing here sends mail; no finding holds a secret.
 //!
 //! A provider that says nothing about itself needs nothing of this: every method has a default.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{BoxFuture, Health, Refusal};
 use crate::outcome::Reason;
@@ -27,6 +31,11 @@ pub trait ByHand: Send + Sync {
 
     /// The provider's log of messages; `None` where its API cannot be asked about a message by an id of ours.
     fn log(&self) -> Option<&dyn Log> {
+        None
+    }
+
+    /// The provider's log of what became of messages; `None` where its API has none that can be read from a time on.
+    fn event_log(&self) -> Option<&dyn EventLog> {
         None
     }
 
@@ -196,6 +205,45 @@ pub struct Logged {
 pub trait Log: Send + Sync {
     /// What the log says of one message. `None` proves nothing: a log may be behind, and it forgets.
     fn look_up<'a>(&'a self, about: &'a InDoubt<'a>) -> BoxFuture<'a, Result<Option<Logged>, Trouble>>;
+}
+
+/// The time of a log that is asked for, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+/// One entry of a provider's log, as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The list of the API that it stands in.
+    pub list: &'static str,
+    pub value: Value,
+}
+
+/// A piece of a provider's log.
+#[derive(Clone, Debug, Default)]
+pub struct Stretch {
+    pub entries: Vec<Entry>,
+    /// Where the next piece begins, in the adapter's own words; `None` at the end.
+    pub next: Option<String>,
+    /// Everything up to here has been read; `None` where that is not known before the end.
+    pub read_until: Option<Timestamp>,
+    /// What cannot be read, in words for people.
+    pub left_out: Option<String>,
+}
+
+/// A provider's log of what became of messages, read in pieces.
+pub trait EventLog: Send + Sync {
+    /// What stands in it, in a few words.
+    fn holds(&self) -> &'static str;
+    /// For how long after it happened something may come to stand in the log, or change there.
+    fn unsettled_for(&self) -> Duration {
+        Duration::from_secs(3_600)
+    }
+    /// The piece of a time that begins at `cursor`, the first one without it.
+    fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>>;
 }
 
 /// A piece of a provider's suppressions.

@@ -10,6 +10,7 @@
 //!   unsubscribe headers itself. 403 with a web page comes from a network's guard in front of the API.
 
 mod by_hand;
+mod event_log;
 
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,7 @@
 //! - Quirks: 429 is a rate (wait) or a quota (stop), told apart by `name`; a suppressed address is taken, and told about later.
 
 mod by_hand;
+mod event_log;
 
 use std::time::Duration;
 

@@ -12,6 +12,7 @@
 //!   addresses are taken, and told about later. Display names may hold neither `;` nor `,`.
 
 mod by_hand;
+mod event_log;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -54,7 +54,7 @@ fn remote<'a>(name: &str, provider: &'a dyn Provider) -> Result<&'a dyn RemoteLi
 }
 
 /// The error that ends the command: exit 7 until somebody mends it, 5 where it may do better later.
-fn failed(name: &str, trouble: &Trouble) -> Error {
+pub(super) fn failed(name: &str, trouble: &Trouble) -> Error {
     let message = format!("providers.{name}: {}", in_words(trouble.refusal()));
     match trouble {
         Trouble::Refused(_) => Error::new(Exit::NO_PROVIDER, message)

@@ -15,6 +15,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the webhook's secret, whsec_...",
     token: None,
+    log: None,
     looks_like: |value| value.get("type").is_some() && value.get("timestamp").is_some() && value.pointer("/data/workspace_id").is_some(),
 };
 

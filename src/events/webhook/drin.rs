@@ -19,6 +19,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the endpoint's signing secret, whsec_...",
     token: None,
+    log: None,
     looks_like: |value| {
         let dated = value.get("createdAt").is_some() || value.get("created_at").is_some();
         dated && value.get("id").is_some() && value.get("type").is_some() && value.get("data").is_some()

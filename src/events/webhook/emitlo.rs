@@ -18,6 +18,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the webhook's secret",
     token: None,
+    log: None,
     looks_like: |value| value.get("event_type").is_some() && value.pointer("/data/message_id").is_some(),
 };
 

@@ -16,6 +16,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the webhook's secret, whsec_...",
     token: None,
+    log: None,
     looks_like: |value| value.get("type").is_some() && (value.get("batch_id").is_some() || value.pointer("/data/batch_id").is_some()),
 };
 

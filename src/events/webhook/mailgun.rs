@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::reading::{Told, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::{fresh, from_hex, hmac_fits};
-use super::{Refusal, Webhook};
+use super::{Log, Refusal, Webhook};
 use crate::events::{Class, Event, EventKind};
 use crate::secret::Secret;
 
@@ -20,6 +20,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the HTTP webhook signing key",
     token: Some(token),
+    log: Some(Log { read: |_, entry, raw, now| one(entry, raw, now), shares_ids: true }),
     looks_like: |value| {
         value.get("event-data").is_some() || (value.get("event").is_some() && value.get("log-level").is_some() && value.get("id").is_some())
     },

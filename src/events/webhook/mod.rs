@@ -79,6 +79,17 @@ type Token = fn(&[u8]) -> Option<String>;
 /// Reads the events out of a body. Errs with what is wrong where the body is not of the provider's form at all.
 type Read = fn(&[u8], Timestamp) -> Result<Vec<Event>, String>;
 
+/// Reads an entry of a list of the provider's own log, which has the text `raw`. Leaves the id empty where the log has none that stays.
+type ReadLog = fn(list: &str, entry: &serde_json::Value, raw: &[u8], now: Timestamp) -> Event;
+
+/// How the log of a kind of provider is read.
+#[derive(Debug)]
+pub struct Log {
+    read: ReadLog,
+    /// Whether each of its events has the id under which the webhook tells it.
+    pub shares_ids: bool,
+}
+
 /// How a kind of provider tells events.
 #[derive(Debug)]
 pub struct Webhook {
@@ -91,6 +102,8 @@ pub struct Webhook {
     pub secret: &'static str,
     /// The one-time token in a body, where the signature covers the token and not the body.
     pub token: Option<Token>,
+    /// How its log is read; `None` where its API has none.
+    pub log: Option<Log>,
     looks_like: fn(&serde_json::Value) -> bool,
 }
 
@@ -100,6 +113,23 @@ impl Webhook {
         let mut events = (self.read)(body, now)?;
         events.iter_mut().for_each(Event::identify);
         Ok(events)
+    }
+
+    /// The event of an entry of the provider's log. Errs with what is wrong with it.
+    pub fn read_log(&self, list: &str, entry: &serde_json::Value, now: Timestamp) -> Result<Event, String> {
+        let log = self.log.as_ref().ok_or_else(|| format!("{} has no log", self.kind))?;
+        if !entry.is_object() {
+            return Err("an entry is no JSON object".to_owned());
+        }
+        let raw = entry.to_string();
+        let mut event = (log.read)(list, entry, raw.as_bytes(), now);
+        event.source = super::Source::Poll;
+        if event.id.is_empty() {
+            // What is read again is the same event, also where it says nothing of when it happened.
+            let hash = ring::digest::digest(&ring::digest::SHA256, raw.as_bytes());
+            event.id = format!("{list}-{}", crate::message::hex(&hash.as_ref()[..16]));
+        }
+        Ok(event)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::reading::{Told, bounced, event, object, recipient, text, time, token_in};
 use super::scheme::{equal, header};
-use super::{Refusal, Webhook};
+use super::{Log, Refusal, Webhook};
 use crate::base64;
 use crate::events::{Class, Event, EventKind};
 use crate::secret::Secret;
@@ -20,6 +20,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "user:password, as in the webhook's HTTP authentication",
     token: None,
+    log: Some(Log { read: logged, shares_ids: true }),
     looks_like: |value| value.get("RecordType").is_some(),
 };
 
@@ -35,32 +36,55 @@ fn verify(secret: &Secret, headers: &HeaderMap, _body: &[u8], _now: Timestamp) -
 
 fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     let value = object(body)?;
-    let word = text(&value, "/RecordType");
-    let at = time(&value, &["/BouncedAt", "/DeliveredAt", "/ReceivedAt", "/ChangedAt"]).unwrap_or(now);
-    let mut event = event(EventKind::Unknown, at, body);
-    match word.as_str() {
+    Ok(vec![one(&text(&value, "/RecordType"), &value, body, now)])
+}
+
+/// An entry of the bounces has all that the webhook tells but its type, one of the messages says that it was sent.
+fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
+    one(if list == "bounces" { "Bounce" } else { "Message" }, entry, raw, now)
+}
+
+fn one(word: &str, value: &Value, raw: &[u8], now: Timestamp) -> Event {
+    let at = time(value, &["/BouncedAt", "/DeliveredAt", "/ReceivedAt", "/ChangedAt"]).unwrap_or(now);
+    let mut event = event(EventKind::Unknown, at, raw);
+    match word {
         "Delivery" => {
             event.kind = EventKind::Delivered;
-            event.reason = text(&value, "/Details");
+            event.reason = text(value, "/Details");
         }
-        "Bounce" => bounce(&mut event, &value),
+        "Bounce" => bounce(&mut event, value),
         "SpamComplaint" => complaint(&mut event),
-        "SubscriptionChange" => subscription(&mut event, &value),
+        "SubscriptionChange" => subscription(&mut event, value),
         "Open" => event.kind = EventKind::Opened,
         "Click" => {
             event.kind = EventKind::Clicked;
-            event.reason = text(&value, "/OriginalLink");
+            event.reason = text(value, "/OriginalLink");
         }
-        _ => event.reason = word,
+        "Message" => sent(&mut event, value),
+        _ => event.reason = word.to_owned(),
     }
-    event.recipient = recipient(&value, &["/Email", "/Recipient"]);
-    event.provider_id = text(&value, "/MessageID");
+    event.recipient = recipient(value, &["/Email", "/Recipient", "/Recipients/0"]);
+    event.provider_id = text(value, "/MessageID");
     event.token = token_in(value.get("Metadata"));
-    let bounce = text(&value, "/ID");
+    let bounce = text(value, "/ID");
     if !bounce.is_empty() {
         event.id = format!("bounce-{bounce}");
     }
-    Ok(vec![event])
+    event
+}
+
+/// <https://postmarkapp.com/developer/api/messages-api#outbound-message-search>
+fn sent(event: &mut Event, value: &Value) {
+    let (status, id) = (text(value, "/Status"), text(value, "/MessageID"));
+    event.kind = match status.as_str() {
+        "Sent" => EventKind::Sent,
+        "Queued" | "Processed" => EventKind::Queued,
+        _ => EventKind::Unknown,
+    };
+    if !id.is_empty() {
+        event.id = format!("{}-{id}", event.kind);
+    }
+    event.reason = status;
 }
 
 fn complaint(event: &mut Event) {

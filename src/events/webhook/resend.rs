@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Webhook;
+use super::{Log, Webhook};
 use super::reading::{Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::standard;
 use crate::events::{Event, EventKind};
@@ -16,6 +16,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the webhook's signing secret, whsec_...",
     token: None,
+    log: Some(Log { read: logged, shares_ids: false }),
     looks_like: |value| value.get("type").is_some() && value.get("created_at").is_some() && value.pointer("/data/email_id").is_some(),
 };
 
@@ -43,5 +44,42 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
     event.provider_id = text(&value, "/data/email_id");
     event.message_id = bare(&text(&value, "/data/message_id"));
     event.token = token_in(value.pointer("/data/tags"));
+    let is_about_one = value.pointer("/data/to").and_then(Value::as_array).is_none_or(|to| to.len() <= 1);
+    if is_about_one {
+        event.id = id_of(event.kind, &event.provider_id);
+    }
     Ok(vec![event])
+}
+
+/// What happens to an email once at most is named after it, so that the webhook and the list of emails tell one event.
+fn id_of(kind: EventKind, email: &str) -> String {
+    let happens_once = matches!(kind, EventKind::Sent | EventKind::Delivered | EventKind::Bounced | EventKind::Complained | EventKind::Rejected);
+    if happens_once && !email.is_empty() { format!("{email}-{kind}") } else { String::new() }
+}
+
+/// An entry of the emails sent: `{"id":"…","to":["…"],"created_at":"…","last_event":"delivered"}`. Whether a bounce is hard is not told, so
+/// the webhook's word about it stays another event, and can still suppress.
+fn logged(_list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
+    let (email, word) = (text(entry, "/id"), text(entry, "/last_event"));
+    let kind = kind_of(&word);
+    let mut event = event(kind, time(entry, &["/created_at"]).unwrap_or(now), raw);
+    event.id = match id_of(kind, &email) {
+        named if !named.is_empty() && kind != EventKind::Bounced => named,
+        _ if !email.is_empty() => format!("{email}-last-{word}"),
+        _ => String::new(),
+    };
+    match kind {
+        EventKind::Bounced => {
+            bounced(&mut event, Told::Soft, "", "");
+            event.reason = "the list of emails does not tell why".to_owned();
+        }
+        EventKind::Complained => event.class = Some(complaint_class("")),
+        EventKind::Unknown => event.reason = word,
+        _ => {}
+    }
+    event.recipient = recipient(entry, &["/to/0", "/to"]);
+    event.provider_id = email;
+    event.message_id = bare(&text(entry, "/message_id"));
+    event.token = token_in(entry.get("tags"));
+    event
 }

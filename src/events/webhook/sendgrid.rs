@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 
 use super::reading::{Told, bare, bounced, deferred, event, first, kind_of, recipient, text, time, token_in};
 use super::scheme::{fresh, header};
-use super::{Refusal, Webhook};
+use super::{Log, Refusal, Webhook};
 use crate::base64;
-use crate::events::{Class, Event, EventKind};
+use crate::events::{Bounce, Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {
@@ -22,6 +22,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "the verification key of the signed event webhook",
     token: None,
+    log: Some(Log { read: logged, shares_ids: false }),
     looks_like: |value| value.get("sg_event_id").is_some(),
 };
 
@@ -52,6 +53,28 @@ fn read(body: &[u8], now: Timestamp) -> Result<Vec<Event>, String> {
         _ => vec![serde_json::from_slice(body).map_err(broken)?],
     };
     items.into_iter().map(|item| one(item.get(), now)).collect()
+}
+
+/// An entry of the suppressions: `{"created":1443651125,"email":"…","reason":"550 5.1.1 …","status":"5.1.1"}`.
+fn logged(list: &str, entry: &Value, raw: &[u8], now: Timestamp) -> Event {
+    let kind = match list {
+        "spam_reports" => EventKind::Complained,
+        "unsubscribes" => EventKind::Unsubscribed,
+        _ => EventKind::Bounced,
+    };
+    let mut event = event(kind, time(entry, &["/created"]).unwrap_or(now), raw);
+    let (status, said) = (text(entry, "/status"), text(entry, "/reason"));
+    match list {
+        "spam_reports" => event.class = Some(Class::Abuse),
+        "unsubscribes" => {}
+        "blocks" => bounced(&mut event, Told::Soft, &status, &said),
+        _ => bounced(&mut event, Told::Hard, &status, &said),
+    }
+    if list == "invalid_emails" {
+        (event.bounce, event.class) = (Some(Bounce::Hard), Some(Class::BadAddress));
+    }
+    event.recipient = recipient(entry, &["/email"]);
+    event
 }
 
 fn one(raw: &str, now: Timestamp) -> Result<Event, String> {

@@ -16,6 +16,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     read,
     secret: "not needed: write webhook_topic, the ARN of the SNS topic",
     token: None,
+    log: None,
     looks_like: |value| {
         let is_envelope = value.get("TopicArn").is_some() && value.get("MessageId").is_some();
         is_envelope || ((value.get("eventType").is_some() || value.get("notificationType").is_some()) && value.get("mail").is_some())

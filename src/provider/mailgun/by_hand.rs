@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Mailgun;
 use crate::outcome::Reason;
-use crate::provider::by_hand::{About, ByHand, Finding, InDoubt, Log, Logged, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{About, ByHand, EventLog, Finding, InDoubt, Log, Logged, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, Refusal};
 
@@ -15,7 +15,7 @@ const LISTS: [(&str, Reason); 3] = [("bounces", Reason::HardBounce), ("complaint
 /// The most entries of a page, and of an addition.
 const PAGE: usize = 1_000;
 /// The most events of a page.
-const EVENTS: usize = 300;
+pub(super) const EVENTS: usize = 300;
 /// As far as the events of one address are read, in pages.
 const MOST_PAGES: usize = 20;
 /// So many seconds before a message was claimed its events may seem to have happened.
@@ -65,6 +65,10 @@ impl ByHand for Mailgun {
         Some(self)
     }
 
+    fn event_log(&self) -> Option<&dyn EventLog> {
+        Some(self)
+    }
+
     fn suppressions(&self) -> Option<&dyn RemoteList> {
         Some(self)
     }
@@ -73,10 +77,10 @@ impl ByHand for Mailgun {
 /// A page of the event log:
 /// `{"items":[{"event":"accepted","timestamp":1529704976.1,"user-variables":{"mailbatch_id":"…"},"message":{"headers":{"message-id":"…"}}}]}`
 #[derive(Deserialize)]
-struct Events {
-    items: Vec<Value>,
+pub(super) struct Events {
+    pub(super) items: Vec<Value>,
     #[serde(default)]
-    paging: Paging,
+    pub(super) paging: Paging,
 }
 
 impl Log for Mailgun {
@@ -116,9 +120,9 @@ struct Listed {
 }
 
 #[derive(Default, Deserialize)]
-struct Paging {
+pub(super) struct Paging {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 /// `{"address":"ann@x.example","code":"550","error":"…","created_at":"Fri, 21 Oct 2011 11:02:55 UTC"}`, of an unsubscribe with `tags`.
@@ -141,12 +145,12 @@ impl Item {
 }
 
 impl Mailgun {
-    fn list_path(&self, list: &str) -> String {
+    pub(super) fn list_path(&self, list: &str) -> String {
         format!("/v3/{}/{list}", self.domain)
     }
 
     /// The path of a link, if it leads to what is below `list` at the same service.
-    fn path_below(&self, link: &str, list: &str) -> Result<String, Trouble> {
+    pub(super) fn path_below(&self, link: &str, list: &str) -> Result<String, Trouble> {
         let url = Url::parse(link).map_err(|_| elsewhere())?;
         let base = self.http.base();
         let is_here = (url.scheme(), url.host_str(), url.port_or_known_default()) == (base.scheme(), base.host_str(), base.port_or_known_default());

@@ -26,6 +26,7 @@ use crate::outcome::Reason;
 use crate::secret::Secret;
 
 mod by_hand;
+mod event_log;
 mod form;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Answer, Postmark};
 use crate::outcome::Reason;
-use crate::provider::by_hand::{About, ByHand, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 use crate::provider::{BoxFuture, UnsubscribeHeaders};
 
@@ -55,12 +55,16 @@ impl ByHand for Postmark {
         })
     }
 
+    fn event_log(&self) -> Option<&dyn EventLog> {
+        Some(self)
+    }
+
     fn suppressions(&self) -> Option<&dyn RemoteList> {
         Some(self)
     }
 }
 
-fn json_only(request: Request) -> Request {
+pub(super) fn json_only(request: Request) -> Request {
     request.header("accept", "application/json").header("content-type", "application/json")
 }
 

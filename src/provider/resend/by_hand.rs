@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Answer, Resend};
 use crate::outcome::Reason;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{About, ByHand, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 
 const DOMAINS: &str = "/domains?limit=100";
@@ -77,6 +77,10 @@ impl ByHand for Resend {
                 }
             }
         })
+    }
+
+    fn event_log(&self) -> Option<&dyn EventLog> {
+        Some(self)
     }
 
     fn suppressions(&self) -> Option<&dyn RemoteList> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::SendGrid;
 use crate::outcome::Reason;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{About, ByHand, Finding, Ours, Page, RemoteList, Theirs, Trouble};
+use crate::provider::by_hand::{About, ByHand, EventLog, Finding, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
 
 const SCOPES: &str = "/v3/scopes";
@@ -78,6 +78,10 @@ impl ByHand for SendGrid {
             findings.extend(credits.ok().map(|credits| credits.finding()));
             findings
         })
+    }
+
+    fn event_log(&self) -> Option<&dyn EventLog> {
+        Some(self)
     }
 
     fn suppressions(&self) -> Option<&dyn RemoteList> {

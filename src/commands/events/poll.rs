@@ -1,0 +1,275 @@
+//! `mailbatch events poll`: a provider's own log is read, so that what no webhook told is known too.
+//!
+//! The rules it keeps: the place in the log moves only over what is in the ledger; what was told before, by whatever way, is one event; it
+//! ends, whatever the provider answers.
+
+use std::collections::HashSet;
+use std::io::{BufWriter, Write};
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::cursor::Cursor;
+use super::{AT_ONCE, Counts, Intake, flushed};
+use crate::cli::{Globals, PollArgs};
+use crate::commands::say;
+use crate::commands::sync::failed;
+use crate::commands::workbench::{Workbench, eprintln_quietly};
+use crate::error::{Error, Result};
+use crate::events::webhook::{Webhook, webhook};
+use crate::events::{Believe, Event};
+use crate::exit::Exit;
+use crate::ledger::{EventQuery, KeptEvent, Ledger};
+use crate::outcome::Reason;
+use crate::pipeline::ledger_error;
+use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};
+use crate::provider::{Provider, Refusal};
+use crate::report::text::{clean, time};
+
+/// How far back the first poll reads.
+const FIRST: Duration = Duration::from_secs(24 * 3_600);
+/// Between two pages, so that sending keeps most of what the API allows.
+const PAUSE: Duration = Duration::from_millis(250);
+/// So many pages in a row may hold nothing but entries of the pages before.
+const MOST_STALE: u32 = 10;
+/// The most entries of one poll.
+const MOST: usize = 2_000_000;
+/// So far apart the times of one event may be, where a log has other ids than the webhook.
+const SAME: SignedDuration = SignedDuration::from_mins(10);
+
+/// Runs the command.
+pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, env)?;
+    let (name, config) = bench.settings.provider(Some(&args.provider))?;
+    let (name, kind) = (name.to_owned(), config.kind.clone());
+    let provider = tokio::task::block_in_place(|| bench.settings.connect(&name))?;
+    let webhook = webhook(&kind);
+    let log = provider.by_hand().and_then(|by_hand| by_hand.event_log());
+    let (Some(log), Some(reader)) = (log, webhook.filter(|webhook| webhook.log.is_some())) else {
+        return Err(has_no_log(&name, provider.as_ref(), webhook));
+    };
+    let dir = bench.settings.workspace.state_dir.join("poll");
+    let cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
+    let until = Timestamp::now();
+    let from = begin(args.since, cursor.read_until(), log.unsettled_for(), until);
+    let intake = if args.dry_run {
+        None
+    } else {
+        let ledger = bench.ledger()?;
+        let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: false };
+        Some(Intake { bench, ledger, believe })
+    };
+    let mut poll = Poll { name, log, reader, span: Span { from, until }, cursor, intake, told: Told::default() };
+    let read = poll.read(globals).await;
+    provider.close().await;
+    read?;
+    poll.tell(globals)
+}
+
+/// Where a poll begins.
+fn begin(since: Option<Duration>, read_until: Option<Timestamp>, unsettled: Duration, now: Timestamp) -> Timestamp {
+    let before = |at: Timestamp, time: Duration| at.saturating_sub(time).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH);
+    match (since, read_until) {
+        (Some(since), _) => before(now, since),
+        // A clock that was set back has not made the log longer.
+        (None, Some(place)) => before(place.min(now), unsettled),
+        (None, None) => before(now, FIRST),
+    }
+}
+
+/// The refusal of a provider without a log, with what takes its place.
+fn has_no_log(name: &str, provider: &dyn Provider, webhook: Option<&Webhook>) -> Error {
+    let mut instead = Vec::new();
+    if webhook.is_some() {
+        instead.push(format!("`mailbatch listen` takes its webhooks at /events/{name}"));
+    }
+    if provider.by_hand().is_some_and(|by_hand| by_hand.suppressions().is_some()) {
+        instead.push(format!("`mailbatch suppress sync {name}` takes whom it suppresses"));
+    }
+    if instead.is_empty() {
+        instead.push("`mailbatch events ingest PATH` reads the bounces and complaints that come back as mail".to_owned());
+    }
+    Error::usage(format!("providers.{name}: this API has no log of events that can be read")).hint(instead.join("; "))
+}
+
+/// What came of it beside the counts.
+#[derive(Debug, Default)]
+struct Told {
+    counts: Counts,
+    entries: u64,
+    left_out: Vec<String>,
+}
+
+/// One reading of a log.
+struct Poll<'a> {
+    name: String,
+    log: &'a dyn EventLog,
+    reader: &'static Webhook,
+    span: Span,
+    cursor: Cursor,
+    /// `None` writes nothing.
+    intake: Option<Intake>,
+    told: Told,
+}
+
+impl Poll<'_> {
+    /// Reads the log to its end.
+    async fn read(&mut self, globals: &Globals) -> Result<()> {
+        let mut out = BufWriter::new(std::io::stdout());
+        let (mut next, mut cursors, mut seen, mut stale) = (None::<String>, HashSet::new(), HashSet::new(), 0);
+        loop {
+            let stretch = self.log.stretch(self.span, next.as_deref()).await.map_err(|trouble| failed(&self.name, &trouble))?;
+            let entries = stretch.entries.len();
+            let before = seen.len();
+            let events: Vec<Event> =
+                stretch.entries.iter().filter_map(|entry| self.event(entry)).filter(|event| seen.insert(xxh3_128(event.id.as_bytes()))).collect();
+            stale = if entries > 0 && seen.len() == before { stale + 1 } else { 0 };
+            if globals.json || self.intake.is_none() {
+                events.iter().try_for_each(|event| flushed(writeln!(out, "{}", if globals.json { line(event) } else { in_words(event) })))?;
+                flushed(out.flush())?;
+            }
+            self.keep(events).await?;
+            self.told.left_out.extend(stretch.left_out);
+            if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
+                self.cursor.advance(self.span.from, read.min(self.span.until))?;
+            }
+            let Some(goes_on) = stretch.next else { break };
+            let trouble = if !cursors.insert(xxh3_128(goes_on.as_bytes())) {
+                "the log leads back to a page that has been read"
+            } else if stale >= MOST_STALE {
+                "the log tells the same entries over and over"
+            } else if seen.len() >= MOST {
+                "the log is longer than one poll reads"
+            } else {
+                next = Some(goes_on);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            return Err(failed(&self.name, &Trouble::Failing(Refusal::new(Reason::NoReply, "", trouble))));
+        }
+        if self.intake.is_some() {
+            self.cursor.advance(self.span.from, self.span.until)?;
+        }
+        Ok(())
+    }
+
+    /// The event of an entry; `None` where it cannot be read, which is counted and said.
+    fn event(&mut self, entry: &Entry) -> Option<Event> {
+        self.told.entries += 1;
+        match self.reader.read_log(entry.list, &entry.value, Timestamp::now()) {
+            Ok(mut event) => {
+                event.provider.clone_from(&self.name);
+                Some(event)
+            }
+            Err(why) => {
+                self.told.counts.unreadable += 1;
+                eprintln_quietly(&format!("mailbatch: providers.{}: {}: {why}; the rest goes on", self.name, entry.list));
+                None
+            }
+        }
+    }
+
+    /// Writes events down, and what follows from them into the suppression file.
+    async fn keep(&mut self, events: Vec<Event>) -> Result<()> {
+        let Self { intake, told, reader, .. } = self;
+        for event in &events {
+            *told.counts.words.entry(event.word()).or_default() += 1;
+        }
+        let Some(intake) = intake else { return Ok(()) };
+        let shares_ids = reader.log.as_ref().is_some_and(|log| log.shares_ids);
+        let mut events = events.into_iter();
+        loop {
+            let mut some: Vec<Event> = events.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            if !shares_ids {
+                let were_told = try_join_all(some.iter().map(|event| was_told(intake, event))).await?;
+                told.counts.again += were_told.iter().filter(|told| **told).count() as u64;
+                let mut were_told = were_told.into_iter();
+                some.retain(|_| !were_told.next().unwrap_or(false));
+            }
+            intake.write_down(some, &mut told.counts).await?;
+        }
+        // What an earlier process learned and could not file goes along.
+        intake.file().await
+    }
+
+    fn tell(&self, globals: &Globals) -> Result<Exit> {
+        let Told { counts, entries, left_out } = &self.told;
+        for what in left_out {
+            eprintln_quietly(&format!("mailbatch: providers.{}: {}", self.name, clean(what)));
+        }
+        let dry_run = self.intake.is_none();
+        let Span { from, until } = self.span;
+        if globals.json {
+            let object = json!({
+                "v": 1, "type": "events.polled", "provider": self.name, "from": time(from), "until": time(until), "dry_run": dry_run,
+                "entries": entries, "counts": counts.words, "new": counts.new, "known": counts.again, "strangers": counts.strangers,
+                "suppressed": counts.learned, "unreadable": counts.unreadable, "left_out": left_out,
+            });
+            say(&mut std::io::stdout(), &format!("{object}\n"))?;
+        } else if !globals.quiet {
+            let text = format!("{} since {}, {}\n{}", self.name, time(from), self.log.holds(), counts.text("entry", "entries", *entries, dry_run));
+            say(&mut std::io::stdout(), &text)?;
+        }
+        Ok(if counts.unreadable > 0 { Exit::RETRYABLE } else { Exit::OK })
+    }
+}
+
+/// Whether the ledger has heard of it under another id: the same of the same message, or of the same person at about the same time.
+async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
+    let Some(email) = event.recipient.clone() else { return Ok(false) };
+    let is_it = |kept: &KeptEvent| {
+        let known = &kept.event;
+        let is_one_message = !event.provider_id.is_empty() && known.provider_id == event.provider_id;
+        let is_one_time = event.provider_id.is_empty() && known.at.duration_since(event.at).abs() <= SAME;
+        known.provider == event.provider && known.id != event.id && (is_one_message || is_one_time)
+    };
+    let mut query = EventQuery { limit: 1_000, kind: Some(event.kind), email: Some(email), ..EventQuery::default() };
+    loop {
+        let page = intake.ledger.events(query.clone()).await.map_err(ledger_error)?;
+        if page.iter().any(is_it) {
+            return Ok(true);
+        }
+        match page.last() {
+            Some(last) if page.len() == query.limit => query.after = last.number,
+            _ => return Ok(false),
+        }
+    }
+}
+
+fn line(event: &Event) -> String {
+    let object: Value = json!({
+        "v": event.v, "type": event.kind, "bounce": event.bounce, "class": event.class, "recipient": event.recipient, "code": event.code,
+        "status": event.status, "reason": event.reason, "at": time(event.at), "provider": event.provider, "source": event.source,
+        "provider_id": event.provider_id, "message_id": event.message_id, "token": event.token, "id": event.id,
+    });
+    object.to_string()
+}
+
+fn in_words(event: &Event) -> String {
+    let class = event.class.map_or("", |class| class.as_str());
+    let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
+    let line = format!("{}  {:<14} {class:<16} {recipient}  {} {} {}", time(event.at), event.word(), event.code, event.status, event.reason);
+    clean(&line).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_begins_before_the_end_of_the_last_one_and_never_in_the_future() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let (hour, now) = (Duration::from_secs(3_600), at(1_000_000));
+        assert_eq!(begin(None, None, hour, now), at(1_000_000 - 86_400));
+        assert_eq!(begin(None, Some(at(900_000)), hour, now), at(900_000 - 3_600));
+        assert_eq!(begin(None, Some(at(2_000_000)), hour, now), at(1_000_000 - 3_600), "the clock was set back");
+        assert_eq!(begin(Some(hour * 2), Some(at(900_000)), hour, now), at(1_000_000 - 7_200));
+        assert_eq!(begin(Some(hour * 24 * 30), None, hour, at(5)), at(0));
+    }
+}
