@@ -48,7 +48,9 @@ pub struct IngestArgs {
 
 /// Read a provider's own log of events, from where the last poll ended; what a webhook told already counts once
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  mailbatch events poll gun\n  mailbatch events poll gun --since 3d --dry-run --json\n  in a crontab:  */10 * * * * mailbatch -q -C /srv/news events poll gun")]
+#[command(
+    after_help = "Examples:\n  mailbatch events poll gun\n  mailbatch events poll gun --since 3d --dry-run --json\n  in a crontab:  */10 * * * * mailbatch -q -C /srv/news events poll gun"
+)]
 pub struct PollArgs {
     /// The provider's name in the configuration
     #[arg(value_name = "PROVIDER")]

@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Log, Webhook};
 use super::reading::{Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::standard;
+use super::{Log, Webhook};
 use crate::events::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {

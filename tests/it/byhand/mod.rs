@@ -2,6 +2,7 @@
 //! providers document.
 
 mod learning;
+mod polling;
 mod presets;
 mod provider;
 mod sandbox;

@@ -59,7 +59,7 @@ fn listening(work: &Workspace) -> (Running, u16) {
 
 /// The port that a running command says it listens on.
 #[track_caller]
-fn port_of(running: &Running) -> u16 {
+pub(crate) fn port_of(running: &Running) -> u16 {
     let find = || {
         let said = running.err();
         let rest = said.split_once("://127.0.0.1:")?.1;
@@ -75,7 +75,7 @@ fn signed(id: &str, at: i64, body: &str) -> Vec<(&'static str, String)> {
     vec![("svix-id", id.to_owned()), ("svix-timestamp", at.to_string()), ("svix-signature", format!("v1,{}", base64(tag.as_ref())))]
 }
 
-fn base64(octets: &[u8]) -> String {
+pub(crate) fn base64(octets: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits = |chunk: &[u8]| {
         let group = chunk.iter().fold(0u32, |group, octet| group << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));
