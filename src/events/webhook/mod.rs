@@ -151,6 +151,11 @@ pub fn webhook(kind: &str) -> Option<&'static Webhook> {
     WEBHOOKS.into_iter().find(|webhook| webhook.kind == kind)
 }
 
+/// Whether these octets are a certificate in PEM that a signature of SNS could be verified with.
+pub fn is_certificate(pem: &[u8]) -> bool {
+    certificate::Certificate::parse(pem).is_ok()
+}
+
 /// The events of one JSON object out of an export or a log of a provider, whose kind stands in each until the provider's name is known.
 /// Nobody has signed it: the person who ingests it vouches for it.
 pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static str> {

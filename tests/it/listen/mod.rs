@@ -5,6 +5,7 @@ mod events;
 mod gates;
 mod holds;
 mod kills;
+mod sns;
 mod unsubscribe;
 
 use std::io::{Read, Write};

@@ -1,0 +1,338 @@
+//! Amazon SNS: the endpoint fetches its certificates and visits its confirmations, and goes nowhere else, whatever an envelope says.
+//!
+//! SNS is a server of our own behind a proxy, which the binary is led to by its environment, with certificates of an authority of our own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
+
+use super::{ask, base64, port_of};
+use crate::support::running::Running;
+use crate::support::{Workspace, workspace};
+
+const HOST: &str = "sns.eu-west-1.amazonaws.com";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:ses-events";
+/// The key of the certificate at `/signer.pem`, and another one.
+const SIGNER: &str = include_str!("../../fixtures/webhooks/signer.pem");
+const STRANGER: &str = include_str!("../../fixtures/webhooks/stranger.pem");
+
+/// What a path is answered with: status, a header line or nothing, and the body.
+type Pages = dyn Fn(usize, &str) -> (u16, String, Vec<u8>) + Send + Sync;
+
+/// Amazon behind a proxy, and what it was asked.
+struct Amazon {
+    port: u16,
+    ca: String,
+    /// `host:port` of each connection that the proxy was to make, and the paths that were asked for.
+    hosts: Arc<Mutex<Vec<String>>>,
+    paths: Arc<Mutex<Vec<String>>>,
+}
+
+impl Amazon {
+    /// Answers in TLS under the name `host`, whoever is asked for.
+    fn start(host: &str, pages: impl Fn(usize, &str) -> (u16, String, Vec<u8>) + Send + Sync + 'static) -> Self {
+        let (ca, config) = tls(host);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        let port = listener.local_addr().expect("a bound listener has an address").port();
+        let (hosts, paths) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
+        let (asked_hosts, asked_paths, pages) = (Arc::clone(&hosts), Arc::clone(&paths), Arc::new(pages));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (hosts, paths, config, pages) = (Arc::clone(&asked_hosts), Arc::clone(&asked_paths), Arc::clone(&config), Arc::clone(&pages));
+                // A client that does not like the certificate breaks off.
+                std::thread::spawn(move || serve(stream, &hosts, &paths, config, pages.as_ref()).unwrap_or_default());
+            }
+        });
+        Self { port, ca, hosts, paths }
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.paths.lock().expect("nothing panics under it").clone()
+    }
+
+    /// Nobody but SNS was asked for.
+    #[track_caller]
+    fn was_alone(&self) {
+        let hosts = self.hosts.lock().expect("nothing panics under it");
+        assert!(hosts.iter().all(|host| host == &format!("{HOST}:443")), "{hosts:?}");
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    hosts: &Mutex<Vec<String>>,
+    paths: &Mutex<Vec<String>>,
+    config: Arc<rustls::ServerConfig>,
+    pages: &Pages,
+) -> std::io::Result<()> {
+    let mut head = BufReader::new(stream.try_clone()?);
+    let (mut line, mut rest) = (String::new(), String::new());
+    head.read_line(&mut line)?;
+    while head.read_line(&mut rest)? > 2 {
+        rest.clear();
+    }
+    // Whatever is asked for in plain text is not SNS, and is seen here.
+    hosts.lock().expect("nothing panics under it").push(line.split(' ').nth(1).unwrap_or_default().to_owned());
+    if !line.starts_with("CONNECT ") {
+        return Ok(());
+    }
+    stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+    let tls = rustls::ServerConnection::new(config).map_err(std::io::Error::other)?;
+    let mut tls = rustls::StreamOwned::new(tls, stream);
+    let (mut asked, mut octet) = (Vec::new(), [0]);
+    while !asked.ends_with(b"\r\n\r\n") {
+        tls.read_exact(&mut octet)?;
+        asked.push(octet[0]);
+    }
+    let path = String::from_utf8_lossy(&asked).split(' ').nth(1).unwrap_or_default().to_owned();
+    let number = {
+        let mut paths = paths.lock().expect("nothing panics under it");
+        paths.push(path.clone());
+        paths.len() - 1
+    };
+    let (status, header, body) = pages(number, &path);
+    let head = format!("HTTP/1.1 {status} Reason\r\nContent-Length: {}\r\nConnection: close\r\n{header}\r\n", body.len());
+    tls.write_all(&[head.as_bytes(), &body].concat())?;
+    tls.conn.send_close_notify();
+    tls.flush()
+}
+
+/// An authority's certificate, and a server that has one of it for `host`.
+fn tls(host: &str) -> (String, Arc<rustls::ServerConfig>) {
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("no name is a wrong name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().expect("ring makes keys");
+    let ca = params.self_signed(&ca_key).expect("the authority signs itself").pem();
+    let issuer = Issuer::new(params, ca_key);
+    let key = KeyPair::generate().expect("ring makes keys");
+    let certificate = CertificateParams::new([host.to_owned()]).expect("a name").signed_by(&key, &issuer).expect("the authority signs");
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has both")
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(certificate)], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
+        .expect("they belong together");
+    (ca, Arc::new(config))
+}
+
+/// A certificate for the key in `SIGNER`.
+fn certificate(name: &str, years: (i32, i32)) -> String {
+    let key = KeyPair::from_pem(SIGNER).expect("an RSA key");
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    (params.not_before, params.not_after) = (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
+    params.self_signed(&key).expect("it signs itself").pem()
+}
+
+fn good() -> String {
+    certificate("sns.amazonaws.com", (2020, 2090))
+}
+
+/// What a path of SNS is answered with where all is well.
+fn well(path: &str) -> (u16, String, Vec<u8>) {
+    match path.split('?').next() {
+        Some("/signer.pem") => (200, String::new(), good().into_bytes()),
+        Some("/") => (200, String::new(), b"<ConfirmSubscriptionResponse/>".to_vec()),
+        _ => (404, String::new(), Vec::new()),
+    }
+}
+
+/// An envelope of this type, not signed.
+fn envelope(kind: &str, id: &str, message: &str) -> Value {
+    let mut envelope = json!({
+        "Type": kind, "MessageId": id, "TopicArn": TOPIC, "Message": message, "Timestamp": Timestamp::now().to_string(),
+        "SignatureVersion": "2", "SigningCertURL": format!("https://{HOST}/signer.pem"),
+    });
+    if kind != "Notification" {
+        envelope["Token"] = json!("t0ken");
+        envelope["SubscribeURL"] = json!(format!("https://{HOST}/?Action=ConfirmSubscription&Token=t0ken"));
+    }
+    envelope
+}
+
+/// The same, signed by a key as SNS signs.
+fn signed(mut envelope: Value, key: &str) -> Value {
+    const FIELDS: [&str; 8] = ["Message", "MessageId", "SubscribeURL", "Subject", "Timestamp", "Token", "TopicArn", "Type"];
+    let text: String =
+        FIELDS.iter().filter_map(|name| envelope[*name].as_str().map(|value| format!("{name}\n{value}\n"))).collect::<Vec<_>>().concat();
+    let der = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).expect("PKCS #8 in PEM");
+    let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("an RSA key");
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).expect("ring signs");
+    envelope["Signature"] = json!(base64(&signature));
+    envelope
+}
+
+fn bounce(id: &str, email: &str) -> String {
+    json!({
+        "eventType": "Bounce", "mail": { "messageId": id, "timestamp": "2026-11-01T00:00:00Z", "destination": [email] },
+        "bounce": { "bounceType": "Permanent", "bounceSubType": "General", "timestamp": Timestamp::now().to_string(),
+            "bouncedRecipients": [{ "emailAddress": email, "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 unknown" }] }
+    })
+    .to_string()
+}
+
+/// An endpoint for SES whose way into the world leads to this Amazon.
+fn listening(amazon: &Amazon) -> (Workspace, Running, u16) {
+    let work = workspace();
+    work.message("Hello", "Body.").file("suppressions.csv", "email,reason\n").file("ca.pem", &amazon.ca).config(&format!(
+        "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"transactional\"\n\n\
+         [suppression]\nfiles = [\"suppressions.csv\"]\n\n[listen]\naddr = \"127.0.0.1:0\"\n\n\
+         [providers.ses]\nkind = \"ses\"\nregion = \"eu-west-1\"\nwebhook_topic = \"{TOPIC}\"\n"
+    ));
+    let mut command = work.command();
+    command.args(["-v", "listen"]).env("SSL_CERT_FILE", work.join("ca.pem")).env("HTTPS_PROXY", format!("http://127.0.0.1:{}", amazon.port));
+    command.env("HTTP_PROXY", format!("http://127.0.0.1:{}", amazon.port));
+    let running = work.start_with(command);
+    let port = port_of(&running);
+    (work, running, port)
+}
+
+/// Sends an envelope; the status.
+fn tell(port: u16, envelope: &Value) -> u16 {
+    ask(port, "POST", "/events/ses", &[("content-type", "text/plain; charset=utf-8".to_owned())], envelope.to_string().as_bytes()).0
+}
+
+fn types(work: &Workspace) -> Vec<String> {
+    super::lines(work, &["events", "list", "--json"]).iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
+}
+
+#[test]
+fn a_subscription_is_confirmed_once_it_verifies_and_then_events_come_in_with_one_fetch_of_the_certificate() {
+    let amazon = Amazon::start(HOST, |_, path| well(path));
+    let (work, _running, port) = listening(&amazon);
+    assert_eq!(tell(port, &signed(envelope("SubscriptionConfirmation", "s1", "You have chosen to subscribe to the topic"), SIGNER)), 204);
+    assert_eq!(amazon.paths(), ["/signer.pem", "/?Action=ConfirmSubscription&Token=t0ken"]);
+    // A new subscription is greeted with a sentence.
+    let greeting = "Successfully validated SNS topic for Amazon SES event publishing.";
+    assert_eq!(tell(port, &signed(envelope("Notification", "n1", greeting), SIGNER)), 204);
+    for (id, email) in [("n2", "gone@example.com"), ("n3", "lost@example.com"), ("n2", "gone@example.com")] {
+        let mut told = envelope("Notification", id, &bounce(id, email));
+        told["Subject"] = json!("Amazon SES Email Event Notification");
+        assert_eq!(tell(port, &signed(told, SIGNER)), 204);
+    }
+    // Whether the token is signed when a subscription ends is told both ways.
+    assert_eq!(tell(port, &signed(envelope("UnsubscribeConfirmation", "u1", "You have chosen to deactivate"), SIGNER)), 204);
+    let mut without = envelope("UnsubscribeConfirmation", "u2", "You have chosen to deactivate");
+    without.as_object_mut().expect("an object").remove("Token");
+    let mut without = signed(without, SIGNER);
+    without["Token"] = json!("t0ken");
+    assert_eq!(tell(port, &without), 204);
+    assert_eq!(types(&work), ["unknown", "bounced", "bounced"], "what SNS says by itself is no event, and nothing counts twice");
+    assert_eq!(amazon.paths().len(), 2, "nobody subscribes again to what was left, and a certificate is kept: {:?}", amazon.paths());
+    amazon.was_alone();
+}
+
+#[test]
+fn what_does_not_verify_is_refused_and_confirms_nothing() {
+    let amazon = Amazon::start(HOST, |_, path| match path {
+        "/expired.pem" => (200, String::new(), certificate("sns.amazonaws.com", (2020, 2024)).into_bytes()),
+        "/future.pem" => (200, String::new(), certificate("sns.amazonaws.com", (2080, 2090)).into_bytes()),
+        "/other.pem" => (200, String::new(), certificate("sns.evil.example", (2020, 2090)).into_bytes()),
+        path => well(path),
+    });
+    let (work, _running, port) = listening(&amazon);
+    let subscription = || envelope("SubscriptionConfirmation", "s1", "subscribe?");
+    let with = |name: &str, value: &str| {
+        let mut changed = subscription();
+        changed[name] = json!(value);
+        signed(changed, SIGNER)
+    };
+    let sns = |path: &str| format!("https://{HOST}/{path}");
+    let mut refused = vec![
+        ("another key", signed(subscription(), STRANGER)),
+        ("no signature", subscription()),
+        ("another topic", with("TopicArn", "arn:aws:sns:eu-west-1:999999999999:ses-events")),
+        ("too old", with("Timestamp", &(Timestamp::now() - SignedDuration::from_hours(2)).to_string())),
+        ("too new", with("Timestamp", &(Timestamp::now() + SignedDuration::from_hours(1)).to_string())),
+        ("no time", with("Timestamp", "yesterday")),
+        ("another version", with("SignatureVersion", "3")),
+        ("an expired certificate", with("SigningCertURL", &sns("expired.pem"))),
+        ("a certificate of the future", with("SigningCertURL", &sns("future.pem"))),
+        ("somebody else's certificate", with("SigningCertURL", &sns("other.pem"))),
+    ];
+    let mut altered = signed(subscription(), SIGNER);
+    altered["Message"] = json!("subscribe!");
+    refused.push(("an altered message", altered));
+    let mut moved = signed(subscription(), SIGNER);
+    moved["SubscribeURL"] = json!(sns("?Action=ConfirmSubscription&Token=other"));
+    refused.push(("an altered address", moved));
+    let foreign = [
+        "http://sns.eu-west-1.amazonaws.com/signer.pem",
+        "https://sns.eu-west-1.amazonaws.com.evil.example/signer.pem",
+        "https://sns.eu-west-1.amazonaws.com@evil.example/signer.pem",
+        "https://user@sns.eu-west-1.amazonaws.com/signer.pem",
+        "https://sns.eu-west-1.amazonaws.com:8443/signer.pem",
+        "https://sns.eu-west-1.evil.example/signer.pem",
+        "https://snsXeu-west-1.amazonaws.com/signer.pem",
+        "https://bucket.s3.amazonaws.com/signer.pem",
+        "https://127.0.0.1/signer.pem",
+        "file:///etc/passwd.pem",
+        "",
+    ];
+    for url in foreign {
+        refused.push(("a certificate from elsewhere", with("SigningCertURL", url)));
+        // Signed by SNS for somebody else's topic of the same name, it would still lead nowhere else.
+        refused.push(("a confirmation elsewhere", with("SubscribeURL", url)));
+    }
+    refused.push(("no certificate", with("SigningCertURL", &sns("signer.txt"))));
+    for (why, envelope) in refused {
+        assert_eq!(tell(port, &envelope), 401, "{why}: {envelope}");
+    }
+    for body in ["", "{}", "[]", "null", "{\"Type\":\"Notification\"}", "{\"Type\":\"Other\"}"] {
+        assert_eq!(ask(port, "POST", "/events/ses", &[], body.as_bytes()).0, 401, "{body}");
+    }
+    assert!(!amazon.paths().iter().any(|path| path.contains("ConfirmSubscription")), "{:?}", amazon.paths());
+    assert!(types(&work).is_empty());
+    amazon.was_alone();
+}
+
+#[test]
+fn a_certificate_that_cannot_be_had_is_asked_for_again_and_no_redirect_is_followed() {
+    let answers: [fn() -> (u16, String, Vec<u8>); 6] = [
+        || (500, String::new(), Vec::new()),
+        || (302, "Location: https://evil.example/signer.pem\r\n".into(), good().into_bytes()),
+        || (200, String::new(), b"<html>Maintenance</html>".to_vec()),
+        || (200, String::new(), vec![b'x'; 1 << 20]),
+        || (204, String::new(), Vec::new()),
+        || well("/signer.pem"),
+    ];
+    let amazon = Amazon::start(HOST, move |number, path| match path {
+        "/signer.pem" => answers[number.min(5)](),
+        _ if number == 6 => (302, "Location: https://evil.example/\r\n".into(), Vec::new()),
+        _ if number == 7 => (403, String::new(), Vec::new()),
+        path => well(path),
+    });
+    let (work, _running, port) = listening(&amazon);
+    let told = signed(envelope("Notification", "n1", &bounce("n1", "gone@example.com")), SIGNER);
+    for _ in 0..5 {
+        assert_eq!(tell(port, &told), 502, "SNS delivers it again: {:?}", amazon.paths());
+    }
+    assert_eq!(tell(port, &told), 204, "{:?}", amazon.paths());
+    let subscription = signed(envelope("SubscriptionConfirmation", "s1", "subscribe?"), SIGNER);
+    assert_eq!([tell(port, &subscription), tell(port, &subscription), tell(port, &subscription)], [502, 502, 204], "{:?}", amazon.paths());
+    assert_eq!(types(&work), ["bounced"]);
+    amazon.was_alone();
+}
+
+#[test]
+fn a_server_that_only_says_it_is_sns_is_not_believed() {
+    let told = || signed(envelope("Notification", "n1", &bounce("n1", "gone@example.com")), SIGNER);
+    // It has a certificate of a trusted authority, for another name.
+    let amazon = Amazon::start("evil.example", |_, path| well(path));
+    let (_work, _running, port) = listening(&amazon);
+    assert_eq!(tell(port, &told()), 502);
+    assert!(amazon.paths().is_empty());
+    // It has the right name, from an authority that nobody trusts.
+    let amazon = Amazon { ca: tls(HOST).0, ..Amazon::start(HOST, |_, path| well(path)) };
+    let (work, _running, port) = listening(&amazon);
+    assert_eq!(tell(port, &told()), 502);
+    assert!(amazon.paths().is_empty() && types(&work).is_empty());
+}
