@@ -732,6 +732,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
+            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -744,6 +745,23 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing; print what each message tells')
             [CompletionResult]::new('--any-recipient', '--any-recipient', [CompletionResultType]::ParameterName, 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;events;poll' {
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Begin so long ago, wherever the last poll ended; 24h where there has been none')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing; print each event')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
@@ -773,11 +791,15 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;events;help' {
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
+            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;events;help;ingest' {
+            break
+        }
+        'mailbatch;events;help;poll' {
             break
         }
         'mailbatch;events;help;list' {
@@ -1026,10 +1048,14 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;help;events' {
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
+            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
             break
         }
         'mailbatch;help;events;ingest' {
+            break
+        }
+        'mailbatch;help;events;poll' {
             break
         }
         'mailbatch;help;events;list' {

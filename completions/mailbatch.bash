@@ -112,6 +112,9 @@ _mailbatch() {
             mailbatch__subcmd__events,list)
                 cmd="mailbatch__subcmd__events__subcmd__list"
                 ;;
+            mailbatch__subcmd__events,poll)
+                cmd="mailbatch__subcmd__events__subcmd__poll"
+                ;;
             mailbatch__subcmd__events__subcmd__help,help)
                 cmd="mailbatch__subcmd__events__subcmd__help__subcmd__help"
                 ;;
@@ -120,6 +123,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__events__subcmd__help,list)
                 cmd="mailbatch__subcmd__events__subcmd__help__subcmd__list"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,poll)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__poll"
                 ;;
             mailbatch__subcmd__help,check)
                 cmd="mailbatch__subcmd__help__subcmd__check"
@@ -198,6 +204,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help__subcmd__events,list)
                 cmd="mailbatch__subcmd__help__subcmd__events__subcmd__list"
+                ;;
+            mailbatch__subcmd__help__subcmd__events,poll)
+                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__poll"
                 ;;
             mailbatch__subcmd__help__subcmd__provider,list)
                 cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__list"
@@ -694,7 +703,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__events)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest list help"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest poll list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -728,7 +737,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__events__subcmd__help)
-            opts="ingest list help"
+            opts="ingest poll list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -770,6 +779,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__events__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__poll)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -833,6 +856,44 @@ _mailbatch() {
                     return 0
                     ;;
                 --email)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__poll)
+            opts="-C -c -q -v -h --since --dry-run --env --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -962,7 +1023,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__events)
-            opts="ingest list"
+            opts="ingest poll list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -990,6 +1051,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help__subcmd__events__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__help__subcmd__events__subcmd__poll)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -678,6 +678,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand poll 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once'
             cand list 'List events, oldest first'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -689,6 +690,22 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --dry-run 'Write nothing; print what each message tells'
             cand --any-recipient 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;events;poll'= {
+            cand --since 'Begin so long ago, wherever the last poll ended; 24h where there has been none'
+            cand --env 'Overlay [env.NAME] of the configuration'
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --dry-run 'Write nothing; print each event'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
             cand --quiet 'Say nothing unless something is wrong'
@@ -716,10 +733,13 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;events;help'= {
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand poll 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once'
             cand list 'List events, oldest first'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;events;help;ingest'= {
+        }
+        &'mailbatch;events;help;poll'= {
         }
         &'mailbatch;events;help;list'= {
         }
@@ -923,9 +943,12 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;help;events'= {
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand poll 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once'
             cand list 'List events, oldest first'
         }
         &'mailbatch;help;events;ingest'= {
+        }
+        &'mailbatch;help;events;poll'= {
         }
         &'mailbatch;help;events;list'= {
         }

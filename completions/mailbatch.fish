@@ -452,16 +452,17 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l json -d '
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -f -a "list" -d 'List events, oldest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "list" -d 'List events, oldest first'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
@@ -471,6 +472,15 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l since -d 'Begin so long ago, wherever the last poll ended; 24h where there has been none' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l dry-run -d 'Write nothing; print each event'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from poll" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l run -d 'Only events about this run' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l type -d 'Only this type: delivered, bounced, complained, ...' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -l email -d 'Only events about this address, in any case' -r
@@ -482,6 +492,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events, oldest first'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -567,6 +578,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "list" -d 'List events, oldest first'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'

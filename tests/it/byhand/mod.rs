@@ -3,6 +3,7 @@
 
 mod learning;
 mod polling;
+mod polling_faults;
 mod presets;
 mod provider;
 mod sandbox;

@@ -24,8 +24,10 @@ const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:ses-events";
 const SIGNER: &str = include_str!("../../fixtures/webhooks/signer.pem");
 const STRANGER: &str = include_str!("../../fixtures/webhooks/stranger.pem");
 
-/// What a path is answered with: status, a header line or nothing, and the body.
-type Pages = dyn Fn(usize, &str) -> (u16, String, Vec<u8>) + Send + Sync;
+/// Status, a header line or nothing, and the body.
+type Page = (u16, String, Vec<u8>);
+/// What a path is answered with.
+type Pages = dyn Fn(usize, &str) -> Page + Send + Sync;
 
 /// Amazon behind a proxy, and what it was asked.
 struct Amazon {
@@ -38,7 +40,7 @@ struct Amazon {
 
 impl Amazon {
     /// Answers in TLS under the name `host`, whoever is asked for.
-    fn start(host: &str, pages: impl Fn(usize, &str) -> (u16, String, Vec<u8>) + Send + Sync + 'static) -> Self {
+    fn start(host: &str, pages: impl Fn(usize, &str) -> Page + Send + Sync + 'static) -> Self {
         let (ca, config) = tls(host);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
@@ -136,7 +138,7 @@ fn good() -> String {
 }
 
 /// What a path of SNS is answered with where all is well.
-fn well(path: &str) -> (u16, String, Vec<u8>) {
+fn well(path: &str) -> Page {
     match path.split('?').next() {
         Some("/signer.pem") => (200, String::new(), good().into_bytes()),
         Some("/") => (200, String::new(), b"<ConfirmSubscriptionResponse/>".to_vec()),
@@ -296,7 +298,7 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
 
 #[test]
 fn a_certificate_that_cannot_be_had_is_asked_for_again_and_no_redirect_is_followed() {
-    let answers: [fn() -> (u16, String, Vec<u8>); 6] = [
+    let answers: [fn() -> Page; 6] = [
         || (500, String::new(), Vec::new()),
         || (302, "Location: https://evil.example/signer.pem\r\n".into(), good().into_bytes()),
         || (200, String::new(), b"<html>Maintenance</html>".to_vec()),

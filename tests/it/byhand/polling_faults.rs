@@ -1,0 +1,195 @@
+//! `events poll` against services that fail, mislead or never end, and killed in mid-poll.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::polling::{ago, gun, gun_page, listed, query, stopped};
+use super::{KEY, at};
+use crate::faults::draws::{Draws, from_environment};
+use crate::support::http::{Act, Answer, HttpServer, Request};
+use crate::support::running::LONG;
+use crate::support::{Workspace, wait_for};
+
+const POLL: [&str; 3] = ["events", "poll", "api"];
+
+#[test]
+fn a_provider_without_a_log_is_refused_and_what_to_do_instead_is_said() {
+    for (kind, instead) in [("ses", "mailbatch listen"), ("bird", "suppress sync api"), ("drin", "/events/api"), ("emitlo", "suppress sync api")] {
+        let elsewhere = HttpServer::forbidden();
+        let work = at(kind, &elsewhere.url(), "", &[]);
+        work.run(&POLL).ends(2).says("no log of events").says(instead);
+        assert!(!work.join(".mailbatch").exists(), "{kind}");
+    }
+    let work = crate::support::workspace();
+    work.smtp_config("smtp://127.0.0.1:9", "").message("Hello", "Body.");
+    work.run(&["events", "poll", "relay"]).ends(2).says("no log of events").says("events ingest");
+    work.run(&["events", "poll", "nobody"]).ends(2).says("nobody");
+    work.run(&["events", "poll"]).ends(2);
+}
+
+/// Where the polls of a provider have come to; empty before the first that moved.
+fn place(work: &Workspace) -> String {
+    std::fs::read_to_string(work.join(".mailbatch/poll/api.json")).unwrap_or_default()
+}
+
+#[test]
+fn bad_replies_end_the_poll_write_nothing_and_leave_the_place_where_it_was() {
+    type Case = (fn() -> Answer, i32, &'static str);
+    let cases: [Case; 10] = [
+        (|| Answer::json(401, format!("{{\"message\":\"no {KEY}\"}}")), 7, "401"),
+        (|| Answer::json(403, r#"{"message":"no access"}"#), 7, "no access"),
+        (|| Answer::json(404, r#"{"message":"no such domain"}"#), 7, "no such domain"),
+        (|| Answer::html(200, "<html>"), 7, "web page"),
+        (|| Answer::json(200, "{\"items\":[{\"event\""), 5, "cannot be read"),
+        (|| Answer::json(200, "null"), 5, "cannot be read"),
+        (|| Answer::json(200, r#"{"items":7,"Bounces":7,"data":7}"#), 5, ""),
+        (|| Answer::json(200, format!("{{\"items\":[\"{}\"]}}", "x".repeat(3 * 1024 * 1024))), 5, "longer than it may be"),
+        (|| Answer::json(429, "{}").with("Retry-After", "3600"), 5, "429"),
+        (|| Answer::json(302, "").with("Location", "https://evil.example/"), 7, "redirect"),
+    ];
+    for (answer, code, says) in cases {
+        let server = HttpServer::start(move |_, _| Act::Answer(answer()));
+        for kind in ["mailgun", "postmark", "sendgrid", "resend"] {
+            let work = at(kind, &server.url(), "", &[]);
+            let ran = work.run(&["-vv", "events", "poll", "api"]).ends(code).says(says);
+            assert!(!ran.out.contains(KEY) && !ran.err.contains(KEY), "{}", ran.err);
+            assert_eq!((place(&work), listed(&work), stopped(&work)), (String::new(), (vec![], 0), vec![]), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_reply_that_never_ends_is_given_up() {
+    for pause in [Duration::ZERO, Duration::from_millis(50)] {
+        let server = HttpServer::start(move |_, _| Act::Endless(200, pause));
+        let work = at("mailgun", &server.url(), "timeouts = { read = \"500ms\", total = \"500ms\" }", &[]);
+        // The line of the helper would be there twice.
+        let config = work.read("mailbatch.toml").replace("timeouts = { read = \"2s\", total = \"3s\" }\n", "");
+        work.config(&config);
+        let begun = Instant::now();
+        work.run(&POLL).ends(5);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert_eq!(place(&work), "");
+    }
+}
+
+#[test]
+fn throttling_is_waited_for_as_long_as_the_service_asks() {
+    let server = HttpServer::start(|number, request| match number {
+        0 => Act::Answer(Answer::json(429, "{}").with("Retry-After", "1")),
+        1 => Act::Answer(Answer::json(503, "{}")),
+        2 => Act::Close,
+        _ => Act::Answer(gun_page(request, Vec::new(), "x")),
+    });
+    let work = at("mailgun", &server.url(), "", &[]);
+    work.run(&POLL).ends(0);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4);
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_log_that_leads_elsewhere_in_circles_or_nowhere_is_given_up() {
+    type Page = fn(usize, &Request) -> Answer;
+    let elsewhere: Page = |_, _| {
+        let link = "https://evil.example/v3/mg.acme.example/events/x";
+        Answer::json(200, json!({ "items": [gun("delivered", "a@x.example", "g1", ago(600))], "paging": { "next": link } }).to_string())
+    };
+    let above: Page = |_, request| {
+        let link = format!("http://{}/v3/mg.acme.example/bounces", request.header("host"));
+        Answer::json(200, json!({ "items": [gun("delivered", "a@x.example", "g1", ago(600))], "paging": { "next": link } }).to_string())
+    };
+    let circle: Page = |_, request| gun_page(request, vec![gun("delivered", "a@x.example", "g1", ago(600))], "same");
+    let over_and_over: Page = |n, request| gun_page(request, vec![gun("delivered", "a@x.example", "g1", ago(600))], &format!("n{n}"));
+    let cases = [(elsewhere, 7, "leads elsewhere"), (above, 7, "leads elsewhere"), (circle, 5, "leads back"), (over_and_over, 5, "over and over")];
+    for (page, code, says) in cases {
+        let server = HttpServer::start(move |number, request| Act::Answer(page(number, request)));
+        let work = at("mailgun", &server.url(), "", &[]);
+        work.run(&POLL).ends(code).says(says);
+        assert!(server.requests().len() <= 13, "{} requests", server.requests().len());
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_counted_and_the_rest_is_kept() {
+    let server = HttpServer::start(|number, request| {
+        let items =
+            vec![json!("text"), json!({}), json!({ "event": "invented", "recipient": "a@x.example" }), gun("failed", "b@x.example", "g", ago(60))];
+        Act::Answer(gun_page(request, if number % 2 == 0 { items } else { Vec::new() }, "end"))
+    });
+    let work = at("mailgun", &server.url(), "", &[]);
+    let polled = work.run(&["events", "poll", "api", "--json"]).ends(5).says("no JSON object").object();
+    assert_eq!((polled["unreadable"].as_u64(), polled["new"].as_u64()), (Some(1), Some(3)), "what is not known yet is an event too");
+    assert_eq!(stopped(&work), ["b@x.example hard_bounce"]);
+    // Entries without a time or an id are still the same entries.
+    let again = work.run(&["events", "poll", "api", "--json"]).ends(5).object();
+    assert_eq!((again["known"].as_u64(), again["new"].as_u64()), (Some(3), Some(0)));
+}
+
+#[test]
+fn what_was_read_before_a_failure_is_kept_and_read_past_by_the_next_poll() {
+    let server = HttpServer::start(|number, request| match number {
+        0 => Act::Answer(gun_page(request, vec![gun("failed", "old@x.example", "g1", ago(20 * 3_600))], "two")),
+        1 => Act::Answer(gun_page(request, vec![gun("failed", "mid@x.example", "g2", ago(10 * 3_600))], "three")),
+        2 => Act::Answer(Answer::json(401, "{}")),
+        _ => Act::Answer(gun_page(request, Vec::new(), "x")),
+    });
+    let work = at("mailgun", &server.url(), "", &[]);
+    work.run(&POLL).ends(7).says("goes on where it stopped");
+    assert_eq!(stopped(&work), ["mid@x.example hard_bounce", "old@x.example hard_bounce"]);
+    work.run(&POLL).ends(0);
+    let begin: i64 = query(&server.requests()[3])["begin"].parse().expect("seconds");
+    let back = ago(0).as_second() - begin;
+    assert!((11 * 3_600..11 * 3_600 + 300).contains(&back), "from an hour before the last event that is durable: {back} s");
+}
+
+#[test]
+fn two_polls_of_a_provider_take_turns() {
+    let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
+    let work = at("mailgun", &server.url(), "", &[]);
+    let first = work.start(&POLL);
+    assert!(wait_for(|| !server.requests().is_empty(), LONG));
+    work.run(&POLL).ends(11).says("another poll");
+    work.run(&["events", "poll", "api", "--dry-run"]).ends(0);
+    assert!(first.kill());
+    work.run(&POLL).ends(0);
+}
+
+/// Kills polls at random moments; afterwards everything is there once.
+#[test]
+fn a_poll_that_is_killed_anywhere_loses_nothing_and_tells_nothing_twice() {
+    const EVENTS: usize = 360;
+    const OF_A_PAGE: usize = 60;
+    let kills = from_environment("MAILBATCH_KILLS").unwrap_or(8);
+    let mut draws = Draws::fresh();
+    let first = ago(80_000).as_second();
+    let time = move |number: usize| jiff::Timestamp::from_second(first + number as i64 * 60).expect("a time");
+    let server = HttpServer::start(move |_, request| {
+        // Whoever begins later gets what is later alone, as the service does it.
+        let begin = |text: &String| (0..EVENTS).position(|n| time(n).as_second() >= text.parse().expect("seconds")).unwrap_or(EVENTS);
+        let from = query(request).get("begin").map_or_else(|| request.path.rsplit('p').next().expect("a page").parse().expect("a number"), begin);
+        let to = (from + OF_A_PAGE).min(EVENTS);
+        let items = (from..to).map(|n| gun("failed", &format!("u{n}@x.example"), &format!("g{n}"), time(n))).collect();
+        Act::Answer(gun_page(request, items, &format!("p{to}")))
+    });
+    let mut killed = 0;
+    while killed < kills {
+        let work = at("mailgun", &server.url(), "", &[]);
+        for _ in 0..4 {
+            let poll = work.start(&["-q", "events", "poll", "api"]);
+            std::thread::sleep(Duration::from_millis(draws.below(1_800)));
+            killed += u64::from(poll.kill());
+        }
+        work.run(&["-q", "events", "poll", "api"]).ends(0);
+        let wanted: BTreeSet<String> = (0..EVENTS).map(|n| format!("u{n}@x.example hard_bounce")).collect();
+        let lines = stopped(&work);
+        assert_eq!(lines.len(), wanted.len(), "each once");
+        assert_eq!(lines.into_iter().collect::<BTreeSet<_>>(), wanted);
+        assert_eq!(listed(&work).0.len(), wanted.len());
+        let again = work.run(&["events", "poll", "api", "--json"]).ends(0).object();
+        assert_eq!(again["new"], 0);
+    }
+    println!("{killed} kills");
+}
