@@ -5,6 +5,7 @@ mod check;
 pub mod config;
 mod dry_run;
 mod events;
+mod following;
 mod gates;
 pub mod generate;
 mod listen;

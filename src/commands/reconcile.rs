@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::address::Address;
 use crate::cli::{Assumed, Globals, ReconcileArgs};
+use crate::commands::following::{self, Asked};
 use crate::commands::running::{Frozen, each_row, frozen, in_this_workspace, learn, recover, rewrite_report};
 use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
@@ -22,7 +23,7 @@ use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunSt
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Doubtful, Replayed, keep_learned, ledger_error, replay};
-use crate::provider::by_hand::{InDoubt, in_words};
+use crate::provider::by_hand::in_words;
 use crate::provider::{JobId, Refusal, Verdict};
 use crate::report::text::time;
 
@@ -125,7 +126,6 @@ impl Doubts<'_> {
 
     /// Asks the providers that keep a log which can be searched.
     async fn by_look_up(&mut self) -> Result<()> {
-        let redirect = self.redirect()?;
         let mut by_provider: BTreeMap<String, Vec<LedgerRow>> = BTreeMap::new();
         let mut carried = 0_u64;
         for row in self.rows().await? {
@@ -149,34 +149,14 @@ impl Doubts<'_> {
                 self.notes.push(format!("providers.{name} keeps no log that can be asked about a message by our id"));
                 continue;
             };
-            let mut found = Vec::new();
-            for row in rows {
-                let Some(batch) = self.batch(&row).await? else { continue };
-                let to = redirect.as_ref().map_or(row.email.as_str(), Address::as_str);
-                match log.look_up(&InDoubt { to, message_id: &row.message_id, claimed_at: batch.claimed_at }).await {
-                    Ok(Some(logged)) => found.push(Reconciled {
-                        row: row.row,
-                        settled: taken(logged.provider_id),
-                        evidence: format!("the log of {name}: {}", logged.words),
-                    }),
-                    // A log may be behind, or have forgotten: what is not in it may have been taken all the same.
-                    Ok(None) => {}
-                    Err(trouble) => {
-                        self.notes.push(format!("providers.{name} cannot be asked: {}", in_words(trouble.refusal())));
-                        break;
-                    }
-                }
+            let Asked { found, trouble } = following::ask(self.ledger.as_ref(), self.run, &name, log, &rows).await?;
+            if let Some(trouble) = trouble {
+                self.notes.push(format!("providers.{name} cannot be asked: {}", in_words(trouble.refusal())));
             }
+            following::keep_what_it_teaches(self.bench, self.ledger.as_ref(), self.run, &name, &rows, &found, false).await?;
             self.settle("log", found).await?;
         }
         Ok(())
-    }
-
-    async fn batch(&self, row: &LedgerRow) -> Result<Option<crate::ledger::BatchRecord>> {
-        match row.batch {
-            Some(batch) => self.ledger.batch(&self.run.id, batch).await.map_err(ledger_error),
-            None => Ok(None),
-        }
     }
 
     /// Sends batches that are in doubt as a whole once more, where their provider knows idempotency keys.
@@ -196,7 +176,7 @@ impl Doubts<'_> {
             message: Arc::new(Message::thaw(&self.run.head.message)?),
             columns: column_indexes(self.run),
             secret: self.ledger.secret_key().await.map_err(ledger_error)?,
-            redirect: self.redirect()?,
+            redirect: following::redirect(self.run)?,
             suppressions: Arc::new(self.bench.suppressions(&self.frozen.suppress, Some(self.ledger.as_ref()), self.run.head.kind).await?),
         };
         let needs = doubtful.message.needs();
@@ -275,32 +255,16 @@ impl Doubts<'_> {
         self.settle("word", verdicts).await
     }
 
-    fn redirect(&self) -> Result<Option<Address>> {
-        self.frozen.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))
-    }
-
     /// Keeps how the run stands now, writes its report anew, and says what came of it.
     async fn conclude(self, before: &Standing) -> Result<Exit> {
         let Self { bench, ledger, run, settled, notes, .. } = self;
-        let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+        let standing = match settled.is_empty() {
+            true => ledger.standing(&run.id).await.map_err(ledger_error)?,
+            false => keep_standing(bench, ledger.as_ref(), run, before).await?,
+        };
         let count = |outcome| standing.tally.get(outcome);
         let unknown = count(Outcome::Unknown);
         let exit = if unknown > 0 { Exit::UNKNOWN } else { Exit::OK };
-        if !settled.is_empty() {
-            let deferred = count(Outcome::Deferred);
-            let was_done = before.tally.get(Outcome::Held) + before.tally.get(Outcome::Deferred) == 0;
-            let state = if run.state == RunState::Finished && was_done && deferred > 0 { RunState::Open } else { run.state };
-            // Whatever else ended the run did not go away.
-            let code = match run.exit {
-                Some(code) if code != Exit::UNKNOWN.code() => code,
-                _ if unknown > 0 => Exit::UNKNOWN.code(),
-                _ if deferred > 0 => Exit::RETRYABLE.code(),
-                _ if standing.rejected_here > 0 => Exit::REJECTED.code(),
-                _ => Exit::OK.code(),
-            };
-            ledger.finish(&run.id, state, code).await.map_err(ledger_error)?;
-            rewrite_report(bench, ledger.as_ref(), &run.id).await?;
-        }
         let next = match (unknown, count(Outcome::Deferred)) {
             (0, 0) => format!("mailbatch report {}", run.id),
             (0, _) => format!("mailbatch retry {}", run.id),
@@ -324,6 +288,26 @@ impl Doubts<'_> {
         }
         Ok(exit)
     }
+}
+
+/// Keeps how a run stands after some of its doubts were settled, and writes its report anew.
+pub(crate) async fn keep_standing(bench: &Workbench, ledger: &dyn Ledger, run: &Run, before: &Standing) -> Result<Standing> {
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let count = |standing: &Standing, outcome| standing.tally.get(outcome);
+    let (unknown, deferred) = (count(&standing, Outcome::Unknown), count(&standing, Outcome::Deferred));
+    let was_done = count(before, Outcome::Held) + count(before, Outcome::Deferred) == 0;
+    let state = if run.state == RunState::Finished && was_done && deferred > 0 { RunState::Open } else { run.state };
+    // Whatever else ended the run did not go away.
+    let code = match run.exit {
+        Some(code) if code != Exit::UNKNOWN.code() => code,
+        _ if unknown > 0 => Exit::UNKNOWN.code(),
+        _ if deferred > 0 => Exit::RETRYABLE.code(),
+        _ if standing.rejected_here > 0 => Exit::REJECTED.code(),
+        _ => Exit::OK.code(),
+    };
+    ledger.finish(&run.id, state, code).await.map_err(ledger_error)?;
+    rewrite_report(bench, ledger, &run.id).await?;
+    Ok(standing)
 }
 
 fn taken(provider_id: Option<String>) -> Settled {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
 use crate::commands::campaign;
+use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::running::{Going, check_reports, frozen, nothing_to_do, recover};
@@ -39,6 +40,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
     } else {
         latched(&run)?;
     }
+    follow_up(&bench, &ledger, &run, args.sending.no_learn).await?;
     let mut open = vec![Outcome::Held, Outcome::Deferred];
     if args.sending.on_unknown == OnUnknown::Retry {
         open.push(Outcome::Unknown);

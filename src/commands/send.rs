@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
+use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::outlets::{self, FrozenRoute};
@@ -103,6 +104,7 @@ impl Sending<'_> {
             if let Some(refusal) = self.refuses(&run, &changed) {
                 return Err(refusal);
             }
+            follow_up(bench, &ledger, &run, self.args.sending.no_learn).await?;
         }
         let run = match planned {
             Some(run) => run,
@@ -151,6 +153,7 @@ impl Sending<'_> {
         if run.state == RunState::Open {
             self.keeps_what_was_frozen(&run, &mut notes)?;
         }
+        follow_up(self.bench, &ledger, &run, self.args.sending.no_learn).await?;
         let mut open = vec![Outcome::Held, Outcome::Deferred];
         if self.args.sending.on_unknown == OnUnknown::Retry {
             open.push(Outcome::Unknown);

@@ -65,6 +65,9 @@ enum Record {
     Crossing(i64, Vec<JobId>),
     #[serde(rename = "answered")]
     Answered(i64, JobId, Words),
+    /// Taken as a whole; what becomes of each member is told later, to whoever asks by what stands here.
+    #[serde(rename = "pending")]
+    Pending(i64, Vec<JobId>, String),
 }
 
 /// A verdict as it is written down.
@@ -160,6 +163,14 @@ impl Trace {
         self.appender().push(&Record::Answered(batch, job, verdict.into()))
     }
 
+    /// Records that these members of a batch were taken as a whole, and by what it is asked what became of them. Survives the process
+    /// from then on.
+    pub fn pending(&self, batch: i64, jobs: &[JobId], detail: &str) -> io::Result<()> {
+        let mut appender = self.appender();
+        appender.push(&Record::Pending(batch, jobs.to_vec(), detail.to_owned()))?;
+        appender.write(&self.path)
+    }
+
     /// Writes what has been recorded. To be called before anything is waited for; what is about to leave with an announcement is left to
     /// that.
     pub fn rest(&self) -> io::Result<()> {
@@ -208,6 +219,12 @@ impl Trace {
                 Record::Answered(batch, job, words) => {
                     state.crossing.remove(&(batch, job));
                     state.answered.insert((batch, job), words.into());
+                }
+                Record::Pending(batch, jobs, detail) => {
+                    for job in jobs {
+                        state.crossing.remove(&(batch, job));
+                        state.answered.insert((batch, job), Verdict::Unknown { detail: detail.clone() });
+                    }
                 }
             }
         }
@@ -349,6 +366,19 @@ mod tests {
         trace.crossed(lost[1]).unwrap_err();
         trace.crossed(late).unwrap();
         assert_eq!(Trace::read(&trace.path).unwrap().crossing, HashSet::from([(1, 1), (1, 2), (1, 5)]));
+    }
+
+    #[test]
+    fn who_is_taken_as_a_whole_is_in_doubt_with_what_to_ask_by_until_there_is_an_answer() {
+        let (_dir, trace) = written();
+        trace.crossed(trace.announce(1, &[7, 8]).unwrap()).unwrap();
+        trace.pending(1, &[7, 8], "batch b1 was taken").unwrap();
+        trace.answered(1, 8, &Verdict::Rejected(refusal())).unwrap();
+        trace.rest().unwrap();
+        let state = Trace::read(&trace.path).unwrap();
+        assert!(state.crossing.is_empty());
+        assert_eq!(state.answered[&(1, 7)], Verdict::Unknown { detail: "batch b1 was taken".into() });
+        assert_eq!(state.answered[&(1, 8)], Verdict::Rejected(refusal()));
     }
 
     #[test]

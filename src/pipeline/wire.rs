@@ -214,4 +214,16 @@ impl Wire for ClaimWire {
         self.heard.answered(self.batch, verdict);
         self.trace.answered(self.batch, job, verdict)
     }
+
+    fn pending(&self, jobs: &[JobId], detail: &str) -> io::Result<()> {
+        self.trace.pending(self.batch, jobs, detail)
+    }
+
+    fn stopped(&self) -> BoxFuture<'_, ()> {
+        let mut stop = self.stop.clone();
+        Box::pin(async move {
+            // A loop that is gone has stopped.
+            let _ = stop.wait_for(|stopped| *stopped).await;
+        })
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{BoxFuture, Health, Refusal};
+use super::{BoxFuture, Health, Refusal, Verdict};
 use crate::outcome::Reason;
 
 /// How the replies of a provider are read that answers for each message on its own.
@@ -189,20 +189,36 @@ pub struct InDoubt<'a> {
     pub to: &'a str,
     /// Its Message-ID without the angle brackets.
     pub message_id: &'a str,
+    /// Why it is in doubt, in the words of [`Verdict::Unknown`].
+    pub detail: &'a str,
     pub claimed_at: Timestamp,
 }
 
-/// What a provider's log says of a message that it took.
+/// What a provider's log says of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
-    /// Its name for the message.
-    pub provider_id: Option<String>,
+    /// What became of the hand-over; never in doubt again.
+    pub verdict: Verdict,
     /// What it says, in one line for people.
     pub words: String,
 }
 
+/// How a hand-over is asked about that a provider took and was still at work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The pause between two questions.
+    pub every: Duration,
+    /// For how long after the claim it is asked about.
+    pub patience: Duration,
+}
+
 /// A provider's log of messages.
 pub trait Log: Send + Sync {
+    /// How to go on asking about a hand-over that is in doubt for this reason; `None` where asking again soon tells nothing new.
+    fn unfinished(&self, _detail: &str) -> Option<Unfinished> {
+        None
+    }
+
     /// What the log says of one message. `None` proves nothing: a log may be behind, and it forgets.
     fn look_up<'a>(&'a self, about: &'a InDoubt<'a>) -> BoxFuture<'a, Result<Option<Logged>, Trouble>>;
 }

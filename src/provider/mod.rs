@@ -326,6 +326,14 @@ pub trait Wire: Send + Sync {
     }
     /// Records in the trace what was answered. To be called as soon as it is known; it is on record before the claim waits for anything.
     fn answered(&self, job: JobId, verdict: &Verdict) -> std::io::Result<()>;
+    /// Records in the trace that these jobs were taken as a whole and what becomes of them is asked for by `detail`. By default nothing.
+    fn pending(&self, _jobs: &[JobId], _detail: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+    /// Resolves when the run stops. By default never.
+    fn stopped(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Whoever takes mail: a relay, an API, the sandbox.

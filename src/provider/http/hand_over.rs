@@ -6,7 +6,7 @@
 //!   service marks it as what it had answered to the first.
 //! - A replay begins in doubt, and is never cut.
 //! - A batch is bisected only when nothing of it was taken, and each half goes under a key of its own.
-//! - What is told later is asked for within a bounded time. A question that fails is asked again; the batch never goes again for it.
+//! - What is told later is asked for by [`follow`]; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +21,7 @@ use ring::digest;
 use tokio::time::Instant;
 
 use super::answer::without_addresses;
+use super::follow::follow;
 use super::{Answer, Api, Fault, Http, Inexpressible, Later, Read, Request};
 use crate::outcome::Reason;
 use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Stopped, Verdict, Wire};
@@ -32,7 +33,7 @@ const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
 /// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a signal to stop is heard meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The wait before the first repeat; it doubles each time.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 impl Http {
     /// Hands over one claim in as many requests as the API's limits demand.
@@ -146,7 +147,7 @@ impl<'a> HandOver<'a> {
                 self.fares(Health::Stop(without_addresses(refusal)))
             }
             Ended::Read(Read::Later(later)) => {
-                let verdicts = self.follow(&going, later).await;
+                let verdicts = follow(self.http, self.api, self.wire, &going, later).await;
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
             }
             // It was refused the first time too; who is to blame was found out then, by other requests.
@@ -318,29 +319,6 @@ impl<'a> HandOver<'a> {
                 (Err(_), None) => return Ended::TooLong(pause, held_up),
             }
         }
-    }
-
-    /// Asks what became of a batch that was taken as a whole, until that is known of everybody or the time for it is over.
-    async fn follow(&self, jobs: &[&Job], mut later: Later) -> Vec<Verdict> {
-        self.http.is_the_api.store(true, Ordering::Release);
-        let end = Instant::now() + later.patience;
-        let mut growing = FIRST_WAIT.min(later.every);
-        let mut wait = growing;
-        while end.saturating_duration_since(Instant::now()) >= wait {
-            tokio::time::sleep(wait).await;
-            growing = (growing * 2).min(later.every);
-            wait = growing;
-            let Ok(signed) = self.api.sign(&later.ask, Timestamp::now()).await else { continue };
-            let Ok(answer) = self.http.exchange(&later.ask, signed).await else { continue };
-            match self.http.foreign(&answer).unwrap_or_else(|| self.api.progress(jobs, &answer, &later)) {
-                Read::Each(verdicts) if verdicts.len() == jobs.len() => return verdicts,
-                Read::Later(next) if next.so_far.len() == jobs.len() => later = next,
-                Read::Again { wait: Some(asked), .. } => wait = asked.max(growing),
-                // Whatever is wrong with the question says nothing about the batch.
-                _ => {}
-            }
-        }
-        later.so_far
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod follow;
 mod hand_over;
 mod request;
 mod settings;

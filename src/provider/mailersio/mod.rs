@@ -5,7 +5,8 @@
 //! - Limits: 1,000 messages of a batch. No limit on its octets is documented; 20 MB is ours, and a 413 halves the batch.
 //! - One request: up to 1,000 recipients, each with a subject, html and text of its own, rendered here. No attachments.
 //! - Partial failure: a batch is taken as a whole and answered with its id; what became of each recipient is asked for until the batch is
-//!   completed. Whoever has no result when `patience` ends, or then, is `Unknown`, with the batch's id in the detail.
+//!   completed. Whoever has no result when `patience` ends, or then, is `Unknown`, with the batch's id in the detail, by which the next
+//!   start or `reconcile` goes on asking.
 //! - Idempotency: a header, assumed to be known for 24 hours; a lost reply is asked for again and gives the same batch. A question that fails
 //!   is asked again and submits nothing.
 //! - Quirks: results are found by address, for they need not come in the order of the request. A status that is not known is no result.
@@ -60,6 +61,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         options: keys.options(&[&names.from, &names.recipients, &names.subject, &names.html, &names.text, &names.headers])?,
         patience: duration(&keys, "patience", PATIENCE)?,
         every: duration(&keys, "poll", POLL)?,
+        recent: tokio::sync::Mutex::default(),
         names,
     };
     Ok(Box::new(provider))
@@ -82,6 +84,7 @@ struct MailersIo {
     options: Map<String, Value>,
     patience: Duration,
     every: Duration,
+    recent: tokio::sync::Mutex<Option<by_hand::Recent>>,
 }
 
 impl Provider for MailersIo {
@@ -139,7 +142,7 @@ impl Api for MailersIo {
         if id.bytes().all(|b| b == b'.') {
             return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply has no id of a batch"));
         }
-        let ask = self.authorized(Request::get(format!("{}/{}", self.names.path, http::encoded(&id))));
+        let ask = self.question(&id);
         let so_far = results::nothing_yet(jobs, &id);
         let later = Later { handle: id, ask, every: self.every, patience: self.patience, so_far };
         results::read(&self.names, jobs, answer, &body, later)
@@ -155,6 +158,11 @@ impl Api for MailersIo {
 }
 
 impl MailersIo {
+    /// Asks how far a batch is.
+    fn question(&self, id: &str) -> Request {
+        self.authorized(Request::get(format!("{}/{}", self.names.path, http::encoded(id))))
+    }
+
     fn authorized(&self, mut request: Request) -> Request {
         let (name, value) = self.auth.clone();
         request.headers.insert(name, value);

@@ -11,10 +11,37 @@ use crate::outcome::Reason;
 use crate::provider::http::{Answer, Later, Read};
 use crate::provider::{Job, Verdict};
 
+/// Why the members of a batch that is being worked on are in doubt.
+fn unfinished(id: &str) -> String {
+    format!("batch {id} was taken and not completed while it was asked for")
+}
+
+/// The id of the batch that is being worked on, where that is why somebody is in doubt: what [`unfinished`] has written.
+pub(super) fn batch_of(detail: &str) -> Option<&str> {
+    let id = detail.strip_prefix("batch ")?.strip_suffix(" was taken and not completed while it was asked for")?;
+    Some(id).filter(|id| !id.is_empty())
+}
+
 /// What is known of a batch that has just been taken.
 pub(super) fn nothing_yet(jobs: &[&Job], id: &str) -> Vec<Verdict> {
-    let detail = format!("batch {id} was taken and not completed while it was asked for");
+    let detail = unfinished(id);
     jobs.iter().map(|_| Verdict::Unknown { detail: detail.clone() }).collect()
+}
+
+/// What a batch tells about one address; `None` where its end is not known, or several results for it differ.
+pub(super) fn of(names: &Names, answer: &Answer, body: &Value, address: &str) -> Option<Verdict> {
+    let is_theirs = |result: &&Value| text(result, &names.result_email).eq_ignore_ascii_case(address);
+    let results: Vec<&Value> = find(body, &names.results)?.as_array()?.iter().filter(is_theirs).collect();
+    let status = |result: &Value| text(result, &names.result_status).to_owned();
+    if results.iter().any(|result| status(result) != status(results[0])) {
+        return None;
+    }
+    let verdict = one(names, answer, results.first()?)?;
+    Some(match verdict {
+        // Which of several is whose is not told.
+        Verdict::Accepted { code, detail, .. } if results.len() > 1 => Verdict::Accepted { provider_id: None, code, detail },
+        verdict => verdict,
+    })
 }
 
 /// `{"id":"…","status":"completed","total":2,"recipients":[{"email":"…","status":"sent","message_id":"…"},{"email":"…","status":"suppressed"}]}`;
@@ -43,7 +70,7 @@ pub(super) fn read(names: &Names, jobs: &[&Job], answer: &Answer, body: &Value, 
     let known: Vec<Option<Verdict>> = jobs.iter().map(verdict).collect();
     let detail = match is_completed {
         true => format!("batch {} is completed without a result that can be read", later.handle),
-        false => format!("batch {} was taken and not completed while it was asked for", later.handle),
+        false => unfinished(&later.handle),
     };
     let so_far = known.into_iter().map(|known| known.unwrap_or_else(|| Verdict::Unknown { detail: detail.clone() })).collect();
     if is_completed { Read::Each(so_far) } else { Read::Later(Later { so_far, ..later }) }

@@ -18,6 +18,7 @@ fn adapter(more: &str) -> MailersIo {
         options: Map::new(),
         patience: PATIENCE,
         every: POLL,
+        recent: tokio::sync::Mutex::default(),
     }
 }
 
@@ -123,5 +124,20 @@ fn wrong_keys_are_refused() {
     ] {
         let error = connects(wrong).err().unwrap_or_else(|| panic!("{wrong}")).to_string();
         assert!(error.contains("hint:"), "{error}");
+    }
+}
+
+#[test]
+fn the_batch_that_somebody_is_in_doubt_for_is_read_back_out_of_the_doubt() {
+    let jobs = members(&["ann@x.example"]);
+    for id in ["batch_42", "7", "a was taken and not completed while it was asked for b"] {
+        let doubts = super::results::nothing_yet(&jobs.iter().collect::<Vec<_>>(), id);
+        let [Verdict::Unknown { detail }] = doubts.as_slice() else { panic!("{doubts:?}") };
+        assert_eq!(super::results::batch_of(detail), Some(id));
+    }
+    for other in
+        ["", "the process ended before the answer", "batch b is completed without a result that can be read", "no answer within the time limit"]
+    {
+        assert_eq!(super::results::batch_of(other), None, "{other}");
     }
 }

@@ -9,7 +9,7 @@ use super::Mailgun;
 use crate::outcome::Reason;
 use crate::provider::by_hand::{About, ByHand, EventLog, Finding, InDoubt, Log, Logged, Ours, Page, RemoteList, Theirs, Trouble};
 use crate::provider::http::{self, Request};
-use crate::provider::{BoxFuture, Refusal};
+use crate::provider::{BoxFuture, Refusal, Verdict};
 
 const LISTS: [(&str, Reason); 3] = [("bounces", Reason::HardBounce), ("complaints", Reason::Complaint), ("unsubscribes", Reason::Unsubscribe)];
 /// The most entries of a page, and of an addition.
@@ -100,7 +100,8 @@ impl Log for Mailgun {
                 if let Some(item) = items.iter().find(is_ours) {
                     let provider_id = item["message"]["headers"]["message-id"].as_str().map(|id| answer.clean(id));
                     let words = answer.clean(item["event"].as_str().unwrap_or("event"));
-                    return Ok(Some(Logged { provider_id, words }));
+                    let verdict = Verdict::Accepted { provider_id, code: String::new(), detail: String::new() };
+                    return Ok(Some(Logged { verdict, words }));
                 }
                 if items.is_empty() || paging.next.is_empty() {
                     break;

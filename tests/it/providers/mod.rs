@@ -5,6 +5,7 @@ mod bird;
 mod contract;
 mod drin;
 mod emitlo;
+mod following;
 mod kills;
 mod mailersio;
 mod mailgun;

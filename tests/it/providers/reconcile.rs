@@ -34,7 +34,7 @@ fn killed(contract: &'static Contract, was_taken: bool) -> (HttpServer, Arc<Mute
 
 #[test]
 fn a_replay_settles_whoever_was_taken_and_mails_who_was_not() {
-    for contract in [&resend::CONTRACT, &drin::CONTRACT] {
+    for contract in [&resend::CONTRACT, &drin::CONTRACT, &bird::CONTRACT, &mailersio::CONTRACT] {
         for was_taken in [true, false] {
             let (server, service, work, in_doubt) = killed(contract, was_taken);
             // Without it nothing is sent, and nothing is known.

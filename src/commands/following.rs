@@ -1,0 +1,163 @@
+//! What providers' logs know of recipients in doubt: asked once by `reconcile`, and again by the next start where a provider was still at
+//! work when it was asked last.
+//!
+//! The rule it keeps: nothing but questions leaves the machine, and what proves nothing settles nobody.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::commands::reconcile::keep_standing;
+use crate::commands::running::{each_row, frozen, learn};
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled};
+use crate::outcome::Outcome;
+use crate::pipeline::{keep_learned, ledger_error};
+use crate::provider::JobId;
+use crate::provider::by_hand::{InDoubt, Log, Trouble, Unfinished, in_words};
+
+/// What a log was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) found: Vec<Reconciled>,
+    /// Why the rest could not be asked about.
+    pub(crate) trouble: Option<Trouble>,
+}
+
+/// Asks the log of the provider called `name` about these recipients of a run.
+pub(crate) async fn ask(ledger: &dyn Ledger, run: &Run, name: &str, log: &dyn Log, rows: &[LedgerRow]) -> Result<Asked> {
+    let redirect = redirect(run)?;
+    let mut asked = Asked::default();
+    let mut claimed: BTreeMap<i64, Option<Timestamp>> = BTreeMap::new();
+    for row in rows {
+        let Some(batch) = row.batch else { continue };
+        let claimed_at = match claimed.get(&batch) {
+            Some(known) => *known,
+            None => {
+                let found = ledger.batch(&run.id, batch).await.map_err(ledger_error)?.map(|found| found.claimed_at);
+                claimed.insert(batch, found);
+                found
+            }
+        };
+        let Some(claimed_at) = claimed_at else { continue };
+        let to = redirect.as_ref().map_or(row.email.as_str(), Address::as_str);
+        match log.look_up(&InDoubt { to, message_id: &row.message_id, detail: &row.detail, claimed_at }).await {
+            Ok(Some(logged)) => asked.found.push(Reconciled {
+                row: row.row,
+                settled: Settled::Final(logged.verdict),
+                evidence: format!("the log of {name}: {}", logged.words),
+            }),
+            // A log may be behind, or have forgotten: what is not in it may have been taken all the same.
+            Ok(None) => {}
+            Err(trouble) => {
+                asked.trouble = Some(trouble);
+                break;
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// Where all mail of a run went instead.
+pub(crate) fn redirect(run: &Run) -> Result<Option<Address>> {
+    frozen(run)?.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))
+}
+
+/// Keeps what answers say about people, unless nothing is to be learned.
+pub(crate) async fn keep_what_it_teaches(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    run: &Run,
+    name: &str,
+    rows: &[LedgerRow],
+    found: &[Reconciled],
+    no_learn: bool,
+) -> Result<()> {
+    let Some(learn) = learn(bench, &frozen(run)?, no_learn) else { return Ok(()) };
+    let email = |job: JobId| rows.iter().find(|row| row.row == job).map(|row| row.email.as_str());
+    let now = Timestamp::now();
+    let taught = |verdict: &Reconciled| match &verdict.settled {
+        Settled::Final(settled) => LedgerSuppression::learned(email(verdict.row)?, name, settled, now),
+        _ => None,
+    };
+    let learned: Vec<LedgerSuppression> = found.iter().filter_map(taught).collect();
+    if learned.is_empty() { Ok(()) } else { keep_learned(ledger, &learn, learned).await }
+}
+
+/// Goes on asking about recipients whom a provider took and was still at work on when the process that asked ended: for as long after
+/// the claim as that process would have, and once at least. The caller holds the campaign's lock.
+pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<SqliteLedger>, run: &Run, no_learn: bool) -> Result<()> {
+    let before = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    if before.tally.get(Outcome::Unknown) == 0 {
+        return Ok(());
+    }
+    let mut by_provider: BTreeMap<String, Vec<LedgerRow>> = BTreeMap::new();
+    each_row(ledger.as_ref(), &run.id, |row| {
+        if row.outcome == Some(Outcome::Unknown) && row.batch.is_some() {
+            by_provider.entry(row.provider.clone()).or_default().push(row);
+        }
+        Ok(())
+    })
+    .await?;
+    let mut settled = 0;
+    for (name, mut rows) in by_provider {
+        // Who cannot be connected to is told when mail is to go there, or by `reconcile`.
+        let Ok(provider) = tokio::task::block_in_place(|| bench.settings.connect(&name)) else { continue };
+        if let Some(log) = provider.by_hand().and_then(|by_hand| by_hand.log()) {
+            rows.retain(|row| log.unfinished(&row.detail).is_some());
+            settled += follow(bench, ledger, run, &name, log, rows, no_learn).await?;
+        }
+        provider.close().await;
+    }
+    let after = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let is_over = after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
+    // A run that goes on keeps how it stands when it ends.
+    if settled > 0 && (is_over || run.state == RunState::Finished) {
+        keep_standing(bench, ledger.as_ref(), &Run { state: RunState::Finished, ..run.clone() }, &before).await?;
+    }
+    Ok(())
+}
+
+/// Follows recipients of one provider. Returns how many were settled.
+async fn follow(
+    bench: &Workbench,
+    ledger: &Arc<SqliteLedger>,
+    run: &Run,
+    name: &str,
+    log: &dyn Log,
+    mut rows: Vec<LedgerRow>,
+    no_learn: bool,
+) -> Result<u64> {
+    let Some(Unfinished { every, patience }) = rows.first().and_then(|row| log.unfinished(&row.detail)) else { return Ok(0) };
+    bench.note(&format!("mailbatch: asking {name} what became of {} recipients whom it was at work on", rows.len()));
+    let mut claimed = Timestamp::UNIX_EPOCH;
+    for batch in rows.iter().filter_map(|row| row.batch).collect::<BTreeSet<i64>>() {
+        claimed = claimed.max(ledger.batch(&run.id, batch).await.map_err(ledger_error)?.map_or(claimed, |batch| batch.claimed_at));
+    }
+    let mut settled = 0;
+    loop {
+        let Asked { found, trouble } = ask(ledger.as_ref(), run, name, log, &rows).await?;
+        if !found.is_empty() {
+            keep_what_it_teaches(bench, ledger.as_ref(), run, name, &rows, &found, no_learn).await?;
+            settled += found.len() as u64;
+            let done: HashSet<JobId> = found.iter().map(|found| found.row).collect();
+            ledger.reconcile(&run.id, found).await.map_err(ledger_error)?;
+            rows.retain(|row| !done.contains(&row.row));
+        }
+        if let Some(trouble) = trouble {
+            tracing::warn!("{name} cannot be asked what became of a batch: {}", in_words(trouble.refusal()));
+            break;
+        }
+        let age = Duration::try_from(Timestamp::now().duration_since(claimed)).unwrap_or(Duration::ZERO);
+        if rows.is_empty() || age + every > patience {
+            break;
+        }
+        tokio::time::sleep(every).await;
+    }
+    Ok(settled)
+}
