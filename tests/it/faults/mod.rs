@@ -6,6 +6,7 @@ mod claims;
 mod clock;
 mod disk;
 pub(crate) mod draws;
+mod hours;
 mod judge;
 pub(crate) mod kills;
 mod silence;
