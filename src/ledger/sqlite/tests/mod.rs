@@ -1,5 +1,6 @@
 //! The ledger as its callers see it, on a directory of its own for each test.
 
+mod caps;
 mod carry;
 mod claims;
 mod disk;

@@ -1,0 +1,127 @@
+//! Caps against random histories: claims of any size, settled in any order and at any time, a clock that jumps over hours.
+//!
+//! `MAILBATCH_SEED` repeats an earlier run.
+
+use super::*;
+
+const HOUR: i64 = 3_600_000_000;
+
+/// A small generator (SplitMix64), so that a seed gives the same history everywhere.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % most
+    }
+}
+
+/// A batch that is on the wire.
+struct OnTheWire {
+    batch: i64,
+    provider: usize,
+    claimed_at: i64,
+    rows: Vec<JobId>,
+}
+
+/// The most of these moments within any window that holds both its ends.
+fn most_within(times: &mut [i64], window: i64) -> usize {
+    times.sort_unstable();
+    (0..times.len()).map(|first| times[first..].partition_point(|at| at - times[first] < window)).max().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn no_sliding_hour_or_day_of_any_history_holds_more_than_a_cap() {
+    let seed = std::env::var("MAILBATCH_SEED")
+        .ok()
+        .map_or_else(|| Timestamp::now().as_nanosecond() as u64 ^ u64::from(std::process::id()) << 32, |text| text.parse::<u64>().unwrap());
+    println!("MAILBATCH_SEED={seed} repeats this run");
+    let mut draws = Draws(seed);
+    for _ in 0..4 {
+        a_history(&mut draws).await;
+    }
+}
+
+async fn a_history(draws: &mut Draws) {
+    const ROWS: u64 = 1_200;
+    let bed = Bed::new();
+    let run = bed.simple(ROWS).await;
+    let names = ["a", "b"];
+    let caps: [Vec<Rate>; 2] = [vec!["30/hour".parse().unwrap(), "250/day".parse().unwrap()], vec!["10/hour".parse().unwrap()]];
+    let mut now = Timestamp::now().as_microsecond();
+    let mut free: Vec<JobId> = (1..=ROWS).rev().collect();
+    let mut wire: Vec<OnTheWire> = Vec::new();
+    let mut taken: [Vec<i64>; 2] = [Vec::new(), Vec::new()];
+    let mut refused = 0;
+    for _ in 0..900 {
+        // Mostly seconds, sometimes many minutes, now and then hours.
+        now += match draws.below(20) {
+            0 => draws.below(4 * HOUR as u64),
+            1..=5 => draws.below(HOUR as u64 / 3),
+            _ => draws.below(HOUR as u64 / 60),
+        } as i64;
+        let at = Timestamp::from_microsecond(now).unwrap();
+        if !wire.is_empty() && draws.below(3) > 0 {
+            let done = wire.swap_remove(draws.below(wire.len() as u64) as usize);
+            settle(&bed, &run, done, at, draws, &mut taken, &mut free).await;
+            continue;
+        }
+        let provider = draws.below(2) as usize;
+        let wanted = (1 + draws.below(12) as usize).min(free.len());
+        if wanted == 0 {
+            break;
+        }
+        let rows: Vec<JobId> = free.split_off(free.len() - wanted);
+        match claim(&bed, &run, names[provider], &caps[provider], &rows, at).await {
+            Claimed::Batch(batch) => wire.push(OnTheWire { batch, provider, claimed_at: now, rows }),
+            Claimed::Capped { room, until, .. } => {
+                refused += 1;
+                assert!((room as usize) < rows.len() && until > at, "{room} of {wanted} at {until}");
+                // As much as there is room for goes at once.
+                let fitting = &rows[..room as usize];
+                if !fitting.is_empty() {
+                    let Claimed::Batch(batch) = claim(&bed, &run, names[provider], &caps[provider], fitting, at).await else { panic!("no room") };
+                    wire.push(OnTheWire { batch, provider, claimed_at: now, rows: fitting.to_vec() });
+                }
+                free.extend(&rows[room as usize..]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    for done in std::mem::take(&mut wire) {
+        settle(&bed, &run, done, Timestamp::from_microsecond(now).unwrap(), draws, &mut taken, &mut free).await;
+    }
+    for ((times, caps), name) in taken.iter_mut().zip(&caps).zip(names) {
+        for cap in caps {
+            let most = most_within(times, cap.per.as_micros() as i64);
+            assert!(most <= cap.count.get() as usize, "{name}: {most} within one window of {cap}");
+        }
+    }
+    assert!(refused > 5 && taken.iter().all(|times| times.len() > 30), "the caps were felt: {refused}, {:?}", taken.each_ref().map(Vec::len));
+}
+
+async fn claim(bed: &Bed, run: &str, provider: &str, caps: &[Rate], rows: &[JobId], at: Timestamp) -> Claimed {
+    let draft = Draft { provider: provider.to_owned(), caps: caps.to_vec(), ..draft(run, rows) };
+    let origin = bed.ledger.origin();
+    bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, at)).await.unwrap()
+}
+
+/// Settles a batch; its members were handed over at any moment since the claim, and some of them were never begun.
+async fn settle(bed: &Bed, run: &str, done: OnTheWire, at: Timestamp, draws: &mut Draws, taken: &mut [Vec<i64>; 2], free: &mut Vec<JobId>) {
+    let mut items = Vec::new();
+    for row in done.rows {
+        if draws.below(5) == 0 {
+            items.push((row, Settled::Void));
+            free.push(row);
+        } else {
+            items.push((row, accepted()));
+            let span = (at.as_microsecond() - done.claimed_at).max(0) as u64;
+            taken[done.provider].push(done.claimed_at + draws.below(span + 1) as i64);
+        }
+    }
+    let run = run.to_owned();
+    bed.ledger.write(move |conn| claim::settle(conn, &run, done.batch, &items, &[], at)).await.unwrap();
+}
