@@ -131,7 +131,11 @@ impl Wire for Open {
 
     fn throttled(&self, _: std::time::Duration) {}
 
-    fn crossing(&self, _: &[JobId]) -> std::io::Result<()> {
+    fn announce(&self, _: &[JobId]) -> std::io::Result<u64> {
+        Ok(0)
+    }
+
+    fn crossed(&self, _: u64) -> std::io::Result<()> {
         Ok(())
     }
 
