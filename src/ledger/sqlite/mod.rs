@@ -188,7 +188,8 @@ impl Ledger for SqliteLedger {
 
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
-        self.write(move |conn| plan::plan(conn, &run, &rows))
+        // A run counts from its seal on.
+        Box::pin(self.writer.ask_early(move |conn| plan::plan(conn, &run, &rows)))
     }
 
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<()>> {

@@ -1,8 +1,9 @@
 //! The threads that own the connections: one that writes, in groups with one commit each, and some that read beside it.
 //!
 //! A request that fails takes back only what it did itself; a commit that fails fails every request of its group. Nobody is answered
-//! before the commit has reached the disk.
+//! before the commit has reached the disk, but for what means nothing until a later request has been committed, see [`Worker::ask_early`].
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -22,6 +23,8 @@ trait Work: Send {
     /// Does the work inside the open transaction and keeps the result; again, when it had to be taken back with others. False when it has
     /// to be taken back.
     fn run(&mut self, conn: &Connection) -> bool;
+    /// Whether it means nothing until a later request has been committed, so that its commit need not wait for the disk.
+    fn is_preliminary(&self) -> bool;
     /// What the work itself failed with.
     fn failure(&self) -> Option<LedgerError>;
     /// Answers the asker; `lost` says why the transaction did not reach the disk.
@@ -33,6 +36,7 @@ struct Task<F, T> {
     result: Option<LedgerResult<T>>,
     reply: oneshot::Sender<LedgerResult<T>>,
     path: Arc<str>,
+    is_preliminary: bool,
 }
 
 impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
@@ -41,6 +45,10 @@ impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
         let ok = result.is_ok();
         self.result = Some(result);
         ok
+    }
+
+    fn is_preliminary(&self) -> bool {
+        self.is_preliminary
     }
 
     fn failure(&self) -> Option<LedgerError> {
@@ -72,8 +80,9 @@ impl Worker {
         let for_thread = path.clone();
         Self::start("ledger-writer", path, move |mut queue| {
             let mut group = Vec::with_capacity(GROUP);
+            let runs_ahead = Cell::new(false);
             while queue.blocking_recv_many(&mut group, GROUP) > 0 {
-                commit(&conn, std::mem::take(&mut group), &for_thread);
+                commit(&conn, &runs_ahead, std::mem::take(&mut group), &for_thread);
             }
         })
     }
@@ -103,9 +112,19 @@ impl Worker {
 
     /// Hands `work` to the thread and waits for its answer.
     pub(super) async fn ask<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
+        self.hand(work, false).await
+    }
+
+    /// The same for what means nothing until a later request has been committed. It is answered before it has reached the disk: the log is
+    /// written in order and that later commit waits for all of it (SQLite's `synchronous = NORMAL` in WAL mode).
+    pub(super) async fn ask_early<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static) -> LedgerResult<T> {
+        self.hand(work, true).await
+    }
+
+    async fn hand<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static, is_preliminary: bool) -> LedgerResult<T> {
         let gone = || LedgerError::Gone("its thread has ended".into());
         let (reply, answer) = oneshot::channel();
-        let task: Box<dyn Work> = Box::new(Task { work, result: None, reply, path: self.path.clone() });
+        let task: Box<dyn Work> = Box::new(Task { work, result: None, reply, path: self.path.clone(), is_preliminary });
         self.queue.as_ref().ok_or_else(gone)?.send(task).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -121,27 +140,28 @@ impl Drop for Worker {
     }
 }
 
-/// Runs a group of requests, commits once, and answers. Where one of them fails, each is run again by itself: a savepoint around each
-/// would make SQLite keep a copy of every page that they change, in a file of its own.
-fn commit(conn: &Connection, mut group: Vec<Box<dyn Work>>, path: &str) {
+/// Runs a group of requests, commits once, and answers. Where one of them fails, each is run again by itself: a savepoint around each would
+/// make SQLite keep a copy of every page that they change, in a file of its own. `runs_ahead` says whether the connection commits without
+/// waiting for the disk now.
+fn commit(conn: &Connection, runs_ahead: &Cell<bool>, mut group: Vec<Box<dyn Work>>, path: &str) {
     if group.len() > 1 {
-        let done = together(conn, &mut group, path);
+        let done = together(conn, runs_ahead, &mut group, path);
         if !matches!(done, Ok(false)) {
             return group.into_iter().for_each(|work| work.answer(done.as_ref().err()));
         }
     }
     for mut work in group {
-        let done = together(conn, std::slice::from_mut(&mut work), path);
+        let done = together(conn, runs_ahead, std::slice::from_mut(&mut work), path);
         work.answer(done.as_ref().err());
     }
 }
 
-/// Runs requests in one transaction; true if it has reached the disk, false if one of them failed and nothing was done.
-fn together(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<bool> {
+/// Runs requests in one transaction; true if it is committed, false if one of them failed and nothing was done.
+fn together(conn: &Connection, runs_ahead: &Cell<bool>, group: &mut [Box<dyn Work>], path: &str) -> LedgerResult<bool> {
     let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop).map_err(|e| Fault::from(e).at(path));
-    let mut transaction = || {
+    let transaction = |group: &mut [Box<dyn Work>]| {
         sql("BEGIN IMMEDIATE")?;
-        for work in &mut *group {
+        for work in group {
             let ok = work.run(conn);
             if conn.is_autocommit() {
                 // A full disk or an I/O error makes SQLite roll back the whole transaction, earlier requests included.
@@ -153,7 +173,14 @@ fn together(conn: &Connection, group: &mut [Box<dyn Work>], path: &str) -> Ledge
         }
         sql("COMMIT").map(|()| true)
     };
-    let done = transaction();
+    let may_run_ahead = group.iter().all(|work| work.is_preliminary());
+    if runs_ahead.get() != may_run_ahead {
+        // A pragma does its work while it is prepared, so it is prepared each time. Where it fails nothing is done.
+        let level = if may_run_ahead { "NORMAL" } else { "FULL" };
+        conn.pragma_update(None, "synchronous", level).map_err(|e| Fault::from(e).at(path))?;
+        runs_ahead.set(may_run_ahead);
+    }
+    let done = transaction(group);
     if !matches!(done, Ok(true)) && !conn.is_autocommit() {
         // Should this fail as well, the next BEGIN says so.
         let _ = conn.execute_batch("ROLLBACK");

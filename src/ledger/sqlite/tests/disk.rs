@@ -25,6 +25,9 @@ async fn commits_are_synced_and_written_ahead() {
         bed.ledger.write(move |conn| Ok(conn.query_row(pragma, [], |row| row.get::<_, rusqlite::types::Value>(0))?)).await.unwrap()
     };
     assert_eq!(setting("PRAGMA synchronous").await, rusqlite::types::Value::Integer(2));
+    let early = bed.ledger.writer.ask_early(|conn| Ok(conn.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?)).await.unwrap();
+    assert_eq!(early, 1, "what a later commit decides about need not wait for the disk");
+    assert_eq!(setting("PRAGMA synchronous").await, rusqlite::types::Value::Integer(2), "and that commit waits for both");
     assert_eq!(setting("PRAGMA journal_mode").await, rusqlite::types::Value::Text("wal".into()));
 }
 
