@@ -112,7 +112,7 @@ impl Reached {
         let ours = |run: &Run| run.head.campaign == sending.campaign && run.head.env == sending.bench.settings.env && run.state != RunState::Planning;
         let runs = ledger.runs().await.map_err(ledger_error)?;
         for run in runs.iter().filter(|run| ours(run)) {
-            crate::commands::running::each_row(ledger, &run.id, |row| {
+            crate::commands::reports::each_row(ledger, &run.id, |row| {
                 if matches!(row.outcome, Some(Outcome::Accepted | Outcome::Rejected | Outcome::Unknown | Outcome::AlreadyAccepted)) {
                     reached.settled.insert(hash(&row.key), ());
                     reached.settled.insert(hash(&row.email.to_lowercase()), ());

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use crate::address::Address;
 use crate::commands::reconcile::keep_standing;
-use crate::commands::running::{each_row, frozen, learn};
+use crate::commands::reports::{each_row, forget_report};
+use crate::commands::running::{frozen, learn};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::sqlite::SqliteLedger;
@@ -146,6 +147,7 @@ async fn follow(
             keep_what_it_teaches(bench, ledger.as_ref(), run, name, &rows, &found, no_learn).await?;
             settled += found.len() as u64;
             let done: HashSet<JobId> = found.iter().map(|found| found.row).collect();
+            forget_report(bench, run)?;
             ledger.reconcile(&run.id, found).await.map_err(ledger_error)?;
             rows.retain(|row| !done.contains(&row.row));
         }

@@ -13,6 +13,7 @@ mod outlets;
 mod preview;
 mod provider;
 mod reconcile;
+mod reports;
 mod results;
 mod resume;
 mod running;

@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::address::Address;
 use crate::cli::{Assumed, Globals, ReconcileArgs};
 use crate::commands::following::{self, Asked};
-use crate::commands::running::{Frozen, each_row, frozen, in_this_workspace, learn, recover, rewrite_report};
+use crate::commands::reports::{each_row, forget_report, rewrite_report};
+use crate::commands::running::{Frozen, frozen, in_this_workspace, learn, recover};
 use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
 use crate::error::{Error, Result};
@@ -81,6 +82,7 @@ impl Doubts<'_> {
             }
         }
         if !verdicts.is_empty() {
+            forget_report(self.bench, self.run)?;
             self.ledger.reconcile(&self.run.id, verdicts).await.map_err(ledger_error)?;
         }
         Ok(())

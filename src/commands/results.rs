@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::cli::{Globals, ReportArgs, ReportFormat, StatusArgs, WaitArgs, WhyArgs};
-use crate::commands::running::{each_row, format_of, frozen};
+use crate::commands::reports::{each_row, format_of};
+use crate::commands::running::frozen;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, say};

@@ -4,27 +4,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::outlets::{self, FrozenRoute};
+use crate::commands::reports::{forget_report, standard_report, write_reports};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::Trace;
-use crate::ledger::{Gate, Ledger, LedgerRow, Run, RunState, Standing};
+use crate::ledger::{Gate, Ledger, Run, RunState, Standing};
 use crate::listen;
 use crate::literal::CanarySize;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
-use crate::provider::{JobId, Refusal};
-use crate::report::{self, Head, Options, ReportFile, SummaryExtra};
+use crate::provider::Refusal;
+use crate::report::{self, Options, SummaryExtra};
 use crate::suppression::Suppressions;
 
 /// What else is frozen with a run, beside its message and rows.
@@ -88,6 +88,7 @@ impl Going<'_> {
         let parts = self.parts(&before, teller)?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");
+        forget_report(self.bench, &self.run)?;
         // On the runtime's own thread: there the sockets' news need not be carried from one thread to another.
         let executed = tokio::spawn(execute(Arc::clone(&parts))).await;
         let why = executed.unwrap_or_else(|e| Err(Error::internal(format!("sending stopped: {e}"))));
@@ -320,13 +321,6 @@ pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, n
     Ok(())
 }
 
-/// Where the report that is always written belongs.
-fn standard_report(bench: &Workbench, run: &Run) -> Result<PathBuf> {
-    let dir = bench.settings.workspace.state_dir.join("reports");
-    crate::commands::make_private_dir(&dir)?;
-    Ok(dir.join(format!("{}.csv", run.id)))
-}
-
 /// Recipients whom an attempt has settled.
 fn attempted(standing: &Standing) -> u64 {
     [Outcome::Accepted, Outcome::Rejected, Outcome::Deferred, Outcome::Unknown].iter().map(|outcome| standing.tally.get(*outcome)).sum()
@@ -361,67 +355,6 @@ pub(crate) fn canary_size(text: Option<&str>) -> Result<Option<CanarySize>> {
     text.map(str::parse).transpose().map_err(Error::internal)
 }
 
-/// Reads the rows of a run two pages at a time, the next ones while these are visited.
-pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
-    const PAGE: usize = 1_000;
-    let two = async |after| {
-        let end = after + PAGE as JobId;
-        let (first, second) = join(ledger.rows(run, after, PAGE), ledger.rows(run, end, PAGE)).await;
-        let mut page = first.map_err(ledger_error)?;
-        // Rows are numbered without gaps; were there one, the second page would begin among the rows of the first.
-        if page.last().is_some_and(|last| last.row == end) {
-            page.extend(second.map_err(ledger_error)?);
-        }
-        Ok::<_, Error>(page)
-    };
-    let mut page = two(0).await?;
-    while let Some(last) = page.last() {
-        let (next, visited) = join(two(last.row), async { page.into_iter().try_for_each(&mut visit) }).await;
-        visited?;
-        page = next?;
-    }
-    Ok(())
-}
-
-/// Writes the report that is always written anew, after something was found out about a run.
-pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
-    let run = bench.run(ledger, Some(run)).await?;
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
-    write_reports(ledger, &run, &standing, &[standard_report(bench, &run)?], Options::default()).await
-}
-
-async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, paths: &[PathBuf], options: Options) -> Result<()> {
-    let head = Head::from(run);
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        files.push(ReportFile::create(path, format_of(path)?, &head, standing, options.clone())?);
-    }
-    each_row(ledger, &run.id, |row| {
-        let row = row.into();
-        files.iter_mut().try_for_each(|file| file.row(&row))
-    })
-    .await?;
-    for file in files {
-        file.finish()?;
-    }
-    Ok(())
-}
-
-/// The format that a report file's suffix asks for; exit 2 for one that there is not, before anything is sent.
-pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
-    report::Format::of_path(path).ok_or_else(|| {
-        Error::usage(format!("{}: the suffix names no report format", path.display())).hint("use .csv .ndjson .json .html .xml .md or .txt")
-    })
-}
-
-/// Refuses reports that could not be written, before anything is sent.
-pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs) -> Result<()> {
-    sending.report.iter().try_for_each(|path| {
-        format_of(path)?;
-        report::check_writable(&bench.settings.workspace.from_arguments(path))
-    })
-}
-
 /// Says that a run has nobody left to send to; reports that were asked for are written all the same.
 pub(crate) async fn nothing_to_do(
     bench: &Workbench,
@@ -431,7 +364,7 @@ pub(crate) async fn nothing_to_do(
     exit: Exit,
 ) -> Result<Exit> {
     let mut paths: Vec<PathBuf> = sending.report.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
-    // The process may have been killed between the run's end and its report.
+    // The process may have been killed between the run's end and its report, or between what was found out later and that.
     let standard = standard_report(bench, run)?;
     if !standard.exists() {
         paths.push(standard);

@@ -2,6 +2,7 @@
 
 use crate::cli::{Globals, PauseArgs, RunsArgs, RunsCommand};
 use crate::commands::campaign;
+use crate::commands::reports::forget_report;
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::error::{Error, Result};
@@ -57,14 +58,10 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
         }
     }
     ledger.remove(&run.id).await.map_err(ledger_error)?;
-    // The report holds addresses too; that it is gone already is fine.
-    match std::fs::remove_file(state_dir.join("reports").join(format!("{}.csv", run.id))) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::internal(format!("the report of {}: {e}", run.id))),
-        _ => {
-            bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
-            Ok(Exit::OK)
-        }
-    }
+    // The report holds addresses too.
+    forget_report(bench, &run)?;
+    bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
+    Ok(Exit::OK)
 }
 
 /// Stops everything in the workspace until `unpause`.

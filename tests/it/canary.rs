@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::support::ran::Report;
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
-use crate::support::running::{everybody, relayed, wait_for_count};
+use crate::support::running::{LONG, everybody, relayed, wait_for_count};
+use crate::support::tools::Strace;
 use crate::support::{Signal, Workspace, lists, wait_for};
 
 const ROWS: usize = 120;
@@ -60,6 +61,45 @@ fn a_failing_canary_is_latched_until_somebody_lets_the_rest_go() {
     assert_eq!(server.recipients(), rest, "everybody else once");
     work.run(&["send", "list.csv", "--canary", "10"]).ends(0).says("nothing to do");
     assert_eq!(server.count(), ROWS - 10);
+}
+
+#[test]
+fn killed_at_any_sync_of_its_decision_the_run_still_reaches_everybody() {
+    const FEW: usize = 12;
+    let send = ["send", "list.csv", "--canary", "4"];
+    let Some(strace) = Strace::find() else { return };
+    let (mut latched, mut let_go) = (0, 0);
+    for sync in 1..40 {
+        let server = hostile();
+        let work = relayed(&server, "in_flight = 2", FEW);
+        work.run(&send).ends(12);
+        server.follow(Script::default());
+        let inject = format!("inject=fsync,fdatasync:signal=SIGKILL:when={sync}");
+        let mut command = strace.command(&work, &["-f", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", &inject]);
+        let mut running = work.start_with({
+            command.args(["resume", "--continue", "-q"]);
+            command
+        });
+        assert!(wait_for(|| running.has_ended(), LONG), "{}", running.err());
+        if !work.read("calls").contains("killed by SIGKILL") {
+            assert!(latched > 0 && let_go > 0, "killed before the decision {latched} times, and after it {let_go} times");
+            return;
+        }
+        // As an operator would: the decision again if it is still asked for, else the same command again.
+        let again = work.run(&send);
+        if again.code == 12 {
+            latched += 1;
+            work.run(&["resume", "--continue"]);
+        } else {
+            let_go += 1;
+        }
+        // The one that lies there, not one of what the ledger knows now.
+        let report = work.report();
+        let (accepted, unknown) = (report.with("accepted").len(), report.with("unknown").len());
+        assert_eq!((report.with("rejected").len(), accepted + unknown), (4, FEW - 4), "sync {sync}: {:?}", report.counts());
+        assert!(server.count() >= accepted && server.count() <= accepted + unknown, "sync {sync}: somebody was mailed twice or never");
+    }
+    panic!("a resume of {FEW} recipients waits for the disk 40 times");
 }
 
 #[test]

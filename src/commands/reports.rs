@@ -1,0 +1,91 @@
+//! The report files of a run: the one that is always written, and those that were asked for.
+
+use std::path::{Path, PathBuf};
+
+use futures_util::future::join;
+
+use crate::cli::SendingArgs;
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, LedgerRow, Run, Standing};
+use crate::pipeline::ledger_error;
+use crate::provider::JobId;
+use crate::report::{self, Head, Options, ReportFile};
+
+/// Where the report that is always written belongs.
+pub(crate) fn standard_report(bench: &Workbench, run: &Run) -> Result<PathBuf> {
+    let dir = bench.settings.workspace.state_dir.join("reports");
+    crate::commands::make_private_dir(&dir)?;
+    Ok(dir.join(format!("{}.csv", run.id)))
+}
+
+/// Reads the rows of a run two pages at a time, the next ones while these are visited.
+pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
+    const PAGE: usize = 1_000;
+    let two = async |after| {
+        let end = after + PAGE as JobId;
+        let (first, second) = join(ledger.rows(run, after, PAGE), ledger.rows(run, end, PAGE)).await;
+        let mut page = first.map_err(ledger_error)?;
+        // Rows are numbered without gaps; were there one, the second page would begin among the rows of the first.
+        if page.last().is_some_and(|last| last.row == end) {
+            page.extend(second.map_err(ledger_error)?);
+        }
+        Ok::<_, Error>(page)
+    };
+    let mut page = two(0).await?;
+    while let Some(last) = page.last() {
+        let (next, visited) = join(two(last.row), async { page.into_iter().try_for_each(&mut visit) }).await;
+        visited?;
+        page = next?;
+    }
+    Ok(())
+}
+
+/// Removes the report that is always written, before the run changes: one that no longer says how the run stands would outlast a kill.
+pub(crate) fn forget_report(bench: &Workbench, run: &Run) -> Result<()> {
+    let path = standard_report(bench, run)?;
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::internal(format!("the report of {}: {e}", run.id))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the report that is always written anew, after something was found out about a run.
+pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
+    let run = bench.run(ledger, Some(run)).await?;
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    write_reports(ledger, &run, &standing, &[standard_report(bench, &run)?], Options::default()).await
+}
+
+/// Writes reports of how a run stands, all in one pass over its rows.
+pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, paths: &[PathBuf], options: Options) -> Result<()> {
+    let head = Head::from(run);
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        files.push(ReportFile::create(path, format_of(path)?, &head, standing, options.clone())?);
+    }
+    each_row(ledger, &run.id, |row| {
+        let row = row.into();
+        files.iter_mut().try_for_each(|file| file.row(&row))
+    })
+    .await?;
+    for file in files {
+        file.finish()?;
+    }
+    Ok(())
+}
+
+/// The format that a report file's suffix asks for; exit 2 for one that there is not, before anything is sent.
+pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
+    report::Format::of_path(path).ok_or_else(|| {
+        Error::usage(format!("{}: the suffix names no report format", path.display())).hint("use .csv .ndjson .json .html .xml .md or .txt")
+    })
+}
+
+/// Refuses reports that could not be written, before anything is sent.
+pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs) -> Result<()> {
+    sending.report.iter().try_for_each(|path| {
+        format_of(path)?;
+        report::check_writable(&bench.settings.workspace.from_arguments(path))
+    })
+}
