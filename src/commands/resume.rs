@@ -7,7 +7,7 @@ use crate::commands::campaign;
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
-use crate::commands::reports::check_reports;
+use crate::commands::reports::{check_reports, forget_report, rewrite_report};
 use crate::commands::running::{Going, frozen, nothing_to_do, recover};
 use crate::commands::send::refuse_while_paused;
 use crate::commands::workbench::Workbench;
@@ -91,16 +91,19 @@ async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Out
 }
 
 async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {
-    let reopened = ledger.reopen(run, open).await.map_err(ledger_error)?;
+    // Nobody is opened again before everything that is asked for here has been read.
     let run = bench.run(ledger.as_ref(), Some(run)).await?;
+    let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(bench.links()?)?);
+    let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
+    let secret = ledger.secret_key().await.map_err(ledger_error)?;
+    forget_report(bench, &run)?;
+    let reopened = ledger.reopen(&run.id, open).await.map_err(ledger_error)?;
+    let run = bench.run(ledger.as_ref(), Some(&run.id)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     if standing.tally.open == 0 {
         let exit = if standing.tally.get(Outcome::Unknown) > 0 { Exit::UNKNOWN } else { Exit::OK };
         return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, exit).await;
     }
-    let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(bench.links()?)?);
-    let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
-    let secret = ledger.secret_key().await.map_err(ledger_error)?;
     let notes = if reopened > 0 { vec![format!("recipients opened again: {reopened}")] } else { Vec::new() };
     Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes }.go().await
 }
@@ -111,6 +114,7 @@ async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Ex
     let gate = Gate::Passed { evidence: "abandoned".into(), by: Some("resume --abandon".into()), at: None };
     ledger.set_gate(&run.id, gate).await.map_err(ledger_error)?;
     ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code()).await.map_err(ledger_error)?;
+    rewrite_report(bench, ledger, &run.id).await?;
     let held = ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held);
     bench.note(&format!("mailbatch: run {} is closed; {held} recipients were not mailed", run.id));
     Ok(Exit::OK)

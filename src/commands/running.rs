@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, standard_report, write_reports};
+use crate::commands::reports::{forget_report, rewrite_report, standard_report, write_reports};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -76,6 +76,16 @@ struct Ended {
 impl Going<'_> {
     /// Sends what is open, writes the reports, prints the summary, and returns the exit code.
     pub(crate) async fn go(self) -> Result<Exit> {
+        let (bench, ledger, run) = (self.bench, Arc::clone(&self.ledger), self.run.id.clone());
+        let ended = self.execute().await;
+        if ended.is_err() {
+            // How the run stands now. Where this fails too, the next command about the run writes it.
+            let _ = rewrite_report(bench, ledger.as_ref(), &run).await;
+        }
+        ended
+    }
+
+    async fn execute(self) -> Result<Exit> {
         let started = Instant::now();
         let before = self.ledger.standing(&self.run.id).await.map_err(ledger_error)?;
         if !self.confirmed(&before)? {
@@ -93,12 +103,13 @@ impl Going<'_> {
         let executed = tokio::spawn(execute(Arc::clone(&parts))).await;
         let why = executed.unwrap_or_else(|e| Err(Error::internal(format!("sending stopped: {e}"))));
         parts.progress.finish();
+        // What was answered is on record however this ends, also after a second Ctrl-C and where somebody who announced a write is gone.
+        // Where it cannot be written, more is in doubt.
+        let _ = parts.trace.flush();
         let why = match why {
             Ok(Some(Why::Broken(error))) | Err(error) => return Err(error),
             Ok(why) => why,
         };
-        // What a second Ctrl-C left on the wire: the trace knows what may have been taken. Where it cannot be written, more is in doubt.
-        let _ = parts.trace.flush();
         recover(self.bench, self.ledger.as_ref(), &self.run, self.sending.no_learn).await?;
         let trace = Arc::clone(&parts.trace);
         drop(parts);

@@ -11,7 +11,7 @@ use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{check_reports, format_of};
+use crate::commands::reports::{check_reports, forget_report, format_of, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, dry_run};
@@ -85,6 +85,7 @@ impl Sending<'_> {
         let suppressions = Arc::new(bench.suppressions(&self.args.list.screening.suppress, Some(ledger.as_ref()), self.message.kind()).await?);
         let mut notes = self.message.lint();
         let mut planned = None;
+        let unfinished = latest.as_ref().filter(|run| run.state == RunState::Open).map(|run| run.id.clone());
         if let Some(run) = latest {
             let changed = if self.lists.has_stdin() {
                 // Standard input can be read only once: it is planned first, and dropped again if nothing has changed.
@@ -112,6 +113,9 @@ impl Sending<'_> {
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
         let run = self.seal(&ledger, run).await?;
+        if let Some(closed) = unfinished {
+            rewrite_report(bench, ledger.as_ref(), &closed).await?;
+        }
         note_all(bench, &notes);
         self.going(ledger, run, suppressions, secret, false, None).go().await
     }
@@ -158,6 +162,10 @@ impl Sending<'_> {
         let mut open = vec![Outcome::Held, Outcome::Deferred];
         if self.args.sending.on_unknown == OnUnknown::Retry {
             open.push(Outcome::Unknown);
+        }
+        // A finished run has nobody else to open again.
+        if run.state == RunState::Open || self.args.sending.on_unknown == OnUnknown::Retry {
+            forget_report(self.bench, &run)?;
         }
         ledger.reopen(&run.id, &open).await.map_err(ledger_error)?;
         let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;

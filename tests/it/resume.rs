@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::disk::SmallDisk;
 use crate::support::ran::Report;
-use crate::support::recorder::{Recorder, Script, Step};
+use crate::support::recorder::{Action, Recorder, Script, Step};
 use crate::support::running::{LONG, everybody, relayed, wait_for_count};
 use crate::support::{Signal, Workspace, lists, wait_for};
 
@@ -100,6 +100,35 @@ fn a_changed_message_under_a_campaign_needs_a_word_and_reaches_only_the_others()
     work.run(&send).ends(0).says("nothing to do");
 }
 
+/// The report that is always written, of this run.
+fn standing_report(work: &Workspace, run: &str) -> Report {
+    Report::read(work.join(format!(".mailbatch/reports/{run}.csv")))
+}
+
+#[test]
+fn a_resume_that_cannot_begin_and_an_abandoned_run_leave_reports_of_how_things_stand() {
+    const RETRY: &str = "in_flight = 2\nretry = { for = \"300ms\", base = \"50ms\", max = \"100ms\" }";
+    let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("451 4.2.0 busy")));
+    let work = relayed(&server, RETRY, 6);
+    work.run(&["send", "list.csv"]).ends(5);
+    assert_eq!(work.report().counts(), BTreeMap::from([("deferred", 6)]));
+    let run = work.newest_run();
+    let as_the_ledger_has_it = || {
+        work.run(&["report", &run, "-o", "now.csv"]).ends(0);
+        assert_eq!(standing_report(&work, &run).counts(), Report::read(work.join("now.csv")).counts());
+    };
+    work.smtp_config(&server.url(), &format!("{RETRY}\nca_file = \"no.pem\""));
+    work.run(&["resume", "-q"]).ends(2).says("no.pem");
+    as_the_ledger_has_it();
+    work.smtp_config(&server.url(), RETRY);
+    server.follow(Script::default().delay_at(Step::Dot, Duration::from_millis(80)));
+    let resumed = work.start(&["resume", "-q"]);
+    wait_for_count(&server, 1);
+    assert!(resumed.kill());
+    work.run(&["resume", "--abandon"]).ends(0);
+    as_the_ledger_has_it();
+}
+
 #[test]
 fn a_new_plan_closes_the_unfinished_run_of_its_campaign() {
     let server = slow(20);
@@ -127,6 +156,7 @@ fn a_new_plan_closes_the_unfinished_run_of_its_campaign() {
         work.run(&["report", run, "-o", "closed.csv"]).ends(0);
         let report = Report::read(work.join("closed.csv"));
         assert_eq!(report.counts().values().sum::<usize>(), rows);
+        assert_eq!(standing_report(&work, run).counts(), report.counts(), "the report that lies there");
         assert!(report.with("held").len() > 20, "{:?}", report.counts());
     }
     assert!(work.read("closed.csv").contains("closed by run"), "{}", work.read("closed.csv"));
