@@ -177,6 +177,7 @@ fn together(conn: &Connection, runs_ahead: &Cell<bool>, group: &mut [Box<dyn Wor
     if runs_ahead.get() != may_run_ahead {
         // A pragma does its work while it is prepared, so it is prepared each time. Where it fails nothing is done.
         let level = if may_run_ahead { "NORMAL" } else { "FULL" };
+        runs_ahead.set(true);
         conn.pragma_update(None, "synchronous", level).map_err(|e| Fault::from(e).at(path))?;
         runs_ahead.set(may_run_ahead);
     }
