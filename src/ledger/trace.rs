@@ -1,8 +1,9 @@
 //! The un-synced log beside the ledger that narrows what a crash leaves in doubt.
 //!
 //! Before a write that can complete a message the process appends "crossing", by `write(2)` to a file opened for appending, so that it
-//! survives the process; sessions whose messages leave at one moment share that write. a power cut may lose it, which is why a reader asks for the boot id first. "Answered" is appended once the answer
-//! is known, with the next "crossing" or before its claim waits for anything, so that most messages cost one write.
+//! survives the process; sessions whose messages leave at one moment share that write. A power cut may lose it, which is why a reader asks for
+//! the boot id first. "Answered" is appended with the next "crossing", or before its claim waits for anything while nobody is about to write
+//! one, so that messages cost less than a write each. A process killed between an answer and that write leaves a doubt, never a second message.
 //!
 //! The file is text: a line that names format and version, then one line for each record: eight hexadecimal digits (the low half of the
 //! xxh3-64 of what follows the space), a space, the record as a JSON array. It holds row numbers, and no addresses of ours.
@@ -266,11 +267,12 @@ impl Appender {
         let ticket = self.next;
         self.next += 1;
         let error = match written {
+            Ok(n) if n == whole => {
+                self.torn = false;
+                return Ok(());
+            }
             Ok(n) => {
-                self.torn = n < whole;
-                if !self.torn {
-                    return Ok(());
-                }
+                self.torn = !self.take_back(n);
                 let what = format!("{}: a record could be written only in part", path.display());
                 io::Error::new(io::ErrorKind::StorageFull, what)
             }
@@ -278,6 +280,12 @@ impl Appender {
         };
         self.failed.push(ticket);
         Err(error)
+    }
+
+    /// Takes the last octets back, which are a part of a write only: a line that is cut short in the middle would make a reader distrust all.
+    fn take_back(&self, octets: usize) -> bool {
+        let length = self.file.metadata().map(|about| about.len());
+        length.is_ok_and(|length| self.file.set_len(length.saturating_sub(octets as u64)).is_ok())
     }
 }
 
