@@ -184,7 +184,8 @@ impl Engine {
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
-                if !translated.void.is_empty() || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none()) {
+                let is_left = !translated.void.is_empty() || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none());
+                if is_left && self.watch.may_hold(&rows, way) {
                     self.watch.came_back();
                 }
                 self.handed_over += reply.items.len() as u64;

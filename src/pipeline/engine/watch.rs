@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 
 use super::Engine;
 use crate::error::{Error, Result};
-use crate::ledger::{Gate, Hold};
+use crate::ledger::{Gate, Hold, LedgerRow};
 use crate::outcome::{Cohort, Outcome};
 use crate::pause::{Broken, Scope};
+use crate::pipeline::chunk::Way;
 use crate::pipeline::{Parts, Why, ledger_error};
 use crate::provider::JobId;
 
@@ -51,9 +52,18 @@ impl Watch {
         Self { looking: JoinSet::new(), look_at: Instant::now(), since, held: Vec::new(), came_back: false, sweep_at: Instant::now() }
     }
 
-    /// Somebody is open again, or will be when what is being settled has been.
+    /// Somebody is open again, or will be when what is being settled has been, who may be held.
     pub(super) fn came_back(&mut self) {
         self.came_back = true;
+    }
+
+    /// Whether one of these may be held, who came back from a provider at this place.
+    pub(super) fn may_hold(&self, rows: &[LedgerRow], way: Way) -> bool {
+        let held = |held: &Held| match &held.hold {
+            Hold::Domain(domain) => rows.iter().any(|row| row.domain == *domain),
+            Hold::Through(_) => [way.first, way.through].map(Some).contains(&held.place),
+        };
+        self.held.iter().any(held)
     }
 
     pub(super) fn holds_provider(&self, place: usize) -> bool {
@@ -125,6 +135,8 @@ impl Engine {
             }
         };
         self.watch.held.push(Held { broken, is_new: true, place, hold });
+        // Those who have just come back may not be settled when the first look at them is taken.
+        self.watch.came_back();
         self.latch(Gate::Stopped { evidence: self.watch.evidence() }).await?;
         if let Some(place) = place {
             self.stations[place].stop.send_replace(true);
@@ -136,7 +148,9 @@ impl Engine {
     /// of a run's open rows are read through for each hold.
     async fn sweep(&mut self) -> Result<()> {
         let begun = Instant::now();
-        let again = self.watch.came_back && begun >= self.watch.sweep_at;
+        // With nothing under way looking for them keeps nobody waiting, and nothing but them may be left.
+        let is_idle = self.chunks.is_empty() && self.settling.is_empty();
+        let again = self.watch.came_back && (is_idle || begun >= self.watch.sweep_at);
         if self.watch.held.is_empty() || !(again || self.watch.held.iter().any(|held| held.is_new)) {
             return Ok(());
         }
