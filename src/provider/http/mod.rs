@@ -105,7 +105,7 @@ pub(super) enum Read {
     /// It was taken as a whole, and what becomes of each member is told later.
     Later(Later),
     /// Nothing was taken; the same request may go again, after so long where the service says. Throttling, and a first request that is
-    /// still being worked on.
+    /// still being worked on. Who concludes it from results of single members has to have one of each.
     Again { wait: Option<Duration>, refusal: Refusal },
     /// Nothing was taken, because of members that are not named, and it is permanent. With one member it is that member's refusal.
     Unnamed(Refusal),

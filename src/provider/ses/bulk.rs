@@ -310,11 +310,14 @@ enum Fate {
     Stop(Refusal),
 }
 
-/// What a 200 means. How many results there are is looked at by who asks.
-pub(super) fn read(answer: &Answer) -> Read {
-    let Some(Told { bulk_email_entry_results: told }) = answer.json() else {
-        return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
-    };
+/// What a 200 to so many entries means. Where there are not as many results, none of them tells whose it is: nothing is concluded, and so
+/// nobody goes again.
+pub(super) fn read(sent: usize, answer: &Answer) -> Read {
+    let doubt = |what: &str| Read::Doubt(answer.refusal(Reason::NoReply, "", what));
+    let Some(Told { bulk_email_entry_results: told }) = answer.json() else { return doubt("the reply cannot be read") };
+    if told.len() != sent {
+        return doubt(&format!("{} results for {sent} messages", told.len()));
+    }
     let fates: Vec<Fate> = told.into_iter().map(|outcome| fate(outcome, answer)).collect();
     let throttled = |fate: &Fate| match fate {
         Fate::Known(Verdict::NotTaken { refusal, .. }) if refusal.reason == Reason::Rate => Some(refusal.clone()),

@@ -228,7 +228,7 @@ impl Api for Ses {
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
         if answer.status == StatusCode::OK {
-            return if jobs.len() > 1 { bulk::read(answer) } else { accepted(jobs, answer) };
+            return if jobs.len() > 1 { bulk::read(jobs.len(), answer) } else { accepted(jobs, answer) };
         }
         let Failure { name, message } = Failure::of(answer);
         match failure(jobs, answer, &name, &message) {

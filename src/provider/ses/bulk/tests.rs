@@ -181,7 +181,8 @@ fn everybody_in_the_simulator_keeps_their_name() {
 /// What a list of statuses comes to.
 fn told(statuses: &[&str]) -> Read {
     let result = |status: &&str| json!({ "Status": status, "Error": "Illegal address", "MessageId": "m" });
-    read(&answer(200, &[], &json!({ "BulkEmailEntryResults": statuses.iter().map(result).collect::<Vec<_>>() }).to_string()))
+    let body = json!({ "BulkEmailEntryResults": statuses.iter().map(result).collect::<Vec<_>>() });
+    read(statuses.len(), &answer(200, &[], &body.to_string()))
 }
 
 #[test]
@@ -219,9 +220,15 @@ fn each_entry_is_what_its_status_says_in_either_spelling() {
 #[test]
 fn a_reply_that_cannot_be_read_is_doubt() {
     for body in ["", "{}", "[]", "OK", r#"{"BulkEmailEntryResults":7}"#, r#"{"MessageId":"x"}"#, r#"{"BulkEmailEntryResults":[7]}"#] {
-        assert!(matches!(read(&answer(200, &[], body)), Read::Doubt(_)), "{body}");
+        assert!(matches!(read(1, &answer(200, &[], body)), Read::Doubt(_)), "{body}");
     }
-    assert!(
-        matches!(read(&answer(200, &[], r#"{"BulkEmailEntryResults":[{}]}"#)), Read::Each(verdicts) if matches!(verdicts[0], Verdict::Unknown { .. }))
-    );
+    let nameless = read(1, &answer(200, &[], r#"{"BulkEmailEntryResults":[{}]}"#));
+    assert!(matches!(nameless, Read::Each(verdicts) if matches!(verdicts[0], Verdict::Unknown { .. })));
+    // A list of another length is doubt whatever stands in it: what is throttled may be somebody else.
+    for status in ["SUCCESS", "ACCOUNT_THROTTLED", "ACCOUNT_DAILY_QUOTA_EXCEEDED", "FAILED"] {
+        for told in [0, 1, 3] {
+            let body = json!({ "BulkEmailEntryResults": vec![json!({ "Status": status }); told] }).to_string();
+            assert!(matches!(read(2, &answer(200, &[], &body)), Read::Doubt(_)), "{body}");
+        }
+    }
 }
