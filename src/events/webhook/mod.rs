@@ -146,6 +146,9 @@ pub const WEBHOOKS: [&Webhook; 9] = [
     &resend::WEBHOOK,
 ];
 
+/// What only exports and logs hold, in a form that no request is read in.
+const EXPORTED: [&Webhook; 1] = [&ses::BARE];
+
 /// How providers of a kind tell events; `None` for those that do not.
 pub fn webhook(kind: &str) -> Option<&'static Webhook> {
     WEBHOOKS.into_iter().find(|webhook| webhook.kind == kind)
@@ -171,5 +174,5 @@ pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static st
 
 /// Whose form a JSON value out of an export has; `None` where it is nobody's.
 pub fn recognise(value: &serde_json::Value) -> Option<&'static Webhook> {
-    WEBHOOKS.into_iter().find(|webhook| (webhook.looks_like)(value))
+    WEBHOOKS.into_iter().chain(EXPORTED).find(|webhook| (webhook.looks_like)(value))
 }

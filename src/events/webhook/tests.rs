@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{WEBHOOKS, recognise, webhook};
+use super::{EXPORTED, WEBHOOKS, recognise, webhook};
 use crate::events::{Event, RAW_LIMIT};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -11,6 +11,11 @@ const TOKEN: &str = "0123456789abcdef01234567";
 
 fn read(kind: &str, payload: &Value) -> Vec<Event> {
     webhook(kind).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
+}
+
+/// The events of a payload in an export, whoever's it is.
+fn exported(payload: &Value) -> Vec<Event> {
+    recognise(payload).unwrap().read(payload.to_string().as_bytes(), NOW.parse().unwrap()).unwrap()
 }
 
 /// Type, class, status, address, provider's id and our token of the one event that a payload is.
@@ -190,6 +195,8 @@ fn sess_types() {
         json!({"eventType": "Bounce", "bounce": {"bounceType": kind, "bounceSubType": sub, "timestamp": "2016-01-27T14:59:44.101Z",
             "bouncedRecipients": [{"emailAddress": "a@example.com", "status": status, "diagnosticCode": said}]}})
     };
+    let greeting = json!({"Type": "Notification", "MessageId": "m", "TopicArn": "arn",
+        "Message": "Successfully validated SNS topic for Amazon SES event publishing."});
     let complaint = |kind: &str| json!({"notificationType": "Complaint", "complaint": {"complainedRecipients": [{"emailAddress": "a@example.com"}], "complaintFeedbackType": kind}});
     for (payload, expected) in [
         (json!({"eventType": "Send", "send": {}}), "sent - - a@example.com 0000 ours"),
@@ -230,18 +237,23 @@ fn sess_types() {
         ),
     ] {
         let event = with(payload, json!({"mail": mail}));
-        assert_eq!(told("ses", &event), expected);
+        assert_eq!(exported(&event).iter().map(line).collect::<Vec<_>>(), [expected]);
+        assert!(webhook("ses").unwrap().read(event.to_string().as_bytes(), NOW.parse().unwrap()).is_err(), "nobody has signed it");
         let envelope = json!({"Type": "Notification", "MessageId": "19ba9823", "TopicArn": "arn", "Message": event.to_string() + "\n",
             "Timestamp": "2018-03-26T17:58:59.675Z"});
         assert_eq!(told("ses", &envelope), expected);
         let read = read("ses", &envelope);
         assert_eq!((read[0].id.as_str(), read[0].message_id.as_str()), ("19ba9823", "x@acme.example"));
+        // What stands beside the fields that are signed.
+        let forged = with(complaint("abuse"), json!({"mail": {"messageId": "0001", "destination": ["victim@example.com"]}}));
+        for (said, expected) in [(with(envelope.clone(), forged.clone()), expected), (with(greeting.clone(), forged), "unknown - - - ")] {
+            assert_eq!((told("ses", &said), exported(&said).iter().map(line).collect::<Vec<_>>()), (expected.to_owned(), vec![expected.to_owned()]));
+        }
     }
     let two = json!({"Type": "Notification", "MessageId": "m", "Message": json!({"notificationType": "Bounce", "mail": mail, "bounce":
         {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@example.com"}, {"emailAddress": "b@example.com"}]}}).to_string()});
     let both: Vec<_> = read("ses", &two).into_iter().map(|event| (event.id, event.recipient.unwrap())).collect();
     assert_eq!(both, [("m-0".to_owned(), "a@example.com".to_owned()), ("m-1".to_owned(), "b@example.com".to_owned())]);
-    let greeting = json!({"Type": "Notification", "MessageId": "m", "Message": "Successfully validated SNS topic for Amazon SES event publishing."});
     assert_eq!(told("ses", &greeting), "unknown - - - ");
     assert!(read("ses", &json!({"Type": "SubscriptionConfirmation", "MessageId": "m"})).is_empty());
 }
@@ -396,7 +408,7 @@ fn emitlos_and_mailersios_types() {
 #[test]
 fn a_body_of_another_form_is_refused_and_never_a_panic() {
     let now: Timestamp = NOW.parse().unwrap();
-    for webhook in WEBHOOKS {
+    for webhook in WEBHOOKS.into_iter().chain(EXPORTED) {
         for body in ["", "x", "7", "null", "\"text\"", "{", "[{]", "\u{feff}{}", "{\"Type\":\"Other\"}".repeat(2).as_str()] {
             assert!(webhook.read(body.as_bytes(), now).is_err(), "{}: {body}", webhook.kind);
         }
@@ -404,7 +416,9 @@ fn a_body_of_another_form_is_refused_and_never_a_panic() {
         assert!(webhook.read(deep.as_bytes(), now).is_err());
         assert!(webhook.read(&[0xff, 0xfe, 0x7b], now).is_err());
         // Fields of other types than the documented ones are as if they were not there.
-        for odd in [json!({"event": 7, "type": [], "data": 3, "event-data": {"timestamp": "x"}, "mail": {}, "RecordType": {}, "timestamp": -1e300})] {
+        for odd in [
+            json!({"event": 7, "type": [], "Type": "Notification", "data": 3, "event-data": {"timestamp": "x"}, "mail": {}, "RecordType": {}, "timestamp": -1e300}),
+        ] {
             for event in webhook.read(odd.to_string().as_bytes(), now).unwrap() {
                 assert_eq!(event.at, now, "{}", webhook.kind);
             }
@@ -429,8 +443,8 @@ fn the_same_body_is_the_same_event_and_exports_are_known_by_their_form() {
     ];
     for (kind, payload) in &samples {
         assert_eq!(recognise(payload).map(|webhook| webhook.kind), Some(*kind));
-        assert_eq!(read(kind, payload)[0].id, read(kind, payload)[0].id);
-        assert_eq!(read(kind, payload)[0].word(), "opened", "{kind}");
+        assert_eq!(exported(payload)[0].id, exported(payload)[0].id);
+        assert_eq!(exported(payload)[0].word(), "opened", "{kind}");
     }
     assert_eq!(samples.len(), WEBHOOKS.len());
     assert!(recognise(&json!({"hello": "world"})).is_none() && recognise(&json!(7)).is_none());

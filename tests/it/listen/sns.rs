@@ -297,6 +297,26 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
 }
 
 #[test]
+fn what_stands_beside_the_signed_fields_of_an_envelope_is_not_read() {
+    let amazon = Amazon::start(HOST, |_, path| well(path));
+    let (work, _running, port) = listening(&amazon);
+    // Whoever holds an envelope of the topic can add to it what nobody has signed.
+    let forged: Value = serde_json::from_str(&bounce("x", "victim@example.com")).expect("an event");
+    let greeting = "Successfully validated SNS topic for Amazon SES event publishing.";
+    for (id, message) in [("n1", greeting), ("n2", &bounce("n2", "gone@example.com"))] {
+        let mut told = signed(envelope("Notification", id, message), SIGNER);
+        told.as_object_mut().expect("an object").extend(forged.as_object().expect("an object").clone());
+        assert_eq!(tell(port, &told), 204);
+    }
+    let who: Vec<Value> = super::lines(&work, &["events", "list", "--json"]).into_iter().map(|event| event["recipient"].clone()).collect();
+    assert!(who.contains(&json!("gone@example.com")) && !who.contains(&json!("victim@example.com")), "{who:?}");
+    let suppressed = work.read("suppressions.csv");
+    assert!(suppressed.contains("gone@") && !suppressed.contains("victim@"), "{suppressed}");
+    // Nor does an event without an envelope come from anybody.
+    assert_eq!(tell(port, &forged), 401);
+}
+
+#[test]
 fn a_certificate_that_cannot_be_had_is_asked_for_again_and_no_redirect_is_followed() {
     let answers: [fn() -> Page; 6] = [
         || (500, String::new(), Vec::new()),
