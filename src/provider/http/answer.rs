@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
 use crate::outcome::Reason;
@@ -25,6 +25,8 @@ pub(in crate::provider) struct Answer {
     pub(in crate::provider) body: Bytes,
     /// False where the body goes on beyond what was read.
     pub(in crate::provider) is_whole: bool,
+    /// What the request was signed with, where each request is signed by itself.
+    pub(in crate::provider) authorization: Option<HeaderValue>,
     pub(super) secrets: Vec<Secret>,
 }
 
@@ -102,7 +104,7 @@ mod tests {
 
     fn answer(retry_after: &str, body: &'static str) -> Answer {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, retry_after.parse().unwrap())]);
-        Answer { status: StatusCode::OK, headers, body: body.into(), is_whole: true, secrets: vec![Secret::new("hunter2")] }
+        Answer { status: StatusCode::OK, headers, body: body.into(), is_whole: true, authorization: None, secrets: vec![Secret::new("hunter2")] }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use ring::digest;
 use tokio::time::Instant;
 use url::Url;
@@ -241,6 +241,7 @@ impl Http {
         url.set_query(query);
         let mut headers = self.headers.clone();
         headers.extend(request.headers.clone());
+        let authorization = signed.get(AUTHORIZATION).cloned();
         headers.extend(signed);
         let body = request.wire_body().await?;
         let sent = self.client.request(request.method.clone(), url).headers(headers).body(body).send().await;
@@ -265,7 +266,7 @@ impl Http {
             }
         }
         let secrets = self.secrets();
-        Ok(Answer { status, headers, body: body.into(), is_whole, secrets })
+        Ok(Answer { status, headers, body: body.into(), is_whole, authorization, secrets })
     }
 
     fn fault(&self, error: &reqwest::Error) -> Fault {

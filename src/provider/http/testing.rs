@@ -13,6 +13,7 @@ pub(in crate::provider) fn answer(status: u16, headers: &[(&'static str, &str)],
         headers: headers.iter().map(header).collect::<HeaderMap>(),
         body: body.to_owned().into(),
         is_whole: true,
+        authorization: None,
         secrets: Vec::new(),
     }
 }

@@ -227,12 +227,14 @@ impl Api for Ses {
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
+        let key = access_key_of(answer);
         if answer.status == StatusCode::OK {
+            self.signer.works(key);
             return if jobs.len() > 1 { bulk::read(jobs.len(), answer) } else { accepted(jobs, answer) };
         }
         let Failure { name, message } = Failure::of(answer);
         match failure(jobs, answer, &name, &message) {
-            Read::Stop(refusal) if is_expired(&name) && self.signer.renew(&self.http) => Read::Again { wait: None, refusal },
+            Read::Stop(refusal) if is_expired(&name) && self.signer.renew(key, &self.http) => Read::Again { wait: None, refusal },
             read => read,
         }
     }
@@ -240,6 +242,12 @@ impl Api for Ses {
     fn sign<'a>(&'a self, request: &'a Request, at: Timestamp) -> BoxFuture<'a, Result<HeaderMap, Refusal>> {
         Box::pin(async move { self.signed(&*self.signer.current(&self.http).await?, request, at) })
     }
+}
+
+/// The id of the access key that the request was signed with.
+fn access_key_of(answer: &Answer) -> Option<&str> {
+    let (_, credential) = answer.authorization.as_ref()?.to_str().ok()?.split_once("Credential=")?;
+    credential.split('/').next()
 }
 
 /// `{"MessageId":"010001…-000000"}`

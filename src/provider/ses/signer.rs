@@ -1,7 +1,8 @@
 //! The credentials in use: where they come from, and when newer ones are looked for.
 //!
 //! The rules it keeps: those of a role are fetched before the first request and anew before they expire; where that fails, those at hand are
-//! used for as long as SES takes them. After SES has called them expired, newer ones are looked for once.
+//! used for as long as SES takes them. After SES has called them expired, newer ones are looked for once, and again only after something was
+//! taken: where the newer ones have expired too, it is this machine's clock or the role that has to be mended.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +15,6 @@ use crate::outcome::Reason;
 use crate::provider::Refusal;
 use crate::provider::http::Http;
 
-/// For so long after the credentials were renewed, answers may still be about the old ones.
-const RENEWAL: Duration = Duration::from_secs(60);
 /// So long after a failure the role is asked again, while there are credentials.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -32,20 +31,31 @@ pub(super) struct Signer {
 struct State {
     /// `None` until the role was asked.
     credentials: Option<Arc<Credentials>>,
-    renewed: Option<Instant>,
     /// When the role is to be asked again.
     due: Option<Instant>,
-    /// Whether the role has been asked for others than those that SES calls expired, and gave none.
+    /// Whether others have been looked for because SES calls these, or those before, expired, and nothing has been taken since.
     has_asked: bool,
+}
+
+impl State {
+    /// Whether this access key is the one at hand, as far as it is known.
+    fn is_at_hand(&self, key: Option<&str>) -> bool {
+        key.zip(self.credentials.as_ref()).is_none_or(|(key, at_hand)| key == at_hand.access_key_id)
+    }
+
+    fn take(&mut self, credentials: Credentials, http: &Http) {
+        credentials.secrets().for_each(|secret| http.keep_secret(secret.clone()));
+        self.credentials = Some(Arc::new(credentials));
+    }
 }
 
 impl Signer {
     pub(super) fn new(source: Source, http: &Http) -> Self {
         let mut signer = Self { role: None, files: None, state: Mutex::default(), fetching: tokio::sync::Mutex::default() };
         match source {
-            Source::Fixed(credentials) => signer.take(credentials, http),
+            Source::Fixed(credentials) => signer.state().take(credentials, http),
             Source::Files(credentials, files) => {
-                signer.take(credentials, http);
+                signer.state().take(credentials, http);
                 signer.files = Some(files);
             }
             Source::Role(role) => signer.role = Some(role),
@@ -56,15 +66,6 @@ impl Signer {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each field is replaced whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, credentials: Credentials, http: &Http) {
-        credentials.secrets().for_each(|secret| http.keep_secret(secret.clone()));
-        let mut state = self.state();
-        // Nothing can have been signed with others before the first.
-        state.renewed = state.credentials.is_some().then(Instant::now);
-        state.credentials = Some(Arc::new(credentials));
-        state.has_asked = false;
     }
 
     /// The credentials to sign with, fetched where that is due.
@@ -96,7 +97,7 @@ impl Signer {
             (Ok(Fetched { credentials, keep }), before) => {
                 self.state().due = Some(Instant::now() + keep);
                 if !before.is_some_and(|before| before.is_same(&credentials)) {
-                    self.take(credentials, http);
+                    self.state().take(credentials, http);
                 }
                 Ok(())
             }
@@ -108,26 +109,36 @@ impl Signer {
         }
     }
 
-    /// Whether there are, or may be, newer credentials than those that have expired: the shared files are read again, the role is asked again.
-    pub(super) fn renew(&self, http: &Http) -> bool {
-        let is_recent = |state: &State| state.renewed.is_some_and(|at| at.elapsed() < RENEWAL);
+    /// What was signed with this access key has been taken.
+    pub(super) fn works(&self, key: Option<&str>) {
+        let mut state = self.state();
+        if state.is_at_hand(key) {
+            state.has_asked = false;
+        }
+    }
+
+    /// Whether there are, or may be, newer credentials than those of this access key, which have expired: the shared files are read again,
+    /// the role is asked again.
+    pub(super) fn renew(&self, key: Option<&str>, http: &Http) -> bool {
+        let found = self.files.as_ref().map(Files::credentials);
+        let mut state = self.state();
+        // It was signed before they were renewed; or somebody else has just been told the same, and the role is being asked.
+        if !state.is_at_hand(key) || (self.role.is_some() && state.due.is_none()) {
+            return true;
+        }
         if self.role.is_some() {
-            let mut state = self.state();
-            // Whoever comes second waits for what the first one asks for.
-            if is_recent(&state) || state.due.is_none() {
-                return true;
-            }
             let may_be = !std::mem::replace(&mut state.has_asked, true);
             if may_be {
                 state.due = None;
             }
             return may_be;
         }
-        let Some(Ok(Some(found))) = self.files.as_ref().map(Files::credentials) else { return false };
-        if self.at_hand().is_some_and(|at_hand| at_hand.is_same(&found)) {
-            return is_recent(&self.state());
+        let Some(Ok(Some(found))) = found else { return false };
+        let is_newer = state.credentials.as_ref().is_none_or(|at_hand| !at_hand.is_same(&found));
+        if !is_newer || std::mem::replace(&mut state.has_asked, true) {
+            return false;
         }
-        self.take(found, http);
+        state.take(found, http);
         true
     }
 }

@@ -229,12 +229,26 @@ fn credentials_that_expired_are_read_again_once_they_are_new() {
     files("AKOLD");
     let ses = connected("region = \"us-east-1\"", &[], home.path()).unwrap();
     let job = job(1, "ann@x.example", "");
-    let expired = || ses.read(&[&job], &answer(403, &[("x-amzn-errortype", "ExpiredTokenException")], r#"{"message":"expired"}"#));
-    assert!(matches!(expired(), Read::Stop(refusal) if refusal.reason == Reason::Auth), "nothing newer is there");
+    let signed = |key: &str, mut answer: Answer| {
+        answer.authorization = Some(format!("AWS4-HMAC-SHA256 Credential={key}/20261121").parse().unwrap());
+        ses.read(&[&job], &answer)
+    };
+    let expired = |key: &str| signed(key, answer(403, &[("x-amzn-errortype", "ExpiredTokenException")], r#"{"message":"expired"}"#));
+    let taken = |key: &str| signed(key, answer(200, &[], r#"{"MessageId":"x"}"#));
+    assert!(matches!(expired("AKOLD"), Read::Stop(refusal) if refusal.reason == Reason::Auth), "nothing newer is there");
     files("AKNEW");
-    assert!(matches!(expired(), Read::Again { .. }));
+    assert!(matches!(expired("AKOLD"), Read::Again { .. }));
     assert_eq!(id_of(&ses), "AKNEW");
-    assert!(matches!(expired(), Read::Again { .. }), "an answer to what was signed before");
+    assert!(matches!(expired("AKOLD"), Read::Again { .. }), "an answer to what was signed before");
+    // Newer ones that have expired as well prove that it is not their age, whatever came in meanwhile about the old ones.
+    files("AKNEWER");
+    assert!(matches!(taken("AKOLD"), Read::Each(_)));
+    assert!(matches!(expired("AKNEW"), Read::Stop(refusal) if refusal.reason == Reason::Auth));
+    assert_eq!(id_of(&ses), "AKNEW");
+    // Once they were good for something, they may have expired since.
+    assert!(matches!(taken("AKNEW"), Read::Each(_)));
+    assert!(matches!(expired("AKNEW"), Read::Again { .. }));
+    assert_eq!(id_of(&ses), "AKNEWER");
     let fixed = connected("region = \"us-east-1\"", &PAIR, home.path()).unwrap();
-    assert!(!fixed.signer.renew(&fixed.http), "the environment of a process does not change");
+    assert!(!fixed.signer.renew(None, &fixed.http), "the environment of a process does not change");
 }

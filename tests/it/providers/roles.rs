@@ -96,6 +96,29 @@ fn a_containers_role_is_asked_for_and_asked_again_when_its_credentials_have_expi
 }
 
 #[test]
+fn credentials_that_expire_again_and_again_are_renewed_as_long_as_something_is_taken_between() {
+    let expired = || Act::Answer(Answer::json(403, "{}").with("x-amzn-ErrorType", "ExpiredTokenException"));
+    let role = HttpServer::start(|number, _| Act::Answer(credentials(number)));
+    let server = HttpServer::start(move |number, request| {
+        // Each is good for two requests.
+        is_of(request, number / 3);
+        if number % 3 == 2 { expired() } else { taken(request) }
+    });
+    let work = workspace(&server.url(), 400);
+    run(&work, &["send", "list.csv"], &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &role.url())]).ends(0);
+    assert!(role.requests().len() > 2, "{}", role.requests().len());
+    // A role with others each time, all of them expired, as a clock that is wrong makes them.
+    for kind in ["ExpiredTokenException", "RequestExpired"] {
+        let role = HttpServer::start(|number, _| Act::Answer(credentials(number)));
+        let server = HttpServer::start(move |_, _| Act::Answer(Answer::json(403, "{}").with("x-amzn-ErrorType", kind)));
+        let work = workspace(&server.url(), 40);
+        run(&work, &["send", "list.csv"], &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &role.url())]).ends(7).says("Expired");
+        assert_eq!((role.requests().len(), server.requests().len()), (2, 2), "{kind}");
+        assert_eq!(work.report().with("held").len(), 40, "{kind}: nobody is blamed");
+    }
+}
+
+#[test]
 fn an_instances_role_is_asked_for_with_a_token() {
     let metadata = HttpServer::start(|_, request| {
         let role = "/latest/meta-data/iam/security-credentials/";
