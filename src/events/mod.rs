@@ -46,6 +46,25 @@ words! {
     }
 }
 
+impl EventKind {
+    /// Whether it proves that the provider took the message. What it refused proves nothing: by this word Mailgun tells what it never took,
+    /// and others what they dropped after they had taken it.
+    pub const fn proves_taken(self) -> bool {
+        match self {
+            Self::Queued
+            | Self::Sent
+            | Self::Delivered
+            | Self::Bounced
+            | Self::Deferred
+            | Self::Complained
+            | Self::Unsubscribed
+            | Self::Opened
+            | Self::Clicked => true,
+            Self::Rejected | Self::Unknown => false,
+        }
+    }
+}
+
 words! {
     /// Whether a bounce says that the address is of no use.
     Bounce {

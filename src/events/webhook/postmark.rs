@@ -100,7 +100,8 @@ fn bounce(event: &mut Event, value: &Value) {
     match kind.as_str() {
         "SpamComplaint" => return complaint(event),
         "Unsubscribe" => event.kind = EventKind::Unsubscribed,
-        "TemplateRenderingFailed" => event.kind = EventKind::Rejected,
+        // Nothing was made of the template, or taken from SMTP.
+        "TemplateRenderingFailed" | "SMTPApiError" => event.kind = EventKind::Rejected,
         // These are answers, not bounces.
         "AutoResponder" | "ChallengeVerification" | "AddressChange" | "Subscribe" | "OpenRelayTest" => {
             event.reason = kind;

@@ -12,6 +12,7 @@ use super::claim;
 use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
+use crate::events::EventKind;
 use crate::ledger::{BatchRecord, Proof, Reconciled, Settled};
 use crate::outcome::Outcome;
 use crate::provider::{JobId, Verdict};
@@ -56,7 +57,7 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
     }
     let mut query = conn.prepare(
         "SELECT r.key, e.type, e.at, e.source, e.provider, e.provider_id, e.event_id FROM events e JOIN recipients r ON r.id = e.recipient
-         WHERE e.run = ?1 AND e.linked_by <> 'address' AND e.type <> 'unknown' ORDER BY e.at DESC, e.id DESC",
+         WHERE e.run = ?1 AND e.linked_by <> 'address' ORDER BY e.at DESC, e.id DESC",
     )?;
     let mut proofs: BTreeMap<JobId, Proof> = BTreeMap::new();
     for other in of_the_campaign(conn, seq)? {
@@ -65,6 +66,9 @@ pub(super) fn proofs(conn: &Connection, run: &str) -> Result<Vec<Proof>> {
             let Some(about) = in_doubt.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) else { continue };
             for person in about {
                 let (kind, at): (String, i64) = (row.get(1)?, row.get(2)?);
+                if !kind.parse().is_ok_and(EventKind::proves_taken) {
+                    continue;
+                }
                 let proof = Proof {
                     row: words::row_of(person.id),
                     kind,

@@ -171,6 +171,41 @@ fn a_bounce_proves_that_the_message_was_taken() {
 }
 
 #[test]
+fn what_a_provider_says_it_refused_proves_nothing() {
+    let server = Recorder::with(Script::default().rule(Rule::new(Step::Dot, Action::Drop).nth(2).having_taken()));
+    let work = relayed(&server, "in_flight = 1\nwindow = 1", 6);
+    work.config(&work.read("mailbatch.toml").replace("[message]\n", "[message]\nenvelope_sender = \"bounce+{token}@acme.example\"\n"));
+    work.run(&["send", "list.csv"]).ends(6);
+    let unknown = work.report().with("unknown")[0].to_owned();
+    let sender = server.taken().iter().find(|taken| taken.recipients[0] == unknown).expect("it was taken").sender.clone();
+    let token = sender.strip_prefix("bounce+").and_then(|rest| rest.split('@').next()).expect("a token");
+    let (at, metadata) = ("2026-11-21T12:00:00Z", json!({ "mailbatch_id": token }));
+    let mailgun = |event: &str| {
+        json!({ "event": event, "id": event, "log-level": "info", "timestamp": 1_795_262_400, "recipient": unknown, "severity": "permanent",
+            "reason": "suppress-bounce", "user-variables": metadata })
+    };
+    let refused = [
+        mailgun("rejected"),
+        mailgun("failed"),
+        json!({ "event": "dropped", "sg_event_id": "d", "email": unknown, "timestamp": 1_795_262_400, "mailbatch_id": token }),
+        json!({ "eventType": "Reject", "mail": { "messageId": "r", "timestamp": at, "destination": [unknown], "tags": { "mailbatch_id": [token] } } }),
+        json!({ "RecordType": "Bounce", "ID": 7, "Type": "SMTPApiError", "Email": unknown, "BouncedAt": at, "Metadata": metadata }),
+        json!({ "type": "email.failed", "created_at": at, "data": { "email_id": "f", "to": [unknown], "tags": metadata } }),
+    ];
+    for (before, event) in refused.into_iter().enumerate() {
+        work.run_with(&["events", "ingest", "-"], event.to_string()).ends(0);
+        let told = work.run(&["events", "list", "--json"]).ends(0).objects();
+        assert_eq!(told.len(), before + 1, "{event}");
+        assert!(told.iter().all(|told| told["type"] == "rejected" && told["linked_by"] == "token"), "{told:?}");
+        work.run(&["reconcile", "latest"]).ends(6);
+        assert_eq!(work.report().with("unknown"), [unknown.as_str()], "{event}");
+    }
+    work.run_with(&["events", "ingest", "-"], mailgun("accepted").to_string()).ends(0);
+    work.run(&["reconcile", "latest"]).ends(0).says("1 accepted by events");
+    work.run(&["why", "latest", &unknown]).ends(0).says("event queued from mailgun");
+}
+
+#[test]
 fn without_evidence_a_persons_word_settles_and_is_recorded() {
     let rule = |step| Rule::new(step, Action::Drop).nth(2).having_taken();
     let server = Recorder::with(Script::default().rule(rule(Step::Dot).to("user")));
