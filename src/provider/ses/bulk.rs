@@ -249,7 +249,9 @@ fn goes_in_bulk(job: &Job) -> bool {
     };
     // A template without a subject or a body is none.
     let has_parts = !content.subject.is_empty() && texts.clone().skip(1).any(|text| !text.is_empty());
-    let reads_as_a_template = texts.into_iter().any(|text| text.contains(OPEN) || text.contains('\0'));
+    // Whether SES looks for variables in headers as well is not documented.
+    let headers = content.headers.iter().flat_map(|(name, value)| [name, value]);
+    let reads_as_a_template = texts.chain(headers).any(|text| text.contains(OPEN) || text.contains('\0'));
     if job.to.needs_smtputf8() || !has_parts || reads_as_a_template || content.headers.len() > MAX_HEADERS {
         return false;
     }

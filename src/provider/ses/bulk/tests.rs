@@ -128,6 +128,8 @@ fn what_a_bulk_request_cannot_carry_goes_whole_and_by_itself() {
         with(|content| content.headers = (0..16).map(|n| (format!("X-{n}"), "x".into())).collect()),
         with(|content| content.headers[0].1 = "x".repeat(996)),
         with(|content| content.headers[0].1 = "é".into()),
+        with(|content| content.headers[0].1 = "<https://acme.example/?{{t0}}>".into()),
+        with(|content| content.headers[0].0 = "X-{{t0}}".into()),
         with(|content| content.text = "{{ x".into()),
         with(|content| content.subject = String::new()),
         with(|content| content.subject = "{{x}}".into()),
