@@ -61,11 +61,16 @@ impl Envelope {
         text(&self.fields, "/Timestamp").parse().ok()
     }
 
-    /// Where its certificate is.
+    /// Where its certificate is: a file at the top, as AWS has them, and nothing that would give one file many addresses.
     pub fn certificate_url(&self) -> Result<Url, Refusal> {
         let url = Some(text(&self.fields, "/SigningCertURL")).filter(|url| !url.is_empty()).unwrap_or_else(|| text(&self.fields, "/SigningCertUrl"));
         let url = of_sns(&url).ok_or_else(|| Refusal::Foreign("SigningCertURL is not an address of Amazon SNS".to_owned()))?;
-        if url.path().ends_with(".pem") { Ok(url) } else { Err(Refusal::Foreign("SigningCertURL is not the address of a certificate".to_owned())) }
+        let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let is_file = url.path().strip_prefix('/').and_then(|path| path.strip_suffix(".pem")).is_some_and(is_name);
+        if is_file && url.query().is_none() && url.fragment().is_none() {
+            return Ok(url);
+        }
+        Err(Refusal::Foreign("SigningCertURL is not the address of a certificate".to_owned()))
     }
 
     /// The address that confirms the subscription.

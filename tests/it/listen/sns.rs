@@ -284,7 +284,10 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         // Signed by SNS for somebody else's topic of the same name, it would still lead nowhere else.
         refused.push(("a confirmation elsewhere", with("SubscribeURL", url)));
     }
-    refused.push(("no certificate", with("SigningCertURL", &sns("signer.txt"))));
+    // A file under many addresses would drive the others out of those that are kept.
+    for path in ["signer.txt", "signer.pem?x=1", "signer.pem#x", "signer.pem?", "x/signer.pem", "/signer.pem", "sign%65r.pem", "signer.pem;x.pem"] {
+        refused.push(("no certificate", with("SigningCertURL", &sns(path))));
+    }
     for (why, envelope) in refused {
         assert_eq!(tell(port, &envelope), 401, "{why}: {envelope}");
     }
@@ -292,6 +295,7 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         assert_eq!(ask(port, "POST", "/events/ses", &[], body.as_bytes()).0, 401, "{body}");
     }
     assert!(!amazon.paths().iter().any(|path| path.contains("ConfirmSubscription")), "{:?}", amazon.paths());
+    assert!(amazon.paths().iter().all(|path| ["/signer.pem", "/expired.pem", "/future.pem", "/other.pem"].contains(&path.as_str())));
     assert!(types(&work).is_empty());
     amazon.was_alone();
 }
