@@ -220,14 +220,17 @@ impl Poll<'_> {
     }
 }
 
-/// Whether the ledger has heard of it under another id: the same of the same message, or of the same person at about the same time.
+/// Whether the ledger has heard of it under another id: the same of the same message, or of the same person at about the same time. What
+/// keeps mail from a person is never known by something that does not.
 async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
     let Some(email) = event.recipient.clone() else { return Ok(false) };
     let is_it = |kept: &KeptEvent| {
         let known = &kept.event;
         let is_one_message = !event.provider_id.is_empty() && known.provider_id == event.provider_id;
-        let is_one_time = event.provider_id.is_empty() && known.at.duration_since(event.at).abs() <= SAME;
-        known.provider == event.provider && known.id != event.id && (is_one_message || is_one_time)
+        let is_one_time =
+            event.provider_id.is_empty() && known.bounce == event.bounce && known.at.duration_since(event.at).abs() <= SAME;
+        let says_as_much = event.suppresses().is_none() || known.suppresses() == event.suppresses();
+        known.provider == event.provider && known.id != event.id && (is_one_message || is_one_time) && says_as_much
     };
     let mut query = EventQuery { limit: 1_000, kind: Some(event.kind), email: Some(email), ..EventQuery::default() };
     loop {

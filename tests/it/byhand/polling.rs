@@ -274,6 +274,30 @@ fn an_event_that_came_by_webhook_before_is_the_same_event() {
     }
 }
 
+#[test]
+fn a_hard_bounce_soon_after_a_soft_one_is_an_event_of_its_own() {
+    let begun = Timestamp::now();
+    let server = HttpServer::start(move |number, request| {
+        let row = |seconds: i64, reason: &str, status: &str| {
+            let at = (begun - SignedDuration::from_secs(seconds)).as_second();
+            json!([{ "created": at, "email": "gone@x.example", "reason": reason, "status": status }])
+        };
+        let rows = match request.path.split('?').next().and_then(|path| path.strip_prefix("/v3/suppression/")) {
+            Some("blocks") => row(900, "450 4.2.1 try later", "4.2.1"),
+            // The first poll asks for five lists.
+            Some("bounces") if number >= 5 => row(600, "550 5.1.1 no such user", "5.1.1"),
+            _ => json!([]),
+        };
+        Act::Answer(Answer::json(200, rows.to_string()))
+    });
+    let work = at("sendgrid", &server.url(), "", &[]);
+    work.run(&["events", "poll", "api"]).ends(0);
+    assert_eq!((listed(&work).0, stopped(&work)), (vec!["bounced soft gone@x.example".to_owned()], vec![]));
+    work.run(&["events", "poll", "api"]).ends(0);
+    assert_eq!(listed(&work).0, ["bounced hard gone@x.example", "bounced soft gone@x.example"]);
+    assert_eq!(stopped(&work), ["gone@x.example hard_bounce"]);
+}
+
 /// Tells the endpoint of a workspace, which then ends.
 #[track_caller]
 fn by_webhook(work: &Workspace, headers: &[(&str, String)], body: &str) {
