@@ -1,20 +1,26 @@
 //! How far a provider's log has been read: `.mailbatch/poll/NAME.json`, and a lock beside it, so that one poll of a provider goes at a time.
 //!
-//! The rule it keeps: it moves forward alone, and only over what is in the ledger.
+//! The rule it keeps: it moves over nothing but what is in the ledger. Back it goes only where it cannot be right, because more is read then.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::make_private_dir;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::report::text::time;
 
 const VERSION: u32 = 1;
+/// So far apart two clocks may be that are right.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// So far back a log is read whose place cannot be right: about as long as providers keep what happened to a message.
+const FAR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// What stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +37,10 @@ struct Kept {
 pub(super) struct Cursor {
     path: PathBuf,
     kept: Kept,
-    is_known: bool,
+    /// What the last poll left; `None` before the first.
+    found: Option<Timestamp>,
+    /// What is believed of it.
+    place: Option<Timestamp>,
     _turn: Option<File>,
 }
 
@@ -41,11 +50,11 @@ impl Cursor {
         let of_env = env.map(|env| format!("@{}", plain(env))).unwrap_or_default();
         let path = dir.join(format!("{}{of_env}.json", plain(provider)));
         let turn = if writes { Some(lock(dir, &path, provider)?) } else { None };
-        let mut kept =
+        let kept =
             Kept { v: VERSION, provider: provider.into(), kind: kind.into(), env: env.map(str::to_owned), read_until: Timestamp::UNIX_EPOCH };
         let text = match std::fs::read(&path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self { path, kept, is_known: false, _turn: turn }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self { path, kept, found: None, place: None, _turn: turn }),
             Err(e) => return Err(cannot(&path, &e)),
         };
         let found: Kept = serde_json::from_slice(&text).ok().filter(|found: &Kept| found.v == VERSION).ok_or_else(|| {
@@ -53,22 +62,27 @@ impl Cursor {
             Error::internal(message).hint("remove it, and say with --since how far back the log is to be read")
         })?;
         // Of another kind of provider under this name nothing has been read.
-        let is_known = found.kind == kept.kind;
-        if is_known {
-            kept.read_until = found.read_until;
-        }
-        Ok(Self { path, kept, is_known, _turn: turn })
+        let found = (found.kind == kept.kind).then_some(found.read_until);
+        Ok(Self { path, kept, found, place: found, _turn: turn })
+    }
+
+    /// Holds the place against the clock and says what is wrong with it. One that is yet to come was kept by a clock that was ahead, and
+    /// nobody knows from when on: nothing of the last month counts as read then.
+    pub(super) fn doubt(&mut self, now: Timestamp) -> Option<String> {
+        self.place = self.found;
+        let found = self.found.filter(|found| found.duration_since(now) > SKEW)?;
+        self.place = Some(back(now, FAR));
+        Some(format!("{}: the log was read until {}, which is yet to come, so a clock was ahead", self.path.display(), time(found)))
     }
 
     /// Up to when everything has been read; `None` before the first poll.
     pub(super) fn read_until(&self) -> Option<Timestamp> {
-        self.is_known.then_some(self.kept.read_until)
+        self.place
     }
 
     /// Keeps that everything from `from` until `until` is in the ledger. Where something was left out before `from`, the place stays.
     pub(super) fn advance(&mut self, from: Timestamp, until: Timestamp) -> Result<()> {
-        let leaves_a_gap = self.is_known && from > self.kept.read_until;
-        if leaves_a_gap || (self.is_known && until <= self.kept.read_until) {
+        if self.place.is_some_and(|place| from > place || until <= place) {
             return Ok(());
         }
         let kept = Kept { read_until: until, ..self.kept.clone() };
@@ -80,9 +94,14 @@ impl Cursor {
             Ok(())
         };
         written().map_err(|e: std::io::Error| cannot(&self.path, &e))?;
-        (self.kept, self.is_known) = (kept, true);
+        (self.found, self.place) = (Some(until), Some(until));
         Ok(())
     }
+}
+
+/// So long before; 1970 at the earliest.
+pub(super) fn back(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_sub(by).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
 }
 
 /// A name as part of a file's name.
@@ -144,6 +163,25 @@ mod tests {
         let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap()).collect();
         assert_eq!(files.len(), 3, "nothing lies elsewhere: {files:?}");
         assert!(files.iter().all(|file| file.metadata().unwrap().permissions().mode() & 0o077 == 0));
+    }
+
+    #[test]
+    fn a_place_that_is_yet_to_come_is_not_believed_and_the_next_poll_puts_it_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || opened(dir.path(), "api", "mailgun", None).unwrap();
+        let (now, month) = (at(1_000_000_000), 30 * 86_400);
+        let kept = || Cursor::open(dir.path(), "api", "mailgun", None, false).unwrap().read_until();
+        open().advance(at(0), at(2_000_000_000)).unwrap();
+        let mut cursor = open();
+        assert!(cursor.doubt(now).unwrap().contains("2033-05-18"));
+        assert_eq!(cursor.read_until(), Some(at(1_000_000_000 - month)));
+        assert!(cursor.doubt(at(2_000_000_000 - 200)).is_none(), "clocks are never the same");
+        assert_eq!(cursor.read_until(), Some(at(2_000_000_000)));
+        cursor.doubt(now);
+        cursor.advance(at(1_000_000_000 - 600), now).unwrap();
+        assert_eq!(kept(), Some(at(2_000_000_000)), "the month before has not been read");
+        cursor.advance(at(1_000_000_000 - month), now).unwrap();
+        assert_eq!((kept(), cursor.doubt(now), cursor.read_until()), (Some(now), None, Some(now)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, back};
 use super::{AT_ONCE, Counts, Intake, flushed};
 use crate::cli::{Globals, PollArgs};
 use crate::commands::say;
@@ -52,9 +52,13 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
         return Err(has_no_log(&name, provider.as_ref(), webhook));
     };
     let dir = bench.settings.workspace.state_dir.join("poll");
-    let cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
+    let mut cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
     let until = Timestamp::now();
+    let doubt = cursor.doubt(until);
     let from = begin(args.since, cursor.read_until(), log.unsettled_for(), until);
+    if let Some(doubt) = doubt {
+        eprintln_quietly(&format!("mailbatch: {doubt}; it is read from {} on", time(from)));
+    }
     let intake = if args.dry_run {
         None
     } else {
@@ -71,12 +75,10 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
 
 /// Where a poll begins.
 fn begin(since: Option<Duration>, read_until: Option<Timestamp>, unsettled: Duration, now: Timestamp) -> Timestamp {
-    let before = |at: Timestamp, time: Duration| at.saturating_sub(time).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH);
     match (since, read_until) {
-        (Some(since), _) => before(now, since),
-        // A clock that was set back has not made the log longer.
-        (None, Some(place)) => before(place.min(now), unsettled),
-        (None, None) => before(now, FIRST),
+        (Some(since), _) => back(now, since),
+        (None, Some(place)) => back(place.min(now), unsettled),
+        (None, None) => back(now, FIRST),
     }
 }
 
@@ -271,7 +273,7 @@ mod tests {
         let (hour, now) = (Duration::from_secs(3_600), at(1_000_000));
         assert_eq!(begin(None, None, hour, now), at(1_000_000 - 86_400));
         assert_eq!(begin(None, Some(at(900_000)), hour, now), at(900_000 - 3_600));
-        assert_eq!(begin(None, Some(at(2_000_000)), hour, now), at(1_000_000 - 3_600), "the clock was set back");
+        assert_eq!(begin(None, Some(at(1_000_100)), hour, now), at(1_000_000 - 3_600), "clocks are never the same");
         assert_eq!(begin(Some(hour * 2), Some(at(900_000)), hour, now), at(1_000_000 - 7_200));
         assert_eq!(begin(Some(hour * 24 * 30), None, hour, at(5)), at(0));
     }

@@ -145,6 +145,44 @@ fn what_was_read_before_a_failure_is_kept_and_read_past_by_the_next_poll() {
     assert!((11 * 3_600..11 * 3_600 + 300).contains(&back), "from an hour before the last event that is durable: {back} s");
 }
 
+/// A log without entries whose service says that it is so many seconds later than here; `None` where it says nothing.
+fn quiet_log(ahead: Option<i64>) -> HttpServer {
+    HttpServer::start(move |_, request| {
+        let page = gun_page(request, Vec::new(), "x");
+        let date = ahead.map(|ahead| ago(-ahead).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        Act::Answer(match date {
+            Some(date) => page.with("Date", date),
+            None => page,
+        })
+    })
+}
+
+/// How many seconds before now a poll began and ended.
+fn span(object: &serde_json::Value) -> [i64; 2] {
+    ["from", "until"].map(|name| {
+        let at: jiff::Timestamp = object[name].as_str().expect("a time").parse().expect("RFC 3339");
+        ago(0).duration_since(at).as_secs()
+    })
+}
+
+const DAY: i64 = 86_400;
+
+#[test]
+fn a_place_that_is_yet_to_come_is_said_and_a_month_is_read_once() {
+    let server = quiet_log(None);
+    let work = at("mailgun", &server.url(), "", &[]);
+    work.run(&POLL).ends(0);
+    let mut kept: serde_json::Value = serde_json::from_str(&place(&work)).expect("JSON");
+    kept["read_until"] = json!(ago(-400 * DAY).to_string());
+    std::fs::write(work.join(".mailbatch/poll/api.json"), kept.to_string()).expect("the place is a file");
+    let ran = work.run(&["-q", "events", "poll", "api", "--since", "10m"]).ends(0).says("a clock was ahead");
+    assert!(ran.err.contains("api.json"), "{}", ran.err);
+    let ran = work.run(&["events", "poll", "api", "--json"]).ends(0).says("a clock was ahead");
+    assert!((30 * DAY..30 * DAY + 3_700).contains(&span(&ran.object())[0]), "{}", ran.out);
+    let ran = work.run(&["events", "poll", "api", "--json"]).ends(0);
+    assert!(ran.err.is_empty() && (3_600..3_700).contains(&span(&ran.object())[0]), "{} {}", ran.out, ran.err);
+}
+
 #[test]
 fn two_polls_of_a_provider_take_turns() {
     let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
