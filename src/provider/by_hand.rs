@@ -254,6 +254,8 @@ pub struct Stretch {
 pub trait EventLog: Send + Sync {
     /// What stands in it, in a few words.
     fn holds(&self) -> &'static str;
+    /// A hash of which log it is and of the credentials, the same for the same log and key.
+    fn whose(&self) -> [u8; 32];
     /// For how long after it happened something may come to stand in the log, or change there.
     fn unsettled_for(&self) -> Duration {
         Duration::from_secs(3_600)

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::make_private_dir;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::message::hex;
 use crate::report::text::time;
 
 const VERSION: u32 = 1;
@@ -30,6 +32,9 @@ struct Kept {
     kind: String,
     env: Option<String>,
     read_until: Timestamp,
+    /// Whose log it is, as [`mark`] has it; `None` in the files of before there were marks.
+    #[serde(default)]
+    account: Option<String>,
 }
 
 /// The place of one provider's log up to which everything has been written down.
@@ -38,7 +43,7 @@ pub(super) struct Cursor {
     path: PathBuf,
     kept: Kept,
     /// What the last poll left; `None` before the first.
-    found: Option<Timestamp>,
+    found: Option<Kept>,
     /// What is believed of it.
     place: Option<Timestamp>,
     _turn: Option<File>,
@@ -50,8 +55,14 @@ impl Cursor {
         let of_env = env.map(|env| format!("@{}", plain(env))).unwrap_or_default();
         let path = dir.join(format!("{}{of_env}.json", plain(provider)));
         let turn = if writes { Some(lock(dir, &path, provider)?) } else { None };
-        let kept =
-            Kept { v: VERSION, provider: provider.into(), kind: kind.into(), env: env.map(str::to_owned), read_until: Timestamp::UNIX_EPOCH };
+        let kept = Kept {
+            v: VERSION,
+            provider: provider.into(),
+            kind: kind.into(),
+            env: env.map(str::to_owned),
+            read_until: Timestamp::UNIX_EPOCH,
+            account: None,
+        };
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self { path, kept, found: None, place: None, _turn: turn }),
@@ -62,17 +73,24 @@ impl Cursor {
             Error::internal(message).hint("remove it, and say with --since how far back the log is to be read")
         })?;
         // Of another kind of provider under this name nothing has been read.
-        let found = (found.kind == kept.kind).then_some(found.read_until);
-        Ok(Self { path, kept, found, place: found, _turn: turn })
+        let found = Some(found).filter(|found| found.kind == kept.kind);
+        Ok(Self { path, kept, place: found.as_ref().map(|found| found.read_until), found, _turn: turn })
     }
 
-    /// Holds the place against the clock and says what is wrong with it. One that is yet to come was kept by a clock that was ahead, and
-    /// nobody knows from when on: nothing of the last month counts as read then.
-    pub(super) fn doubt(&mut self, now: Timestamp) -> Option<String> {
-        self.place = self.found;
-        let found = self.found.filter(|found| found.duration_since(now) > SKEW)?;
-        self.place = Some(back(now, FAR));
-        Some(format!("{}: the log was read until {}, which is yet to come, so a clock was ahead", self.path.display(), time(found)))
+    /// Holds the place against the clock and the account, and says what is wrong with it. One that is yet to come was kept by a clock that
+    /// was ahead, and nobody knows from when on: nothing of the last month counts as read then. Of another account nothing has been read,
+    /// but the account may be the same with a new key, so it is read from the place at the latest, and from `first` before now.
+    pub(super) fn doubt(&mut self, now: Timestamp, account: Option<&str>, first: Duration) -> Option<String> {
+        self.kept.account = account.map(str::to_owned);
+        let found = self.found.as_ref()?;
+        let path = self.path.display();
+        if found.read_until.duration_since(now) > SKEW {
+            self.place = Some(back(now, FAR));
+            return Some(format!("{path}: the log was read until {}, which is yet to come, so a clock was ahead", time(found.read_until)));
+        }
+        let is_another = found.account.is_some() && account.is_some() && found.account.as_deref() != account;
+        self.place = Some(if is_another { found.read_until.min(back(now, first)) } else { found.read_until });
+        is_another.then(|| format!("{path}: the last poll was of another account, or with another key"))
     }
 
     /// Up to when everything has been read; `None` before the first poll.
@@ -85,7 +103,8 @@ impl Cursor {
         if self.place.is_some_and(|place| from > place || until <= place) {
             return Ok(());
         }
-        let kept = Kept { read_until: until, ..self.kept.clone() };
+        let account = self.kept.account.clone().or_else(|| self.found.as_ref()?.account.clone());
+        let kept = Kept { read_until: until, account, ..self.kept.clone() };
         let written = || {
             let mut file = tempfile::NamedTempFile::new_in(self.path.parent().unwrap_or(Path::new(".")))?;
             file.write_all(format!("{}\n", serde_json::to_string(&kept)?).as_bytes())?;
@@ -94,9 +113,16 @@ impl Cursor {
             Ok(())
         };
         written().map_err(|e: std::io::Error| cannot(&self.path, &e))?;
-        (self.found, self.place) = (Some(until), Some(until));
+        (self.found, self.place) = (Some(kept), Some(until));
         Ok(())
     }
+}
+
+/// What the place is marked with: of an account's hash so much, under the workspace's own key, that it tells nobody anything but whether
+/// two polls were of the same one.
+pub(super) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
+    let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &[b"poll", account.as_slice()].concat());
+    hex(&signed.as_ref()[..6])
 }
 
 /// So long before; 1970 at the earliest.
@@ -131,6 +157,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -173,15 +201,38 @@ mod tests {
         let kept = || Cursor::open(dir.path(), "api", "mailgun", None, false).unwrap().read_until();
         open().advance(at(0), at(2_000_000_000)).unwrap();
         let mut cursor = open();
-        assert!(cursor.doubt(now).unwrap().contains("2033-05-18"));
+        assert!(cursor.doubt(now, None, HOUR).unwrap().contains("2033-05-18"));
         assert_eq!(cursor.read_until(), Some(at(1_000_000_000 - month)));
-        assert!(cursor.doubt(at(2_000_000_000 - 200)).is_none(), "clocks are never the same");
+        assert!(cursor.doubt(at(2_000_000_000 - 200), None, HOUR).is_none(), "clocks are never the same");
         assert_eq!(cursor.read_until(), Some(at(2_000_000_000)));
-        cursor.doubt(now);
+        cursor.doubt(now, None, HOUR);
         cursor.advance(at(1_000_000_000 - 600), now).unwrap();
         assert_eq!(kept(), Some(at(2_000_000_000)), "the month before has not been read");
         cursor.advance(at(1_000_000_000 - month), now).unwrap();
-        assert_eq!((kept(), cursor.doubt(now), cursor.read_until()), (Some(now), None, Some(now)));
+        assert_eq!((kept(), cursor.doubt(now, None, HOUR), cursor.read_until()), (Some(now), None, Some(now)));
+    }
+
+    #[test]
+    fn another_account_is_read_as_at_first_and_a_place_without_a_mark_is_anybodys() {
+        let dir = tempfile::tempdir().unwrap();
+        let begin = |now: i64, account: &str| {
+            let mut cursor = opened(dir.path(), "api", "mailgun", None).unwrap();
+            let doubt = cursor.doubt(at(now), Some(account), HOUR);
+            let place = cursor.read_until();
+            cursor.advance(place.unwrap_or(at(0)), at(now)).unwrap();
+            (doubt.is_some(), place)
+        };
+        let old = r#"{"v":1,"provider":"api","kind":"mailgun","env":null,"read_until":"1970-01-02T00:00:00Z"}"#;
+        std::fs::write(dir.path().join("api.json"), old).unwrap();
+        assert_eq!(begin(86_400, "ours"), (false, Some(at(86_400))), "the place stays, and gets its mark with the next that is read");
+        assert_eq!(begin(90_000, "ours"), (false, Some(at(86_400))));
+        assert_eq!(begin(90_060, "ours"), (false, Some(at(90_000))));
+        assert_eq!(begin(90_120, "theirs"), (true, Some(at(90_120 - 3_600))), "the other log from its last hour on");
+        assert_eq!(begin(90_180, "theirs"), (false, Some(at(90_120))));
+        assert_eq!(begin(900_000, "ours"), (true, Some(at(90_180))), "a new key of the same account loses nothing");
+        let account = [7; 32];
+        assert_eq!(mark(&account, &[1; 32]), mark(&account, &[1; 32]));
+        assert!(mark(&account, &[1; 32]) != mark(&account, &[2; 32]) && mark(&account, &[1; 32]) != mark(&[8; 32], &[1; 32]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::cursor::{Cursor, back};
+use super::cursor::{Cursor, back, mark};
 use super::{AT_ONCE, Counts, Intake, flushed};
 use crate::cli::{Globals, PollArgs};
 use crate::commands::say;
@@ -53,19 +53,19 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     };
     let dir = bench.settings.workspace.state_dir.join("poll");
     let mut cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
+    let ledger = if args.dry_run { bench.existing_ledger()? } else { Some(bench.ledger()?) };
+    let account = match &ledger {
+        Some(ledger) => Some(mark(&log.whose(), &ledger.secret_key().await.map_err(ledger_error)?)),
+        None => None,
+    };
     let until = Timestamp::now();
-    let doubt = cursor.doubt(until);
+    let doubt = cursor.doubt(until, account.as_deref(), FIRST);
     let from = begin(args.since, cursor.read_until(), log.unsettled_for(), until);
     if let Some(doubt) = doubt {
         eprintln_quietly(&format!("mailbatch: {doubt}; it is read from {} on", time(from)));
     }
-    let intake = if args.dry_run {
-        None
-    } else {
-        let ledger = bench.ledger()?;
-        let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: false };
-        Some(Intake { bench, ledger, believe })
-    };
+    let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: false };
+    let intake = ledger.filter(|_| !args.dry_run).map(|ledger| Intake { bench, ledger, believe });
     let mut poll = Poll { name, log, reader, span: Span { from, until }, cursor, intake, told: Told::default() };
     let read = poll.read(globals).await;
     provider.close().await;
@@ -229,8 +229,7 @@ async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
     let is_it = |kept: &KeptEvent| {
         let known = &kept.event;
         let is_one_message = !event.provider_id.is_empty() && known.provider_id == event.provider_id;
-        let is_one_time =
-            event.provider_id.is_empty() && known.bounce == event.bounce && known.at.duration_since(event.at).abs() <= SAME;
+        let is_one_time = event.provider_id.is_empty() && known.bounce == event.bounce && known.at.duration_since(event.at).abs() <= SAME;
         let says_as_much = event.suppresses().is_none() || known.suppresses() == event.suppresses();
         known.provider == event.provider && known.id != event.id && (is_one_message || is_one_time) && says_as_much
     };

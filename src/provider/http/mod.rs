@@ -212,8 +212,13 @@ impl Http {
 
     /// A hash of the service's address and all secrets so far.
     pub(super) fn account(&self) -> [u8; 32] {
+        self.account_with(&[])
+    }
+
+    /// The same with what tells parts of an account apart.
+    pub(super) fn account_with(&self, more: &[&str]) -> [u8; 32] {
         let secrets = self.secrets();
-        let parts = std::iter::once(self.base.as_str()).chain(secrets.iter().map(Secret::expose));
+        let parts = std::iter::once(self.base.as_str()).chain(secrets.iter().map(Secret::expose)).chain(more.iter().copied());
         let mut hash = digest::Context::new(&digest::SHA256);
         for part in parts {
             hash.update(&(part.len() as u64).to_be_bytes());

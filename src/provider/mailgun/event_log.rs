@@ -16,6 +16,10 @@ impl EventLog for Mailgun {
         "every event of the domain"
     }
 
+    fn whose(&self) -> [u8; 32] {
+        self.http.account_with(&[&self.domain])
+    }
+
     /// A cursor is the path of the next page.
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {

@@ -53,6 +53,10 @@ impl EventLog for Postmark {
         "bounces, complaints and messages sent; deliveries and unsubscribes are told by webhooks"
     }
 
+    fn whose(&self) -> [u8; 32] {
+        self.http.account_with(&[&self.stream])
+    }
+
     /// A cursor is a day, a list and an offset: `2026-11-21 0 500`.
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {

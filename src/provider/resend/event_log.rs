@@ -29,6 +29,10 @@ impl EventLog for Resend {
         "the last event of each email sent; whether a bounce is hard is told by webhooks and by `suppress sync`"
     }
 
+    fn whose(&self) -> [u8; 32] {
+        self.http.account_with(&[])
+    }
+
     /// An email that was sent days ago can bounce now, and stands where it stood.
     fn unsettled_for(&self) -> Duration {
         Duration::from_secs(3 * 86_400)

@@ -19,6 +19,10 @@ impl EventLog for SendGrid {
         "bounces, blocks, invalid addresses, spam reports and unsubscribes; deliveries are told by webhooks"
     }
 
+    fn whose(&self) -> [u8; 32] {
+        self.http.account_with(&[])
+    }
+
     /// A cursor is a list and an offset: `bounces:500`.
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {

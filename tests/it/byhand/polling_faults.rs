@@ -184,6 +184,39 @@ fn a_place_that_is_yet_to_come_is_said_and_a_month_is_read_once() {
 }
 
 #[test]
+fn the_log_of_another_domain_or_key_is_read_from_a_day_ago() {
+    let server = HttpServer::start(|_, request| {
+        let link = format!("http://{}{}/x", request.header("host"), request.path.split('?').next().unwrap_or_default());
+        Act::Answer(Answer::json(200, json!({ "items": [], "paging": { "next": link } }).to_string()))
+    });
+    let work = at("mailgun", &server.url(), "", &[]);
+    let poll = || work.run(&["events", "poll", "api", "--json"]).ends(0);
+    let (day, hour) = (DAY..DAY + 3_700, 3_600..3_700);
+    assert!(day.contains(&span(&poll().object())[0]));
+    assert!(hour.contains(&span(&poll().object())[0]));
+    let domain = |work: &Workspace| {
+        work.config(&work.read("mailbatch.toml").replace("mg.acme.example", "mg.other.example"));
+    };
+    let key = |work: &Workspace| {
+        work.secret("key", "another-key");
+    };
+    let changes: [fn(&Workspace); 2] = [domain, key];
+    for change in changes {
+        change(&work);
+        let looked = work.run(&["events", "poll", "api", "--json", "--dry-run"]).ends(0).says("another account");
+        let ran = poll().says("another account");
+        for ran in [looked, ran] {
+            let from = span(&ran.object())[0];
+            assert!((DAY..DAY + 3_700).contains(&from), "{from} s");
+        }
+        assert!(hour.contains(&span(&poll().object())[0]));
+    }
+    for secret in [KEY, "another-key", "mg.other.example"] {
+        assert!(!place(&work).contains(secret), "{}", place(&work));
+    }
+}
+
+#[test]
 fn two_polls_of_a_provider_take_turns() {
     let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
     let work = at("mailgun", &server.url(), "", &[]);
