@@ -13,6 +13,9 @@ use serde_json::Value;
 use super::{BoxFuture, Health, Refusal, Verdict};
 use crate::outcome::Reason;
 
+/// The most octets of a page of a log: some hundred entries with the words of a receiving server, which are long now and then.
+pub const MAX_PAGE: usize = 16 * 1024 * 1024;
+
 /// How the replies of a provider are read that answers for each message on its own.
 pub const EACH_ITS_OWN: &str = "each message has an answer of its own";
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Mailgun;
 use super::by_hand::{EVENTS, Events};
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{Entry, EventLog, Span, Stretch, Trouble};
+use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 
 impl EventLog for Mailgun {
@@ -31,7 +31,7 @@ impl EventLog for Mailgun {
                     format!("{list}?begin={begin}&end={end}&ascending=yes&limit={EVENTS}")
                 }
             };
-            let Events { items, paging } = http::told(&self.http.ask(self, &Request::get(path)).await?)?;
+            let Events { items, paging } = http::told(&self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?)?;
             // An empty page ends the log, whatever links it has.
             let next = match items.is_empty() || paging.next.is_empty() {
                 true => None,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::Postmark;
 use super::by_hand::json_only;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{Entry, EventLog, Span, Stretch, Trouble};
+use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 
 /// Each list with its path and the field of its entries.
@@ -66,7 +66,7 @@ impl EventLog for Postmark {
             let (list, path, field) = LISTS[place.list.min(LISTS.len() - 1)];
             let (day, offset) = (place.day, place.offset);
             let path = format!("{path}?count={PAGE}&offset={offset}&fromdate={day}&todate={day}");
-            let Found { mut fields } = http::told(&self.http.ask(self, &json_only(Request::get(path))).await?)?;
+            let Found { mut fields } = http::told(&self.http.ask_for(self, &json_only(Request::get(path)), MAX_PAGE).await?)?;
             let Some(Value::Array(entries)) = fields.remove(field) else {
                 return Err(Trouble::Failing(crate::provider::Refusal::new(
                     crate::outcome::Reason::NoReply,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Resend;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{Entry, EventLog, Span, Stretch, Trouble};
+use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 
 /// The most emails of a page.
@@ -42,7 +42,8 @@ impl EventLog for Resend {
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {
             let after = cursor.map(|id| format!("&after={}", http::encoded(id))).unwrap_or_default();
-            let Listed { mut data, has_more } = http::told(&self.http.ask(self, &Request::get(format!("/emails?limit={PAGE}{after}"))).await?)?;
+            let Listed { mut data, has_more } =
+                http::told(&self.http.ask_for(self, &Request::get(format!("/emails?limit={PAGE}{after}")), MAX_PAGE).await?)?;
             let last = data.last().and_then(|email| email["id"].as_str()).map(str::to_owned);
             let is_old = |email: &Value| time(email).is_some_and(|at| at < span.from);
             let goes_on = has_more && !data.last().is_none_or(is_old);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::SendGrid;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{Entry, EventLog, Span, Stretch, Trouble};
+use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 
 const LISTS: [&str; 5] = ["bounces", "blocks", "invalid_emails", "spam_reports", "unsubscribes"];
@@ -31,7 +31,7 @@ impl EventLog for SendGrid {
             let (list, offset) = (LISTS[place], offset.parse::<usize>().unwrap_or(0));
             let (start, end) = (span.from.as_second(), span.until.as_second().saturating_add(1));
             let path = format!("/v3/suppression/{list}?start_time={start}&end_time={end}&limit={PAGE}&offset={offset}");
-            let rows: Vec<Value> = http::told(&self.http.ask(self, &Request::get(path)).await?)?;
+            let rows: Vec<Value> = http::told(&self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?)?;
             let next = match rows.len() >= PAGE {
                 true => Some(format!("{list}:{}", offset.saturating_add(rows.len()))),
                 false => LISTS.get(place + 1).map(|list| format!("{list}:0")),

@@ -45,7 +45,7 @@ fn bad_replies_end_the_poll_write_nothing_and_leave_the_place_where_it_was() {
         (|| Answer::json(200, "{\"items\":[{\"event\""), 5, "cannot be read"),
         (|| Answer::json(200, "null"), 5, "cannot be read"),
         (|| Answer::json(200, r#"{"items":7,"Bounces":7,"data":7}"#), 5, ""),
-        (|| Answer::json(200, format!("{{\"items\":[\"{}\"]}}", "x".repeat(3 * 1024 * 1024))), 5, "longer than it may be"),
+        (|| Answer::json(200, format!("{{\"items\":[\"{}\"]}}", "x".repeat(17 * 1024 * 1024))), 5, "longer than it may be"),
         (|| Answer::json(429, "{}").with("Retry-After", "3600"), 5, "429"),
         (|| Answer::json(302, "").with("Location", "https://evil.example/"), 7, "redirect"),
     ];
@@ -213,6 +213,41 @@ fn the_log_of_another_domain_or_key_is_read_from_a_day_ago() {
     }
     for secret in [KEY, "another-key", "mg.other.example"] {
         assert!(!place(&work).contains(secret), "{}", place(&work));
+    }
+}
+
+#[test]
+fn a_full_page_whose_entries_have_long_words_is_read() {
+    let words = "smtp;550 5.1.1 no such user ".repeat(80);
+    for kind in ["mailgun", "postmark", "sendgrid"] {
+        let (words, begun) = (words.clone(), ago(900));
+        let server = HttpServer::start(move |number, request| {
+            // Postmark's log of yesterday comes first.
+            let is_empty = request.path.contains("messages") || query(request).get("offset").is_some_and(|offset| offset != "0");
+            let bounce = |n: usize| {
+                json!({ "ID": n, "Type": "HardBounce", "MessageID": format!("m{n}"), "Email": format!("many{n}@x.example"),
+                    "BouncedAt": begun.to_string(), "Inactive": true, "Details": words })
+            };
+            let row = |n: usize| json!({ "created": begun.as_second(), "email": format!("many{n}@x.example"), "reason": words, "status": "5.1.1" });
+            Act::Answer(match kind {
+                "mailgun" if number > 0 => gun_page(request, Vec::new(), "three"),
+                "mailgun" => {
+                    let long = |n: usize| {
+                        let mut item = gun("failed", &format!("many{n}@x.example"), &format!("g{n}"), begun);
+                        item["delivery-status"]["message"] = json!(words.repeat(2));
+                        item
+                    };
+                    gun_page(request, (0..300).map(long).collect(), "two")
+                }
+                "postmark" if is_empty => Answer::json(200, r#"{"TotalCount":0,"Messages":[],"Bounces":[]}"#),
+                "postmark" => Answer::json(200, json!({ "TotalCount": 500, "Bounces": (0..500).map(bounce).collect::<Vec<_>>() }).to_string()),
+                _ if is_empty || !request.path.contains("/bounces") => Answer::json(200, "[]"),
+                _ => Answer::json(200, json!((0..500).map(row).collect::<Vec<_>>()).to_string()),
+            })
+        });
+        let work = at(kind, &server.url(), "", &[]);
+        work.run(&POLL).ends(0);
+        assert_eq!(listed(&work).1, if kind == "mailgun" { 300 } else { 500 }, "{kind}");
     }
 }
 
