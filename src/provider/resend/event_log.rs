@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Resend;
-use crate::provider::BoxFuture;
+use crate::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
+use crate::provider::{BoxFuture, Refusal};
 
 /// The most emails of a page.
 const PAGE: usize = 100;
@@ -46,7 +47,11 @@ impl EventLog for Resend {
                 http::told(&self.http.ask_for(self, &Request::get(format!("/emails?limit={PAGE}{after}")), MAX_PAGE).await?)?;
             let last = data.last().and_then(|email| email["id"].as_str()).map(str::to_owned);
             let is_old = |email: &Value| time(email).is_some_and(|at| at < span.from);
-            let goes_on = has_more && !data.last().is_none_or(is_old);
+            let goes_on = has_more && !data.last().is_some_and(is_old);
+            if goes_on && last.is_none() {
+                let what = "the list has more emails, and its last one has no id to ask for them by";
+                return Err(Trouble::Failing(Refusal::new(Reason::NoReply, "", what)));
+            }
             data.retain(|email| !is_old(email));
             let entries = data.into_iter().map(|value| Entry { list: "emails", value }).collect();
             Ok(Stretch { entries, next: last.filter(|_| goes_on), ..Stretch::default() })

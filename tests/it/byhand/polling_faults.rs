@@ -252,6 +252,30 @@ fn a_full_page_whose_entries_have_long_words_is_read() {
 }
 
 #[test]
+fn a_list_that_has_more_and_no_way_there_does_not_count_as_read() {
+    for cut in ["an id", "emails"] {
+        let server = HttpServer::start(move |number, _| {
+            let email = json!({ "id": "r1", "to": ["fine@x.example"], "created_at": ago(900).to_string(), "last_event": "delivered" });
+            let mut nameless = json!({ "to": ["gone@x.example"], "created_at": ago(920).to_string(), "last_event": "complained" });
+            let (data, has_more) = match (number, cut) {
+                (0, "an id") => (json!([email, nameless]), true),
+                (0, _) => (json!([]), true),
+                _ => {
+                    nameless["id"] = json!("r2");
+                    (json!([email, nameless]), false)
+                }
+            };
+            Act::Answer(Answer::json(200, json!({ "object": "list", "has_more": has_more, "data": data }).to_string()))
+        });
+        let work = at("resend", &server.url(), "", &[]);
+        work.run(&POLL).ends(5).says("no id");
+        assert_eq!(place(&work), "", "without {cut}");
+        work.run(&POLL).ends(0);
+        assert_eq!(stopped(&work), ["gone@x.example complaint"]);
+    }
+}
+
+#[test]
 fn two_polls_of_a_provider_take_turns() {
     let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
     let work = at("mailgun", &server.url(), "", &[]);
