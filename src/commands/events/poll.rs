@@ -136,7 +136,8 @@ impl Poll<'_> {
             self.keep(events).await?;
             self.told.left_out.extend(stretch.left_out);
             if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
-                self.cursor.advance(self.span.from, read.min(self.span.until))?;
+                // What is unsettled may still come on a later page.
+                self.cursor.advance(self.span.from, read.min(back(self.span.until, self.log.unsettled_for())))?;
             }
             let Some(goes_on) = stretch.next else { break };
             let trouble = if !cursors.insert(xxh3_128(goes_on.as_bytes())) {

@@ -38,7 +38,8 @@ impl EventLog for Mailgun {
                 false => Some(self.path_below(&paging.next, &list)?),
             };
             let at = |item: &serde_json::Value| Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok();
-            let read_until = items.last().and_then(at);
+            // An item that is ahead of its time says nothing about the others.
+            let read_until = items.iter().filter_map(at).min();
             Ok(Stretch { entries: items.into_iter().map(|value| Entry { list: "events", value }).collect(), next, read_until, left_out: None })
         })
     }

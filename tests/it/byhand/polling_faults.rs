@@ -276,6 +276,28 @@ fn a_list_that_has_more_and_no_way_there_does_not_count_as_read() {
 }
 
 #[test]
+fn an_entry_ahead_of_its_time_does_not_take_the_place_along() {
+    for early in [vec![20], vec![]] {
+        let server = HttpServer::start(move |number, request| {
+            let mut items: Vec<_> = early.iter().map(|hours| gun("failed", "old@x.example", "g1", ago(hours * 3_600))).collect();
+            items.push(gun("failed", "ahead@x.example", "g2", ago(-60)));
+            match number {
+                0 => Act::Answer(gun_page(request, items, "two")),
+                1 => Act::Answer(Answer::json(401, "{}")),
+                _ => Act::Answer(gun_page(request, Vec::new(), "x")),
+            }
+        });
+        let work = at("mailgun", &server.url(), "", &[]);
+        work.run(&POLL).ends(7);
+        let ran = work.run(&["events", "poll", "api", "--json"]).ends(0);
+        let from = span(&ran.object())[0];
+        // A page of nothing else moves it to where nothing is settled yet.
+        let wanted = if stopped(&work).len() == 2 { 21 * 3_600 } else { 2 * 3_600 };
+        assert!((wanted..wanted + 300).contains(&from), "{from} s");
+    }
+}
+
+#[test]
 fn two_polls_of_a_provider_take_turns() {
     let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
     let work = at("mailgun", &server.url(), "", &[]);
