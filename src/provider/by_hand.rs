@@ -251,6 +251,8 @@ pub struct Stretch {
     pub read_until: Option<Timestamp>,
     /// What cannot be read, in words for people.
     pub left_out: Option<String>,
+    /// What time it was there; `None` where the service does not say.
+    pub clock: Option<Timestamp>,
 }
 
 /// A provider's log of what became of messages, read in pieces.

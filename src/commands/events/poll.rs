@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::cursor::{Cursor, back, mark};
+use super::cursor::{Cursor, SKEW, back, mark};
 use super::{AT_ONCE, Counts, Intake, flushed};
 use crate::cli::{Globals, PollArgs};
 use crate::commands::say;
@@ -52,21 +52,18 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
         return Err(has_no_log(&name, provider.as_ref(), webhook));
     };
     let dir = bench.settings.workspace.state_dir.join("poll");
-    let mut cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
+    let cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
     let ledger = if args.dry_run { bench.existing_ledger()? } else { Some(bench.ledger()?) };
     let account = match &ledger {
         Some(ledger) => Some(mark(&log.whose(), &ledger.secret_key().await.map_err(ledger_error)?)),
         None => None,
     };
-    let until = Timestamp::now();
-    let doubt = cursor.doubt(until, account.as_deref(), FIRST);
-    let from = begin(args.since, cursor.read_until(), log.unsettled_for(), until);
-    if let Some(doubt) = doubt {
-        eprintln_quietly(&format!("mailbatch: {doubt}; it is read from {} on", time(from)));
-    }
     let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: false };
     let intake = ledger.filter(|_| !args.dry_run).map(|ledger| Intake { bench, ledger, believe });
-    let mut poll = Poll { name, log, reader, span: Span { from, until }, cursor, intake, told: Told::default() };
+    let now = Timestamp::now();
+    let (span, told) = (Span { from: now, until: now }, Told::default());
+    let mut poll = Poll { name, log, reader, since: args.since, span, cursor, account, doubt: None, intake, told };
+    poll.set_out(now);
     let read = poll.read(globals).await;
     provider.close().await;
     read?;
@@ -110,20 +107,53 @@ struct Poll<'a> {
     name: String,
     log: &'a dyn EventLog,
     reader: &'static Webhook,
+    /// How far back was asked for.
+    since: Option<Duration>,
     span: Span,
     cursor: Cursor,
+    /// The mark of whose log it is; `None` where nothing has ever been marked.
+    account: Option<String>,
+    /// What is wrong with the place.
+    doubt: Option<String>,
     /// `None` writes nothing.
     intake: Option<Intake>,
     told: Told,
 }
 
 impl Poll<'_> {
+    /// Where the reading begins and ends, by this clock.
+    fn set_out(&mut self, now: Timestamp) {
+        self.doubt = self.cursor.doubt(now, self.account.as_deref(), FIRST);
+        self.span = Span { from: begin(self.since, self.cursor.read_until(), self.log.unsettled_for(), now), until: now };
+    }
+
+    /// Sets out anew by the service's clock where the one here is wrong, and says so: what happens there while this one is ahead would
+    /// count as read. Says once where the reading begins after all, if not at the place.
+    fn compare_clocks(&mut self, theirs: Option<Timestamp>) -> bool {
+        let ahead = theirs.map(|theirs| Timestamp::now().duration_since(theirs));
+        let wrong = theirs.filter(|_| ahead.is_some_and(|ahead| ahead.abs() > SKEW));
+        if let (Some(theirs), Some(ahead)) = (wrong, ahead) {
+            let word = if ahead.is_positive() { "ahead of" } else { "behind" };
+            let (name, minutes) = (&self.name, ahead.abs().as_mins());
+            eprintln_quietly(&format!("mailbatch: providers.{name}: the clock here is {minutes} minutes {word} the service's, which counts"));
+            self.set_out(theirs);
+        }
+        if let Some(doubt) = self.doubt.take() {
+            eprintln_quietly(&format!("mailbatch: {doubt}; it is read from {} on", time(self.span.from)));
+        }
+        wrong.is_some()
+    }
+
     /// Reads the log to its end.
     async fn read(&mut self, globals: &Globals) -> Result<()> {
         let mut out = BufWriter::new(std::io::stdout());
         let (mut next, mut cursors, mut seen, mut stale) = (None::<String>, HashSet::new(), HashSet::new(), 0);
+        let mut is_first = true;
         loop {
             let stretch = self.log.stretch(self.span, next.as_deref()).await.map_err(|trouble| failed(&self.name, &trouble))?;
+            if std::mem::take(&mut is_first) && self.compare_clocks(stretch.clock) {
+                continue;
+            }
             let entries = stretch.entries.len();
             let before = seen.len();
             let events: Vec<Event> =

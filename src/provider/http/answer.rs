@@ -51,6 +51,11 @@ impl Answer {
         Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
     }
 
+    /// What time it was at the service (RFC 9110 section 6.6.1).
+    pub(in crate::provider) fn clock(&self) -> Option<Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(self.header("date")).ok()?.timestamp())
+    }
+
     /// Whether a page for people came instead of an API's answer. What begins as JSON does is none, whatever it is declared as.
     pub(in crate::provider) fn is_html(&self) -> bool {
         let declared = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();

@@ -31,7 +31,8 @@ impl EventLog for Mailgun {
                     format!("{list}?begin={begin}&end={end}&ascending=yes&limit={EVENTS}")
                 }
             };
-            let Events { items, paging } = http::told(&self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?)?;
+            let answer = self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?;
+            let Events { items, paging } = http::told(&answer)?;
             // An empty page ends the log, whatever links it has.
             let next = match items.is_empty() || paging.next.is_empty() {
                 true => None,
@@ -40,7 +41,13 @@ impl EventLog for Mailgun {
             let at = |item: &serde_json::Value| Timestamp::from_microsecond((item["timestamp"].as_f64()? * 1e6) as i64).ok();
             // An item that is ahead of its time says nothing about the others.
             let read_until = items.iter().filter_map(at).min();
-            Ok(Stretch { entries: items.into_iter().map(|value| Entry { list: "events", value }).collect(), next, read_until, left_out: None })
+            Ok(Stretch {
+                entries: items.into_iter().map(|value| Entry { list: "events", value }).collect(),
+                next,
+                read_until,
+                left_out: None,
+                clock: answer.clock(),
+            })
         })
     }
 }

@@ -66,7 +66,8 @@ impl EventLog for Postmark {
             let (list, path, field) = LISTS[place.list.min(LISTS.len() - 1)];
             let (day, offset) = (place.day, place.offset);
             let path = format!("{path}?count={PAGE}&offset={offset}&fromdate={day}&todate={day}");
-            let Found { mut fields } = http::told(&self.http.ask_for(self, &json_only(Request::get(path)), MAX_PAGE).await?)?;
+            let answer = self.http.ask_for(self, &json_only(Request::get(path)), MAX_PAGE).await?;
+            let Found { mut fields } = http::told(&answer)?;
             let Some(Value::Array(entries)) = fields.remove(field) else {
                 return Err(Trouble::Failing(crate::provider::Refusal::new(
                     crate::outcome::Reason::NoReply,
@@ -90,7 +91,7 @@ impl EventLog for Postmark {
             let next = (place.day <= last_day).then(|| place.text());
             let ours = |value: &Value| list != "messages" || value.get("MessageStream").is_none_or(|stream| stream == self.stream.as_str());
             let entries = entries.into_iter().filter(ours).map(|value| Entry { list, value }).collect();
-            Ok(Stretch { entries, next, read_until, left_out })
+            Ok(Stretch { entries, next, read_until, left_out, clock: answer.clock() })
         })
     }
 }

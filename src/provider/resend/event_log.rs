@@ -43,8 +43,8 @@ impl EventLog for Resend {
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {
             let after = cursor.map(|id| format!("&after={}", http::encoded(id))).unwrap_or_default();
-            let Listed { mut data, has_more } =
-                http::told(&self.http.ask_for(self, &Request::get(format!("/emails?limit={PAGE}{after}")), MAX_PAGE).await?)?;
+            let answer = self.http.ask_for(self, &Request::get(format!("/emails?limit={PAGE}{after}")), MAX_PAGE).await?;
+            let Listed { mut data, has_more } = http::told(&answer)?;
             let last = data.last().and_then(|email| email["id"].as_str()).map(str::to_owned);
             let is_old = |email: &Value| time(email).is_some_and(|at| at < span.from);
             let goes_on = has_more && !data.last().is_some_and(is_old);
@@ -54,7 +54,7 @@ impl EventLog for Resend {
             }
             data.retain(|email| !is_old(email));
             let entries = data.into_iter().map(|value| Entry { list: "emails", value }).collect();
-            Ok(Stretch { entries, next: last.filter(|_| goes_on), ..Stretch::default() })
+            Ok(Stretch { entries, next: last.filter(|_| goes_on), clock: answer.clock(), ..Stretch::default() })
         })
     }
 }

@@ -31,12 +31,13 @@ impl EventLog for SendGrid {
             let (list, offset) = (LISTS[place], offset.parse::<usize>().unwrap_or(0));
             let (start, end) = (span.from.as_second(), span.until.as_second().saturating_add(1));
             let path = format!("/v3/suppression/{list}?start_time={start}&end_time={end}&limit={PAGE}&offset={offset}");
-            let rows: Vec<Value> = http::told(&self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?)?;
+            let answer = self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?;
+            let rows: Vec<Value> = http::told(&answer)?;
             let next = match rows.len() >= PAGE {
                 true => Some(format!("{list}:{}", offset.saturating_add(rows.len()))),
                 false => LISTS.get(place + 1).map(|list| format!("{list}:0")),
             };
-            Ok(Stretch { entries: rows.into_iter().map(|value| Entry { list, value }).collect(), next, ..Stretch::default() })
+            Ok(Stretch { entries: rows.into_iter().map(|value| Entry { list, value }).collect(), next, clock: answer.clock(), ..Stretch::default() })
         })
     }
 }

@@ -298,6 +298,29 @@ fn an_entry_ahead_of_its_time_does_not_take_the_place_along() {
 }
 
 #[test]
+fn where_the_clock_is_wrong_the_log_is_read_by_the_clock_of_its_service() {
+    // The service is two hours behind, and so the clock here ahead of it; then the other way round.
+    for (later, says) in [(-7_200, "120 minutes ahead of"), (3 * DAY, "minutes behind")] {
+        let server = quiet_log(Some(later));
+        let work = at("mailgun", &server.url(), "", &[]);
+        let ran = work.run(&["-q", "events", "poll", "api"]).ends(0).says(says);
+        assert!(!ran.err.contains("was read until"), "{}", ran.err);
+        let kept: serde_json::Value = serde_json::from_str(&place(&work)).expect("JSON");
+        let until: jiff::Timestamp = kept["read_until"].as_str().expect("a time").parse().expect("RFC 3339");
+        let back = ago(-later).duration_since(until).as_secs();
+        assert!((0..100).contains(&back), "{back} s before the service's time");
+        let ran = work.run(&["events", "poll", "api", "--json"]).ends(0).says(says);
+        let [from, until] = span(&ran.object()).map(|back| back + later);
+        assert!((3_600..3_700).contains(&from) && (0..100).contains(&until), "{from} {until}");
+    }
+    // Clocks are never quite the same.
+    let server = quiet_log(Some(60));
+    let work = at("mailgun", &server.url(), "", &[]);
+    let ran = work.run(&["-q", "events", "poll", "api"]).ends(0);
+    assert!(ran.err.is_empty(), "{}", ran.err);
+}
+
+#[test]
 fn two_polls_of_a_provider_take_turns() {
     let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
     let work = at("mailgun", &server.url(), "", &[]);
