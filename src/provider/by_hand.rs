@@ -16,6 +16,10 @@ use crate::outcome::Reason;
 /// The most octets of a page of a log: some hundred entries with the words of a receiving server, which are long now and then.
 pub const MAX_PAGE: usize = 16 * 1024 * 1024;
 
+/// So many entries a page of a list that is read by offsets has in common with the one before: where fewer are deleted between the two, none
+/// is passed over.
+pub const OVERLAP: usize = 50;
+
 /// How the replies of a provider are read that answers for each message on its own.
 pub const EACH_ITS_OWN: &str = "each message has an answer of its own";
 

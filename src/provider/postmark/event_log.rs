@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::Postmark;
 use super::by_hand::json_only;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
+use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, OVERLAP, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 
 /// Each list with its path and the field of its entries.
@@ -57,7 +57,7 @@ impl EventLog for Postmark {
         self.http.account_with(&[&self.stream])
     }
 
-    /// A cursor is a day, a list and an offset: `2026-11-21 0 500`.
+    /// A cursor is a day, a list and an offset: `2026-11-21 0 450`.
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {
             let first = Place { day: WINTER.to_datetime(span.from).date(), list: 0, offset: 0 };
@@ -65,7 +65,8 @@ impl EventLog for Postmark {
             let mut place = cursor.and_then(Place::parse).unwrap_or(first);
             let (list, path, field) = LISTS[place.list.min(LISTS.len() - 1)];
             let (day, offset) = (place.day, place.offset);
-            let path = format!("{path}?count={PAGE}&offset={offset}&fromdate={day}&todate={day}");
+            let count = PAGE.min(REACH.saturating_sub(offset));
+            let path = format!("{path}?count={count}&offset={offset}&fromdate={day}&todate={day}");
             let answer = self.http.ask_for(self, &json_only(Request::get(path)), MAX_PAGE).await?;
             let Found { mut fields } = http::told(&answer)?;
             let Some(Value::Array(entries)) = fields.remove(field) else {
@@ -87,6 +88,8 @@ impl EventLog for Postmark {
                     read_until = SUMMER.to_timestamp(day.to_datetime(jiff::civil::Time::midnight())).ok().map(|end: Timestamp| end.min(span.until));
                     place = Place { day, list: 0, offset: 0 };
                 }
+            } else if entries.len() >= PAGE {
+                place.offset -= OVERLAP;
             }
             let next = (place.day <= last_day).then(|| place.text());
             let ours = |value: &Value| list != "messages" || value.get("MessageStream").is_none_or(|stream| stream == self.stream.as_str());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::SendGrid;
 use crate::provider::BoxFuture;
-use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
+use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, OVERLAP, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
 
 const LISTS: [&str; 5] = ["bounces", "blocks", "invalid_emails", "spam_reports", "unsubscribes"];
@@ -23,7 +23,7 @@ impl EventLog for SendGrid {
         self.http.account_with(&[])
     }
 
-    /// A cursor is a list and an offset: `bounces:500`.
+    /// A cursor is a list and an offset: `bounces:450`.
     fn stretch<'a>(&'a self, span: Span, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Stretch, Trouble>> {
         Box::pin(async move {
             let (name, offset) = cursor.and_then(|cursor| cursor.split_once(':')).unwrap_or((LISTS[0], "0"));
@@ -34,7 +34,7 @@ impl EventLog for SendGrid {
             let answer = self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?;
             let rows: Vec<Value> = http::told(&answer)?;
             let next = match rows.len() >= PAGE {
-                true => Some(format!("{list}:{}", offset.saturating_add(rows.len()))),
+                true => Some(format!("{list}:{}", offset.saturating_add(rows.len() - OVERLAP))),
                 false => LISTS.get(place + 1).map(|list| format!("{list}:0")),
             };
             Ok(Stretch { entries: rows.into_iter().map(|value| Entry { list, value }).collect(), next, clock: answer.clock(), ..Stretch::default() })

@@ -321,6 +321,37 @@ fn where_the_clock_is_wrong_the_log_is_read_by_the_clock_of_its_service() {
 }
 
 #[test]
+fn entries_that_are_deleted_between_two_pages_take_no_others_along() {
+    const ALL: usize = 1_020;
+    for kind in ["postmark", "sendgrid"] {
+        let begun = ago(900);
+        let pages = std::sync::atomic::AtomicUsize::new(0);
+        let server = HttpServer::start(move |_, request| {
+            let asked = query(request);
+            let number = |name: &str| asked.get(name).and_then(|text| text.parse::<usize>().ok()).unwrap_or_default();
+            let today = jiff::tz::Offset::constant(-5).to_datetime(begun).date().to_string();
+            let has_entries = request.path.contains("/bounces") && asked.get("fromdate").is_none_or(|day| *day == today);
+            // After each page twenty of the first entries are gone.
+            let gone = if has_entries { 20 * pages.fetch_add(1, std::sync::atomic::Ordering::SeqCst) } else { ALL };
+            let left = (gone..ALL).skip(number("offset")).take(number("count") + number("limit"));
+            let of_postmark = |n: usize| {
+                json!({ "ID": n, "Type": "HardBounce", "MessageID": format!("m{n}"), "Email": format!("many{n}@x.example"),
+                    "BouncedAt": begun.to_string(), "Inactive": true, "Details": "550 5.1.1 no such user" })
+            };
+            let of_sendgrid = |n: usize| json!({ "created": begun.as_second(), "email": format!("many{n}@x.example"), "reason": "550 5.1.1 no such user", "status": "5.1.1" });
+            let body = match kind {
+                "postmark" => json!({ "TotalCount": ALL - gone, "Messages": [], "Bounces": left.map(of_postmark).collect::<Vec<_>>() }),
+                _ => left.map(of_sendgrid).collect(),
+            };
+            Act::Answer(Answer::json(200, body.to_string()))
+        });
+        let work = at(kind, &server.url(), "", &[]);
+        work.run(&POLL).ends(0);
+        assert_eq!(listed(&work).1, ALL, "{kind}");
+    }
+}
+
+#[test]
 fn two_polls_of_a_provider_take_turns() {
     let server = HttpServer::start(|number, request| if number == 0 { Act::Silence } else { Act::Answer(gun_page(request, Vec::new(), "x")) });
     let work = at("mailgun", &server.url(), "", &[]);
