@@ -4,6 +4,7 @@
 mod learning;
 mod polling;
 mod polling_faults;
+mod polling_places;
 mod presets;
 mod provider;
 mod sandbox;
