@@ -167,7 +167,8 @@ impl Poll<'_> {
             self.told.left_out.extend(stretch.left_out);
             if let (Some(_), Some(read)) = (&self.intake, stretch.read_until) {
                 // What is unsettled may still come on a later page.
-                self.cursor.advance(self.span.from, read.min(back(self.span.until, self.log.unsettled_for())))?;
+                let read = read.min(back(self.span.until, self.log.unsettled_for())).max(self.span.from);
+                self.cursor.advance(self.span.from, read)?;
             }
             let Some(goes_on) = stretch.next else { break };
             let trouble = if !cursors.insert(xxh3_128(goes_on.as_bytes())) {
