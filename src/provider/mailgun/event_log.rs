@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::Mailgun;
 use super::by_hand::{EVENTS, Events};
-use crate::provider::BoxFuture;
+use crate::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, MAX_PAGE, Span, Stretch, Trouble};
 use crate::provider::http::{self, Request};
+use crate::provider::{BoxFuture, Refusal};
 
 impl EventLog for Mailgun {
     fn holds(&self) -> &'static str {
@@ -33,6 +34,9 @@ impl EventLog for Mailgun {
             };
             let answer = self.http.ask_for(self, &Request::get(path), MAX_PAGE).await?;
             let Events { items, paging } = http::told(&answer)?;
+            if items.len() >= EVENTS && paging.next.is_empty() {
+                return Err(Trouble::Failing(Refusal::new(Reason::NoReply, "", "a full page has no link to the next one")));
+            }
             // An empty page ends the log, whatever links it has.
             let next = match items.is_empty() || paging.next.is_empty() {
                 true => None,

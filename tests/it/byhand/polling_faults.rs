@@ -184,6 +184,23 @@ fn a_list_that_has_more_and_no_way_there_does_not_count_as_read() {
 }
 
 #[test]
+fn a_full_page_without_a_link_to_the_next_is_not_the_end_of_the_log() {
+    let server = HttpServer::start(|number, request| {
+        let items = (0..300).map(|n| gun("delivered", &format!("many{n}@x.example"), &format!("g{n}"), ago(900))).collect::<Vec<_>>();
+        Act::Answer(match number {
+            0 => Answer::json(200, json!({ "items": items, "paging": {} }).to_string()),
+            1 => gun_page(request, items, "two"),
+            _ => gun_page(request, Vec::new(), "three"),
+        })
+    });
+    let work = at("mailgun", &server.url(), "", &[]);
+    work.run(&POLL).ends(5).says("no link to the next");
+    assert_eq!(place(&work), "");
+    work.run(&POLL).ends(0);
+    assert_eq!(listed(&work).1, 300);
+}
+
+#[test]
 fn entries_that_are_deleted_between_two_pages_take_no_others_along() {
     const ALL: usize = 1_020;
     for kind in ["postmark", "sendgrid"] {
