@@ -49,6 +49,7 @@ struct Counts {
     strangers: u64,
     learned: u64,
     doubted: u64,
+    hearsay: u64,
 }
 
 impl Counts {
@@ -58,6 +59,7 @@ impl Counts {
             return;
         }
         self.new += 1;
+        self.hearsay += u64::from(seen.is_hearsay);
         self.strangers += u64::from(seen.about.is_none());
         self.learned += u64::from(seen.learned.is_some());
         self.doubted += u64::from(seen.doubted);
@@ -87,6 +89,9 @@ impl Counts {
                 "{} would have suppressed people whom this workspace never mailed; --any-recipient believes such mail\n",
                 self.doubted
             ));
+        }
+        if self.hearsay > 0 {
+            text.push_str(&format!("{} told by nothing but words, which anybody can write: kept, and believed about nobody\n", self.hearsay));
         }
         text
     }
@@ -231,7 +236,8 @@ fn print(out: &mut impl Write, globals: &Globals, letter: &Letter, events: &std:
             .map(|event| {
                 let class = event.class.map_or("", |class| class.as_str());
                 let recipient = event.recipient.as_deref().unwrap_or("(address not told)");
-                clean(&format!("{place}: {} {class} {recipient} {} {}", event.word(), event.code, event.status)).trim_end().to_owned()
+                let hearsay = if event.is_hearsay { " (hearsay)" } else { "" };
+                clean(&format!("{place}: {} {class} {recipient} {} {}{hearsay}", event.word(), event.code, event.status)).trim_end().to_owned()
             })
             .collect(),
         Err(why) => vec![clean(&format!("{place}: nothing: {why}")).into_owned()],
@@ -258,6 +264,7 @@ fn event_json(letter: &Letter, event: &Event) -> Value {
         "source": event.source,
         "message_id": event.message_id,
         "token": event.token,
+        "hearsay": event.is_hearsay,
         "id": event.id,
     })
 }

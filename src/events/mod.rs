@@ -184,6 +184,9 @@ pub struct Event {
     pub correlation: Option<Correlation>,
     /// What tells this event from all others of the provider; filled in by [`Event::identify`] where the source has no name for it.
     pub id: String,
+    /// Nothing but words tells it, which anybody can write: it is kept, and is about nobody and teaches nothing.
+    #[serde(skip)]
+    pub is_hearsay: bool,
     /// What the source sent, word for word, its first [`RAW_LIMIT`] bytes.
     #[serde(skip)]
     pub raw: Option<Arc<[u8]>>,
@@ -209,6 +212,7 @@ impl Event {
             token: String::new(),
             correlation: None,
             id: String::new(),
+            is_hearsay: false,
             raw: None,
         }
     }

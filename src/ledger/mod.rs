@@ -314,6 +314,8 @@ pub struct Seen {
     pub learned: Option<LedgerSuppression>,
     /// It would have suppressed somebody, had it not come by mail about a person whom the ledger does not know.
     pub doubted: bool,
+    /// Nothing but words told it; it is kept and was linked to nobody.
+    pub is_hearsay: bool,
 }
 
 /// An event as the ledger keeps it.

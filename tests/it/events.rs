@@ -98,6 +98,34 @@ fn mail_about_strangers_is_kept_and_believed_only_when_asked() {
 }
 
 #[test]
+fn words_that_a_person_can_write_are_kept_as_hearsay_and_are_about_nobody() {
+    let (work, senders) = sent();
+    let (_, ann) = senders.iter().find(|(to, _)| to == "ann@example.com").unwrap();
+    let told = |path: &str| {
+        format!(
+            "Return-Path: <{path}>\nDate: {NOON}\nFrom: Joe, IT <postmaster@example.com>\nTo: <{ann}>\nSubject: Undeliverable mail\n\n\
+             bob@example.com: 550 5.1.1 user unknown, says our log. That is repaired.\n"
+        )
+    };
+    let said = ingest(&work, &["--any-recipient", "-"], &told("postmaster@example.com"));
+    assert!(
+        said.contains("1 new, 0 known before, 1 about nobody in the ledger; 0 suppressed") && said.contains("1 told by nothing but words"),
+        "{said}"
+    );
+    let events = lines(&work, &["events", "list", "--email", "bob@example.com", "--json"]);
+    assert!(events.len() == 1 && events[0]["run"].is_null(), "{events:?}");
+    for line in lines(&work, &["report", "latest", "--format", "ndjson"]) {
+        assert_eq!(line["feedback"], "", "{line}");
+    }
+    let answer = told("postmaster@example.com").replace("Undeliverable", "Re: Undeliverable");
+    assert!(ingest(&work, &["-"], &answer).contains("1 without feedback"));
+    assert_eq!(work.read("suppressions.csv").lines().count(), 1);
+    // The same from a program.
+    let said = ingest(&work, &["-"], &told("").replace("12:00:00", "12:00:01"));
+    assert!(said.contains("1 suppressed"), "{said}");
+}
+
+#[test]
 fn no_automatic_answer_and_no_policy_answer_suppresses_anybody() {
     let (work, _) = sent();
     let all = std::fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path());

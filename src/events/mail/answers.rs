@@ -271,3 +271,134 @@ fn receipts_warnings_and_reports_of_success_suppress_nobody() {
         }
     }
 }
+
+/// Whom a message would suppress, by itself or where the ledger knows the person.
+fn suppressed(raw: &str) -> Vec<String> {
+    let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
+    let believed = events.into_iter().filter(|event| event.suppresses().is_some() && !event.is_hearsay);
+    believed.filter_map(|event| event.recipient).collect()
+}
+
+/// Return-Path, From, more header fields, subject and body of mail that people wrote about bounces.
+const PEOPLE: &[(&str, &str, &str, &str, &str)] = &[
+    (
+        "joe@example.com",
+        "Joe, IT <postmaster@example.com>",
+        "In-Reply-To: <0123456789abcdef01234567@acme.example>\n",
+        "Re: November news",
+        "bob@example.com tells me that your mail came back last week with \"550 5.1.1\".\nThat was a fault of ours and is repaired.",
+    ),
+    (
+        "postmaster@example.com",
+        "Joe, IT <postmaster@example.com>",
+        "",
+        "your newsletter",
+        "bob@example.com tells me that your mail came back last week with \"550 5.1.1\".\nThat was a fault of ours and is repaired.",
+    ),
+    (
+        "postmaster@example.com",
+        "Joe, IT <postmaster@example.com>",
+        "",
+        "your newsletter",
+        "Your message could not be delivered to bob@example.com last week: \"550 5.1.1 user unknown\". That was a fault of ours and is repaired.",
+    ),
+    (
+        "postmaster@example.com",
+        "Joe, IT <postmaster@example.com>",
+        "In-Reply-To: <1@acme.example>\n",
+        "Undeliverable mail to bob",
+        "Your message could not be delivered to bob@example.com: 550 5.1.1 user unknown. That was a fault of ours and is repaired.",
+    ),
+    (
+        "support@example.com",
+        "Mail Administrator <support@example.com>",
+        "",
+        "Re: November news",
+        "bob@example.com does not exist, he is now bob.b@example.com. Server error: 550 is what you would get.",
+    ),
+    (
+        "team@example.com",
+        "Mail Server Team <team@example.com>",
+        "",
+        "bob@example.com",
+        "Is bob@example.com on your list? Our directory had an error: 550 5.1.1 on Monday. All is well now.",
+    ),
+    (
+        "joe@other.example",
+        "Joe <joe@other.example>",
+        "",
+        "Your message could not be delivered",
+        "Why do I get\n  550 5.1.1 <bob@example.com>: User unknown\nwhen I write to bob? Message could not be delivered, it says.",
+    ),
+    (
+        "joe@other.example",
+        "Joe <joe@other.example>",
+        "",
+        "Undelivered Mail Returned to Sender",
+        "I get this:\n\nFinal-Recipient: rfc822; bob@example.com\nAction: failed\nStatus: 5.1.1\n\nYour newsletter reaches him.",
+    ),
+    (
+        "joe@other.example",
+        "Joe <joe@other.example>",
+        "",
+        "Fwd: Undelivered Mail Returned to Sender",
+        "Why?\n\n> From: Mail Delivery System <MAILER-DAEMON@mx.example.org>\n> Subject: Undelivered Mail Returned to Sender\n> To: joe@other.example\n>\n\
+         > This is the mail system at host mx.example.org.\n>\n> <bob@example.com>: 550 5.1.1 user unknown (in reply to RCPT TO command)\n",
+    ),
+];
+
+#[test]
+fn whoever_writes_about_a_bounce_by_hand_suppresses_nobody() {
+    for (path, from, fields, subject, body) in PEOPLE {
+        // Some programs that fetch mail leave the path out.
+        for path in [format!("Return-Path: <{path}>\n"), String::new()] {
+            let raw = format!(
+                "{path}From: {from}\nTo: news@acme.example\n{fields}Subject: {subject}\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\nHello,\n{body}\nJoe\n"
+            );
+            assert!(suppressed(&raw).is_empty(), "{raw}");
+        }
+    }
+}
+
+#[test]
+fn free_text_is_believed_where_a_program_sent_it_and_is_hearsay_otherwise() {
+    let body = "Your message could not be delivered.\n\n<ann@example.com>: 550 5.1.1 user unknown\n";
+    let original = "\n--- Below this line is a copy of the message.\n\nReceived: from a by b\nFrom: news@acme.example\nTo: ann@example.com\n\
+        Subject: Hi\nMIME-Version: 1.0\n\nHello\n";
+    let postmaster = "From: Postmaster <postmaster@example.com>";
+    for (header, returned, is_believed) in [
+        (format!("Return-Path: <>\n{postmaster}"), "", true),
+        (format!("Return-Path: <MAILER-DAEMON@mx.example.com>\n{postmaster}"), "", true),
+        ("From: MAILER-DAEMON@mx.example.com (Mail Delivery System)".to_owned(), "", true),
+        (format!("Auto-Submitted: auto-generated\n{postmaster}"), "", true),
+        (format!("X-Failed-Recipients: ann@example.com\n{postmaster}"), "", true),
+        (postmaster.to_owned(), original, true),
+        (postmaster.to_owned(), "", false),
+        (format!("Return-Path: <postmaster@example.com>\n{postmaster}"), "", false),
+        ("From: Filter <gateway@example.com>\nReturn-Path: <gateway@example.com>".to_owned(), "", false),
+    ] {
+        let raw = format!("{header}\nTo: news@acme.example\nSubject: Undeliverable Mail\nDate: Sat, 21 Nov 2026 12:00:00 +0000\n\n{body}{returned}");
+        let Told::Events(events) = read(raw.as_bytes(), now()) else { panic!("{raw}") };
+        let (word, recipient) = (events[0].word(), events[0].recipient.as_deref());
+        assert_eq!((events.len(), word, recipient, !events[0].is_hearsay), (1, "bounced(hard)", Some("ann@example.com"), is_believed), "{raw}");
+    }
+}
+
+#[test]
+fn notifications_are_those_of_ses_from_the_address_of_its_service() {
+    let change =
+        r#"{"RecordType":"SubscriptionChange","SuppressSending":true,"Recipient":"bob@example.com","SuppressionReason":"ManualSuppression"}"#;
+    let bounce = r#"{"eventType":"Bounce","mail":{"messageId":"1","timestamp":"2026-11-21T12:00:00.000Z"},"bounce":{"bounceType":"Permanent",
+        "bounceSubType":"General","timestamp":"2026-11-21T12:00:00.000Z","bouncedRecipients":[{"emailAddress":"bob@example.com"}]}}"#;
+    let service = "AWS Notifications <no-reply@sns.amazonaws.com>";
+    let raw = |from: &str, json: &str| format!("From: {from}\nTo: news@acme.example\nSubject: Notice\n\n{json}\n");
+    for (from, json) in [
+        ("\"sns.amazonaws.com\" <joe@example.com>", bounce),
+        ("joe@example.com (no-reply@sns.amazonaws.com)", bounce),
+        ("joe@sns.amazonaws.com.example.com", bounce),
+        (service, change),
+    ] {
+        assert!(suppressed(&raw(from, json)).is_empty(), "{from} {json}");
+    }
+    assert_eq!(suppressed(&raw(service, bounce)), ["bob@example.com"]);
+}

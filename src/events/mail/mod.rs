@@ -7,6 +7,7 @@ mod addresses;
 mod arf;
 mod classify;
 mod dsn;
+mod evidence;
 mod headers;
 mod parts;
 mod phrases;
@@ -26,6 +27,7 @@ use ring::digest;
 pub(in crate::events) use self::classify::judge;
 use self::classify::normal;
 use self::dsn::Recipient;
+use self::evidence::Evidence;
 use self::parts::Parts;
 use self::phrases::{List, holds};
 use super::{Event, EventKind, Source};
@@ -92,7 +94,7 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
     if !reported.is_empty() {
         return Told::Events(reported);
     }
-    let from_system = text::is_from_mail_system(&parts);
+    let from_system = evidence::is_from_mail_system(&parts);
     let inner: Vec<&[u8]> = parts.nested.iter().map(Vec::as_slice).filter(|_| depth < DEEPEST).collect();
     // A gateway has put the report into an attachment.
     if let Some(told) = inner.iter().filter(|nested| has_status(nested)).find_map(|nested| events_of(nested, now, depth)) {
@@ -109,20 +111,29 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
     // Only a report is believed in a forward; the words of a message that somebody passes on prove nothing.
     let forwarded = inner.iter().filter(|nested| is_report(nested)).find_map(|nested| events_of(nested, now, depth));
     let is_forward = is_forward(&parts.subject) || parts.texts.iter().any(|text| holds(&normal(text), List::Forwards));
-    let quoted =
-        || text::forwarded(&parts).filter(|_| is_forward && depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| events_of(&raw, now, depth));
+    let quoted = || {
+        text::forwarded(&parts).filter(|_| is_forward && depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| as_hearsay(&raw, now, depth))
+    };
     forwarded.or_else(quoted).unwrap_or(in_text)
 }
 
 /// What SES says by way of SNS, which mails its notifications as JSON to whoever subscribed with an address. They are no more believed than
 /// other mail, and never taken for those of the webhook.
 fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
-    parts.get("from").filter(|from| from.contains("sns.amazonaws.com"))?;
+    // A name may be anything, so the address is looked at, and where there are several, each.
+    let from = addresses::all_in(parts.get("from")?);
+    let is_of_sns = |address: &String| address.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case("sns.amazonaws.com"));
+    if from.is_empty() || !from.iter().all(is_of_sns) {
+        return None;
+    }
     let text = parts.texts.first()?;
     // Long lines are folded, which no JSON is.
     let text = text[text.find('{')?..].replace(['\r', '\n'], "");
     let value = serde_json::Deserializer::from_str(&text).into_iter::<&serde_json::value::RawValue>().next()?.ok()?;
     let mut events = super::webhook::read_export(value.get().as_bytes(), now).ok()?;
+    if events.iter().any(|event| event.provider != "ses") {
+        return None;
+    }
     for event in &mut events {
         event.source = Source::Dsn;
         event.provider.clear();
@@ -133,6 +144,15 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
 
 fn events_of(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
     Some(read_within(raw, now, depth + 1)).filter(|told| matches!(told, Told::Events(_)))
+}
+
+/// What somebody passes on as text. It may be about mail of his own, unless it names a message of ours.
+fn as_hearsay(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
+    let Told::Events(mut events) = events_of(raw, now, depth)? else { return None };
+    for event in &mut events {
+        event.is_hearsay |= token_of(&event.message_id).is_none();
+    }
+    Some(Told::Events(events))
 }
 
 /// Whether a nested message holds a machine's report.
@@ -211,10 +231,12 @@ fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Told 
 /// What machine-readable reports say.
 fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     let mut recipients: Vec<Recipient> = parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
-    let is_told = parts.report_type == "delivery-status" || text::is_from_mail_system(parts);
+    let is_told = parts.report_type == "delivery-status" || evidence::is_from_mail_system(parts);
+    let mut is_hearsay = false;
     if recipients.is_empty() && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject))) {
         // A gateway has made text of the machine's part.
         recipients = parts.texts.iter().filter(|text| dsn::is_status(text)).flat_map(|text| dsn::recipients(text)).collect();
+        is_hearsay = parts.report_type != "delivery-status" && !evidence::is_from_program(parts) && parts.original.is_empty();
     }
     let human = text::read(parts, &own_addresses(parts));
     if recipients.is_empty() && human.recipients.len() == 1 {
@@ -239,7 +261,7 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
             continue;
         }
-        let mut event = blank(parts, kind, Source::Dsn, now);
+        let mut event = Event { is_hearsay, ..blank(parts, kind, Source::Dsn, now) };
         let about = address.as_ref().and_then(|address| human.recipients.iter().find(|(known, _)| known.eq_ignore_ascii_case(address)));
         let around = match about {
             Some((_, about)) if !about.is_empty() => about,
@@ -293,29 +315,6 @@ fn is_forward(subject: &str) -> bool {
     ["fw:", "fwd:", "wg:", "tr:", "rv:", "i:", "enc:", "vs:", "doorst:", "转发"].iter().any(|prefix| subject.starts_with(prefix))
 }
 
-/// Whether free text is a bounce. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may
-/// use the words of one.
-fn is_bounce(parts: &Parts, bounce: &text::Bounce, from_system: bool, subject: bool) -> bool {
-    let said = text::unquoted(&bounce.said);
-    let signed = text::has_signature(&said);
-    let quotes_reply = text::quotes_reply(&said);
-    if from_system {
-        return subject || signed || quotes_reply;
-    }
-    if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
-        return false;
-    }
-    // That it came to an address with a token proves nothing: answers go to the envelope sender too.
-    let names_original = bounce.has_original && bounce.names_recipient_of_original;
-    if text::has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject) {
-        return match subject {
-            true => signed || quotes_reply,
-            false => signed && names_original,
-        };
-    }
-    signed && (names_original || subject)
-}
-
 /// Whether a message comes from the very person whom it says to be out of reach, as an answer does and no bounce.
 fn is_own_answer(parts: &Parts, bounce: &text::Bounce) -> bool {
     let from = parts.get("from").map(addresses::all_in).unwrap_or_default();
@@ -324,7 +323,7 @@ fn is_own_answer(parts: &Parts, bounce: &text::Bounce) -> bool {
 
 /// What a bounce in free text says.
 fn in_text(parts: &Parts, now: Timestamp) -> Told {
-    let from_system = text::is_from_mail_system(parts);
+    let from_system = evidence::is_from_mail_system(parts);
     let has_failed = parts.get("x-failed-recipients").is_some();
     let subject = text::is_bounce_subject(&parts.subject);
     if let Some(why) = replies::why_no_feedback(parts)
@@ -334,7 +333,8 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
         return Told::Nothing(why);
     }
     let bounce = text::read(parts, &own_addresses(parts));
-    if !(has_failed || is_bounce(parts, &bounce, from_system, subject)) {
+    let evidence = if has_failed { Evidence::Program } else { evidence::of_text(parts, &bounce, subject) };
+    if evidence == Evidence::None {
         return Told::Nothing("no report about a delivery");
     }
     let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
@@ -350,6 +350,7 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
         let around = around.as_str();
         let judged = judge("", &about, around);
         let mut event = blank(parts, kind, Source::Dsn, now);
+        event.is_hearsay = evidence == Evidence::Words;
         event.recipient = (!address.is_empty()).then_some(address);
         event.bounce = (kind == EventKind::Bounced).then_some(judged.bounce);
         event.class = Some(judged.class);

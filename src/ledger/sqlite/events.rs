@@ -27,6 +27,11 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
     if let Some((recipient, by)) = known {
         return Ok(Some(Seen { about: about(conn, recipient)?, linked_by: linked_by(by.as_deref())?, ..Seen::default() }));
     }
+    // Neither does it count towards the rule for soft bounces, which asks by address.
+    if event.is_hearsay {
+        write(conn, event, None, "", now)?;
+        return Ok(Some(Seen { is_new: true, is_hearsay: true, ..Seen::default() }));
+    }
     if !names::gather(conn)? {
         return Ok(None);
     }
@@ -50,6 +55,7 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
         linked_by: found.map(|found| found.by),
         learned,
         doubted,
+        is_hearsay: false,
     }))
 }
 
@@ -297,6 +303,7 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
             token: row.get(17)?,
             correlation: correlation.map(|text| serde_json::from_str(&text)).transpose()?,
             id: row.get(19)?,
+            is_hearsay: false,
             raw: raw.map(Into::into),
         },
     })

@@ -1,0 +1,93 @@
+//! Who wrote a message in the words of a bounce: a mail system, or a person who tells of one, asks about one or passes one on.
+//!
+//! The rule it keeps: words alone suppress nobody. What is learned needs something that only programs do: the null path (RFC 5321 section
+//! 4.5.5), the address of a mailer daemon, a header that calls the message automatic, a report, or the message that came back, returned by a
+//! mail system. Whatever else reads like a bounce is an event all the same, and hearsay.
+
+use super::addresses::all_in;
+use super::headers::get;
+use super::parts::Parts;
+use super::text::{self, Bounce};
+use super::{is_answer, is_own_answer, replies};
+
+/// What a message in free text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// No bounce.
+    None,
+    /// The words of one, which a person can write too.
+    Words,
+    /// A program wrote it.
+    Program,
+}
+
+/// Whether a program sent it, by its path, its sender's address or what it says of itself.
+pub(super) fn is_from_program(parts: &Parts) -> bool {
+    let path = parts.get("return-path").unwrap_or_default();
+    let senders = ["from", "sender"].iter().filter_map(|name| parts.get(name));
+    text::has_null_path(parts)
+        || is_program(path)
+        || senders.into_iter().any(is_program)
+        || parts.get("x-failed-recipients").is_some()
+        || parts.get("auto-submitted").is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
+}
+
+/// Whether a field holds an address from which nobody writes by hand. A postmaster is often a person.
+fn is_program(field: &str) -> bool {
+    const PROGRAMS: [&str; 8] =
+        ["mailer-daemon", "mailerdaemon", "mailer_daemon", "mailer.daemon", "mail-daemon", "mdaemon@", "post_master", "double-bounce"];
+    let low = field.to_ascii_lowercase();
+    let bare = low.trim_start_matches(['<', '"', ' ']);
+    PROGRAMS.iter().any(|program| bare.starts_with(program) || all_in(&low).iter().any(|address| address.starts_with(program)))
+}
+
+/// Whether it has the marks of an answer, or of something passed on, by a person.
+fn is_answering(parts: &Parts) -> bool {
+    is_answer(&parts.subject) || parts.get("in-reply-to").is_some()
+}
+
+/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person, who answers; a program may too, but does
+/// not hide that it is one.
+pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
+    text::is_from_mail_system(parts) && (is_from_program(parts) || !is_answering(parts))
+}
+
+/// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may use the words
+/// of one. `subject` says that the subject is that of a bounce.
+pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
+    let said = text::unquoted(&bounce.said);
+    let signed = text::has_signature(&said);
+    let quotes_reply = text::quotes_reply(&said);
+    let is_program = is_from_program(parts);
+    if is_from_mail_system(parts) {
+        return match () {
+            () if is_program && (subject || signed || quotes_reply) => Evidence::Program,
+            () if bounce.has_original && (subject || signed) => Evidence::Program,
+            () if subject => Evidence::Words,
+            () => Evidence::None,
+        };
+    }
+    if is_answer(&parts.subject) || is_own_answer(parts, bounce) {
+        return Evidence::None;
+    }
+    // That it came to an address with a token proves nothing: answers go to the envelope sender too.
+    let names_original = bounce.has_original && bounce.names_recipient_of_original;
+    if text::has_null_path(parts) && !replies::is_automatic(parts) && !replies::is_absence(&parts.subject) {
+        return match subject {
+            true if signed || quotes_reply => Evidence::Program,
+            false if signed && names_original => Evidence::Program,
+            _ => Evidence::None,
+        };
+    }
+    let is_by_hand = is_answering(parts) || (is_ordinary_path(parts) && !bounce.has_original);
+    if signed && (names_original || subject) && !is_by_hand { Evidence::Words } else { Evidence::None }
+}
+
+/// Whether it left with a path to which somebody can answer, as people's mail does.
+fn is_ordinary_path(parts: &Parts) -> bool {
+    const MACHINES: [&str; 9] = ["daemon", "gateway", "virus", "smtp", "mailer", "noreply", "no-reply", "system", "master"];
+    get(&parts.header, "return-path").map(str::to_ascii_lowercase).is_some_and(|path| {
+        let local = path.split('@').next().unwrap_or_default();
+        path.contains('@') && !MACHINES.iter().any(|machine| local.contains(machine))
+    })
+}
