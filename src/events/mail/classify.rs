@@ -170,6 +170,29 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     }
 }
 
+/// Whether a refusal is about the sender's address, which the receiving system tried to verify: "unable to verify sender address: no such
+/// user". A word for the recipient makes it one about the recipient again.
+fn is_about_sender(said: &str) -> bool {
+    const CHECKS: [&str; 10] = [
+        "verify sender",
+        "verify the sender",
+        "verify your address",
+        "sender verif",
+        "sender address verif",
+        "sender address rejected",
+        "sender callback",
+        "sender callout",
+        "sender check",
+        "callback verification",
+    ];
+    CHECKS.iter().any(|check| said.contains(check)) && !["recipient", "rcpt"].iter().any(|word| said.contains(word))
+}
+
+/// Whether a system says that it could not find out whether somebody is there.
+fn could_not_look_up(said: &str) -> bool {
+    ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"].iter().any(|word| said.contains(word))
+}
+
 /// Whether a refusal is transient by its status, or by its reply code where there is no status and no other code.
 fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     if !status.is_empty() {
@@ -189,6 +212,9 @@ struct Spoken {
 
 /// Reads prose in the form of [`normal`].
 fn spoken(text: &str) -> Spoken {
+    if is_about_sender(text) {
+        return Spoken { class: Some(Class::Policy), is_clear: true, says_nobody: false };
+    }
     let listed = phrases::reason(text);
     let nobody = says_nobody(text);
     if is_about_room(text) {
@@ -251,6 +277,7 @@ fn of_status(status: &str, found: &Spoken, said: &str) -> Option<Class> {
     Some(match (subject, detail) {
         ("7", _) if is_permanent && spoken == Some(Class::MailboxGone) && found.says_nobody && !said.contains("denied") => Class::MailboxGone,
         ("7", _) => Class::Policy,
+        ("1", "1" | "10") if !is_permanent && clear.is_none() && found.says_nobody && could_not_look_up(said) => Class::System,
         ("1", "1" | "10") if is_permanent && clear == Some(Class::Policy) && found.says_nobody => Class::MailboxGone,
         ("1", "1" | "0" | "4" | "6" | "10") => match (clear, spoken) {
             (Some(class), _) => class,
@@ -307,6 +334,13 @@ mod tests {
             ("", "451 Invalid recipient", Soft, Class::System),
             ("4.2.1", "450 4.2.1 no such user here", Soft, Class::System),
             ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown", Hard, Class::MailboxGone),
+            ("4.1.1", "451 4.1.1 user unknown: temporary lookup failure", Soft, Class::System),
+            ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown, try again later", Soft, Class::System),
+            ("5.1.1", "550 5.1.1 unable to verify sender address <news@acme.example>: no such user", Soft, Class::Policy),
+            ("5.1.1", "550 5.1.1 Sender verify failed: user unknown", Soft, Class::Policy),
+            ("5.1.1", "550 5.1.1 <ann@example.com>: recipient unknown, sender verification is used here", Hard, Class::MailboxGone),
+            ("", "550 unable to verify sender address <news@acme.example>: no such user", Soft, Class::Policy),
+            ("5.7.1", "550 5.7.1 sender verify failed: no such user", Soft, Class::Policy),
             ("5.0.0", "550 boîte du destinataire pleine", Soft, Class::MailboxFull),
             ("5.0.0", "550 BOITE DU DESTINATAIRE PLEINE", Soft, Class::MailboxFull),
             ("5.0.0", "550 the user's folder is over the quota that he has", Soft, Class::MailboxFull),
