@@ -169,6 +169,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     let is_ours = |address: &str| {
         known.iter().chain(&from).any(|other| other.eq_ignore_ascii_case(address)) && !sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))
     };
+    let is_to = |address: &String| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address));
     let candidate = |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
 
     let named: Vec<String> = ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"]
@@ -184,12 +185,25 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             ["did not reach the following recipient", "could not be delivered to the following", "cannot be delivered to the following recipients"];
         let low = said.to_ascii_lowercase();
         told = AFTER.iter().find_map(|words| low.find(words)).map(|at| &said[at..]).filter(|rest| rest.contains('@')).unwrap_or(&said);
-        recipients = listed(told).into_iter().filter(|(address, is_sure)| *is_sure || candidate(address)).map(|(address, _)| address).collect();
+        let listed = listed(told);
+        // Of a long list nobody is asked for.
+        let may_ask = sent_to.len() == 1 && listed.len() < 5;
+        let is_meant = |address: &String| !may_ask || is_to(address) || !is_asked_for(told, address);
+        let listed = listed.into_iter().filter(|(address, is_sure)| *is_sure || (candidate(address) && is_meant(address)));
+        recipients = listed.map(|(address, _)| address).collect();
     }
     if recipients.is_empty() {
         let mentioned: Vec<String> = all_in(told).into_iter().filter(|address| candidate(address)).collect();
-        let both: Vec<String> = mentioned.iter().filter(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).cloned().collect();
-        recipients = if both.is_empty() { mentioned.into_iter().take(1).collect() } else { both };
+        let both: Vec<String> = mentioned.iter().filter(|address| is_to(address)).cloned().collect();
+        // Who is only mentioned may be a colleague who is to be asked instead, and who was written to is known.
+        recipients = match sent_to.as_slice() {
+            _ if !both.is_empty() => both,
+            [only] if !is_daemon(only) => {
+                let meant = mentioned.into_iter().take(20).find(|address| is_said_of(told, address));
+                vec![meant.unwrap_or_else(|| only.clone())]
+            }
+            _ => mentioned.into_iter().take(1).collect(),
+        };
     }
     if recipients.is_empty() && sent_to.len() == 1 && !is_daemon(&sent_to[0]) {
         recipients.clone_from(&sent_to);
@@ -219,6 +233,34 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         .collect();
     let names_recipient_of_original = !sent_to.is_empty() && { sent_to.iter().any(|to| low.contains(&to.to_ascii_lowercase())) };
     Bounce { recipients, said, has_original: !original.is_empty(), names_recipient_of_original }
+}
+
+/// What asks to turn to somebody.
+const ASKS: [&str; 15] = [
+    "please", "contact", "write to", "instead", "help", "ask ", "reach", "turn to", "replac", "bitte", "wenden", "adresser", "favor", "scriv",
+    "rivolg",
+];
+
+/// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
+fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
+    let at = text.find(address)?;
+    let start = text[..at].rfind(". ").max(text[..at].rfind("\n\n")).map_or(0, |end| end + 2);
+    let rest = &text[at + address.len()..];
+    let end = [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+    Some((normal(&text[start..at]), normal(&rest[..end])))
+}
+
+/// Whether the sentence that names an address says what went wrong with it, and does not ask to turn to it.
+fn is_said_of(text: &str, address: &str) -> bool {
+    sentence_of(text, address).is_some_and(|(before, behind)| {
+        let sentence = format!("{before} {behind}");
+        (phrase(&sentence).is_some() || before.contains("addressed to")) && !ASKS.iter().any(|word| sentence.contains(word))
+    })
+}
+
+/// Whether a sentence asks to turn to an address, and says nothing of it behind.
+fn is_asked_for(text: &str, address: &str) -> bool {
+    sentence_of(text, address).is_some_and(|(before, behind)| ASKS.iter().any(|word| before.contains(word)) && phrase(&behind).is_none())
 }
 
 /// The address that was written to, where a system names the one that it was forwarded to and where that came from.
