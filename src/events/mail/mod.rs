@@ -21,6 +21,8 @@ mod answers;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use ring::digest;
 
@@ -30,7 +32,7 @@ use self::dsn::Recipient;
 use self::evidence::Evidence;
 use self::parts::Parts;
 use self::phrases::{List, holds};
-use super::{Event, EventKind, Source};
+use super::{Bounce, Event, EventKind, Source};
 use crate::message::{hex, is_token, token_of};
 
 /// How much of one message is looked at: what reports something stands before the message that is returned with it.
@@ -245,19 +247,23 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
     }
     let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
     let alone = recipients.len() == 1;
+    // Where the mail of some arrived, those of whom others are told are members of a list or an alias, and the person we wrote to is not meant.
+    let arrived: HashSet<String> = recipients
+        .iter()
+        .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
+        .flat_map(Recipient::addresses)
+        .map(|address| address.to_ascii_lowercase())
+        .collect();
+    let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
     let mut events = Vec::with_capacity(recipients.len());
     for recipient in recipients {
-        let named = recipient.addresses();
+        let Some(kind) = kind_of(&recipient) else { continue };
+        let mut named = recipient.addresses();
+        if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
+            named.retain(|address| !has_arrived(address));
+        }
         let ours = named.iter().find(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).or(named.first());
         let address = ours.cloned().or_else(|| whole(&recipient, &human.recipients, &sent_to, alone)).or_else(|| verp(parts));
-        let kind = match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
-            ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
-            ("delayed" | "delay", _) => EventKind::Deferred,
-            ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => EventKind::Delivered,
-            ("", Some('4')) => EventKind::Bounced,
-            _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => continue,
-            _ => EventKind::Bounced,
-        };
         if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
             continue;
         }
@@ -282,10 +288,38 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered {
             event.class = Some(judged.class);
         }
+        if kind != EventKind::Delivered && !arrived.is_empty() {
+            is_told_of_another(&mut event, address.as_ref().filter(|address| !has_arrived(address)), &sent_to);
+        }
         event.recipient = address;
         events.push(event);
     }
     events
+}
+
+/// What happened to a recipient; `None` where the report says nothing about it.
+fn kind_of(recipient: &Recipient) -> Option<EventKind> {
+    Some(match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
+        ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
+        ("delayed" | "delay", _) => EventKind::Deferred,
+        ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => EventKind::Delivered,
+        ("", Some('4')) => EventKind::Bounced,
+        _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => return None,
+        _ => EventKind::Bounced,
+    })
+}
+
+/// Takes out of a failure what would make it one of the person whom the message was for, unless it names that person. `named` is the
+/// address, if it is of nobody whose mail arrived.
+fn is_told_of_another(event: &mut Event, named: Option<&String>, sent_to: &[String]) {
+    if named.is_some_and(|named| sent_to.iter().any(|to| to.eq_ignore_ascii_case(named))) {
+        return;
+    }
+    event.message_id.clear();
+    event.token.clear();
+    if named.is_none() && event.bounce.is_some() {
+        event.bounce = Some(Bounce::Soft);
+    }
 }
 
 /// A report may name a mailbox without its domain; the text or the returned message has the rest.
@@ -294,7 +328,8 @@ fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], 
         .into_iter()
         .map(|value| value.split_once(';').map_or(value.as_str(), |(_, rest)| rest).trim().trim_matches(['<', '>', '"', '\\']).to_ascii_lowercase())
         .find(|local| !local.is_empty());
-    let mut all = human.iter().map(|(address, _)| address).chain(sent_to);
+    // A text may name others too, such as whom to ask for help.
+    let mut all = sent_to.iter().filter(|_| sent_to.len() == 1).chain(human.iter().map(|(address, _)| address)).chain(sent_to);
     let by_name = local.and_then(|local| all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@"))));
     by_name.or_else(|| if alone { all.next() } else { None }).cloned()
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::*;
-use crate::events::Bounce;
 
 /// Word, class (`*` for any) and recipient of each event that a message tells.
 type Expected = &'static [(&'static str, &'static str, &'static str)];
@@ -204,4 +203,75 @@ fn free_text_about_thousands_of_people_is_read_in_seconds() {
     // Of one that is larger than any system writes, as much as is looked at.
     assert!(told(format!("{head}{}", people(60_000)).as_bytes()).len() > 2_000);
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+/// Whom a message would suppress, with the Message-ID by which the ledger finds the person whom it was for.
+fn suppressed(raw: &str) -> Vec<(String, String)> {
+    let Told::Events(events) = read(raw.as_bytes(), now()) else { return Vec::new() };
+    let hard = events.into_iter().filter(|event| event.suppresses().is_some());
+    hard.map(|event| (event.recipient.unwrap_or_default(), event.message_id)).collect()
+}
+
+/// A bounce of a message to ann, with what people read and the fields of a report, if there is one.
+fn returned(said: &str, fields: &str) -> String {
+    let (kind, report) = match fields {
+        "" => ("mixed", String::new()),
+        fields => ("report; report-type=delivery-status", {
+            format!("--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.com\n\n{fields}\n\n")
+        }),
+    };
+    format!(
+        "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.com>\nTo: news@acme.example\n\
+         Subject: Undelivered Mail Returned to Sender\nDate: Sat, 21 Nov 2026 12:00:00 +0000\nContent-Type: multipart/{kind}; boundary=b\n\n\
+         --b\nContent-Type: text/plain\n\n{said}\n\n{report}--b\nContent-Type: message/rfc822\n\nFrom: news@acme.example\n\
+         To: ann@example.com\nSubject: Hi\nMessage-ID: <0123456789abcdef01234567@acme.example>\n\nHello\n\n--b--\n"
+    )
+}
+
+#[test]
+fn a_colleague_who_is_named_beside_the_one_who_is_gone_is_not_suppressed() {
+    let x400 = "Final-Recipient: x400; /C=US/O=EX/S=Ann/\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 user unknown";
+    for (said, fields) in [
+        ("Your message could not be delivered. The user does not exist: Ann has left. Please contact bob@example.com instead.", ""),
+        ("Your message could not be delivered. The user does not exist.\n\nPlease contact\nbob@example.com\ninstead.", ""),
+        ("Your message could not be delivered. This user does not exist, please write to bob@example.com.", ""),
+        ("Your message could not be delivered. The user does not exist. Bob (bob@example.com) does her work now.", ""),
+        ("Your message could not be delivered: this mailbox does not exist. If you need help, write to bob@example.com.", x400),
+        ("Your message could not be delivered: this mailbox does not exist.\n\nbob@example.com\n", x400),
+        ("Your message could not be delivered.", &x400.replace("x400; /C=US/O=EX/S=Ann/", "rfc822; ann")),
+    ] {
+        let raw = returned(said, fields);
+        let people: Vec<String> = suppressed(&raw).into_iter().map(|(person, _)| person).collect();
+        assert_eq!(people, ["ann@example.com"], "{raw}");
+    }
+    // A forward is named with its reason, and so is a member of a list.
+    for said in ["addressed to 'carl@example.org', failed: user unknown", "Invalid final delivery userid: carl@example.org"] {
+        assert_eq!(suppressed(&returned(&format!("Your message could not be delivered.\n{said}"), ""))[0].0, "carl@example.org", "{said}");
+    }
+}
+
+#[test]
+fn a_member_of_a_list_that_reached_others_takes_nobody_along() {
+    let ours = "0123456789abcdef01234567@acme.example";
+    let gone = "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 user unknown";
+    let carl = format!("Final-Recipient: rfc822; carl@example.com\n{gone}");
+    for arrived in ["delivered", "relayed", "expanded"] {
+        let took = |person: &str| format!("Final-Recipient: rfc822; {person}@example.com\nAction: {arrived}\nStatus: 2.0.0");
+        let alias = "Original-Recipient: rfc822; ann@example.com";
+        for (fields, hard) in [
+            (format!("{}\n\n{carl}", took("ann")), vec![("carl@example.com", "")]),
+            (format!("{carl}\n\n{}", took("bea")), vec![("carl@example.com", "")]),
+            (format!("{alias}\n{}\n\n{alias}\n{carl}", took("bea")), vec![("carl@example.com", "")]),
+            (format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("ann")), vec![]),
+            (format!("{}\n\nFinal-Recipient: x400; /S=Carl/\n{gone}", took("ann")), vec![]),
+            // She was not reached, whoever else was.
+            (format!("{}\n\nFinal-Recipient: rfc822; ann@example.com\n{gone}", took("bea")), vec![("ann@example.com", ours)]),
+        ] {
+            let raw = returned("This is a report.", &fields);
+            let found = suppressed(&raw);
+            let found: Vec<(&str, &str)> = found.iter().map(|(person, id)| (person.as_str(), id.as_str())).collect();
+            assert_eq!(found, hard, "{raw}");
+        }
+    }
+    assert_eq!(suppressed(&returned("This is a report.", &carl))[0].1, ours, "a forward that fails is hers");
 }
