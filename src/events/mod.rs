@@ -1,8 +1,9 @@
 //! What comes back after the hand-over, whatever way it comes: one canonical event for all sources.
 //!
 //! The rule it keeps: an event is written down once, together with the suppression that follows from it, and never changes an outcome.
-//! Mail can be forged by anybody who knows where bounces go, so what comes out of mail is believed only about people whom the ledger knows;
-//! a webhook that was verified and an event log that was asked are believed about everybody.
+//! Mail can be forged by anybody who knows where bounces go, so what comes out of mail is believed only about people whom the ledger knows,
+//! and about nobody where nothing but words tells it; a webhook that was verified and an event log that was asked are believed about
+//! everybody.
 
 use std::sync::Arc;
 

@@ -126,6 +126,29 @@ fn words_that_a_person_can_write_are_kept_as_hearsay_and_are_about_nobody() {
 }
 
 #[test]
+fn somebody_whose_mail_arrived_is_not_suppressed_by_the_failure_of_a_member_of_the_list_behind_the_address() {
+    let (work, senders) = sent();
+    let (_, ann) = senders.iter().find(|(to, _)| to == "ann@example.com").unwrap();
+    let report = |action: &str| {
+        format!(
+            "Return-Path: <>\nDate: {NOON}\nFrom: MAILER-DAEMON@mx.example.net\nTo: <{ann}>\nSubject: Report\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n\
+             Reporting-MTA: dns; mx.example.net\n\nOriginal-Recipient: rfc822; ann@example.com\nFinal-Recipient: rfc822; bea@example.com\n\
+             Action: {action}\nStatus: 2.0.0\n\nOriginal-Recipient: rfc822; ann@example.com\nFinal-Recipient: rfc822; carl@example.com\n\
+             Action: failed\nStatus: 5.1.1\n\n--b--\n"
+        )
+    };
+    for action in ["delivered", "relayed", "expanded"] {
+        let said = ingest(&work, &["-"], &report(action));
+        assert!(said.contains("1 bounced(hard), 1 delivered") && said.contains("; 0 suppressed"), "{action}: {said}");
+    }
+    work.mailbatch().args(["suppress", "check", "ann@example.com"]).assert().code(9);
+    // Of those behind the address nobody was reached.
+    let said = ingest(&work, &["-"], &report("failed").replace("2.0.0", "5.1.1"));
+    assert!(said.contains("1 suppressed"), "{said}");
+}
+
+#[test]
 fn no_automatic_answer_and_no_policy_answer_suppresses_anybody() {
     let (work, _) = sent();
     let all = std::fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path());

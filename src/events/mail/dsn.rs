@@ -55,6 +55,7 @@ pub(super) fn is_status(text: &str) -> bool {
 pub(super) fn recipients(text: &str) -> Vec<Recipient> {
     let mut found: Vec<Recipient> = Vec::new();
     let mut astray = Recipient::default();
+    let mut is_filled_from_above = false;
     for block in blocks(text) {
         for fields in people(block) {
             let mut recipient = Recipient::default();
@@ -64,14 +65,18 @@ pub(super) fn recipients(text: &str) -> Vec<Recipient> {
             let is_named = !recipient.final_recipient.is_empty() || !recipient.original_recipient.is_empty();
             match found.last_mut() {
                 _ if is_named => {
+                    is_filled_from_above = false;
                     if recipient.says_nothing() && !astray.says_nothing() {
                         let rest = std::mem::take(&mut astray);
+                        is_filled_from_above = true;
                         recipient =
                             Recipient { final_recipient: recipient.final_recipient, original_recipient: recipient.original_recipient, ..rest };
                     }
                     found.push(recipient);
                 }
-                Some(last) if last.says_nothing() => {
+                // What stands behind a name is nearer to it than what stands before.
+                Some(last) if last.says_nothing() || is_filled_from_above => {
+                    is_filled_from_above = false;
                     let named = std::mem::take(last);
                     *last = Recipient { final_recipient: named.final_recipient, original_recipient: named.original_recipient, ..recipient };
                 }
@@ -185,6 +190,10 @@ mod tests {
         assert_eq!(found[0].diagnostic, "smtp; 550 5.1.1 <ann@example.com>: no such user");
         assert_eq!(found[0].addresses(), ["ann@example.com", "ann@mx.example.com"]);
         assert_eq!(found[1].at.unwrap().to_string(), "2026-11-21T11:00:00Z");
+        let stray = "Action: failed\nStatus: 5.1.1\n\nFinal-Recipient: rfc822; bob@example.com\n";
+        assert_eq!(recipients(stray)[0].action, "failed");
+        let both = recipients(&format!("{stray}\nAction: delivered\nStatus: 2.0.0\n"));
+        assert_eq!((both.len(), both[0].action.as_str(), both[0].status.as_str()), (1, "delivered", "2.0.0"));
         assert!(!is_status("Final-Recipient: of what?") && recipients("").is_empty());
     }
 }
