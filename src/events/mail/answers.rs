@@ -317,6 +317,13 @@ const PEOPLE: &[(&str, &str, &str, &str, &str)] = &[
         "bob@example.com does not exist, he is now bob.b@example.com. Server error: 550 is what you would get.",
     ),
     (
+        "",
+        "Mail System Support <support@example.com>",
+        "Auto-Submitted: auto-generated\n",
+        "Re: [Ticket 12] November news",
+        "Thank you. You wrote: my mail could not be delivered, \"550 5.1.1 <bob@example.com> user unknown\".",
+    ),
+    (
         "team@example.com",
         "Mail Server Team <team@example.com>",
         "",

@@ -23,13 +23,14 @@ pub(super) enum Evidence {
 
 /// Whether a program sent it, by its path, its sender's address or what it says of itself.
 pub(super) fn is_from_program(parts: &Parts) -> bool {
-    let path = parts.get("return-path").unwrap_or_default();
-    let senders = ["from", "sender"].iter().filter_map(|name| parts.get(name));
     text::has_null_path(parts)
-        || is_program(path)
-        || senders.into_iter().any(is_program)
-        || parts.get("x-failed-recipients").is_some()
+        || is_named_as_program(parts)
         || parts.get("auto-submitted").is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("auto-"))
+}
+
+/// Whether nobody but a mail system can be meant by its addresses and fields.
+fn is_named_as_program(parts: &Parts) -> bool {
+    ["return-path", "from", "sender"].iter().filter_map(|name| parts.get(name)).any(is_program) || parts.get("x-failed-recipients").is_some()
 }
 
 /// Whether a field holds an address from which nobody writes by hand. A postmaster is often a person.
@@ -46,10 +47,10 @@ fn is_answering(parts: &Parts) -> bool {
     is_answer(&parts.subject) || parts.get("in-reply-to").is_some()
 }
 
-/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person, who answers; a program may too, but does
-/// not hide that it is one.
+/// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person or a help desk, who answer.
 pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
-    text::is_from_mail_system(parts) && (is_from_program(parts) || !is_answering(parts))
+    let answers = is_answer(&parts.subject) || (is_answering(parts) && !text::has_null_path(parts));
+    text::is_from_mail_system(parts) && (is_named_as_program(parts) || !answers)
 }
 
 /// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may use the words
@@ -63,7 +64,7 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
         return match () {
             () if is_program && (subject || signed || quotes_reply) => Evidence::Program,
             () if bounce.has_original && (subject || signed) => Evidence::Program,
-            () if subject => Evidence::Words,
+            () if subject || signed => Evidence::Words,
             () => Evidence::None,
         };
     }
