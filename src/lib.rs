@@ -18,6 +18,8 @@
 pub mod address;
 mod base64;
 pub mod content;
+#[cfg(test)]
+mod draws;
 pub mod error;
 pub mod exit;
 pub mod literal;

@@ -151,14 +151,20 @@ fn a_log_settles_whom_it_has_and_nobody_else() {
     service.lock().unwrap().nobody_twice();
 }
 
-#[test]
-fn a_bounce_proves_that_the_message_was_taken() {
+/// A run of six of whom one was taken and never answered: the address, and the envelope sender with its token.
+fn one_in_doubt() -> (Recorder, Workspace, String, String) {
     let server = Recorder::with(Script::default().rule(Rule::new(Step::Dot, Action::Drop).nth(2).having_taken()));
     let work = relayed(&server, "in_flight = 1\nwindow = 1", 6);
     work.config(&work.read("mailbatch.toml").replace("[message]\n", "[message]\nenvelope_sender = \"bounce+{token}@acme.example\"\n"));
     work.run(&["send", "list.csv"]).ends(6);
     let unknown = work.report().with("unknown")[0].to_owned();
     let sender = server.taken().iter().find(|taken| taken.recipients[0] == unknown).expect("it was taken").sender.clone();
+    (server, work, unknown, sender)
+}
+
+#[test]
+fn a_bounce_proves_that_the_message_was_taken() {
+    let (server, work, unknown, sender) = one_in_doubt();
     let bounce = format!(
         "Return-Path: <>\nDate: Sat, 21 Nov 2026 12:00:00 +0000\nFrom: MAILER-DAEMON@mx.example.net\nTo: <{sender}>\n\
          Subject: Undelivered Mail\n\nThe message could not be delivered: mailbox full.\n"
@@ -172,12 +178,7 @@ fn a_bounce_proves_that_the_message_was_taken() {
 
 #[test]
 fn what_a_provider_says_it_refused_proves_nothing() {
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Dot, Action::Drop).nth(2).having_taken()));
-    let work = relayed(&server, "in_flight = 1\nwindow = 1", 6);
-    work.config(&work.read("mailbatch.toml").replace("[message]\n", "[message]\nenvelope_sender = \"bounce+{token}@acme.example\"\n"));
-    work.run(&["send", "list.csv"]).ends(6);
-    let unknown = work.report().with("unknown")[0].to_owned();
-    let sender = server.taken().iter().find(|taken| taken.recipients[0] == unknown).expect("it was taken").sender.clone();
+    let (_server, work, unknown, sender) = one_in_doubt();
     let token = sender.strip_prefix("bounce+").and_then(|rest| rest.split('@').next()).expect("a token");
     let (at, metadata) = ("2026-11-21T12:00:00Z", json!({ "mailbatch_id": token }));
     let mailgun = |event: &str| {

@@ -3,21 +3,9 @@
 //! `MAILBATCH_SEED` repeats an earlier run.
 
 use super::*;
+use crate::draws::Draws;
 
 const HOUR: i64 = 3_600_000_000;
-
-/// A small generator (SplitMix64), so that a seed gives the same history everywhere.
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % most
-    }
-}
 
 /// A batch that is on the wire.
 struct OnTheWire {

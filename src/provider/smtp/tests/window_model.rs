@@ -9,24 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::net::TcpStream;
 
 use super::*;
-
-/// SplitMix64, so that a seed says everything.
-#[derive(Clone)]
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % most
-    }
-
-    fn one_in(&mut self, most: u64) -> bool {
-        self.below(most) == 0
-    }
-}
+use crate::draws::Draws;
 
 /// Who got which message, in the order in which they were taken.
 type Taken = Arc<Mutex<Vec<(String, String)>>>;
