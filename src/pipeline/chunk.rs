@@ -145,6 +145,9 @@ struct Drafted {
     suppressed: Vec<(JobId, Reason, String)>,
 }
 
+/// After rendering so many messages the wire goes first, should it wait for this core: what it answers keeps a server busy.
+const BEFORE_WIRE: usize = 8;
+
 /// Screens and renders a chunk. Every row has been rendered once while planning, so an error here is a defect and stops the run.
 fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<LedgerRow>, claimed_at: Timestamp) -> Result<Drafted> {
     let can = outlet.provider.capabilities();
@@ -167,6 +170,9 @@ fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<Ledger
             job.to = redirect.clone();
         }
         jobs.push(job);
+        if jobs.len().is_multiple_of(BEFORE_WIRE) {
+            std::thread::yield_now();
+        }
     }
     rows.retain(|row| !taken_out.contains(&row.row));
     Ok(Drafted { rows, jobs, recipients, suppressed })
