@@ -112,6 +112,15 @@ impl PreparedPart {
         self.unprintable += unprintable(text);
     }
 
+    /// About how many octets it has with values of ordinary length; never less than its fixed lines.
+    pub(super) fn usual_size(&self) -> usize {
+        let runs = self.runs.iter().map(|run| match run {
+            Run::Fixed { plain, quoted } => plain.len().max(quoted.len()),
+            Run::Filled(_) => 2 * LONG,
+        });
+        self.plain_head.len().max(self.quoted_head.len()) + runs.sum::<usize>()
+    }
+
     /// Appends the part with these values. Returns false, and leaves `out` as it was, where the part has to be built whole.
     pub(super) fn push(&self, out: &mut Vec<u8>, values: &[&str]) -> bool {
         let start = out.len();
@@ -131,7 +140,7 @@ impl PreparedPart {
     /// `None` where it has to be encoded, `Some(false)` where it has to be built whole.
     fn push_plain(&self, out: &mut Vec<u8>, values: &[&str]) -> Option<bool> {
         out.extend_from_slice(&self.plain_head);
-        let mut filled = String::new();
+        let mut filled = String::with_capacity(2 * LONG);
         for run in &self.runs {
             match run {
                 Run::Fixed { plain, .. } => out.extend_from_slice(plain),
@@ -154,7 +163,7 @@ impl PreparedPart {
     fn push_quoted(&self, out: &mut Vec<u8>, values: &[&str]) -> bool {
         out.extend_from_slice(&self.quoted_head);
         let (mut octets, mut not_printable) = (self.octets, self.unprintable);
-        let mut filled = String::new();
+        let mut filled = String::with_capacity(2 * LONG);
         for run in &self.runs {
             match run {
                 Run::Fixed { quoted, .. } => out.extend_from_slice(quoted),

@@ -19,6 +19,9 @@ use super::template::{Escape, HTML_BODY, MARKDOWN_BODY, TEXT_BODY, Templates};
 /// Values of one Markdown message come in few combinations of shapes; more than this many are converted one by one.
 const MOST_SHAPES: usize = 64;
 
+/// More octets than a line with a boundary has.
+const BOUNDARY_LINE: usize = 64;
+
 /// A prepared message.
 #[derive(Debug)]
 pub(super) struct Skeleton {
@@ -27,6 +30,8 @@ pub(super) struct Skeleton {
     attachments: Vec<Vec<u8>>,
     mixed: Frame,
     alternative: Frame,
+    /// The most octets of what is neither header nor text nor HTML.
+    fixed: usize,
 }
 
 #[derive(Debug)]
@@ -88,13 +93,20 @@ impl Skeleton {
                 (part(templates.plain(MARKDOWN_BODY)?, Escape::None, ContentType::TEXT_PLAIN)?, Html::OfMarkdown(Mutex::default()))
             }
         };
-        let attachments = attachments.iter().map(SinglePart::formatted).collect();
-        Some(Self { text, html, attachments, mixed: Frame::new(MultiPart::mixed()), alternative: Frame::new(MultiPart::alternative()) })
+        let attachments: Vec<Vec<u8>> = attachments.iter().map(SinglePart::formatted).collect();
+        let (mixed, alternative) = (Frame::new(MultiPart::mixed()), Frame::new(MultiPart::alternative()));
+        let fixed = [&mixed, &alternative].iter().map(|frame| frame.before.len() + frame.after.len()).sum::<usize>()
+            + attachments.iter().map(Vec::len).sum::<usize>()
+            + (6 + attachments.len()) * BOUNDARY_LINE;
+        Some(Self { text, html, attachments, mixed, alternative, fixed })
     }
 
     /// Appends the message: `headers`, MIME-Version and what follows it. Returns false where it has to be built whole.
     pub(super) fn assemble(&self, out: &mut Vec<u8>, headers: &str, templates: &Templates, row: &Row<'_>, message_id: &str) -> bool {
         let Some((text_values, html_values, html)) = self.values(templates, row) else { return false };
+        let html_size = html.as_ref().map_or(0, |html| html.part().usual_size());
+        // At once: growing by and by copies what is there each time.
+        out.reserve(headers.len() + self.text.usual_size() + html_size + self.fixed);
         out.extend_from_slice(headers.as_bytes());
         out.extend_from_slice(b"MIME-Version: 1.0\r\n");
         let content = |out: &mut Vec<u8>| match &html {
