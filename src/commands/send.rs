@@ -1,5 +1,6 @@
 //! `mailbatch send`: check, screen, plan, send; again continues where it stopped.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -287,24 +288,27 @@ impl Sending<'_> {
 
     async fn read(&self, ledger: &Arc<SqliteLedger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
         let handle = tokio::runtime::Handle::current();
-        // One page becomes durable while the next is read.
-        let mut written: Option<JoinHandle<LedgerResult<()>>> = None;
+        // Pages are written while the next ones are read, and another one waits, so that the ledger has something to do when one is done.
+        const UNDER_WAY: usize = 2;
+        let mut written: VecDeque<JoinHandle<LedgerResult<()>>> = VecDeque::with_capacity(UNDER_WAY);
         let finish = |page: JoinHandle<LedgerResult<()>>| match handle.block_on(page) {
             Ok(done) => done.map_err(ledger_error),
             Err(e) => Err(Error::internal(format!("planning stopped: {e}"))),
         };
         let mut sink = |rows| {
-            written.take().map_or(Ok(()), finish)?;
+            if written.len() == UNDER_WAY {
+                written.pop_front().map_or(Ok(()), finish)?;
+            }
             let (ledger, run) = (Arc::clone(ledger), run.to_owned());
-            written = Some(handle.spawn(async move { ledger.plan(&run, rows).await }));
+            written.push_back(handle.spawn(async move { ledger.plan(&run, rows).await }));
             Ok(())
         };
         let survey = tokio::task::block_in_place(|| plan::read(&self.lists, self.filter.as_ref(), &self.screening(suppressions, secret), &mut sink));
         // Whatever became of the reading, nothing is still being written afterwards.
-        let last = match written {
-            Some(page) => page.await.unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string()))).map_err(ledger_error),
-            None => Ok(()),
-        };
+        let mut last = Ok(());
+        for page in written {
+            last = last.and(page.await.unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string()))).map_err(ledger_error));
+        }
         survey.and_then(|survey| last.map(|()| survey))
     }
 

@@ -1,7 +1,7 @@
 //! How a run comes to be: begun, planned row by row, sealed. Also how its rows leave again.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
 use super::fault::{Fault, Result};
 use super::words::{self, FINAL, OPEN, WAITING};
@@ -75,13 +75,27 @@ fn run_id(now: Timestamp) -> RunId {
     format!("{}-{tail}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
+/// Rows that share a statement: most of a statement's own cost is the same for one row and for many, and neighbours go to one page.
+const TOGETHER: usize = 32;
+
 pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<()> {
     let seq = seq_of_planned(conn, run)?;
-    let mut recipient = conn.prepare_cached(
-        "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail, provider)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-    )?;
-    let mut fields = conn.prepare_cached("INSERT INTO fields(id, fields) VALUES (?1, ?2)")?;
+    let (many, few) = rows.as_chunks::<TOGETHER>();
+    for rows in many {
+        insert(conn, seq, rows)?;
+    }
+    few.chunks(1).try_for_each(|row| insert(conn, seq, row))
+}
+
+/// Inserts rows by one statement for each of the two tables.
+fn insert(conn: &Connection, seq: i64, rows: &[PlannedRow]) -> Result<()> {
+    let values = |row: &str| vec![row; rows.len()].join(", ");
+    let mut recipients = conn.prepare_cached(&format!(
+        "INSERT INTO recipients(id, run, state, outcome, reason, list, line, draw, always, email, domain, key, detail, provider) VALUES {}",
+        values("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    ))?;
+    let mut fields = conn.prepare_cached(&format!("INSERT INTO fields(id, fields) VALUES {}", values("(?, ?)")))?;
+    let (mut recipient, mut field) = (Values::new(&mut recipients), Values::new(&mut fields));
     for row in rows {
         if row.row == 0 {
             return Err(Fault::Damaged("rows are counted from 1".into()));
@@ -92,7 +106,7 @@ pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<
             Some((outcome, reason, detail)) => (FINAL, Some(words::outcome_number(*outcome)), Some(words::reason_number(*reason)), detail.as_str()),
         };
         let line = i64::try_from(row.line).map_err(|_| Fault::Damaged(format!("line {} is beyond what a list can hold", row.line)))?;
-        recipient.execute(params![
+        recipient.all(params![
             id,
             seq,
             state,
@@ -108,9 +122,31 @@ pub(super) fn plan(conn: &Connection, run: &str, rows: &[PlannedRow]) -> Result<
             detail,
             row.provider
         ])?;
-        fields.execute(params![id, row.fields])?;
+        field.all(params![id, row.fields])?;
     }
+    recipients.raw_execute()?;
+    fields.raw_execute()?;
     Ok(())
+}
+
+/// The parameters of a statement, bound one after the other.
+struct Values<'a, 'conn> {
+    statement: &'a mut Statement<'conn>,
+    bound: usize,
+}
+
+impl<'a, 'conn> Values<'a, 'conn> {
+    fn new(statement: &'a mut Statement<'conn>) -> Self {
+        Self { statement, bound: 0 }
+    }
+
+    fn all(&mut self, values: &[&dyn ToSql]) -> Result<()> {
+        for value in values {
+            self.bound += 1;
+            self.statement.raw_bind_parameter(self.bound, value)?;
+        }
+        Ok(())
+    }
 }
 
 /// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit, draws the canary. Returns the closed runs.
