@@ -31,6 +31,9 @@ use crate::provider::{BoxFuture, Health, JobId, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
+/// So many chunks are settled together at most, and the first of them waits for the others no longer than this.
+const TOGETHER: usize = 4;
+const TOGETHER_FOR: Duration = Duration::from_millis(20);
 
 /// Sends what is open in the run until nothing is left or something stops it. `None` when every row has been settled.
 pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
@@ -66,6 +69,9 @@ struct Engine {
     /// On their way beside this loop, so that none of them waits for what it asks the ledger; dropped with it.
     chunks: JoinSet<Result<Done>>,
     settling: FuturesUnordered<BoxFuture<'static, Result<()>>>,
+    /// What is to be settled together, so that it shares a commit; the trace has it meanwhile. Never for longer than `TOGETHER_FOR`.
+    gathered: Vec<BoxFuture<'static, Result<()>>>,
+    gathered_since: Instant,
     /// Rows whose chunk has not come back: not to be handed out again.
     out: HashSet<JobId>,
     phase: Cohort,
@@ -103,6 +109,8 @@ impl Engine {
             renderers: Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).max(1)))),
             chunks: JoinSet::new(),
             settling: FuturesUnordered::new(),
+            gathered: Vec::new(),
+            gathered_since: Instant::now(),
             out: HashSet::new(),
             phase,
             why: None,
@@ -124,8 +132,11 @@ impl Engine {
     async fn run(&mut self, signals: &mut Signals) -> Result<Option<Why>> {
         self.show();
         loop {
+            if self.chunks.is_empty() {
+                self.settle_gathered();
+            }
             let wake = if self.why.is_none() { self.admit().await? } else { None };
-            if self.chunks.is_empty() && self.settling.is_empty() {
+            if self.is_idle() {
                 if self.why.is_some() {
                     return Ok(self.why.take());
                 }
@@ -134,9 +145,11 @@ impl Engine {
                 }
             }
             let nap = wake.map_or(TICK, |at| at.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), TICK));
+            let settle_at = self.gathered_since + TOGETHER_FOR;
             tokio::select! {
                 Some(done) = self.chunks.join_next() => self.came_back(done.map_err(|e| Error::internal(format!("a batch stopped: {e}")))??).await?,
                 Some(settled) = self.settling.next() => settled?,
+                () = tokio::time::sleep_until(settle_at.into()), if !self.gathered.is_empty() => self.settle_gathered(),
                 wish = signals.next() => {
                     if self.heard(wish) {
                         return Ok(self.why.take());
@@ -205,10 +218,16 @@ impl Engine {
                     self.reopened(*row);
                 }
                 self.wake_lanes();
-                self.settling.push(Box::pin(async move {
+                if self.gathered.is_empty() {
+                    self.gathered_since = Instant::now();
+                }
+                self.gathered.push(Box::pin(async move {
                     learning::keep(&parts, translated.learned).await?;
                     parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
                 }));
+                if self.gathered.len() >= TOGETHER || !void.is_empty() {
+                    self.settle_gathered();
+                }
                 // Bounded: a slow disk must not let verdicts pile up behind it.
                 while self.settling.len() > 2 * self.parts.outlets.iter().map(|outlet| outlet.in_flight).sum::<usize>() {
                     if let Some(settled) = self.settling.next().await {
@@ -223,6 +242,15 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing is on its way, to a provider or to the ledger.
+    fn is_idle(&self) -> bool {
+        self.chunks.is_empty() && self.settling.is_empty() && self.gathered.is_empty()
+    }
+
+    fn settle_gathered(&mut self) {
+        self.settling.extend(self.gathered.drain(..));
     }
 
     /// Follows the ledger's count without asking it: counting a million rows takes it a while.

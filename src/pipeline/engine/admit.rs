@@ -72,7 +72,7 @@ impl Engine {
                 self.send_off(Way { first, lane, through }, rows, now);
             }
         }
-        if wake.is_none() && self.chunks.is_empty() && self.settling.is_empty() {
+        if wake.is_none() && self.is_idle() {
             for first in stuck {
                 if self.has_open(first).await? {
                     self.nobody_is_left();

@@ -149,12 +149,12 @@ impl Engine {
     async fn sweep(&mut self) -> Result<()> {
         let begun = Instant::now();
         // With nothing under way looking for them keeps nobody waiting, and nothing but them may be left.
-        let is_idle = self.chunks.is_empty() && self.settling.is_empty();
+        let is_idle = self.is_idle();
         let again = self.watch.came_back && (is_idle || begun >= self.watch.sweep_at);
         if self.watch.held.is_empty() || !(again || self.watch.held.iter().any(|held| held.is_new)) {
             return Ok(());
         }
-        if again && self.settling.is_empty() {
+        if again && self.settling.is_empty() && self.gathered.is_empty() {
             self.watch.came_back = false;
         }
         for held in self.watch.held.iter_mut().filter(|held| again || held.is_new) {
