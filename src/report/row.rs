@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ledger::{LedgerRow, Run};
 use crate::outcome::{Cohort, Kind, Outcome, Reason};
+use crate::recipient::each_plain_cell;
 
 /// The names of our own columns without their prefix, in the order in which every format has them.
 pub const NAMES: [&str; 17] = [
@@ -186,8 +187,17 @@ impl Union {
         into.clear();
         into.resize(self.names.len(), Cow::Borrowed(""));
         if row.fields.starts_with('[') {
-            let cells: Vec<Cell<'_>> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
             let places = self.places.get(row.list as usize).map(Vec::as_slice).unwrap_or_default();
+            let mut next = places.iter();
+            let is_read = each_plain_cell(&row.fields, |cell| {
+                if let Some(place) = next.next() {
+                    into[*place] = Cow::Borrowed(cell);
+                }
+            });
+            if is_read {
+                return Ok(());
+            }
+            let cells: Vec<Cell<'_>> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
             for (cell, place) in cells.into_iter().zip(places) {
                 into[*place] = cell.0;
             }
