@@ -3,7 +3,10 @@
 //! A list that is itself a report has columns of our names; its own are kept as `list_mb_…`, so that ours can always be found by name.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Write};
+
+use jiff::Timestamp;
 
 use super::row::Union;
 use super::text::time;
@@ -14,11 +17,20 @@ pub(super) struct Csv {
     union: Union,
     guard: bool,
     line: Vec<u8>,
+    first_at: LastTime,
+    last_at: LastTime,
 }
 
 impl Csv {
     pub(super) fn new(head: &Head, options: &Options) -> Self {
-        Self { head: head.clone(), union: Union::new(&head.columns), guard: options.spreadsheet_safe, line: Vec::with_capacity(512) }
+        Self {
+            head: head.clone(),
+            union: Union::new(&head.columns),
+            guard: options.spreadsheet_safe,
+            line: Vec::with_capacity(512),
+            first_at: LastTime::default(),
+            last_at: LastTime::default(),
+        }
     }
 
     fn header(&self) -> Vec<String> {
@@ -72,13 +84,16 @@ impl Layout for Csv {
         cell(&mut self.line, &row.code, self.guard);
         cell(&mut self.line, &row.detail, self.guard);
         cell(&mut self.line, &row.provider, self.guard);
-        word(&mut self.line, row.batch.map(|b| b.to_string()));
-        number(&mut self.line, u64::from(row.attempts));
+        match row.batch {
+            Some(batch) => number(&mut self.line, batch),
+            None => self.line.push(b','),
+        }
+        number(&mut self.line, row.attempts);
         cell(&mut self.line, &row.message_id, self.guard);
         cell(&mut self.line, &row.provider_id, self.guard);
         word(&mut self.line, row.cohort.map(|c| c.as_str()));
-        word(&mut self.line, row.first_at.map(time));
-        word(&mut self.line, row.last_at.map(time));
+        word(&mut self.line, row.first_at.map(|at| self.first_at.text(at)));
+        word(&mut self.line, row.last_at.map(|at| self.last_at.text(at)));
         cell(&mut self.line, &row.feedback, self.guard);
         self.end_line(out)
     }
@@ -94,9 +109,22 @@ fn word<T: AsRef<str>>(line: &mut Vec<u8>, text: Option<T>) {
     line.push(b',');
 }
 
-fn number(line: &mut Vec<u8>, n: u64) {
-    line.extend_from_slice(n.to_string().as_bytes());
-    line.push(b',');
+fn number(line: &mut Vec<u8>, n: impl fmt::Display) {
+    // Writing to memory does not fail.
+    let _ = write!(line, "{n},");
+}
+
+/// The text of a time, kept for the next row: those of a batch are the same for all its members.
+#[derive(Default)]
+struct LastTime(Option<(Timestamp, String)>);
+
+impl LastTime {
+    fn text(&mut self, at: Timestamp) -> &str {
+        if self.0.as_ref().is_none_or(|(last, _)| *last != at) {
+            self.0 = None;
+        }
+        &self.0.get_or_insert_with(|| (at, time(at))).1
+    }
 }
 
 fn cell(line: &mut Vec<u8>, text: &str, guard: bool) {
