@@ -18,6 +18,7 @@ mod results;
 mod resume;
 mod running;
 mod runs;
+mod schedule;
 mod send;
 mod suppress;
 mod sync;
@@ -47,6 +48,9 @@ pub fn run(cli: &Cli) -> Result<Exit> {
             return Ok(Exit::OK);
         }
         _ => {}
+    }
+    if matches!(cli.command, Command::Send(_) | Command::Resume(_) | Command::Retry(_)) {
+        schedule::as_batch();
     }
     // One thread for the wire, which wakes no other for it; reading, rendering and SQLite have threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
