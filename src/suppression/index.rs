@@ -2,10 +2,10 @@
 //!
 //! Two different addresses with the same 126 bits: one in 10^25 runs of a million recipients against ten million entries.
 
+use super::sorting::settle;
+
 /// The bits of a key that hold the rank.
-const RANK: u128 = 3;
-/// Above this many keys a second thread is worth its start.
-const WORTH_A_THREAD: usize = 1 << 17;
+pub(super) const RANK: u128 = 3;
 
 /// One key for the index.
 pub(super) fn packed(hash: u128, rank: u8) -> u128 {
@@ -29,25 +29,11 @@ pub(super) struct Index {
 impl Index {
     /// Sorts packed keys; of equal hashes the highest rank stays. The number of keys must fit into 32 bits.
     pub(super) fn new(mut keys: Vec<u128>) -> Self {
-        sort(&mut keys);
-        keys.dedup_by(|later, kept| {
-            let is_same = masked(*later) == masked(*kept);
-            if is_same {
-                // Sorted, so the later one has the higher rank.
-                *kept = *later;
-            }
-            is_same
-        });
         let bits = (keys.len() / 8).checked_ilog2().unwrap_or(0).min(20);
         let shift = 128 - bits;
-        let mut starts = Vec::with_capacity((1 << bits) + 1);
-        for (i, key) in keys.iter().enumerate() {
-            let bucket = bucket(*key, shift);
-            while starts.len() <= bucket {
-                starts.push(u32::try_from(i).expect("the caller keeps the number of keys within 32 bits"));
-            }
-        }
-        starts.resize((1 << bits) + 1, u32::try_from(keys.len()).expect("the caller keeps the number of keys within 32 bits"));
+        let mut starts = vec![0; (1 << bits) + 1];
+        settle(&mut keys, &mut starts[..1 << bits], shift);
+        starts[1 << bits] = u32::try_from(keys.len()).expect("the caller keeps the number of keys within 32 bits");
         Self { keys, starts, shift }
     }
 
@@ -79,23 +65,10 @@ impl Index {
     }
 }
 
-fn bucket(key: u128, shift: u32) -> usize {
+/// The bucket of a key.
+pub(super) fn bucket(key: u128, shift: u32) -> usize {
     // A shift by the whole width stands for a single bucket.
     key.checked_shr(shift).unwrap_or(0) as usize
-}
-
-/// Sorts in place; the halves below and above the median on two threads.
-fn sort(keys: &mut [u128]) {
-    if keys.len() < WORTH_A_THREAD {
-        return keys.sort_unstable();
-    }
-    let middle = keys.len() / 2;
-    keys.select_nth_unstable(middle);
-    let (low, high) = keys.split_at_mut(middle);
-    std::thread::scope(|scope| {
-        scope.spawn(|| low.sort_unstable());
-        high.sort_unstable();
-    });
 }
 
 #[cfg(test)]
@@ -104,6 +77,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::sorting::WORTH_A_THREAD;
     use super::*;
 
     #[test]
