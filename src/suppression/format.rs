@@ -110,6 +110,7 @@ impl Columns {
 
     /// Reads a line without quotes, spaces, dates or anything else out of the ordinary; `None` sends it through [`Columns::entry`],
     /// which is the one to judge it.
+    #[inline(always)]
     pub(super) fn plain(&self, line: &[u8]) -> Option<Plain> {
         if line.first() == Some(&b'#') {
             return None;

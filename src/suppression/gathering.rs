@@ -37,7 +37,7 @@ pub(super) struct Forms {
 
 impl Rule {
     /// Hash and rank of a record in force.
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(self, record: &Record, forms: &mut Forms) -> Option<(u128, u8)> {
         match record {
             Record::Plain(plain) => (self.kind == Kind::Marketing || !plain.is_marketing_only).then_some((plain.hash, plain.rank)),

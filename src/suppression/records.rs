@@ -131,6 +131,9 @@ impl<R: Read> Records<R> {
     }
 
     /// The next entry, or `None` at the end.
+    // Inlined, with all that a plain line goes through, so that its hash stays in registers: passed on through memory in two halves and
+    // read as a whole, it would make the processor wait at every line.
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Record>, Trouble> {
         loop {
             match self.step()? {
@@ -141,6 +144,7 @@ impl<R: Read> Records<R> {
         }
     }
 
+    #[inline(always)]
     fn step(&mut self) -> Result<Option<Step>, Trouble> {
         let Some(line) = self.lines.next().map_err(|why| self.at_next_line(why))? else { return Ok(None) };
         if line.is_terminated
