@@ -60,6 +60,10 @@ pub struct TraceState {
     pub crossing: HashSet<(i64, JobId)>,
 }
 
+/// The octets of a line before its JSON, and what the JSON of an announcement begins with.
+const CHECKSUM: usize = 9;
+const CROSSING: &[u8] = b"{\"crossing\"";
+
 #[derive(Serialize, Deserialize)]
 enum Record {
     #[serde(rename = "crossing")]
@@ -262,12 +266,12 @@ impl Appender {
             }
         };
         let whole = self.pending.len();
-        self.pending.clear();
         self.announces = false;
         let ticket = self.next;
         self.next += 1;
         let error = match written {
             Ok(n) if n == whole => {
+                self.pending.clear();
                 self.torn = false;
                 return Ok(());
             }
@@ -279,7 +283,16 @@ impl Appender {
             Err(e) => e,
         };
         self.failed.push(ticket);
+        self.keep_answers();
         Err(error)
+    }
+
+    /// What was answered is for the next write, which may find room: other sessions than the one that hears of this failure rely on it. What
+    /// was announced does not happen.
+    fn keep_answers(&mut self) {
+        let is_announcement = |line: &[u8]| line.get(CHECKSUM..).is_some_and(|json| json.starts_with(CROSSING));
+        let lines = self.pending.split_inclusive(|octet| *octet == b'\n');
+        self.pending = lines.filter(|line| *line != b"\n" && !is_announcement(line)).collect::<Vec<_>>().concat();
     }
 
     /// Takes the last octets back, which are a part of a write only: a line that is cut short in the middle would make a reader distrust all.
@@ -387,6 +400,25 @@ mod tests {
         assert!(state.crossing.is_empty());
         assert_eq!(state.answered[&(1, 7)], Verdict::Unknown { detail: "batch b1 was taken".into() });
         assert_eq!(state.answered[&(1, 8)], Verdict::Rejected(refusal()));
+    }
+
+    #[test]
+    fn answers_outlive_a_write_that_fails_and_announcements_do_not() {
+        let (_dir, trace) = written();
+        let whole = trace.appender().file.try_clone().unwrap();
+        let taken = Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() };
+        trace.crossed(trace.announce(1, &[1]).unwrap()).unwrap();
+        trace.answered(1, 1, &taken).unwrap();
+        let ticket = trace.announce(1, &[2]).unwrap();
+        // A file that is open for reading takes no octets, as a full disk does.
+        trace.appender().file = File::open(&trace.path).unwrap();
+        trace.crossed(ticket).unwrap_err();
+        trace.rest().unwrap_err();
+        trace.appender().file = whole;
+        trace.crossed(trace.announce(1, &[3]).unwrap()).unwrap();
+        let state = Trace::read(&trace.path).unwrap();
+        assert_eq!(state.answered, HashMap::from([((1, 1), taken)]));
+        assert_eq!(state.crossing, HashSet::from([(1, 3)]));
     }
 
     #[test]
