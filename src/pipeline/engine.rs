@@ -34,12 +34,15 @@ const TICK: Duration = Duration::from_millis(200);
 /// So many chunks are settled together at most, and the first of them waits for the others no longer than this.
 const TOGETHER: usize = 4;
 const TOGETHER_FOR: Duration = Duration::from_millis(20);
+/// So long the end of an execution waits at most for what is still being settled.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Sends what is open in the run until nothing is left or something stops it. `None` when every row has been settled.
 pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut signals = Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
+    engine.hand_in().await;
     engine.tell_slowdowns().await?;
     futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
     engine.show();
@@ -247,6 +250,14 @@ impl Engine {
     /// Whether nothing is on its way, to a provider or to the ledger.
     fn is_idle(&self) -> bool {
         self.chunks.is_empty() && self.settling.is_empty() && self.gathered.is_empty()
+    }
+
+    /// Settles what is known, also where sending ended with an error or at once: the trace may be what could not be written. What fails
+    /// here stays for the next start to find in the trace, or in doubt.
+    async fn hand_in(&mut self) {
+        self.settle_gathered();
+        let all = async { while self.settling.next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_WORDS, all).await;
     }
 
     fn settle_gathered(&mut self) {
