@@ -45,7 +45,7 @@ struct Appender {
     announces: bool,
     /// The number of the write that these will leave with.
     next: Ticket,
-    /// The writes that failed.
+    /// The writes that failed and announced something.
     failed: Vec<Ticket>,
     /// The last write was cut short, so the next record starts on a new line.
     torn: bool,
@@ -266,7 +266,7 @@ impl Appender {
             }
         };
         let whole = self.pending.len();
-        self.announces = false;
+        let announced = std::mem::take(&mut self.announces);
         let ticket = self.next;
         self.next += 1;
         let error = match written {
@@ -282,7 +282,10 @@ impl Appender {
             }
             Err(e) => e,
         };
-        self.failed.push(ticket);
+        // Nobody asks about a write that announced nothing, and answers are tried again each time.
+        if announced {
+            self.failed.push(ticket);
+        }
         self.keep_answers();
         Err(error)
     }

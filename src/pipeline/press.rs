@@ -12,7 +12,7 @@ use crate::content::{Content, is_unsubscribe_header};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::ledger::{LedgerRow, Run};
-use crate::message::{Ident, Message};
+use crate::message::{Ident, Message, hex};
 use crate::pipeline::Outlet;
 use crate::provider::{Capabilities, EightBit, Form, Job, UnsubscribeHeaders, lines_stand};
 use crate::recipient::Fields;
@@ -92,10 +92,6 @@ pub(super) fn account_mark(outlet: &Outlet, secret: &[u8; 32]) -> String {
     let Some(account) = keyed else { return String::new() };
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &account);
     format!("-{}", hex(&signed.as_ref()[..6]))
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The length goes first, so that no two lists of parts are the same octets.

@@ -6,6 +6,7 @@
 use ring::{digest, hmac};
 
 use super::credentials::Credentials;
+use crate::message::hex;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -63,10 +64,6 @@ fn encoded(path: &str) -> String {
         }
     }
     out
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]
