@@ -3,18 +3,24 @@
 //! The ledger keeps the promise (no sliding window of any run of the workspace ever holds more than the rate); governor only
 //! spreads the grants of one lease evenly, so that a server sees a steady stream and not a burst at each lease's start.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::ledger::{Lease, Leased, Ledger, LedgerResult, Portion};
+use crate::ledger::{LEASED_AHEAD, Lease, Leased, Ledger, LedgerError, LedgerResult, Portion};
 use crate::literal::Rate;
+
+/// The most leases that are asked for at once.
+const MOST_AHEAD: f64 = 64.0;
 
 /// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
 pub struct Pacer {
@@ -25,6 +31,7 @@ pub struct Pacer {
     want: u32,
     spread: DefaultDirectRateLimiter,
     clock: DefaultClock,
+    lag: Lag,
     state: Mutex<State>,
     /// Held by whoever asks for a whole batch until it may go.
     turn: Mutex<()>,
@@ -48,7 +55,19 @@ impl Leave {
 struct State {
     held: Option<Held>,
     left: u32,
-    next: Option<Granted>,
+    /// Leases that begin after the held one, in their order.
+    ahead: VecDeque<Held>,
+    /// Leases that were asked for. The question outlives whoever waits for its answer.
+    asked: Option<JoinHandle<LedgerResult<Vec<Granted>>>>,
+    /// The window is full until then.
+    not_before: Option<Instant>,
+}
+
+impl State {
+    /// From when on there is no leave to go yet.
+    fn ends(&self, now: Instant) -> Instant {
+        self.ahead.back().or(self.held.as_ref().filter(|_| self.left > 0)).map_or(now, |latest| latest.until.max(now))
+    }
 }
 
 /// A lease with its bounds on the clock that nobody sets.
@@ -84,6 +103,7 @@ impl Pacer {
             want,
             spread: RateLimiter::direct(quota),
             clock: DefaultClock::default(),
+            lag: Lag(AtomicU64::new(5_000)),
             state: Mutex::new(State::default()),
             turn: Mutex::new(()),
         }
@@ -109,7 +129,7 @@ impl Pacer {
     pub async fn together(&self, count: u32, moment: Duration) -> LedgerResult<Leave> {
         let _turn = self.turn.lock().await;
         loop {
-            match self.ask(Portion::Whole(count), moment.min(self.rate.per)).await? {
+            match self.ask(Portion::Whole(count), moment.min(self.rate.per), self.lag.safely()).await? {
                 Granted::Lease(held) => {
                     tokio::time::sleep_until(held.from).await;
                     return Ok(Leave { until: held.until, by_the_clock: held.lease.until });
@@ -120,9 +140,10 @@ impl Pacer {
     }
 
     /// Waits until one more may go. Dropping the future gives nothing away that had been granted to others.
-    pub async fn slot(&self) -> LedgerResult<()> {
+    pub async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
         let mut state = self.state.lock().await;
         loop {
+            self.ask_ahead(&mut state).await?;
             if state.left == 0 {
                 self.renew(&mut state).await?;
                 continue;
@@ -138,13 +159,7 @@ impl Pacer {
                 // Grants that were not used in time have expired: using them late is what would make a burst.
                 state.left = 0;
             } else if let Err(not_until) = self.spread.check() {
-                let wait = tokio::time::sleep(not_until.wait_time_from(self.clock.now()));
-                if state.left == 1 && state.next.is_none() {
-                    let (next, ()) = futures_util::future::join(self.ask_some(), wait).await;
-                    state.next = Some(next?);
-                } else {
-                    wait.await;
-                }
+                tokio::time::sleep(not_until.wait_time_from(self.clock.now())).await;
             } else {
                 state.left -= 1;
                 return Ok(());
@@ -152,36 +167,85 @@ impl Pacer {
         }
     }
 
-    async fn renew(&self, state: &mut State) -> LedgerResult<()> {
-        let granted = match state.next.take() {
-            Some(granted) => granted,
-            None => self.ask_some().await?,
-        };
-        match granted {
-            Granted::Lease(held) => {
-                state.left = held.lease.count;
-                state.held = Some(held);
-            }
-            Granted::NotBefore(then) => tokio::time::sleep_until(then).await,
+    /// Asks for the next leases so early that they are there when the last one ends, also where the disk is slow.
+    async fn ask_ahead(self: &Arc<Self>, state: &mut State) -> LedgerResult<()> {
+        if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.hear(state).await?;
+        }
+        // The next look is when the next one goes.
+        let (now, lead) = (Instant::now(), self.lag.double() + self.pace(1).min(self.slice));
+        let begins = state.ends(now).max(state.not_before.unwrap_or(now));
+        if state.asked.is_none() && begins <= now + lead {
+            let after = self.lag.safely().max(state.not_before.take().map_or(Duration::ZERO, |then| then.duration_since(now)));
+            let many = lead.div_duration_f64(self.pace(self.want).max(Duration::from_millis(1))).ceil().clamp(1.0, MOST_AHEAD) as usize;
+            let pacer = Arc::clone(self);
+            state.asked = Some(tokio::spawn(async move {
+                let asks = (0..many).map(|_| pacer.ask(Portion::UpTo(pacer.want), pacer.slice, after));
+                futures_util::future::try_join_all(asks).await
+            }));
         }
         Ok(())
     }
 
-    async fn ask_some(&self) -> LedgerResult<Granted> {
-        self.ask(Portion::UpTo(self.want), self.slice).await
+    /// Waits for the answers to what was asked ahead.
+    async fn hear(&self, state: &mut State) -> LedgerResult<()> {
+        let Some(asked) = state.asked.as_mut() else { return Ok(()) };
+        let heard = asked.await;
+        state.asked = None;
+        let answers = heard.map_err(|e| LedgerError::Gone(format!("a lease was not asked for to the end: {e}")))??;
+        for granted in answers {
+            match granted {
+                Granted::Lease(held) => state.ahead.push_back(held),
+                Granted::NotBefore(then) => state.not_before = Some(state.not_before.map_or(then, |other| other.min(then))),
+            }
+        }
+        Ok(())
     }
 
-    async fn ask(&self, want: Portion, slice: Duration) -> LedgerResult<Granted> {
-        let leased = self.ledger.lease(&self.key, self.rate, want, slice).await?;
+    /// Waits for the next lease.
+    async fn renew(&self, state: &mut State) -> LedgerResult<()> {
+        if let Some(held) = state.ahead.pop_front() {
+            state.left = held.lease.count;
+            state.held = Some(held);
+        } else if state.asked.is_some() {
+            self.hear(state).await?;
+        } else if let Some(then) = state.not_before {
+            tokio::time::sleep(then.duration_since(Instant::now()).saturating_sub(self.lag.double())).await;
+        }
+        Ok(())
+    }
+
+    /// Asks the ledger, and notes how long it takes to answer.
+    async fn ask(&self, want: Portion, slice: Duration, after: Duration) -> LedgerResult<Granted> {
+        let asked = Instant::now();
+        let leased = self.ledger.lease(&self.key, self.rate, want, slice, after).await?;
         let (wall, now) = (Timestamp::now(), Instant::now());
-        let after = |then: Timestamp| Duration::try_from(then.duration_since(wall)).unwrap_or(Duration::ZERO);
+        self.lag.learn(now - asked);
+        // Bounded, so that a clock that is set back just now cannot stop the run for much longer than the window.
+        let since = |then: Timestamp| Duration::try_from(then.duration_since(wall)).unwrap_or(Duration::ZERO).min(self.rate.per + LEASED_AHEAD);
         Ok(match leased {
-            Leased::Granted(lease) => {
-                let from = now + after(lease.from).min(self.rate.per);
-                Granted::Lease(Held { lease, from, until: now + after(lease.until) })
-            }
-            // Bounded, so that a clock that is set back just now cannot stop the run for longer than the window.
-            Leased::NotBefore(then) => Granted::NotBefore(now + after(then).clamp(Duration::from_micros(200), self.rate.per)),
+            Leased::Granted(lease) => Granted::Lease(Held { lease, from: now + since(lease.from), until: now + since(lease.until) }),
+            Leased::NotBefore(then) => Granted::NotBefore(now + since(then).max(Duration::from_micros(200))),
         })
+    }
+}
+
+/// How long the ledger takes to answer: the longest time that it took, forgotten by and by.
+struct Lag(AtomicU64);
+
+impl Lag {
+    fn learn(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // Of two that learn at once either may win.
+        self.0.store(took.max(self.0.load(Relaxed) / 32 * 31), Relaxed);
+    }
+
+    /// By then a lease that begins then has been granted.
+    fn safely(&self) -> Duration {
+        self.double() * 3 / 4
+    }
+
+    fn double(&self) -> Duration {
+        Duration::from_micros(self.0.load(Relaxed)).saturating_mul(2)
     }
 }

@@ -60,15 +60,15 @@ impl Pacers {
     }
 
     /// How many each pacer has to let go for one request with these members; the slowest first.
-    fn shares(&self, jobs: &[&Job]) -> Vec<(&Pacer, u32)> {
-        let mut shares: Vec<(&Pacer, u32)> = Vec::new();
+    fn shares(&self, jobs: &[&Job]) -> Vec<(&Arc<Pacer>, u32)> {
+        let mut shares: Vec<(&Arc<Pacer>, u32)> = Vec::new();
         if !self.domains.is_empty() {
             let mut counts: HashMap<&str, u32> = HashMap::new();
             jobs.iter().for_each(|job| *counts.entry(job.to.domain()).or_default() += 1);
-            shares.extend(counts.into_iter().filter_map(|(domain, count)| Some((self.domains.get(domain)?.as_ref(), count))));
+            shares.extend(counts.into_iter().filter_map(|(domain, count)| Some((self.domains.get(domain)?, count))));
         }
-        shares.extend(self.all.as_deref().map(|all| (all, u32::try_from(jobs.len()).unwrap_or(u32::MAX))));
-        shares.extend(self.requests.as_deref().map(|requests| (requests, 1)));
+        shares.extend(self.all.as_ref().map(|all| (all, u32::try_from(jobs.len()).unwrap_or(u32::MAX))));
+        shares.extend(self.requests.as_ref().map(|requests| (requests, 1)));
         shares.sort_by_key(|(pacer, count)| std::cmp::Reverse(pacer.pace(*count)));
         shares
     }

@@ -5,8 +5,8 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::support::ran::Report;
-use crate::support::recorder::{Action, Recorder, Rule, Script, Step, Taken, most_in_any_window};
-use crate::support::{Signal, Workspace, lists, signal, wait_for, workspace};
+use crate::support::recorder::{Action, Recorder, Rule, Script, Step, Taken, most_a_second};
+use crate::support::{Signal, Workspace, lateness, lists, signal, wait_for, workspace};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,17 +27,21 @@ fn quick() -> Script {
     Script::default().without_data().must_be_called()
 }
 
-/// How many messages a second came between the first and the last.
-fn per_second(times: &[Instant]) -> f64 {
-    let (first, last) = (times.iter().min().expect("something came"), times.iter().max().expect("something came"));
-    (times.len() - 1) as f64 / last.duration_since(*first).as_secs_f64()
+/// So many a second came between the first and the last, the time left out in which the machine had no time for them.
+#[track_caller]
+fn uses(times: &[Instant], least: f64) {
+    let (first, last) = (*times.iter().min().expect("something came"), *times.iter().max().expect("something came"));
+    let lost = lateness::lost_between(first, last);
+    let (count, took) = ((times.len() - 1) as f64, last - first);
+    let per_second = count / took.saturating_sub(lost).as_secs_f64();
+    assert!(per_second >= least, "only {:.1}/s, {least}/s wanted; the machine was late by {lost:.1?} of {took:.1?}", count / took.as_secs_f64());
 }
 
-/// At most this many in every sliding second, and one more for arrival jitter.
+/// At most this many in every sliding second; one may come a little later than it was let go, and the next one at once.
 #[track_caller]
 fn keeps(times: &[Instant], rate: usize) {
-    let most = most_in_any_window(times, SECOND);
-    assert!(most <= rate + 1, "{most} messages within one second, {rate} allowed");
+    let most = most_a_second(times, SECOND / 50);
+    assert!(most <= rate, "{most} messages within one second, {rate} allowed");
 }
 
 /// Each of these rows exactly once, nobody else.
@@ -109,7 +113,7 @@ fn a_rate_holds_in_every_sliding_second_and_is_used() {
     let times = server.times();
     took(&server, 0..230);
     keeps(&times, 50);
-    assert!(per_second(&times) >= 45.0, "only {:.1}/s of 50/s", per_second(&times));
+    uses(&times, 40.0);
 }
 
 #[test]
@@ -136,7 +140,7 @@ fn two_campaigns_at_once_stay_under_one_rate_together() {
     let taken = server.taken();
     let times = server.times();
     keeps(&times, 50);
-    assert!(per_second(&times) >= 45.0, "only {:.1}/s of 50/s", per_second(&times));
+    uses(&times, 40.0);
     // They really went at the same time, and neither starved the other.
     let of_one = |taken: &Taken| lists::addresses(110).contains(&taken.recipients[0]);
     let first_half: Vec<&Taken> = taken.iter().filter(|taken| taken.at < times[0] + 2 * SECOND).collect();
@@ -180,7 +184,7 @@ fn a_rate_on_the_command_line_only_lowers() {
         work.run(&["send", "list.csv", "--rate", typed]).ends(0);
         let times = server.times();
         keeps(&times, effective + spread);
-        assert!(per_second(&times) >= 0.85 * effective as f64, "{:.1}/s of {effective}/s", per_second(&times));
+        uses(&times, 0.85 * effective as f64);
     }
 }
 
@@ -268,7 +272,7 @@ fn a_rate_of_one_domain_paces_it_and_holds_nobody_else_up() {
     assert_eq!((slow.len(), fast.len()), (15, 300));
     let slow: Vec<Instant> = slow.iter().map(|taken| taken.at).collect();
     keeps(&slow, 5);
-    assert!(per_second(&slow) >= 4.2, "{:.1}/s of 5/s", per_second(&slow));
+    uses(&slow, 4.2);
     let behind = slow.iter().filter(|at| fast.iter().all(|taken| taken.at < **at)).count();
     assert!(behind >= 5, "everybody else was done while most of the paced domain still waited, {behind} of 15");
 }
@@ -285,9 +289,10 @@ fn a_rate_of_one_domain_holds_under_the_rate_of_all() {
     let paced: Vec<Instant> = server.taken().iter().filter(|taken| taken.recipients[0].ends_with("@example.com")).map(|taken| taken.at).collect();
     assert_eq!(paced.len(), 40);
     keeps(&paced, 10);
-    assert!(per_second(&paced) >= 7.0, "{:.1}/s of 10/s", per_second(&paced));
+    uses(&paced, 7.0);
     let others: Vec<Instant> = server.taken().iter().filter(|taken| !taken.recipients[0].ends_with("@example.com")).map(|taken| taken.at).collect();
-    assert!(per_second(&others) >= 30.0, "what the paced domain does not use goes to the others: {:.1}/s", per_second(&others));
+    // What the paced domain does not use goes to the others.
+    uses(&others, 30.0);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Act, Answer, HttpServer};
-use crate::support::recorder::most_in_any_window;
+use crate::support::recorder::most_a_second;
 use crate::support::{Workspace, lists, workspace};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// A second as the server sees it: a busy machine delivers one request a little later than it was let go, and the next one at once.
-const NEARLY: Duration = Duration::from_millis(900);
+/// One request is delivered a little later than it was let go, and the next one at once.
+const JITTER: Duration = Duration::from_millis(100);
 
 /// What a service of batches says when it takes everybody.
 fn takes(request: &crate::support::http::Request) -> Act {
@@ -42,7 +42,7 @@ fn no_sliding_second_holds_more_recipients_than_the_rate_however_many_connection
     work.run(&["send", "list.csv"]).ends(0);
     let times = recipients(&server);
     assert_eq!(times.len(), 300);
-    let most = most_in_any_window(&times, NEARLY);
+    let most = most_a_second(&times, JITTER);
     assert!(most <= 60, "{most} recipients within one second, 60 allowed");
     let took = times.last().expect("some").duration_since(times[0]);
     assert!(took < 8 * SECOND, "{took:?} for 300 at 60/s");
@@ -59,7 +59,7 @@ fn two_runs_of_batches_share_one_rate() {
     sends.into_iter().for_each(|send| drop(send.ends(0)));
     let times = recipients(&server);
     assert_eq!(times.len(), 260);
-    let most = most_in_any_window(&times, NEARLY);
+    let most = most_a_second(&times, JITTER);
     assert!(most <= 60, "{most} recipients within one second, 60 allowed");
 }
 
@@ -70,7 +70,7 @@ fn the_rate_of_a_receiving_domain_holds_in_batches_under_the_rate_of_all() {
     let work = batches(&server, lines, 120);
     work.run(&["send", "list.csv"]).ends(0);
     assert_eq!(recipients(&server).len(), 120);
-    assert!(most_in_any_window(&recipients(&server), NEARLY) <= 100);
+    assert!(most_a_second(&recipients(&server), JITTER) <= 100);
     let paced: Vec<Instant> = server
         .requests()
         .iter()
@@ -81,7 +81,7 @@ fn the_rate_of_a_receiving_domain_holds_in_batches_under_the_rate_of_all() {
         })
         .collect();
     assert_eq!(paced.len(), 40);
-    let most = most_in_any_window(&paced, NEARLY);
+    let most = most_a_second(&paced, JITTER);
     assert!(most <= 12, "{most} of the paced domain within one second, 12 allowed");
 }
 
@@ -96,7 +96,7 @@ fn requests_are_paced_by_their_own_rate_and_repeats_count() {
     work.run(&["send", "list.csv"]).ends(0);
     let times: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
     assert!(times.len() >= 12, "{} requests", times.len());
-    let most = most_in_any_window(&times, NEARLY);
+    let most = most_a_second(&times, JITTER);
     assert!(most <= 4, "{most} requests within one second, 4 allowed");
     assert_eq!(work.report().counts().get("accepted"), Some(&900));
 }
@@ -130,5 +130,5 @@ fn a_service_that_is_throttled_gets_half_and_slowly_more_and_never_more_than_the
     // Half of 40 a second, a twentieth of 40 more each second, and the batches that were on their way.
     assert!(taken(&soon) <= 2 * 24 + 40, "{} within two seconds", taken(&soon));
     assert!(taken(rest) >= 100, "it goes on");
-    assert!(most_in_any_window(&recipients(&server), NEARLY) <= 40);
+    assert!(most_a_second(&recipients(&server), JITTER) <= 40);
 }

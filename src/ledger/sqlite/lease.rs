@@ -13,11 +13,13 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use super::words;
-use crate::ledger::{Lease, Leased, Portion};
+use crate::ledger::{LEASED_AHEAD, Lease, Leased, Portion};
 use crate::literal::Rate;
 
 /// How long leases are kept at least, for the case that a key is asked for with a longer window.
 const KEEP: i64 = 3_600 * 1_000_000;
+/// How far ahead leases are held where the disk answers within a quarter of it, in microseconds.
+const STILL_HELD: i64 = 1_000_000;
 
 /// A granted lease, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ enum Decision {
     Wait(i64),
 }
 
-/// Decides about a wish at `now`; `spans` holds the key's leases sorted by their end.
+/// Decides about a wish for `now` or later; `spans` holds the key's leases sorted by their end.
 fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) -> Decision {
     let (count, per) = (i64::from(rate.count.get()), micros(rate.per).max(1));
     let evenly = |n: i64| (i128::from(n) * i128::from(per) / i128::from(count)).min(i128::from(i64::MAX / 4)) as i64;
@@ -61,15 +63,16 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) 
     Decision::Grant { starts, ends: starts.saturating_add(length.max(1)), count: granted }
 }
 
-pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: Portion, slice: Duration, now: Timestamp) -> Result<Leased> {
+pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: Portion, slice: Duration, after: Duration, now: Timestamp) -> Result<Leased> {
     let now = now.as_microsecond();
     let per = micros(rate.per);
     follow_clock(conn, key, now, rate, slice)?;
+    let earliest = now.saturating_add(micros(after));
     let spans: Vec<Span> = conn
         .prepare_cached("SELECT starts, ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends")?
         .query_map(params![key, now.saturating_sub(per)], |row| Ok(Span { starts: row.get(0)?, ends: row.get(1)?, count: row.get(2)? }))?
         .collect::<rusqlite::Result<_>>()?;
-    match decide(&spans, now, rate, want, slice) {
+    match decide(&spans, earliest, rate, want, slice) {
         Decision::Wait(until) => Ok(Leased::NotBefore(words::time(until)?)),
         Decision::Grant { starts, ends, count } => {
             conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND ends < ?2")?.execute(params![key, now.saturating_sub(per.max(KEEP))])?;
@@ -89,11 +92,11 @@ fn follow_clock(conn: &Connection, key: &str, now: i64, rate: Rate, slice: Durat
     // From the start of one lease to that of the next.
     let apart = (i128::from(largest.unwrap_or(1)) * i128::from(per) / i128::from(count)).min(i128::from(per)) as i64;
     let longest = micros(slice).max(apart);
-    // Leases follow each other at an even pace, one or two for each process, and never further ahead than a window.
-    let far = now.saturating_add(per.min(longest.saturating_mul(64))).saturating_add(longest).saturating_add(10_000_000);
+    // Leases follow each other at an even pace, and those that are held go no further ahead than a window and some seconds.
+    let far = now.saturating_add(per.min(longest.saturating_mul(64))).saturating_add(longest).saturating_add(micros(LEASED_AHEAD));
     let Some(latest) = latest.filter(|latest| *latest > far) else { return Ok(()) };
-    // The latest may still be in use, and another after it.
-    let ahead = latest - now - 2 * longest;
+    // The latest may still be in use, and another after it, or many short ones.
+    let ahead = latest - now - STILL_HELD.max(2 * longest);
     conn.prepare_cached("UPDATE leases SET starts = starts - ?3, ends = ends - ?3 WHERE key = ?1 AND ends > ?2")?
         .execute(params![key, now, ahead])?;
     Ok(())
@@ -108,6 +111,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const NOW: Duration = Duration::ZERO;
 
     fn rate(text: &str) -> Rate {
         text.parse().unwrap()
@@ -126,7 +131,7 @@ mod tests {
     #[test]
     fn a_lease_is_a_slice_of_the_rate_and_the_next_one_follows_it() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), Portion::UpTo(1_000), Duration::from_millis(100), at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), Portion::UpTo(1_000), Duration::from_millis(100), NOW, at(now)).unwrap();
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(0), until: at(100_000) }));
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(100_000), until: at(200_000) }));
         for _ in 0..8 {
@@ -134,14 +139,14 @@ mod tests {
         }
         assert_eq!(ask(0), Leased::NotBefore(at(1_100_000)));
         assert_eq!(ask(1_100_000), Leased::Granted(Lease { count: 5, from: at(1_100_000), until: at(1_200_000) }));
-        let other = lease(&conn, "relay/gmail.com", rate("1/s"), Portion::UpTo(9), Duration::from_millis(100), at(0)).unwrap();
+        let other = lease(&conn, "relay/gmail.com", rate("1/s"), Portion::UpTo(9), Duration::from_millis(100), NOW, at(0)).unwrap();
         assert_eq!(other, Leased::Granted(Lease { count: 1, from: at(0), until: at(100_000) }));
     }
 
     #[test]
     fn what_is_left_of_a_window_is_granted_and_not_more() {
         let conn = table();
-        let ask = |want| lease(&conn, "relay", rate("10/s"), Portion::UpTo(want), Duration::from_millis(700), at(0)).unwrap();
+        let ask = |want| lease(&conn, "relay", rate("10/s"), Portion::UpTo(want), Duration::from_millis(700), NOW, at(0)).unwrap();
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 7, .. })));
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 3, .. })));
         assert!(matches!(ask(7), Leased::NotBefore(_)));
@@ -150,7 +155,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_neither_blocks_for_ever_nor_lets_more_through() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), Portion::UpTo(2), Duration::from_secs(1), at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), Portion::UpTo(2), Duration::from_secs(1), NOW, at(now)).unwrap();
         let day = 86_400_000_000;
         assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
         // Two seconds in which the lease may still be in use, and one more.
@@ -162,7 +167,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_by_an_hour_stops_a_rate_by_the_hour_for_seconds_only() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), Portion::UpTo(2), Duration::from_secs(1), at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), Portion::UpTo(2), Duration::from_secs(1), NOW, at(now)).unwrap();
         let (hour, mut now) = (3_600_000_000, 7_200_000_000);
         let begun = now;
         // The window is full but for a minute's worth.
@@ -187,7 +192,7 @@ mod tests {
             let conn = table();
             let (mut now, mut given) = (0, 0);
             while now < 60_000_000 {
-                match lease(&conn, "relay", rate(&format!("{count}/s")), Portion::UpTo(50), Duration::from_millis(50), at(now)).unwrap() {
+                match lease(&conn, "relay", rate(&format!("{count}/s")), Portion::UpTo(50), Duration::from_millis(50), NOW, at(now)).unwrap() {
                     Leased::Granted(lease) => {
                         given += lease.count;
                         now = lease.until.as_microsecond();
@@ -202,7 +207,7 @@ mod tests {
     #[test]
     fn a_batch_gets_all_its_hand_overs_at_one_instant_and_the_next_one_waits_for_its_turn() {
         let conn = table();
-        let ask = |n, now: i64| lease(&conn, "api", rate("100/min"), Portion::Whole(n), Duration::from_secs(1), at(now)).unwrap();
+        let ask = |n, now: i64| lease(&conn, "api", rate("100/min"), Portion::Whole(n), Duration::from_secs(1), NOW, at(now)).unwrap();
         assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(0), until: at(1_000_000) }));
         assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) }));
         // There is room for twenty, and they are not given away for a batch that cannot go.
@@ -219,22 +224,23 @@ mod tests {
             count in 1u32..60,
             per in 1u64..4,
             slice in 1u64..2_000,
-            asks in proptest::collection::vec((0i64..700_000, 1u32..80, any::<bool>(), 0u8..3, any::<bool>()), 1..150),
+            asks in proptest::collection::vec((0i64..700_000, 1u32..80, any::<bool>(), 0u8..3, any::<bool>(), 0u64..3_000), 1..150),
         ) {
             let rate = Rate { count: count.try_into().unwrap(), per: Duration::from_secs(per) };
             let window = per as i64 * 1_000_000;
             let conn = table();
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
-            for (pause, want, second, when, whole) in asks {
+            for (pause, want, second, when, whole, after) in asks {
+                let after = Duration::from_millis(after.saturating_sub(2_000));
                 now += pause;
                 // Two holders on one machine; the second one's clock is never ahead, which makes it ask for the past.
                 let asked_at = if second { now - pause / 2 } else { now };
                 let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
-                if let Leased::Granted(lease) = lease(&conn, "relay", rate, portion, Duration::from_millis(slice), at(asked_at)).unwrap() {
+                if let Leased::Granted(lease) = lease(&conn, "relay", rate, portion, Duration::from_millis(slice), after, at(asked_at)).unwrap() {
                     prop_assert!(lease.count >= 1 && lease.count <= want);
                     prop_assert!(!whole || lease.count == want.min(count));
-                    prop_assert!(lease.from.as_microsecond() >= asked_at);
+                    prop_assert!(lease.from.as_microsecond() >= asked_at + micros(after));
                     let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
                     // The holder hands over all at the start, all at the end, or evenly.
                     used.extend((0..i64::from(lease.count)).map(|n| match when {

@@ -243,9 +243,9 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| recover::unlearned(conn, &origin.boot, &trace_dir, &run, Timestamp::now()))
     }
 
-    fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration) -> BoxFuture<'_, LedgerResult<Leased>> {
+    fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration, after: Duration) -> BoxFuture<'_, LedgerResult<Leased>> {
         let key = key.to_owned();
-        self.write(move |conn| lease::lease(conn, &key, rate, want, slice, Timestamp::now()))
+        self.write(move |conn| lease::lease(conn, &key, rate, want, slice, after, Timestamp::now()))
     }
 
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {

@@ -1,13 +1,14 @@
 //! A disk that fills up again and again, and one on which every sync takes its time.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::judge;
 use crate::support::disk::SmallDisk;
-use crate::support::recorder::{Recorder, Script, Step};
+use crate::support::recorder::{Recorder, Script, Step, most_a_second};
 use crate::support::running::{LONG, relayed, wait_for_count};
 use crate::support::tools::Strace;
-use crate::support::wait_for;
+use crate::support::{Workspace, wait_for};
 
 const SEND: [&str; 3] = ["send", "list.csv", "-q"];
 
@@ -33,15 +34,36 @@ fn a_disk_that_fills_up_again_and_again_costs_nobody_the_mail() {
     judge::stays_so(&work, &server, &SEND, ended.code);
 }
 
+/// The run on a disk that takes so many microseconds more for each sync.
+fn slowed(strace: &Strace, work: &Workspace, microseconds: u32) -> Command {
+    let inject = format!("inject=fsync,fdatasync:delay_enter={microseconds}");
+    let mut command = strace.command(work, &["-f", "--seccomp-bpf", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", &inject]);
+    command.args(SEND);
+    command
+}
+
+#[test]
+fn a_rate_is_kept_and_used_on_a_disk_that_takes_longer_than_a_lease_for_each_sync() {
+    // A lease of this rate is 40 ms long: asked for when the last one ends, it would always be over before it is granted.
+    const ROWS: usize = 150;
+    let Some(strace) = Strace::find() else { return };
+    let server = Recorder::with(Script::default().without_data());
+    let work = relayed(&server, "rate = \"50/s\"", ROWS);
+    work.start_with(slowed(&strace, &work, 60_000)).ends_within(0, Duration::from_secs(60));
+    assert_eq!(judge::told_apart(&work, &server, ROWS).accepted, ROWS);
+    let times = server.times();
+    let most = most_a_second(&times, Duration::from_millis(20));
+    assert!(most <= 50, "{most} in one second");
+    println!("{:.1} a second of 50", (ROWS - 1) as f64 / (times[ROWS - 1] - times[0]).as_secs_f64());
+}
+
 #[test]
 fn a_disk_that_takes_5_ms_for_each_sync_only_makes_it_slower() {
     const ROWS: usize = 1_500;
     let Some(strace) = Strace::find() else { return };
     let server = Recorder::with(Script::default().without_data());
     let work = relayed(&server, "in_flight = 8", ROWS);
-    let arguments = ["-f", "--seccomp-bpf", "-o", "calls", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:delay_enter=5000"];
-    let mut command = strace.command(&work, &arguments);
-    command.args(SEND);
+    let command = slowed(&strace, &work, 5_000);
     let begun = Instant::now();
     work.start_with(command).ends(0);
     let took = begun.elapsed();

@@ -112,6 +112,7 @@ impl HttpServer {
     }
 
     fn with(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static, must_be_called: bool) -> Self {
+        super::lateness::watch();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared {

@@ -5,6 +5,7 @@
 
 pub(crate) mod disk;
 pub(crate) mod http;
+pub(crate) mod lateness;
 pub(crate) mod lists;
 pub(crate) mod peers;
 pub(crate) mod ran;

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::lateness;
+
 pub(crate) use script::{Action, Rule, Script, Step};
 
 /// A message the server took responsibility for.
@@ -94,6 +96,7 @@ impl Recorder {
 
     /// Starts one that follows `script`.
     pub(crate) fn with(script: Script) -> Self {
+        lateness::watch();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared::default());
@@ -155,7 +158,7 @@ impl Recorder {
         self.shared.state().guessed.iter().cloned().collect()
     }
 
-    /// When it took what, for [`most_in_any_window`].
+    /// When it took what, for [`most_a_second`].
     pub(crate) fn times(&self) -> Vec<Instant> {
         self.shared.state().taken.iter().map(|taken| taken.at).collect()
     }
@@ -230,7 +233,14 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// The most events in any half-open window of this length: the judge of rates.
+/// The most events in any second, as far as a machine that wakes everybody late lets that be seen: the judge of rates. Between two events
+/// `jitter` is nothing.
+pub(crate) fn most_a_second(times: &[Instant], jitter: Duration) -> usize {
+    let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else { return 0 };
+    most_in_any_window(times, lateness::second_between(*first, *last, jitter))
+}
+
+/// The most events in any half-open window of this length.
 pub(crate) fn most_in_any_window(times: &[Instant], window: Duration) -> usize {
     let mut times = times.to_vec();
     times.sort();
