@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use futures_util::future::join;
+use futures_util::stream::{self, StreamExt};
 
 use crate::cli::SendingArgs;
 use crate::commands::workbench::Workbench;
@@ -19,24 +19,19 @@ pub(crate) fn standard_report(bench: &Workbench, run: &Run) -> Result<PathBuf> {
     Ok(dir.join(format!("{}.csv", run.id)))
 }
 
-/// Reads the rows of a run two pages at a time, the next ones while these are visited.
+/// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are visited.
 pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnMut(LedgerRow) -> Result<()>) -> Result<()> {
     const PAGE: usize = 1_000;
-    let two = async |after| {
-        let end = after + PAGE as JobId;
-        let (first, second) = join(ledger.rows(run, after, PAGE), ledger.rows(run, end, PAGE)).await;
-        let mut page = first.map_err(ledger_error)?;
-        // Rows are numbered without gaps; were there one, the second page would begin among the rows of the first.
-        if page.last().is_some_and(|last| last.row == end) {
-            page.extend(second.map_err(ledger_error)?);
+    const AHEAD: usize = 4;
+    let pages = (0..).step_by(PAGE).map(|after: JobId| async move { (after, ledger.rows(run, after, PAGE).await) });
+    let mut pages = stream::iter(pages).buffered(AHEAD);
+    while let Some((after, page)) = pages.next().await {
+        let page = page.map_err(ledger_error)?;
+        if page.is_empty() {
+            break;
         }
-        Ok::<_, Error>(page)
-    };
-    let mut page = two(0).await?;
-    while let Some(last) = page.last() {
-        let (next, visited) = join(two(last.row), async { page.into_iter().try_for_each(&mut visit) }).await;
-        visited?;
-        page = next?;
+        // Rows are numbered without gaps; were there one, those beyond the page come again with the next.
+        page.into_iter().take_while(|row| row.row <= after + PAGE as JobId).try_for_each(&mut visit)?;
     }
     Ok(())
 }

@@ -30,11 +30,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::try_join;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::claim::Origin;
 use self::fault::Fault;
+use self::read::Halves;
 use self::threads::Worker;
 use super::{
     Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
@@ -309,7 +311,13 @@ impl Ledger for SqliteLedger {
 
     fn standing(&self, run: &str) -> BoxFuture<'_, LedgerResult<Standing>> {
         let run = run.to_owned();
-        self.long(move |conn| read::standing(conn, &run))
+        Box::pin(async move {
+            let Halves { front, back, feedback } = self.quick.ask(move |conn| read::halves(conn, &run)).await?;
+            // Side by side. Between the two a row may change, but none goes from one half to the other: each is counted once.
+            let front = self.long.ask(move |conn| read::alike(conn, &front));
+            let (front, back) = try_join(front, self.quick.ask(move |conn| read::alike(conn, &back))).await?;
+            read::standing(front.into_iter().chain(back), feedback).map_err(|fault| self.quick.blamed(fault))
+        })
     }
 
     fn rows(&self, run: &str, after: JobId, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>> {

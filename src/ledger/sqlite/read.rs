@@ -1,5 +1,8 @@
 //! Reading runs and rows. Nothing here changes anything.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -80,23 +83,38 @@ pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -
 }
 
 /// Cohort, outcome and reason of a row, as numbers.
-type GroupKey = (i64, Option<i64>, Option<i64>);
+pub(super) type GroupKey = (i64, Option<i64>, Option<i64>);
 
 /// The rows of a run that are alike.
 #[derive(Default)]
-struct Group {
+pub(super) struct Group {
     rows: u64,
     attempted: u64,
     /// The latest change among those that were attempted.
     last_at: Option<i64>,
 }
 
-pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
+/// The ids of a run's rows in two halves, and what feedback there is about them.
+pub(super) struct Halves {
+    pub(super) front: RangeInclusive<i64>,
+    pub(super) back: RangeInclusive<i64>,
+    pub(super) feedback: BTreeMap<String, u64>,
+}
+
+pub(super) fn halves(conn: &Connection, run: &str) -> Result<Halves> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
+    let latest: Option<i64> =
+        conn.prepare_cached("SELECT max(id) FROM recipients WHERE id BETWEEN ?1 AND ?2")?.query_row([first, last], |row| row.get(0))?;
+    let middle = latest.map_or(first, |latest| i64::midpoint(first, latest));
+    Ok(Halves { front: first..=middle, back: middle + 1..=last, feedback: events::counts(conn, seq)? })
+}
+
+/// Counts the rows with these ids that are alike.
+pub(super) fn alike(conn: &Connection, ids: &RangeInclusive<i64>) -> Result<Vec<(GroupKey, Group)>> {
     // Counted here: grouping would sort all rows, and neighbours are mostly alike.
-    let mut query = conn.prepare("SELECT cohort, outcome, reason, attempts, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
-    let mut rows = query.query([first, last])?;
+    let mut query = conn.prepare_cached("SELECT cohort, outcome, reason, attempts, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
+    let mut rows = query.query([ids.start(), ids.end()])?;
     let mut groups: Vec<(GroupKey, Group)> = Vec::new();
     let mut at = 0;
     while let Some(row) = rows.next()? {
@@ -114,7 +132,12 @@ pub(super) fn standing(conn: &Connection, run: &str) -> Result<Standing> {
             group.last_at = group.last_at.max(row.get(4)?);
         }
     }
-    let mut standing = Standing { feedback: events::counts(conn, seq)?, ..Standing::default() };
+    Ok(groups)
+}
+
+/// How a run stands by these counts of its rows.
+pub(super) fn standing(groups: impl IntoIterator<Item = (GroupKey, Group)>, feedback: BTreeMap<String, u64>) -> Result<Standing> {
+    let mut standing = Standing { feedback, ..Standing::default() };
     for ((cohort, outcome, reason), group) in groups {
         let canary = words::cohort(cohort) == Cohort::Canary;
         let (outcome, reason) = (words::outcome(outcome)?, words::reason(reason)?);

@@ -121,6 +121,11 @@ impl Worker {
         self.hand(work, true).await
     }
 
+    /// The error that a fault found in its answers is.
+    pub(super) fn blamed(&self, fault: Fault) -> LedgerError {
+        fault.at(&self.path)
+    }
+
     async fn hand<T: Send + 'static>(&self, work: impl Fn(&Connection) -> Result<T> + Send + 'static, is_preliminary: bool) -> LedgerResult<T> {
         let gone = || LedgerError::Gone("its thread has ended".into());
         let (reply, answer) = oneshot::channel();
