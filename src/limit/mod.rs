@@ -21,6 +21,9 @@ use crate::literal::Rate;
 
 /// The most leases that are asked for at once.
 const MOST_AHEAD: f64 = 64.0;
+/// One disk that hangs for a minute is no reason to lease the next minute: leases far ahead look like ones from before the clock was set
+/// back. A disk that takes over three times this for every sync leaves no lease to use.
+const MOST_LAG: Duration = Duration::from_millis(500);
 
 /// Hands out the slots of one rate, one at a time, in the order in which they were asked for.
 pub struct Pacer {
@@ -235,7 +238,7 @@ struct Lag(AtomicU64);
 
 impl Lag {
     fn learn(&self, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let took = took.min(MOST_LAG).as_micros() as u64;
         // Of two that learn at once either may win.
         self.0.store(took.max(self.0.load(Relaxed) / 32 * 31), Relaxed);
     }
@@ -247,5 +250,22 @@ impl Lag {
 
     fn double(&self) -> Duration {
         Duration::from_micros(self.0.load(Relaxed)).saturating_mul(2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lag_is_learnt_at_once_and_forgotten_slowly_and_never_too_long() {
+        let lag = Lag(AtomicU64::new(0));
+        lag.learn(Duration::from_millis(40));
+        lag.learn(Duration::from_millis(1));
+        assert!(lag.double() > Duration::from_millis(75) && lag.safely() > Duration::from_millis(55), "{:?}", lag.double());
+        (0..200).for_each(|_| lag.learn(Duration::from_millis(1)));
+        assert!(lag.double() < Duration::from_millis(3), "{:?}", lag.double());
+        lag.learn(Duration::from_secs(60));
+        assert_eq!(lag.double(), 2 * MOST_LAG);
     }
 }

@@ -18,8 +18,8 @@ use crate::literal::Rate;
 
 /// How long leases are kept at least, for the case that a key is asked for with a longer window.
 const KEEP: i64 = 3_600 * 1_000_000;
-/// How far ahead leases are held where the disk answers within a quarter of it, in microseconds.
-const STILL_HELD: i64 = 1_000_000;
+/// How far ahead leases are held by one who expects the slowest disk, in microseconds.
+const STILL_HELD: i64 = 2_000_000;
 
 /// A granted lease, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
