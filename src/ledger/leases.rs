@@ -24,6 +24,27 @@ pub enum Portion {
     Whole(u32),
 }
 
+/// A wish for a lease.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub portion: Portion,
+    /// How long it lasts, as far as `portion` says.
+    pub slice: Duration,
+    /// When it was wished for, and how long after that it begins at the earliest.
+    pub asked: Timestamp,
+    pub after: Duration,
+    /// What became of earlier leases of the key.
+    pub spent: Vec<Spent>,
+}
+
+/// A lease that is over for its holder. What `used` leaves of its hand-overs goes back, and the time after `until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    pub lease: Lease,
+    pub used: u32,
+    pub until: Timestamp,
+}
+
 /// The answer to a wish for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {

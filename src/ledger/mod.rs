@@ -4,7 +4,6 @@
 //! the only writing connection of the process; several processes may share the file.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -394,9 +393,9 @@ pub trait Ledger: Send + Sync {
     fn recover(&self, run: &str) -> BoxFuture<'_, LedgerResult<Recovered>>;
     /// What the answers that such a process had heard and not settled teach; changes nothing. To be asked before `recover`.
     fn unlearned(&self, run: &str) -> BoxFuture<'_, LedgerResult<Vec<LedgerSuppression>>>;
-    /// Leases part of a rate's window that begins in `after` at the earliest, shared by all runs of the workspace. `key` names the rate
-    /// (`relay`, `relay/gmail.com`).
-    fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration, after: Duration) -> BoxFuture<'_, LedgerResult<Leased>>;
+    /// Leases part of a rate's window, shared by all runs of the workspace, and takes back what is left of earlier leases. `key` names the
+    /// rate (`relay`, `relay/gmail.com`).
+    fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>>;
     /// Remembers a decision about everybody of a run who has no outcome, for `why`.
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Stores the gate of a run.
@@ -494,5 +493,5 @@ pub mod trace;
 mod trend;
 
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
-pub use leases::{LEASED_AHEAD, Lease, Leased, Portion};
+pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 pub use trend::Trend;

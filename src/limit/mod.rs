@@ -4,9 +4,10 @@
 //! spreads the grants of one lease evenly, so that a server sees a steady stream and not a burst at each lease's start.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{self, Arc, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -16,8 +17,12 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::ledger::{LEASED_AHEAD, Lease, Leased, Ledger, LedgerError, LedgerResult, Portion};
+use crate::ledger::{LEASED_AHEAD, Lease, Leased, Ledger, LedgerError, LedgerResult, Portion, Spent, Wish};
 use crate::literal::Rate;
+
+mod together;
+
+pub use together::together;
 
 /// The most leases that are asked for at once.
 const MOST_AHEAD: f64 = 64.0;
@@ -35,50 +40,42 @@ pub struct Pacer {
     spread: DefaultDirectRateLimiter,
     clock: DefaultClock,
     lag: Lag,
+    /// How long who had a slot of this rate had to wait for one of another.
+    waits: Lag,
     state: Mutex<State>,
+    /// Held by the one, of all who wait for this rate alone, who is next: nobody who has a slot of another rate waits behind the others.
+    queue: Mutex<()>,
     /// Held by whoever asks for a whole batch until it may go.
     turn: Mutex<()>,
-}
-
-/// Leave for a whole batch to go at one instant, until it has expired.
-#[derive(Clone, Copy, Debug)]
-pub struct Leave {
-    until: Instant,
-    by_the_clock: Timestamp,
-}
-
-impl Leave {
-    /// Whether the batch may still go.
-    pub fn holds(&self) -> bool {
-        Instant::now() < self.until && Timestamp::now() < self.by_the_clock
-    }
+    /// What the ledger is told of with the next question.
+    spent: sync::Mutex<Vec<Spent>>,
 }
 
 #[derive(Default)]
 struct State {
-    held: Option<Held>,
-    left: u32,
-    /// Leases that begin after the held one, in their order.
-    ahead: VecDeque<Held>,
+    /// In their order; the first one is in use, or will be.
+    leases: VecDeque<Held>,
     /// Leases that were asked for. The question outlives whoever waits for its answer.
     asked: Option<JoinHandle<LedgerResult<Vec<Granted>>>>,
     /// The window is full until then.
     not_before: Option<Instant>,
-}
-
-impl State {
-    /// From when on there is no leave to go yet.
-    fn ends(&self, now: Instant) -> Instant {
-        self.ahead.back().or(self.held.as_ref().filter(|_| self.left > 0)).map_or(now, |latest| latest.until.max(now))
-    }
+    /// The even pace has let one go that did not go.
+    paced: bool,
 }
 
 /// A lease with its bounds on the clock that nobody sets.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Held {
     lease: Lease,
+    left: u32,
     from: Instant,
     until: Instant,
+}
+
+impl Held {
+    fn is_over(&self, now: Instant) -> bool {
+        now >= self.until || Timestamp::now() >= self.lease.until
+    }
 }
 
 /// An answer of the ledger, as it was understood when it came: later the wall clock may be another.
@@ -107,8 +104,11 @@ impl Pacer {
             spread: RateLimiter::direct(quota),
             clock: DefaultClock::default(),
             lag: Lag(AtomicU64::new(5_000)),
+            waits: Lag(AtomicU64::new(0)),
             state: Mutex::new(State::default()),
+            queue: Mutex::new(()),
             turn: Mutex::new(()),
+            spent: sync::Mutex::default(),
         }
     }
 
@@ -117,54 +117,90 @@ impl Pacer {
         self.rate
     }
 
-    /// How long a batch may hold its leave before it goes. What it is longer than needed is lost to the next window.
-    pub fn moment(&self) -> Duration {
-        self.slice
-    }
-
     /// How long so many take at an even pace.
     pub fn pace(&self, count: u32) -> Duration {
         self.rate.per.mul_f64(f64::from(count) / f64::from(self.rate.count.get()))
     }
 
-    /// Waits until `count` may go at one instant, which must then come within `moment`. More than the rate's number can never go at once:
-    /// whoever asks cuts batches to fit.
-    pub async fn together(&self, count: u32, moment: Duration) -> LedgerResult<Leave> {
-        let _turn = self.turn.lock().await;
+    /// Waits until one more may go. Dropping the future gives nothing away that had been granted to others.
+    pub async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
+        let _queue = self.queue.lock().await;
+        let mut state = self.state.lock().await;
+        self.ready(&mut state).await?;
+        self.go(&mut state, Instant::now());
+        Ok(())
+    }
+
+    /// Waits until one more may go by this rate and by `wider`, at the same instant. Both are locked in this order: `wider` is the rate of
+    /// all, and no receiving domain's.
+    pub async fn slot_of_both(self: &Arc<Self>, wider: &Arc<Self>) -> LedgerResult<()> {
+        let mut own = self.state.lock().await;
         loop {
-            match self.ask(Portion::Whole(count), moment.min(self.rate.per), self.lag.safely()).await? {
-                Granted::Lease(held) => {
-                    tokio::time::sleep_until(held.from).await;
-                    return Ok(Leave { until: held.until, by_the_clock: held.lease.until });
+            self.ready(&mut own).await?;
+            own.paced = true;
+            let ready = Instant::now();
+            let mut other = wider.state.lock().await;
+            wider.ready(&mut other).await?;
+            other.paced = true;
+            self.waits.learn(ready.elapsed());
+            // Where the wait was longer than the lease, another one may come while the other rate's still holds.
+            let over = wider.lease(&mut other, Instant::now()).map_or(ready, |lease| lease.until);
+            if let Ok(heard) = tokio::time::timeout_at(over, self.ready(&mut own)).await {
+                heard?;
+                let now = Instant::now();
+                if [self.lease(&mut own, now), wider.lease(&mut other, now)].iter().all(|lease| lease.is_some_and(|lease| lease.from <= now)) {
+                    self.go(&mut own, now);
+                    wider.go(&mut other, now);
+                    return Ok(());
                 }
-                Granted::NotBefore(then) => tokio::time::sleep_until(then).await,
             }
         }
     }
 
-    /// Waits until one more may go. Dropping the future gives nothing away that had been granted to others.
-    pub async fn slot(self: &Arc<Self>) -> LedgerResult<()> {
-        let mut state = self.state.lock().await;
+    /// The lease by which one may go, now or when it begins. Grants that were not used in time have expired: using them late is what
+    /// would make a burst.
+    fn lease(&self, state: &mut State, now: Instant) -> Option<Held> {
+        while let Some(over) = state.leases.pop_front_if(|lease| lease.is_over(now)) {
+            self.gives_back(&over, over.lease.count - over.left, over.until);
+        }
+        state.leases.front().copied()
+    }
+
+    /// One goes now.
+    fn go(&self, state: &mut State, now: Instant) {
+        state.paced = false;
+        if let Some(lease) = state.leases.front_mut() {
+            lease.left = lease.left.saturating_sub(1);
+        }
+        if let Some(all) = state.leases.pop_front_if(|lease| lease.left == 0) {
+            self.gives_back(&all, all.lease.count, now + self.slice);
+        }
+    }
+
+    /// Of a lease that is no longer used, what `used` leaves goes back with the next question, and the time after `until`.
+    fn gives_back(&self, held: &Held, used: u32, until: Instant) {
+        let until = held.lease.from.checked_add(until.saturating_duration_since(held.from)).map_or(held.lease.until, |t| t.min(held.lease.until));
+        if used < held.lease.count || until < held.lease.until {
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push(Spent { lease: held.lease, used, until });
+        }
+    }
+
+    /// Waits until one may go at once. It goes by `go`, or `paced` keeps its place.
+    async fn ready(self: &Arc<Self>, state: &mut State) -> LedgerResult<()> {
         loop {
-            self.ask_ahead(&mut state).await?;
-            if state.left == 0 {
-                self.renew(&mut state).await?;
-                continue;
-            }
-            let Some(held) = state.held else {
-                state.left = 0;
+            let lease = self.lease(state, Instant::now());
+            self.ask_ahead(state).await?;
+            let Some(lease) = lease else {
+                self.renew(state).await?;
                 continue;
             };
-            let now = Instant::now();
-            if now < held.from {
-                tokio::time::sleep_until(held.from).await;
-            } else if now >= held.until || Timestamp::now() >= held.lease.until {
-                // Grants that were not used in time have expired: using them late is what would make a burst.
-                state.left = 0;
-            } else if let Err(not_until) = self.spread.check() {
+            if Instant::now() < lease.from {
+                tokio::time::sleep_until(lease.from).await;
+            } else if !state.paced
+                && let Err(not_until) = self.spread.check()
+            {
                 tokio::time::sleep(not_until.wait_time_from(self.clock.now())).await;
             } else {
-                state.left -= 1;
                 return Ok(());
             }
         }
@@ -175,15 +211,26 @@ impl Pacer {
         if state.asked.as_ref().is_some_and(JoinHandle::is_finished) {
             self.hear(state).await?;
         }
-        // The next look is when the next one goes.
-        let (now, lead) = (Instant::now(), self.lag.double() + self.pace(1).min(self.slice));
-        let begins = state.ends(now).max(state.not_before.unwrap_or(now));
+        let now = Instant::now();
+        let (lag, patience) = (self.lag.double(), self.waits.double());
+        let single = self.pace(1) > self.slice;
+        if single && lag <= self.pace(1) && !state.leases.is_empty() {
+            // There is time for it when the one has gone, and what its lease is too long has gone back.
+            return Ok(());
+        }
+        // A lease of one is as long as it may have to wait for another rate. Leases of more follow each other, and are there as early. The
+        // next look is when the next one goes.
+        let (portion, slice, lead) = match single {
+            true => (Portion::Whole(1), self.slice + patience, lag),
+            false => (Portion::UpTo(self.want), self.slice, lag + self.pace(1) + patience),
+        };
+        let begins = state.leases.back().map_or(now, |last| last.from + self.pace(last.lease.count)).max(state.not_before.unwrap_or(now));
         if state.asked.is_none() && begins <= now + lead {
             let after = self.lag.safely().max(state.not_before.take().map_or(Duration::ZERO, |then| then.duration_since(now)));
             let many = lead.div_duration_f64(self.pace(self.want).max(Duration::from_millis(1))).ceil().clamp(1.0, MOST_AHEAD) as usize;
             let pacer = Arc::clone(self);
             state.asked = Some(tokio::spawn(async move {
-                let asks = (0..many).map(|_| pacer.ask(Portion::UpTo(pacer.want), pacer.slice, after));
+                let asks = (0..many).map(|_| pacer.ask(portion, slice, after));
                 futures_util::future::try_join_all(asks).await
             }));
         }
@@ -198,7 +245,7 @@ impl Pacer {
         let answers = heard.map_err(|e| LedgerError::Gone(format!("a lease was not asked for to the end: {e}")))??;
         for granted in answers {
             match granted {
-                Granted::Lease(held) => state.ahead.push_back(held),
+                Granted::Lease(held) => state.leases.push_back(held),
                 Granted::NotBefore(then) => state.not_before = Some(state.not_before.map_or(then, |other| other.min(then))),
             }
         }
@@ -207,10 +254,10 @@ impl Pacer {
 
     /// Waits for the next lease.
     async fn renew(&self, state: &mut State) -> LedgerResult<()> {
-        if let Some(held) = state.ahead.pop_front() {
-            state.left = held.lease.count;
-            state.held = Some(held);
-        } else if state.asked.is_some() {
+        if !state.leases.is_empty() {
+            return Ok(());
+        }
+        if state.asked.is_some() {
             self.hear(state).await?;
         } else if let Some(then) = state.not_before {
             tokio::time::sleep(then.duration_since(Instant::now()).saturating_sub(self.lag.double())).await;
@@ -219,21 +266,25 @@ impl Pacer {
     }
 
     /// Asks the ledger, and notes how long it takes to answer.
-    async fn ask(&self, want: Portion, slice: Duration, after: Duration) -> LedgerResult<Granted> {
+    async fn ask(&self, portion: Portion, slice: Duration, after: Duration) -> LedgerResult<Granted> {
         let asked = Instant::now();
-        let leased = self.ledger.lease(&self.key, self.rate, want, slice, after).await?;
+        let spent = mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        let wish = Wish { portion, slice, asked: Timestamp::now(), after, spent };
+        let leased = self.ledger.lease(&self.key, self.rate, wish).await?;
         let (wall, now) = (Timestamp::now(), Instant::now());
         self.lag.learn(now - asked);
         // Bounded, so that a clock that is set back just now cannot stop the run for much longer than the window.
         let since = |then: Timestamp| Duration::try_from(then.duration_since(wall)).unwrap_or(Duration::ZERO).min(self.rate.per + LEASED_AHEAD);
         Ok(match leased {
-            Leased::Granted(lease) => Granted::Lease(Held { lease, from: now + since(lease.from), until: now + since(lease.until) }),
+            Leased::Granted(lease) => {
+                Granted::Lease(Held { lease, left: lease.count, from: now + since(lease.from), until: now + since(lease.until) })
+            }
             Leased::NotBefore(then) => Granted::NotBefore(now + since(then).max(Duration::from_micros(200))),
         })
     }
 }
 
-/// How long the ledger takes to answer: the longest time that it took, forgotten by and by.
+/// How long something takes, an answer of the ledger for one: the longest time that it took, forgotten by and by.
 struct Lag(AtomicU64);
 
 impl Lag {

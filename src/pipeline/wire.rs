@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::ledger::trace::Trace;
 use crate::ledger::{Ledger, LedgerResult};
-use crate::limit::{Leave, Pacer};
+use crate::limit::{Pacer, together};
 use crate::outcome::Reason;
 use crate::pipeline::Outlet;
 use crate::pipeline::heard::Heard;
@@ -76,25 +76,7 @@ impl Pacers {
     /// Waits until all of them let a request with these members go at one instant.
     pub(super) async fn together(&self, jobs: &[&Job]) -> LedgerResult<()> {
         self.throttle.wait(jobs.len()).await;
-        let shares = self.shares(jobs);
-        match shares.as_slice() {
-            [] => return Ok(()),
-            [(pacer, 1)] => return pacer.slot().await,
-            _ => {}
-        }
-        let mut leaves: Vec<Option<Leave>> = vec![None; shares.len()];
-        for round in 0.. {
-            for ((pacer, count), leave) in shares.iter().zip(&mut leaves) {
-                if !leave.is_some_and(|leave| leave.holds()) {
-                    // What expires while another pacer is waited for is longer the next time, so that they come to hold together.
-                    *leave = Some(pacer.together(*count, pacer.moment() * 2_u32.pow(round.min(6))).await?);
-                }
-            }
-            if leaves.iter().flatten().all(Leave::holds) {
-                break;
-            }
-        }
-        Ok(())
+        together(&self.shares(jobs)).await
     }
 }
 
@@ -127,13 +109,11 @@ impl ClaimWire {
 
     async fn granted(&self, job: &Job) -> LedgerResult<()> {
         self.pacers.throttle.wait(1).await;
-        if let Some(pacer) = self.pacers.domains.get(job.to.domain()) {
-            pacer.slot().await?;
+        match (self.pacers.domains.get(job.to.domain()), &self.pacers.all) {
+            (Some(domain), Some(all)) => domain.slot_of_both(all).await,
+            (Some(pacer), None) | (None, Some(pacer)) => pacer.slot().await,
+            (None, None) => Ok(()),
         }
-        if let Some(pacer) = &self.pacers.all {
-            pacer.slot().await?;
-        }
-        Ok(())
     }
 
     /// Waits for what the limits grant, unless the run stops before.

