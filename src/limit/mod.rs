@@ -103,8 +103,8 @@ impl Pacer {
             want,
             spread: RateLimiter::direct(quota),
             clock: DefaultClock::default(),
-            lag: Lag(AtomicU64::new(5_000)),
-            waits: Lag(AtomicU64::new(0)),
+            lag: Lag::of(5_000),
+            waits: Lag::of(0),
             state: Mutex::new(State::default()),
             queue: Mutex::new(()),
             turn: Mutex::new(()),
@@ -226,7 +226,7 @@ impl Pacer {
         };
         let begins = state.leases.back().map_or(now, |last| last.from + self.pace(last.lease.count)).max(state.not_before.unwrap_or(now));
         if state.asked.is_none() && begins <= now + lead {
-            let after = self.lag.safely().max(state.not_before.take().map_or(Duration::ZERO, |then| then.duration_since(now)));
+            let after = self.lag.mostly().max(state.not_before.take().map_or(Duration::ZERO, |then| then.duration_since(now)));
             let many = lead.div_duration_f64(self.pace(self.want).max(Duration::from_millis(1))).ceil().clamp(1.0, MOST_AHEAD) as usize;
             let pacer = Arc::clone(self);
             state.asked = Some(tokio::spawn(async move {
@@ -284,14 +284,30 @@ impl Pacer {
     }
 }
 
-/// How long something takes, an answer of the ledger for one: the longest time that it took, forgotten by and by.
-struct Lag(AtomicU64);
+/// How long something takes, an answer of the ledger for one, in microseconds.
+struct Lag {
+    /// The longest time that it took, forgotten by and by.
+    longest: AtomicU64,
+    /// What it takes at least, as long as that lasts: one that hung is no reason to expect it of the next.
+    least: AtomicU64,
+}
 
 impl Lag {
+    fn of(micros: u64) -> Self {
+        Self { longest: AtomicU64::new(micros), least: AtomicU64::new(micros) }
+    }
+
     fn learn(&self, took: Duration) {
         let took = took.min(MOST_LAG).as_micros() as u64;
         // Of two that learn at once either may win.
-        self.0.store(took.max(self.0.load(Relaxed) / 32 * 31), Relaxed);
+        self.longest.store(took.max(self.longest.load(Relaxed) / 32 * 31), Relaxed);
+        let least = self.least.load(Relaxed);
+        self.least.store(took.min(least + took.saturating_sub(least) / 16), Relaxed);
+    }
+
+    /// By then a lease that begins then has mostly been granted. One that has not goes back.
+    fn mostly(&self) -> Duration {
+        Duration::from_micros(self.least.load(Relaxed)) * 3 / 2
     }
 
     /// By then a lease that begins then has been granted.
@@ -300,7 +316,7 @@ impl Lag {
     }
 
     fn double(&self) -> Duration {
-        Duration::from_micros(self.0.load(Relaxed)).saturating_mul(2)
+        Duration::from_micros(self.longest.load(Relaxed)).saturating_mul(2)
     }
 }
 
@@ -310,13 +326,17 @@ mod tests {
 
     #[test]
     fn a_lag_is_learnt_at_once_and_forgotten_slowly_and_never_too_long() {
-        let lag = Lag(AtomicU64::new(0));
+        let lag = Lag::of(0);
         lag.learn(Duration::from_millis(40));
         lag.learn(Duration::from_millis(1));
         assert!(lag.double() > Duration::from_millis(75) && lag.safely() > Duration::from_millis(55), "{:?}", lag.double());
         (0..200).for_each(|_| lag.learn(Duration::from_millis(1)));
         assert!(lag.double() < Duration::from_millis(3), "{:?}", lag.double());
+        let mostly = lag.mostly();
         lag.learn(Duration::from_secs(60));
         assert_eq!(lag.double(), 2 * MOST_LAG);
+        assert!(lag.mostly() < mostly + MOST_LAG / 10, "{:?} after {mostly:?}", lag.mostly());
+        (0..200).for_each(|_| lag.learn(Duration::from_millis(60)));
+        assert!((80..=90).contains(&lag.mostly().as_millis()), "{:?}", lag.mostly());
     }
 }
