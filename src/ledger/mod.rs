@@ -396,6 +396,8 @@ pub trait Ledger: Send + Sync {
     /// Leases part of a rate's window, shared by all runs of the workspace, and takes back what is left of earlier leases. `key` names the
     /// rate (`relay`, `relay/gmail.com`).
     fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>>;
+    /// Takes back what is left of leases of this key that nobody uses any more.
+    fn take_back(&self, key: &str, spent: Vec<Spent>) -> BoxFuture<'_, LedgerResult<()>>;
     /// Remembers a decision about everybody of a run who has no outcome, for `why`.
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>>;
     /// Stores the gate of a run.

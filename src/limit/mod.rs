@@ -157,6 +157,19 @@ impl Pacer {
         }
     }
 
+    /// Gives back what will not be used any more, so that other runs need not wait for it.
+    pub async fn close(&self) -> LedgerResult<()> {
+        // Who still waits for a slot keeps what there is.
+        if let Ok(mut state) = self.state.try_lock() {
+            self.hear(&mut state).await?;
+            for lease in mem::take(&mut state.leases) {
+                self.gives_back(&lease, lease.lease.count - lease.left, Instant::now() + self.slice);
+            }
+        }
+        let spent = mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        if spent.is_empty() { Ok(()) } else { self.ledger.take_back(&self.key, spent).await }
+    }
+
     /// The lease by which one may go, now or when it begins. Grants that were not used in time have expired: using them late is what
     /// would make a burst.
     fn lease(&self, state: &mut State, now: Instant) -> Option<Held> {

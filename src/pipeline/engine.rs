@@ -43,6 +43,8 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
     engine.hand_in().await;
+    let pacers = engine.stations.iter().map(|station| station.pacers.close());
+    let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(pacers)).await;
     engine.tell_slowdowns().await?;
     futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
     engine.show();

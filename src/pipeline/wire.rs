@@ -40,6 +40,13 @@ impl Pacers {
         }
     }
 
+    /// Gives back what was leased and will not be used.
+    pub(super) async fn close(&self) {
+        let all = self.all.iter().chain(self.requests.iter()).chain(self.domains.values());
+        // What cannot be given back is waited for by the next run.
+        futures_util::future::join_all(all.map(|pacer| pacer.close())).await;
+    }
+
     /// How many of these, from the first on, may go at one instant; at least one.
     pub(super) fn fit(&self, jobs: &[&Job]) -> usize {
         let most = self.all.as_ref().map_or(jobs.len(), |all| jobs.len().min(all.rate().count.get() as usize));

@@ -66,7 +66,7 @@ fn decide(spans: &[Span], now: i64, rate: Rate, want: Portion, slice: Duration) 
 pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, wish: &Wish, now: Timestamp) -> Result<Leased> {
     let now = now.as_microsecond();
     let per = micros(rate.per);
-    wish.spent.iter().try_for_each(|spent| take_back(conn, key, spent))?;
+    take_back(conn, key, &wish.spent)?;
     follow_clock(conn, key, now, rate, wish.slice)?;
     // The question may have waited, and the clock may have been set back meanwhile.
     let earliest = wish.asked.as_microsecond().min(now).saturating_add(micros(wish.after)).max(now);
@@ -85,19 +85,16 @@ pub(super) fn lease(conn: &Connection, key: &str, rate: Rate, wish: &Wish, now: 
     }
 }
 
-/// Makes a lease as small as its holder says. One that was moved since, with the clock, stays as it is.
-fn take_back(conn: &Connection, key: &str, spent: &Spent) -> Result<()> {
-    let (starts, ends) = (spent.lease.from.as_microsecond(), spent.lease.until.as_microsecond());
-    if spent.used == 0 {
-        conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND starts = ?2 AND ends = ?3")?.execute(params![key, starts, ends])?;
-    } else {
-        conn.prepare_cached("UPDATE leases SET ends = ?4, count = min(count, ?5) WHERE key = ?1 AND starts = ?2 AND ends = ?3")?.execute(params![
-            key,
-            starts,
-            ends,
-            spent.until.as_microsecond().clamp(starts + 1, ends),
-            spent.used
-        ])?;
+/// Makes leases as small as their holder says. One that was moved since, with the clock, stays as it is.
+pub(super) fn take_back(conn: &Connection, key: &str, all: &[Spent]) -> Result<()> {
+    for Spent { lease, used, until } in all {
+        let (starts, ends) = (lease.from.as_microsecond(), lease.until.as_microsecond());
+        if *used == 0 {
+            conn.prepare_cached("DELETE FROM leases WHERE key = ?1 AND starts = ?2 AND ends = ?3")?.execute(params![key, starts, ends])?;
+        } else {
+            conn.prepare_cached("UPDATE leases SET ends = ?4, count = min(count, ?5) WHERE key = ?1 AND starts = ?2 AND ends = ?3")?
+                .execute(params![key, starts, ends, until.as_microsecond().clamp(starts + 1, ends), used])?;
+        }
     }
     Ok(())
 }

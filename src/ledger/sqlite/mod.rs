@@ -40,7 +40,7 @@ use self::read::Halves;
 use self::threads::Worker;
 use super::{
     Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
-    LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled,
+    LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent,
     Standing, Through, Trend, Unfiled, Wish, trace,
 };
 use crate::events::{Believe, Event};
@@ -248,6 +248,11 @@ impl Ledger for SqliteLedger {
     fn lease(&self, key: &str, rate: Rate, wish: Wish) -> BoxFuture<'_, LedgerResult<Leased>> {
         let key = key.to_owned();
         self.write(move |conn| lease::lease(conn, &key, rate, &wish, Timestamp::now()))
+    }
+
+    fn take_back(&self, key: &str, spent: Vec<Spent>) -> BoxFuture<'_, LedgerResult<()>> {
+        let key = key.to_owned();
+        self.write(move |conn| lease::take_back(conn, &key, &spent))
     }
 
     fn note(&self, run: &str, what: &'static str, detail: &str) -> BoxFuture<'_, LedgerResult<()>> {

@@ -1,5 +1,7 @@
-//! How late this machine wakes whoever sleeps, watched while tests judge times: what a server sees late was not sent late.
+//! How late this machine wakes whoever sleeps, and when its disk stands still, watched while tests judge times: what a server sees late was
+//! not sent late, and nobody is sent anything while nothing can be put on record.
 
+use std::io::Write as _;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,11 @@ use std::time::{Duration, Instant};
 const NAP: Duration = Duration::from_millis(2);
 const LATE: Duration = Duration::from_millis(3);
 
-/// When it was woken late, and by how much.
+/// How often the disk is tried, and how long a sync of one byte takes on one that stands still: a slow one takes less.
+const TRY: Duration = Duration::from_millis(25);
+const STANDS: Duration = Duration::from_millis(100);
+
+/// When it was woken late, or the disk went on, and how long that took.
 static SEEN: Mutex<Vec<(Instant, Duration)>> = Mutex::new(Vec::new());
 
 /// Starts to watch, once for all tests.
@@ -18,16 +24,28 @@ pub(crate) fn watch() {
             loop {
                 let slept = Instant::now();
                 std::thread::sleep(NAP);
-                let late = slept.elapsed().saturating_sub(NAP);
-                if late >= LATE {
-                    SEEN.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), late));
-                }
+                note(slept.elapsed().saturating_sub(NAP), LATE);
+            }
+        });
+        std::thread::spawn(|| {
+            let mut file = tempfile::tempfile().expect("a file beside the workspaces");
+            loop {
+                std::thread::sleep(TRY);
+                let asked = Instant::now();
+                file.write_all(b".").and_then(|()| file.sync_data()).expect("it can be written");
+                note(asked.elapsed(), STANDS);
             }
         });
     });
 }
 
-/// By how much it was woken late between these moments, each time.
+fn note(late: Duration, least: Duration) {
+    if late >= least {
+        SEEN.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), late));
+    }
+}
+
+/// How long it was late between these moments, each time.
 fn between(from: Instant, to: Instant) -> Vec<Duration> {
     let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     seen.iter().filter(|(at, late)| *at >= from && *at - *late <= to).map(|(_, late)| *late).collect()
@@ -42,5 +60,5 @@ pub(crate) fn second_between(from: Instant, to: Instant, jitter: Duration) -> Du
 
 /// How long the machine did something else between these moments, in all.
 pub(crate) fn lost_between(from: Instant, to: Instant) -> Duration {
-    between(from, to).into_iter().sum()
+    between(from, to).into_iter().sum::<Duration>().min(to - from)
 }
