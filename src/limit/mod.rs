@@ -280,19 +280,20 @@ impl Pacer {
 
     /// Asks the ledger, and notes how long it takes to answer.
     async fn ask(&self, portion: Portion, slice: Duration, after: Duration) -> LedgerResult<Granted> {
-        let asked = Instant::now();
         let spent = mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner));
-        let wish = Wish { portion, slice, asked: Timestamp::now(), after, spent };
+        let (asked_at, asked) = (Timestamp::now(), Instant::now());
+        let wish = Wish { portion, slice, asked: asked_at, after, spent };
         let leased = self.ledger.lease(&self.key, self.rate, wish).await?;
-        let (wall, now) = (Timestamp::now(), Instant::now());
-        self.lag.learn(now - asked);
-        // Bounded, so that a clock that is set back just now cannot stop the run for much longer than the window.
-        let since = |then: Timestamp| Duration::try_from(then.duration_since(wall)).unwrap_or(Duration::ZERO).min(self.rate.per + LEASED_AHEAD);
+        let (heard_at, heard) = (Timestamp::now(), Instant::now());
+        self.lag.learn(heard - asked);
+        // The clock may have been set between question and answer, before or after the ledger looked at it: what is sooner is right, or is
+        // over. Bounded, so that no clock can stop the run for much longer than the window.
+        let since =
+            |then: Timestamp, at: Timestamp| Duration::try_from(then.duration_since(at)).unwrap_or(Duration::ZERO).min(self.rate.per + LEASED_AHEAD);
+        let when = |then: Timestamp| (asked + since(then, asked_at)).min(heard + since(then, heard_at));
         Ok(match leased {
-            Leased::Granted(lease) => {
-                Granted::Lease(Held { lease, left: lease.count, from: now + since(lease.from), until: now + since(lease.until) })
-            }
-            Leased::NotBefore(then) => Granted::NotBefore(now + since(then).max(Duration::from_micros(200))),
+            Leased::Granted(lease) => Granted::Lease(Held { lease, left: lease.count, from: when(lease.from), until: when(lease.until) }),
+            Leased::NotBefore(then) => Granted::NotBefore(when(then).max(heard + Duration::from_micros(200))),
         })
     }
 }
