@@ -457,6 +457,12 @@ pub trait Ledger: Send + Sync {
     fn reconcile(&self, run: &str, verdicts: Vec<Reconciled>) -> BoxFuture<'_, LedgerResult<u64>>;
 
     // ----- workspace
+    /// Stores a fact about a provider for later runs; it replaces an earlier one of the same kind and subject.
+    fn remember(&self, fact: Fact) -> BoxFuture<'_, LedgerResult<()>>;
+    /// All facts of a kind, by subject.
+    fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>>;
+    /// Removes a fact. Returns whether there was one.
+    fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>>;
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>>;
     fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>>;
     fn paused(&self) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
@@ -487,6 +493,7 @@ pub struct Seal {
 }
 
 mod doubt;
+mod facts;
 mod gates;
 mod learned;
 mod leases;
@@ -494,6 +501,7 @@ pub mod sqlite;
 pub mod trace;
 mod trend;
 
+pub use facts::Fact;
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 pub use trend::Trend;

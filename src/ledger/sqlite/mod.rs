@@ -9,6 +9,7 @@ mod carry;
 mod claim;
 mod events;
 mod evidence;
+mod facts;
 mod fault;
 mod lease;
 mod names;
@@ -39,7 +40,7 @@ use self::fault::Fault;
 use self::read::Halves;
 use self::threads::Worker;
 use super::{
-    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
+    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
     LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent,
     Standing, Through, Trend, Unfiled, Wish, trace,
 };
@@ -407,6 +408,19 @@ impl Ledger for SqliteLedger {
                 }
             }
         })
+    }
+
+    fn remember(&self, fact: Fact) -> BoxFuture<'_, LedgerResult<()>> {
+        self.write(move |conn| facts::remember(conn, &fact))
+    }
+
+    fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>> {
+        self.quick(move |conn| facts::recall(conn, kind))
+    }
+
+    fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>> {
+        let subject = subject.to_owned();
+        self.write(move |conn| facts::forget(conn, kind, &subject))
     }
 
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Fault;
 
 /// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// The version this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -197,6 +197,17 @@ CREATE TABLE tokens(
   expires_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX tokens_expire ON tokens(expires_at);
+";
+
+/// What earlier runs found out about a server or an account, by kind of fact and by what it is about.
+const V4: &str = "
+CREATE TABLE facts(
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  value TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (kind, subject)
+) WITHOUT ROWID;
 ";
 
 /// The version of the file behind `conn`; 0 for a file that holds nothing yet.

@@ -123,7 +123,7 @@ async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
 
 #[tokio::test]
 async fn a_ledger_of_an_older_version_stays_readable() {
-    for (fixture, numbers) in [("v1.sql", vec![1]), ("v2.sql", vec![1, 3]), ("v3.sql", vec![1, 3, 4])] {
+    for (fixture, numbers) in [("v1.sql", vec![1]), ("v2.sql", vec![1, 3]), ("v3.sql", vec![1, 3, 4]), ("v4.sql", vec![1, 3, 4])] {
         let dir = tempfile::tempdir().unwrap();
         let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger").join(fixture)).unwrap();
         Connection::open(dir.path().join("ledger.db")).unwrap().execute_batch(&dump).unwrap();
@@ -139,7 +139,23 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         let kept = ledger.suppressions(0, 9).await.unwrap();
         assert_eq!(kept.iter().map(|(number, _)| *number).collect::<Vec<_>>(), numbers, "{fixture}");
         let events = ledger.events(EventQuery { limit: 9, ..EventQuery::default() }).await.unwrap();
-        assert_eq!((events.len(), ledger.unfiled(9).await.unwrap().len()), if fixture == "v3.sql" { (1, 1) } else { (0, 0) });
-        assert_eq!(ledger.person("0123456789abcdef01234567").await.unwrap().is_some(), fixture == "v3.sql");
+        assert_eq!((events.len(), ledger.unfiled(9).await.unwrap().len()), if fixture >= "v3.sql" { (1, 1) } else { (0, 0) });
+        assert_eq!(ledger.person("0123456789abcdef01234567").await.unwrap().is_some(), fixture >= "v3.sql");
+        let facts: Vec<_> = ledger.recall("example").await.unwrap().into_iter().map(|fact| (fact.subject, fact.value)).collect();
+        assert_eq!(facts.len(), usize::from(fixture >= "v4.sql"), "{fixture}: {facts:?}");
     }
+}
+
+#[tokio::test]
+async fn a_fact_is_replaced_and_removed_by_kind_and_subject() {
+    let bed = Bed::new();
+    let fact =
+        |kind: &str, subject: &str, value: &str| Fact { kind: kind.into(), subject: subject.into(), value: value.into(), at: Timestamp::UNIX_EPOCH };
+    for fact in [fact("k", "b", "1"), fact("k", "a", "2"), fact("k", "b", "3"), fact("other", "a", "4")] {
+        bed.ledger.remember(fact).await.unwrap();
+    }
+    assert_eq!(bed.ledger.recall("k").await.unwrap(), [fact("k", "a", "2"), fact("k", "b", "3")]);
+    assert!(bed.ledger.forget("k", "a").await.unwrap() && !bed.ledger.forget("k", "a").await.unwrap());
+    assert_eq!(bed.ledger.recall("k").await.unwrap(), [fact("k", "b", "3")]);
+    assert_eq!(bed.ledger.recall("other").await.unwrap().len(), 1);
 }
