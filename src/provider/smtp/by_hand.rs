@@ -2,7 +2,6 @@
 
 use super::Smtp;
 use super::extensions::Extensions;
-use super::session::Session;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{About, ByHand, Finding, Trouble};
 
@@ -10,7 +9,7 @@ impl ByHand for Smtp {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
             let place = format!("{}:{}", self.settings.host, self.settings.port);
-            let session = match Session::open(&self.settings).await {
+            let session = match self.open().await {
                 Ok(session) => session,
                 Err(health) => return vec![Finding::of_trouble(&Trouble::from(health))],
             };

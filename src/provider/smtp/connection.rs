@@ -341,8 +341,13 @@ impl Connection {
 
     /// The next reply and the step that it belongs to; `None` when no reply is waited for.
     pub(super) async fn next(&mut self) -> Result<Option<(Step, Answer)>, Fault> {
+        let limit = self.awaited().map_or(Duration::ZERO, |step| self.limits.answer(step));
+        self.next_within(limit).await
+    }
+
+    /// The same with a time limit of its own.
+    pub(super) async fn next_within(&mut self, limit: Duration) -> Result<Option<(Step, Answer)>, Fault> {
         let Some(&step) = self.pending.front() else { return Ok(None) };
-        let limit = self.limits.answer(step);
         let answer = within(limit, self.read_answer(step)).await.ok_or(Fault::Silent(step, limit))??;
         self.pending.pop_front();
         Ok(Some((step, answer)))
@@ -356,13 +361,17 @@ impl Connection {
     }
 
     /// Waits for the greeting, which answers no command.
-    pub(super) async fn greeting(&mut self) -> Result<Answer, Fault> {
+    pub(super) async fn greeting(&mut self, limit: Duration) -> Result<Answer, Fault> {
         self.pending.push_back(Step::Greeting);
-        self.only_answer(Step::Greeting).await
+        self.only(Step::Greeting, limit).await
     }
 
     async fn only_answer(&mut self, step: Step) -> Result<Answer, Fault> {
-        match self.next().await? {
+        self.only(step, self.limits.answer(step)).await
+    }
+
+    async fn only(&mut self, step: Step, limit: Duration) -> Result<Answer, Fault> {
+        match self.next_within(limit).await? {
             Some((_, answer)) if self.pending.is_empty() => Ok(answer),
             _ => Err(Fault::Garbled(step, "an answer to something else".into())),
         }

@@ -10,6 +10,7 @@
 //! - Idempotency: none. A message whose last octet was written and not answered is `Unknown`; with a window that can be N on each connection.
 //! - Quirks: a server may close at any time with 421, or silently when idle; the same message then goes over a new connection, once.
 
+mod addresses;
 mod auth;
 mod body;
 mod by_hand;
@@ -32,6 +33,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::addresses::Addresses;
 use self::session::Session;
 use self::settings::Settings;
 use self::transaction::{Ended, check};
@@ -57,6 +59,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         connections: Semaphore::new(settings.in_flight.max(1)),
         idle: Mutex::new(Vec::new()),
         experience: Experience::default(),
+        addresses: Addresses::default(),
     }))
 }
 
@@ -69,6 +72,7 @@ struct Smtp {
     connections: Semaphore,
     idle: Mutex<Vec<Session>>,
     experience: Experience,
+    addresses: Addresses,
 }
 
 impl Provider for Smtp {
@@ -125,7 +129,11 @@ impl Smtp {
             }
             session.connection.quit().await;
         }
-        Session::open(&self.settings).await
+        self.open().await
+    }
+
+    async fn open(&self) -> Result<Session, Health> {
+        Session::open(&self.settings, &self.addresses).await
     }
 }
 
@@ -194,7 +202,7 @@ impl<'a> HandOver<'a> {
                     // Asks for another slot then: reconnecting takes time, in which the limits' windows and the suppressions move on.
                     may_reconnect = false;
                     drop(session);
-                    session = self.opened(Session::open(&self.smtp.settings).await)?;
+                    session = self.opened(self.smtp.open().await)?;
                 }
                 Ended::Broken(fault) => {
                     let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };

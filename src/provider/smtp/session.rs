@@ -5,9 +5,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
+use super::addresses::{self, Addresses};
 use super::auth::{Mechanism, authenticate};
 use super::classify::judge_session;
 use super::connection::{Connection, Stream};
@@ -20,6 +21,9 @@ use crate::provider::{Health, Refusal};
 
 /// Servers and what lies between forget idle connections, some of them silently; this is well below what they wait.
 const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// How long a greeting is waited for at most while the name has more addresses; at the last one it is as long as for every answer.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// A session that is ready for a transaction.
 pub(super) struct Session {
@@ -37,23 +41,31 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens a session. Where that fails it says how the provider fares.
-    pub(super) async fn open(settings: &Settings) -> Result<Self, Health> {
-        let limits = settings.limits;
-        let (stream, peer) = connect(settings).await?;
-        let own_address = stream.local_addr().map_or_else(|_| "[127.0.0.1]".to_owned(), |own| address_literal(own.ip()));
-        let helo = settings.helo.as_deref().unwrap_or(&own_address);
-        let is_loopback = peer.ip().to_canonical().is_loopback();
-        let mut is_encrypted = settings.encryption == Encryption::Implicit;
-        let stream = if is_encrypted { shake_hands(settings, stream).await? } else { Stream::Plain(stream) };
-        let mut connection = Connection::new(stream, limits);
-
-        let greeting = connection.greeting().await.map_err(|fault| fault.health())?;
-        match greeting.code {
-            220 => {}
-            code if code >= 400 => return Err(judge_session(Step::Greeting, &greeting)),
-            _ => return Err(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health()),
+    /// Opens a session at one of the relay's addresses. Where that fails it says how the provider fares.
+    pub(super) async fn open(settings: &Settings, known: &Addresses) -> Result<Self, Health> {
+        let mut left = look_up(settings, known).await?;
+        loop {
+            let (stream, peer) = connect(settings, known, &mut left).await?;
+            match greet(settings, stream, peer, left.is_empty()).await {
+                Ok((connection, place)) => return Self::prepare(settings, connection, place).await,
+                // As good as dead; another address may be another machine.
+                Err(Ungreeted::Passing(health)) => {
+                    known.avoid(peer);
+                    if left.is_empty() {
+                        return Err(health);
+                    }
+                    tracing::debug!(server = settings.host, address = %peer.ip(), "no greeting; the next address is tried");
+                }
+                Err(Ungreeted::Final(health)) => return Err(health),
+            }
         }
+    }
+
+    async fn prepare(settings: &Settings, mut connection: Connection, place: Place) -> Result<Self, Health> {
+        let limits = settings.limits;
+        let Place { helo, is_loopback } = place;
+        let helo = helo.as_str();
+        let mut is_encrypted = connection.is_encrypted();
         let mut extensions = hello(&mut connection, helo).await?;
 
         if !is_encrypted && wants_starttls(settings, &extensions, is_loopback)? {
@@ -104,21 +116,63 @@ impl Session {
     }
 }
 
-async fn connect(settings: &Settings) -> Result<(TcpStream, SocketAddr), Health> {
-    let failing = |detail: String| Health::Failing(Refusal::new(Reason::Session, "", detail));
-    let place = format!("{}:{}", settings.host, settings.port);
-    let limit = settings.limits.connect;
-    let attempt = async {
-        let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await?;
-        stream.set_nodelay(true)?;
-        let peer = stream.peer_addr()?;
-        Ok::<_, std::io::Error>((stream, peer))
+/// What a session has to know about where it runs.
+struct Place {
+    /// The name to give in EHLO.
+    helo: String,
+    is_loopback: bool,
+}
+
+/// Why an address has no session to offer.
+enum Ungreeted {
+    /// Another address may well fare better.
+    Passing(Health),
+    /// No SMTP server, or a certificate that does not verify: a setting is wrong.
+    Final(Health),
+}
+
+/// TLS where it comes first, and the greeting.
+async fn greet(settings: &Settings, stream: TcpStream, peer: SocketAddr, is_last: bool) -> Result<(Connection, Place), Ungreeted> {
+    let helo = settings.helo.clone().or_else(|| stream.local_addr().ok().map(|own| address_literal(own.ip())));
+    let place = Place { helo: helo.unwrap_or_else(|| "[127.0.0.1]".to_owned()), is_loopback: peer.ip().to_canonical().is_loopback() };
+    let is_final = |health: Health| if matches!(health, Health::Stop(_)) { Ungreeted::Final(health) } else { Ungreeted::Passing(health) };
+    let stream = match settings.encryption {
+        Encryption::Implicit => shake_hands(settings, stream).await.map_err(is_final)?,
+        _ => Stream::Plain(stream),
     };
-    match timeout(limit, attempt).await {
-        Ok(Ok(connected)) => Ok(connected),
-        Ok(Err(error)) => Err(failing(format!("cannot connect to {place}: {error}"))),
-        Err(_) => Err(failing(format!("cannot connect to {place} within {limit:?}"))),
+    let mut connection = Connection::new(stream, settings.limits);
+    let limit = if is_last { settings.limits.answer(Step::Greeting) } else { settings.limits.answer(Step::Greeting).min(GREETING) };
+    let greeting = connection.greeting(limit).await.map_err(|fault| Ungreeted::Passing(fault.health()))?;
+    match greeting.code {
+        220 => Ok((connection, place)),
+        code if code >= 400 => Err(Ungreeted::Passing(judge_session(Step::Greeting, &greeting))),
+        _ => Err(Ungreeted::Final(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health())),
     }
+}
+
+fn unreachable(settings: &Settings, why: &str) -> Health {
+    let place = format!("{}:{}", settings.host, settings.port);
+    Health::Failing(Refusal::new(Reason::Session, "", super::reply::shorten(&format!("cannot connect to {place}{why}"))))
+}
+
+/// The relay's addresses in the order in which they are to be tried.
+async fn look_up(settings: &Settings, known: &Addresses) -> Result<Vec<SocketAddr>, Health> {
+    let limit = settings.limits.connect;
+    match timeout(limit, lookup_host((settings.host.as_str(), settings.port))).await {
+        Ok(Ok(found)) => Ok(known.order(found)),
+        Ok(Err(error)) => Err(unreachable(settings, &format!(": {error}"))),
+        Err(_) => Err(unreachable(settings, &format!(": the name was not looked up within {limit:?}"))),
+    }
+}
+
+async fn connect(settings: &Settings, known: &Addresses, left: &mut Vec<SocketAddr>) -> Result<(TcpStream, SocketAddr), Health> {
+    let limit = settings.limits.connect;
+    let connected = known.connect(left, limit, async |address| {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    });
+    connected.await.map_err(|failed| unreachable(settings, &format!(": {}", addresses::in_words(&failed))))
 }
 
 async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {

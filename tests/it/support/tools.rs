@@ -33,6 +33,39 @@ impl Strace {
     }
 }
 
+/// A mount namespace of its own, in which names are looked up in a hosts file of the test's.
+pub(crate) struct OwnHosts {
+    program: PathBuf,
+    file: PathBuf,
+}
+
+impl OwnHosts {
+    /// `hosts` is the file that stands in for `/etc/hosts`. `None`, with a line on standard error, where there are no namespaces to be had.
+    pub(crate) fn of(work: &Workspace, hosts: &str) -> Option<Self> {
+        let Some(program) = program("unshare") else { return require("unshare", "not installed (package util-linux)") };
+        work.file("hosts", hosts);
+        let own = Self { program, file: work.join("hosts") };
+        let tried = own.shell("true").stdin(Stdio::null()).output();
+        if tried.is_ok_and(|done| done.status.success()) { Some(own) } else { require("unshare", "mount namespaces are not permitted here") }
+    }
+
+    fn shell(&self, then: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["--mount", "sh", "-c", &format!("mount --bind \"$0\" /etc/hosts && {then}")]).arg(&self.file);
+        command
+    }
+
+    /// The binary with these arguments, where names are those of the file.
+    pub(crate) fn command(&self, work: &Workspace, arguments: &[&str]) -> Command {
+        let usual = work.command();
+        let mut command = self.shell("exec \"$@\"");
+        command.arg(usual.get_program()).args(arguments);
+        command.env_clear().current_dir(work.path()).stdin(Stdio::null());
+        command.envs(usual.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+        command
+    }
+}
+
 /// A wall clock that can be set while the program runs. Waiting and measuring times go on by the clock that nobody sets.
 pub(crate) struct SetClock {
     library: PathBuf,

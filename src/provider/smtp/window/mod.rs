@@ -94,7 +94,7 @@ impl<'a> HandOver<'a> {
         let mut session = self.ready(Some(session)).await?;
         if (session.needs_reset || session.used_at.elapsed() >= FRESH) && !session.reset().await {
             drop(session);
-            session = self.opened(Session::open(&self.smtp.settings).await)?;
+            session = self.opened(self.smtp.open().await)?;
         }
         if self.smtp.width(&session).is_none() {
             // Not the server that it was; this one gets the message by DATA.
