@@ -265,3 +265,27 @@ fn a_complaint_whose_address_is_redacted_finds_its_person_by_the_message_and_sup
     let file = work.read("suppressions.csv");
     assert!(file.lines().count() == 2 && !file.contains("redacted"), "{file}");
 }
+
+#[test]
+fn one_mail_made_to_stop_the_reader_stops_none_of_the_others() {
+    let good = |person: &str| {
+        format!(
+            "From: MAILER-DAEMON@mx.example.net\nReturn-Path: <>\nSubject: Undelivered Mail\nDate: {NOON}\n\n\
+             Your message could not be delivered.\n\n<{person}@example.com>: 550 5.1.1 user unknown\n"
+        )
+    };
+    let digests: String = (0..12_000).map(|n| format!("Content-Type: multipart/digest; boundary=x{n}\n\n--x{n}\n\n")).collect();
+    for nest in ["Content-Type: message/rfc822\n\n".repeat(20_000), digests] {
+        let bad = format!("From: a@x.example\nSubject: x\n{nest}\n");
+        let work = workspace();
+        work.file("M/new/1", good("ann")).file("M/new/2", &bad).file("M/new/3", good("bob")).file("M/cur/4", &bad).file("M/tmp/5", "");
+        let mbox: String = [good("ann"), bad.clone(), good("bob")].map(|mail| format!("From x Sat Nov 21 12:00:00 2026\n{mail}\n")).concat();
+        work.file("mbox", mbox);
+        for path in ["M", "mbox"] {
+            let told = lines(&work, &["events", "ingest", "--dry-run", "--json", path]);
+            let people: Vec<&str> = told.iter().filter_map(|event| event["recipient"].as_str()).collect();
+            assert_eq!(people, ["ann@example.com", "bob@example.com"], "{path}");
+            assert_eq!(told.iter().filter(|event| event["type"] == "none").count(), if path == "M" { 2 } else { 1 });
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod classify;
 mod dsn;
 mod evidence;
 mod headers;
+mod mime;
 mod parts;
 mod phrases;
 mod replies;
@@ -19,10 +20,13 @@ mod unknown;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use ring::digest;
 
@@ -62,7 +66,7 @@ pub fn read(raw: &[u8], now: Timestamp) -> Told {
     }
     let start = raw.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     let line = raw[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    match read_within(&raw[line..], now, 0) {
+    match read_within(&Bytes::copy_from_slice(&raw[line..]), now, 0) {
         Told::Events(events) => Told::Events(named(events, raw)),
         nothing => nothing,
     }
@@ -84,7 +88,7 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
     events
 }
 
-fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
+fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Told {
     let Some(parts) = Parts::of(raw) else { return Told::Nothing("not a mail message") };
     if let Some(complaint) = arf::read(&parts) {
         return complained(&parts, complaint, now);
@@ -97,7 +101,7 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
         return Told::Events(reported);
     }
     let from_system = evidence::is_from_mail_system(&parts);
-    let inner: Vec<&[u8]> = parts.nested.iter().map(Vec::as_slice).filter(|_| depth < DEEPEST).collect();
+    let inner: Vec<&Bytes> = parts.nested.iter().filter(|_| depth < DEEPEST).collect();
     // A gateway has put the report into an attachment.
     if let Some(told) = inner.iter().filter(|nested| has_status(nested)).find_map(|nested| events_of(nested, now, depth)) {
         return told;
@@ -111,12 +115,19 @@ fn read_within(raw: &[u8], now: Timestamp, depth: usize) -> Told {
         return in_text;
     }
     // Only a report is believed in a forward; the words of a message that somebody passes on prove nothing.
-    let forwarded = inner.iter().filter(|nested| is_report(nested)).find_map(|nested| events_of(nested, now, depth));
+    let forwarded = inner.iter().filter(|nested| is_report(nested, depth)).find_map(|nested| events_of(nested, now, depth));
     let is_forward = is_forward(&parts.subject) || parts.texts.iter().any(|text| holds(&normal(text), List::Forwards));
     let quoted = || {
-        text::forwarded(&parts).filter(|_| is_forward && depth < DEEPEST).filter(|raw| is_report(raw)).and_then(|raw| as_hearsay(&raw, now, depth))
+        text::forwarded(&parts)
+            .map(Bytes::from)
+            .filter(|_| is_forward && depth < DEEPEST)
+            .filter(|raw| is_report(raw, depth))
+            .and_then(|raw| as_hearsay(&raw, now, depth))
     };
-    forwarded.or_else(quoted).unwrap_or(in_text)
+    match forwarded.or_else(quoted).unwrap_or(in_text) {
+        Told::Nothing(_) if parts.is_cut_short => Told::Nothing("no report; its parts are too many or nested too deep to read them all"),
+        told => told,
+    }
 }
 
 /// What SES says by way of SNS, which mails its notifications as JSON to whoever subscribed with an address. They are no more believed than
@@ -144,12 +155,12 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
     Some(events)
 }
 
-fn events_of(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
+fn events_of(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Told> {
     Some(read_within(raw, now, depth + 1)).filter(|told| matches!(told, Told::Events(_)))
 }
 
 /// What somebody passes on as text. It may be about mail of his own, unless it names a message of ours.
-fn as_hearsay(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
+fn as_hearsay(raw: &Bytes, now: Timestamp, depth: usize) -> Option<Told> {
     let Told::Events(mut events) = events_of(raw, now, depth)? else { return None };
     for event in &mut events {
         event.is_hearsay |= token_of(&event.message_id).is_none();
@@ -158,17 +169,17 @@ fn as_hearsay(raw: &[u8], now: Timestamp, depth: usize) -> Option<Told> {
 }
 
 /// Whether a nested message holds a machine's report.
-fn has_status(raw: &[u8]) -> bool {
+fn has_status(raw: &Bytes) -> bool {
     Parts::of(raw).is_some_and(|parts| !parts.statuses.is_empty())
 }
 
-/// Whether a nested message is a mail system's own.
-fn is_report(raw: &[u8]) -> bool {
+/// Whether a nested message is a mail system's own, or holds one that is.
+fn is_report(raw: &Bytes, depth: usize) -> bool {
     Parts::of(raw).is_some_and(|parts| {
         !parts.statuses.is_empty()
             || !parts.complaints.is_empty()
             || text::is_from_mail_system(&parts)
-            || parts.nested.iter().any(|inner| is_report(inner))
+            || (depth < DEEPEST && parts.nested.iter().any(|inner| is_report(inner, depth + 1)))
     })
 }
 

@@ -3,12 +3,13 @@
 //! Nothing here trusts the Content-Type alone: gateways rename parts, cut messages in the middle and nest reports in forwards. Depth and
 //! amount are bounded, so a message made to be expensive is read in part.
 
-use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
+use bytes::Bytes;
 
 use super::headers::{self, fields};
+use super::mime::{self, Part, decoded, header_of};
 
-/// Messages within messages are followed this far.
-const DEEPEST: usize = 6;
+/// So many messages in one are followed.
+const MOST_NESTED: usize = 6;
 
 /// How much text of one message is looked at.
 const MOST_TEXT: usize = 1 << 20;
@@ -32,27 +33,29 @@ pub(super) struct Parts {
     /// The header of the returned message.
     pub(super) original: Vec<(String, String)>,
     /// Messages in it, as they are; a forward may hold a report.
-    pub(super) nested: Vec<Vec<u8>>,
+    pub(super) nested: Vec<Bytes>,
+    /// Parts were left out, for there are too many of them or they are nested too deep.
+    pub(super) is_cut_short: bool,
 }
 
 impl Parts {
     /// Takes a message apart; `None` when there is no header to begin with.
-    pub(super) fn of(raw: &[u8]) -> Option<Self> {
-        let message = MessageParser::default().parse(raw)?;
+    pub(super) fn of(raw: &Bytes) -> Option<Self> {
         let mut parts = Self { header: fields(&decoded(header_of(raw))), ..Self::default() };
         if parts.header.is_empty() {
             return None;
         }
-        parts.subject = message.subject().map_or_else(|| parts.get("subject").unwrap_or_default().to_owned(), str::to_owned);
-        if let Some(kind) = message.content_type()
-            && kind.ctype().eq_ignore_ascii_case("multipart")
-        {
-            parts.report_type = kind.attribute("report-type").unwrap_or_default().trim().to_ascii_lowercase();
+        let cut = mime::cut(raw);
+        parts.subject = cut.subject.unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
+        parts.report_type = cut.report_type;
+        parts.is_cut_short = cut.is_cut_short;
+        let mut left = MOST_TEXT;
+        for part in &cut.parts {
+            parts.sort(part, &mut left);
         }
-        parts.walk(&message);
         if parts.texts.is_empty() && parts.statuses.is_empty() && parts.complaints.is_empty() && parts.nested.is_empty() {
-            // A boundary that never comes, or a declared encoding that is not kept: the body is taken as it stands.
-            parts.texts.push(decoded(&raw[header_of(raw).len()..]));
+            // A declared type that is not kept to: the body is taken as it stands.
+            parts.texts.push(cut_to(decoded(&raw[header_of(raw).len()..]), &mut left));
         }
         Some(parts)
     }
@@ -69,70 +72,37 @@ impl Parts {
         }
     }
 
-    fn walk(&mut self, message: &Message<'_>) {
-        let mut left = MOST_TEXT;
-        for part in message.parts.iter().take(1_000) {
-            let (kind, subtype) = match part.content_type() {
-                Some(kind) => (kind.ctype().to_ascii_lowercase(), kind.subtype().unwrap_or_default().to_ascii_lowercase()),
-                None => ("text".to_owned(), "plain".to_owned()),
-            };
-            match (&part.body, subtype.as_str()) {
-                (PartType::Multipart(_), _) => {}
-                (PartType::Message(inner), _) => {
-                    let raw = inner.raw_message();
-                    self.returned(&decoded(header_of(raw)));
-                    if self.nested.len() < DEEPEST {
-                        self.nested.push(raw.to_vec());
-                    }
+    /// Puts a part where it belongs. `left` is how much text is still looked at.
+    fn sort(&mut self, part: &Part, left: &mut usize) {
+        let text = |left: &mut usize| cut_to(part.text(), left);
+        match (part.kind.as_str(), part.subtype.as_str()) {
+            ("message", "rfc822" | "global") => {
+                let header = decoded(header_of(&part.body));
+                if fields(&header).is_empty() {
+                    self.texts.push(text(left));
+                    return;
                 }
-                (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => {
-                    self.statuses.push(cut(decoded(part.contents()), &mut left))
+                self.returned(&header);
+                if self.nested.len() < MOST_NESTED {
+                    self.nested.push(part.body.clone());
                 }
-                (_, "feedback-report") => self.complaints.push(cut(decoded(part.contents()), &mut left)),
-                (_, "disposition-notification" | "global-disposition-notification") => self.is_receipt = true,
-                (_, "rfc822-headers" | "global-headers" | "partial") | (PartType::Binary(_) | PartType::InlineBinary(_), "rfc822") => {
-                    self.returned(&decoded(part.contents()));
-                }
-                (PartType::Html(html), _) => {
-                    let html: String = html.chars().take(MOST_TEXT / 4).collect();
-                    let text = mail_parser::decoders::html::html_to_text(&html);
-                    self.texts.push(cut(text, &mut left));
-                }
-                (PartType::Text(text), _) => {
-                    let text = if part.is_encoding_problem { decoded(text.as_bytes()) } else { text.clone().into_owned() };
-                    self.texts.push(cut(text, &mut left));
-                }
-                (PartType::Binary(bytes) | PartType::InlineBinary(bytes), _) if kind == "text" || kind == "message" => {
-                    self.texts.push(cut(decoded(bytes), &mut left));
-                }
-                _ => {}
             }
+            (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => self.statuses.push(text(left)),
+            (_, "feedback-report") => self.complaints.push(text(left)),
+            (_, "disposition-notification" | "global-disposition-notification") => self.is_receipt = true,
+            (_, "rfc822-headers" | "global-headers" | "partial" | "rfc822") => self.returned(&decoded(&part.body)),
+            ("text", "html") => {
+                let html: String = part.text().chars().take(MOST_TEXT / 4).collect();
+                let text = mail_parser::decoders::html::html_to_text(&html);
+                self.texts.push(cut_to(text, left));
+            }
+            ("text" | "message", _) => self.texts.push(text(left)),
+            _ => {}
         }
     }
 }
 
-/// The bytes of the header, up to the first empty line.
-pub(super) fn header_of(raw: &[u8]) -> &[u8] {
-    let mut at = 0;
-    for line in raw.split_inclusive(|b| *b == b'\n') {
-        if line.iter().all(u8::is_ascii_whitespace) && at > 0 {
-            return &raw[..at];
-        }
-        at += line.len();
-    }
-    raw
-}
-
-/// Bytes as text: UTF-8 where they are, otherwise byte by byte, in which addresses and codes can still be read.
-pub(super) fn decoded(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(e) if e.error_len().is_none() || e.valid_up_to() > bytes.len() / 2 => String::from_utf8_lossy(bytes).into_owned(),
-        Err(_) => encoding_rs::mem::decode_latin1(bytes).into_owned(),
-    }
-}
-
-fn cut(mut text: String, left: &mut usize) -> String {
+fn cut_to(mut text: String, left: &mut usize) -> String {
     let mut end = text.len().min(*left);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -1,0 +1,266 @@
+//! A message cut at its boundaries (RFC 2046): the parts that hold something, in order, with their encodings taken off.
+//!
+//! Nothing here calls itself, and what is cut off is a view of the message and no copy: a message made of twenty thousand messages within
+//! messages costs what its bytes cost. A message within the message is one part, which is taken apart only where it is asked for.
+
+use bytes::Bytes;
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::{ContentType, GetHeader, HeaderName, HeaderValue, MessageParser, MimeHeaders};
+
+use super::headers;
+
+/// Multiparts within multiparts are followed this far; mail programs nest four or five.
+const DEEPEST: usize = 20;
+
+/// How many parts of one message are looked at.
+const MOST_PARTS: usize = 1_000;
+
+/// A part that is no multipart.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The type in lowercase, such as `text`.
+    pub(super) kind: String,
+    pub(super) subtype: String,
+    /// As it was declared.
+    charset: Option<String>,
+    /// Without its transfer encoding.
+    pub(super) body: Bytes,
+}
+
+impl Part {
+    /// The body as text.
+    pub(super) fn text(&self) -> String {
+        let declared = self.charset.as_deref().unwrap_or_default();
+        // Many declare an encoding of single bytes, or none, and write UTF-8 all the same.
+        if is_single_byte(declared) && !self.body.is_ascii() && std::str::from_utf8(&self.body).is_ok() {
+            return decoded(&self.body);
+        }
+        charset_decoder(declared.as_bytes()).map_or_else(|| decoded(&self.body), |decode| decode(&self.body))
+    }
+}
+
+/// A message cut into parts.
+#[derive(Debug, Default)]
+pub(super) struct Cut {
+    pub(super) parts: Vec<Part>,
+    /// The subject with its encoded words decoded, if there is one.
+    pub(super) subject: Option<String>,
+    /// `report-type` of the outermost multipart, in lowercase.
+    pub(super) report_type: String,
+    /// Something was nested so deep, or came in so many parts, that it was left out.
+    pub(super) is_cut_short: bool,
+}
+
+/// A piece of a message that is still to be looked at.
+struct Piece {
+    bytes: Bytes,
+    /// What it is unless its header says: a message in a digest, text anywhere else (RFC 2046 section 5.1.5).
+    is_message: bool,
+    depth: usize,
+}
+
+/// Cuts a message into its parts.
+pub(super) fn cut(raw: &Bytes) -> Cut {
+    let mut cut = Cut::default();
+    let mut left = vec![Piece { bytes: raw.clone(), is_message: false, depth: 0 }];
+    while let Some(piece) = left.pop() {
+        if cut.parts.len() >= MOST_PARTS {
+            cut.is_cut_short = true;
+            break;
+        }
+        let (header, body) = split_header(&piece);
+        let parsed = MessageParser::default().parse_headers(&header);
+        let content_type = parsed.as_ref().and_then(|message| message.content_type());
+        if piece.depth == 0 {
+            cut.subject = parsed.as_ref().and_then(|message| message.subject()).map(str::to_owned);
+            cut.report_type = content_type.filter(|kind| is_multipart(kind)).map(report_type).unwrap_or_default();
+        }
+        let boundary = content_type.filter(|kind| is_multipart(kind)).and_then(|kind| kind.attribute("boundary"));
+        let pieces = boundary.map(|boundary| between(&body, boundary.trim_end().as_bytes())).unwrap_or_default();
+        if !pieces.is_empty() {
+            if piece.depth >= DEEPEST {
+                cut.is_cut_short = true;
+                continue;
+            }
+            let is_message = content_type.and_then(|kind| kind.subtype()).is_some_and(|subtype| subtype.eq_ignore_ascii_case("digest"));
+            let room = MOST_PARTS.saturating_sub(cut.parts.len() + left.len());
+            cut.is_cut_short |= pieces.len() > room;
+            let pieces = pieces.into_iter().take(room).rev();
+            left.extend(pieces.map(|bytes| Piece { bytes, is_message, depth: piece.depth + 1 }));
+            continue;
+        }
+        let encoding = parsed.as_ref().and_then(|message| message.parts.first()).and_then(|part| {
+            match part.headers.header_value(&HeaderName::ContentTransferEncoding) {
+                Some(HeaderValue::Text(encoding)) => Some(encoding.trim().to_ascii_lowercase()),
+                _ => None,
+            }
+        });
+        let (kind, subtype) = match content_type {
+            // The boundary never comes: what there is to read is read.
+            Some(kind) if is_multipart(kind) => ("text".to_owned(), "plain".to_owned()),
+            Some(kind) => (kind.ctype().to_ascii_lowercase(), kind.subtype().unwrap_or_default().to_ascii_lowercase()),
+            None if piece.is_message => ("message".to_owned(), "rfc822".to_owned()),
+            None => ("text".to_owned(), "plain".to_owned()),
+        };
+        let charset = content_type.and_then(|kind| kind.attribute("charset")).map(str::to_owned);
+        cut.parts.push(Part { kind, subtype, charset, body: unencoded(body, encoding.as_deref().unwrap_or_default()) });
+    }
+    cut
+}
+
+fn is_multipart(kind: &ContentType<'_>) -> bool {
+    kind.ctype().eq_ignore_ascii_case("multipart")
+}
+
+fn report_type(kind: &ContentType<'_>) -> String {
+    kind.attribute("report-type").unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The header of a piece and what stands behind it.
+fn split_header(piece: &Piece) -> (Bytes, Bytes) {
+    let bytes = &piece.bytes;
+    let first = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    if piece.depth > 0 && first.iter().all(u8::is_ascii_whitespace) {
+        return (Bytes::new(), bytes.slice(first.len()..));
+    }
+    let header = header_of(bytes);
+    if piece.depth > 0 && headers::fields(&decoded(header)).is_empty() {
+        return (Bytes::new(), bytes.clone());
+    }
+    let rest = &bytes[header.len()..];
+    let empty = rest.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    (bytes.slice(..header.len()), bytes.slice(header.len() + empty.len()..))
+}
+
+/// What stands between the lines of a boundary; nothing where none of them comes. What comes before the first and behind the last is for
+/// readers that know no parts.
+fn between(body: &Bytes, boundary: &[u8]) -> Vec<Bytes> {
+    let mut pieces = Vec::new();
+    let mut begins = None;
+    let mut at = 0;
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        let behind = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary)).map(<[u8]>::trim_ascii);
+        let is_last = behind.is_some_and(|behind| behind.starts_with(b"--"));
+        if is_last || behind.is_some_and(<[u8]>::is_empty) {
+            if let Some(start) = begins {
+                pieces.push(body.slice(start..before_line_end(body, start, at)));
+            }
+            begins = (!is_last).then_some(at + line.len());
+            if is_last && !pieces.is_empty() {
+                return pieces;
+            }
+        }
+        at += line.len();
+    }
+    // Cut off in the middle of a part.
+    pieces.extend(begins.map(|start| body.slice(start..)));
+    pieces
+}
+
+/// The end of a part: the line end before a boundary belongs to the boundary.
+fn before_line_end(body: &[u8], start: usize, end: usize) -> usize {
+    let part = &body[start..end.max(start)];
+    let part = part.strip_suffix(b"\n").unwrap_or(part);
+    start + part.strip_suffix(b"\r").unwrap_or(part).len()
+}
+
+/// A body without its transfer encoding; as it stands where it does not keep to it.
+fn unencoded(body: Bytes, encoding: &str) -> Bytes {
+    let plain = match encoding {
+        "base64" => base64_decode(&body).filter(|plain| !plain.is_empty()),
+        "quoted-printable" => quoted_printable_decode(&body),
+        _ => None,
+    };
+    plain.map_or(body, Bytes::from)
+}
+
+fn is_single_byte(charset: &str) -> bool {
+    let low = charset.to_ascii_lowercase();
+    low.is_empty() || low == "us-ascii" || low == "ascii" || low.starts_with("iso-8859") || low.starts_with("windows-125")
+}
+
+/// The bytes of the header, up to the first empty line.
+pub(super) fn header_of(raw: &[u8]) -> &[u8] {
+    let mut at = 0;
+    for line in raw.split_inclusive(|b| *b == b'\n') {
+        if line.iter().all(u8::is_ascii_whitespace) && at > 0 {
+            return &raw[..at];
+        }
+        at += line.len();
+    }
+    raw
+}
+
+/// Bytes as text: UTF-8 where they are, otherwise byte by byte, in which addresses and codes can still be read.
+pub(super) fn decoded(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(e) if e.error_len().is_none() || e.valid_up_to() > bytes.len() / 2 => String::from_utf8_lossy(bytes).into_owned(),
+        Err(_) => encoding_rs::mem::decode_latin1(bytes).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Vec<(String, String, String)> {
+        let cut = cut(&Bytes::copy_from_slice(text.as_bytes()));
+        cut.parts.iter().map(|part| (part.kind.clone(), part.subtype.clone(), part.text())).collect()
+    }
+
+    fn texts(text: &str) -> Vec<String> {
+        parts(text).into_iter().map(|(.., text)| text).collect()
+    }
+
+    #[test]
+    fn parts_come_in_order_without_their_encodings() {
+        let mail = "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: multipart/Mixed; boundary=\"b\"\r\n\r\npreamble\r\n--b\r\n\r\none\r\n\
+            --b  \r\nContent-Type: multipart/alternative; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\
+            Content-Transfer-Encoding: quoted-printable\r\n\r\nzw=F6lf\r\n--b1--\r\n--b\r\nContent-Type: TEXT/plain\r\n\
+            Content-Transfer-Encoding: BASE64\r\n\r\ndGhyZWU=\r\n--b--\r\nepilogue\r\n";
+        assert_eq!(texts(mail), ["one", "zwölf", "three"]);
+        assert_eq!(cut(&Bytes::copy_from_slice(mail.as_bytes())).subject.as_deref(), Some("Grüße"));
+        let unix = mail.replace("\r\n", "\n");
+        assert_eq!(texts(&unix), ["one", "zwölf", "three"]);
+    }
+
+    #[test]
+    fn torn_and_wrongly_declared_parts_are_read_as_they_stand() {
+        for (mail, expected) in [
+            ("A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntw", vec!["one", "tw"]),
+            ("A: 1\nContent-Type: multipart/mixed; boundary=b\n\nno boundary\n", vec!["no boundary\n"]),
+            ("A: 1\nContent-Type: multipart/mixed\n\n--b\n\none\n--b--\n", vec!["--b\n\none\n--b--\n"]),
+            ("A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\nno header here\n--b--\n", vec!["no header here"]),
+            ("A: 1\nContent-Transfer-Encoding: base64\n\nnot base64!\n", vec!["not base64!\n"]),
+            ("A: 1\nContent-Type: text/plain; charset=us-ascii\n\nmüller\n", vec!["müller\n"]),
+            ("A: 1\nContent-Type: text/plain; charset=unheard-of\n\nmüller\n", vec!["müller\n"]),
+            ("A: 1\n", vec![""]),
+        ] {
+            assert_eq!(texts(mail), expected, "{mail}");
+        }
+    }
+
+    #[test]
+    fn a_digest_holds_messages_and_a_message_is_one_part() {
+        let digest = "A: 1\nContent-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\nbody\n--b--\n";
+        assert_eq!(parts(digest), [("message".into(), "rfc822".into(), "Subject: x\n\nbody".into())]);
+        let nested = format!("A: 1\nContent-Type: message/rfc822\n\n{digest}");
+        assert_eq!(parts(&nested), [("message".into(), "rfc822".into(), digest.into())]);
+    }
+
+    #[test]
+    fn depth_and_number_of_parts_are_bounded() {
+        let mut deep = String::from("A: 1\n");
+        for n in 0..20_000 {
+            deep.push_str(&format!("Content-Type: multipart/digest; boundary={n}\n\n--{n}\n"));
+        }
+        let deep = cut(&Bytes::from(deep));
+        assert!(deep.parts.is_empty() && deep.is_cut_short);
+        let wide = format!("A: 1\nContent-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(5_000));
+        let wide = cut(&Bytes::from(wide));
+        assert!(wide.parts.len() == MOST_PARTS && wide.is_cut_short);
+    }
+}
