@@ -325,6 +325,7 @@ fn failure(sent: usize, answer: &Answer) -> Read {
             Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::Session) }
         }
         StatusCode::NOT_IMPLEMENTED => Read::Stop(refusal(Reason::Session)),
+        StatusCode::BAD_REQUEST => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status_alone(answer, refusal(Reason::Policy)),
     }
 }

@@ -253,6 +253,7 @@ fn failure(answer: &Answer) -> Read {
         (StatusCode::UNPROCESSABLE_ENTITY, "ATTACHMENT_TOO_LARGE") => Read::Stop(refusal(Reason::Content)),
         (StatusCode::UNPROCESSABLE_ENTITY, "MESSAGE_TOO_LARGE") => Read::Unnamed(refusal(Reason::Content)),
         (StatusCode::UNPROCESSABLE_ENTITY, _) if concerns(&["to_email"]) => Read::Unnamed(refusal(Reason::BadAddress)),
+        (StatusCode::UNPROCESSABLE_ENTITY, _) => Read::Unnamed(refusal(Reason::Policy)),
         // Emitlo's own refusal of the whole request; what a gateway means by it is doubt.
         (StatusCode::CONFLICT, "CONFLICT") => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),

@@ -34,6 +34,7 @@ mod ses;
 pub mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
+mod wait;
 
 /// A boxed future, so that providers can be a table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -216,6 +216,8 @@ fn failure(answer: &Answer) -> Read {
         "invalid_from_address" | "invalid_access" | "invalid_region" | "security_error" | "not_found" | "method_not_allowed" => {
             Read::Stop(refusal(Reason::Policy))
         }
+        // `validation_error`, `invalid_parameter`, `missing_required_field`, `invalid_attachment`.
+        _ if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }
 }

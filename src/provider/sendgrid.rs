@@ -308,6 +308,7 @@ fn failure(jobs: &[&Job], answer: &Answer) -> Read {
         }
         // The sender is the same for everybody.
         StatusCode::BAD_REQUEST if field.split('.').next() == Some("from") => Read::Stop(refusal(Reason::Policy)),
+        StatusCode::BAD_REQUEST => Read::Unnamed(refusal(Reason::Policy)),
         _ => by_status(answer, refusal(Reason::Policy)),
     }
 }

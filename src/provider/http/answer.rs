@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::outcome::Reason;
 use crate::provider::Refusal;
+use crate::provider::wait::wait_in_prose;
 use crate::secret::Secret;
 
 /// The most characters of a service's words.
@@ -48,7 +49,17 @@ impl Answer {
             return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
         }
         let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-        Some(Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO))
+        Some(Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO))
+    }
+
+    /// The same where it stands in the service's words alone.
+    pub(in crate::provider) fn wait_in(&self, words: &str) -> Option<Duration> {
+        self.retry_after().or_else(|| wait_in_prose(words, self.now()))
+    }
+
+    /// The service's clock, which its dates are counted from; this machine's where the answer does not say.
+    fn now(&self) -> Timestamp {
+        self.clock().unwrap_or_else(Timestamp::now)
     }
 
     /// What time it was at the service (RFC 9110 section 6.6.1).

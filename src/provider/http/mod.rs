@@ -347,19 +347,20 @@ pub(super) const fn request_rate(count: u32, per: Duration) -> Option<Rate> {
 }
 
 /// What a status means where an adapter knows nothing better. `refusal` is made of the answer's words.
+///
+/// A 4xx that the adapter does not know as a refusal of members is about us: nothing goes any more, and no recipient is charged with it.
 pub(super) fn by_status(answer: &Answer, refusal: Refusal) -> Read {
     let with = |reason: Reason| Refusal { reason, ..refusal.clone() };
     match answer.status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::PAYMENT_REQUIRED => {
-            Read::Stop(with(Reason::Auth))
-        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => Read::Stop(with(Reason::Auth)),
+        StatusCode::PAYMENT_REQUIRED => Read::Stop(with(Reason::Cap)),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
             Read::Stop(with(Reason::Session))
         }
         StatusCode::TOO_MANY_REQUESTS => Read::Again { wait: answer.retry_after(), refusal: with(Reason::Rate) },
         StatusCode::PAYLOAD_TOO_LARGE => Read::Unnamed(with(Reason::Content)),
         StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT => Read::Doubt(with(Reason::NoReply)),
-        status if status.is_client_error() => Read::Unnamed(with(Reason::Policy)),
+        status if status.is_client_error() => Read::Stop(with(Reason::Policy)),
         _ => Read::Doubt(with(Reason::NoReply)),
     }
 }

@@ -115,6 +115,7 @@ impl Api for Letters {
                 let not_taken = |_| Verdict::NotTaken { refusal: refusal.clone(), counts: false };
                 Read::EachAndStop(std::iter::once(accepted()).chain(jobs.iter().skip(1).map(not_taken)).collect(), refusal.clone())
             }
+            StatusCode::UNPROCESSABLE_ENTITY => Read::Unnamed(answer.refusal(Reason::Policy, "", "")),
             _ => by_status(answer, answer.refusal(Reason::Policy, "", "")),
         }
     }
@@ -247,6 +248,17 @@ async fn a_refusal_that_names_nobody_is_bisected_down_to_whom_it_concerns() {
     let of_the_third: Vec<String> = wire.events().into_iter().filter(|event| event.ends_with(" 3")).collect();
     let once = ["slot 3", "crossing 3", "answered 3"];
     assert_eq!(of_the_third, [once, once, once].concat(), "what was not taken is off the wire before it goes again");
+}
+
+#[tokio::test]
+async fn a_refusal_that_no_documentation_has_stops_and_is_charged_to_no_recipient() {
+    for status in [402, 415, 418, 420, 421, 423, 424, 426, 431, 450, 451, 498] {
+        let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 2\r\n\r\n{{}}").leak();
+        let server = Server::start(Box::leak(Box::new([&*answer]))).await;
+        let reply = send(&server, &["a", "b", "c"], true, &Recorder::default()).await;
+        assert_eq!((words(&reply), server.seen().len()), (vec!["1 not taken".to_owned(), "2 not taken".into(), "3 not taken".into()], 1), "{status}");
+        assert!(matches!(reply.health, Health::Stop(_)), "{status}: {:?}", reply.health);
+    }
 }
 
 #[tokio::test]

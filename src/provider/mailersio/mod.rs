@@ -202,6 +202,7 @@ impl MailersIo {
         match answer.status {
             // A key used for another body is a defect of ours.
             StatusCode::CONFLICT => Read::Stop(refusal(Reason::Session)),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Read::Unnamed(refusal(Reason::Policy)),
             StatusCode::TOO_EARLY => Read::Again { wait: answer.retry_after(), refusal: refusal(Reason::NoReply) },
             _ => by_status(answer, refusal(Reason::Policy)),
         }

@@ -6,11 +6,11 @@
 //!   request has: without them everybody would see the whole list.
 //! - Partial failure: none, a request is taken or refused as a whole, and one bad address refuses it without being named.
 //! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`, and so does any 5xx.
-//! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API". How long to wait after 429 stands in its
-//!   prose. Suppressed addresses are taken, and told about later. An address twice in a request is mailed once.
+//! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API". Limits of the hour are 420 as well as 429,
+//!   and how long to wait stands in the prose, as seconds or as a date. Suppressed addresses are taken, and told about later. An address
+//!   twice in a request is mailed once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -37,6 +37,8 @@ const LIMITS: Limits = Limits { recipients: 1_000, bytes: 25_000_000, idempotenc
 const CAPABILITIES: Capabilities = http::capabilities(&LIMITS);
 /// The most octets of all options, headers and custom data.
 const MAX_OPTIONS: usize = 16 * 1024;
+/// The status of a limit of the hour, which no standard knows.
+const LIMITED: u16 = 420;
 /// The custom data that carries the correlation id.
 const VARIABLE: &str = "v:mailbatch_id";
 
@@ -256,14 +258,13 @@ fn failure(answer: &Answer) -> Read {
     let bare = answer.json::<String>();
     let message = bare.as_deref().unwrap_or(&message);
     let refusal = |reason: Reason| answer.refusal(reason, "", message);
-    // "Domain example.com is not allowed to send: account-requests-per-sec limit exceeded, try again after 120 seconds"
-    let wait = answer.retry_after().or_else(|| wait_in_prose(message));
+    // "Domain example.com is not allowed to send: recipient limit exceeded, try again after Mon, 25 Aug 2025 07:00:31 UTC"
+    let wait = answer.wait_in(message);
     match answer.status {
-        StatusCode::TOO_MANY_REQUESTS => Read::Again { wait, refusal: refusal(Reason::Rate) },
-        StatusCode::BAD_REQUEST => match message {
-            // "to parameter is not a valid address. please check documentation", "from parameter is not a valid address. …"
-            _ if message.contains("to parameter") => Read::Unnamed(refusal(Reason::BadAddress)),
-            _ if message.contains("from parameter") => Read::Stop(refusal(Reason::Policy)),
+        status if status == StatusCode::TOO_MANY_REQUESTS || status.as_u16() == LIMITED => Read::Again { wait, refusal: refusal(Reason::Rate) },
+        StatusCode::BAD_REQUEST => match parameter(message) {
+            Some("to") => Read::Unnamed(refusal(Reason::BadAddress)),
+            Some("from") => Read::Stop(refusal(Reason::Policy)),
             // The domain is the same for everybody.
             _ if message.contains("is not allowed to send") => match wait {
                 Some(_) => Read::Again { wait, refusal: refusal(Reason::Rate) },
@@ -275,14 +276,9 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// The wait in "… try again after 120 seconds".
-fn wait_in_prose(message: &str) -> Option<Duration> {
-    let (_, rest) = message.split_once("try again after ")?;
-    let (number, unit) = rest.split_once(' ')?;
-    let number: u64 = number.parse().ok()?;
-    match unit.trim_end_matches('.') {
-        unit if unit.starts_with("second") => Some(Duration::from_secs(number)),
-        unit if unit.starts_with("minute") => Some(Duration::from_secs(number.checked_mul(60)?)),
-        _ => None,
-    }
+/// The parameter that a refusal is about: "to parameter is not a valid address. please check documentation", or with its name in quotation
+/// marks.
+fn parameter(message: &str) -> Option<&str> {
+    let (before, _) = message.split_once(" parameter")?;
+    Some(before.rsplit(char::is_whitespace).next()?.trim_matches(['\'', '"', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']))
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::content::Attachment;
@@ -151,6 +152,19 @@ fn failures_are_told_apart_by_status_and_prose() {
     assert!(matches!(read(400, "Too many recipients, max is 1000"), Read::Unnamed(r) if r.reason == Reason::Policy));
     assert!(matches!(read(400, "from parameter is not a valid address. please check documentation"), Read::Stop(_)));
     assert!(matches!(read(400, "Domain mg.acme.example is not allowed to send: disabled"), Read::Stop(_)));
+    for quoted in ["'from' parameter is", "\\\"from\\\" parameter is", "`from` parameter is", "‘from’ parameter is"] {
+        assert!(matches!(read(400, &format!("{quoted} not a valid address")), Read::Stop(r) if r.reason == Reason::Policy), "{quoted}");
+        let to = quoted.replace("from", "to");
+        assert!(matches!(read(400, &format!("{to} not a valid address")), Read::Unnamed(r) if r.reason == Reason::BadAddress), "{to}");
+    }
+    assert!(matches!(read(400, "'subject' parameter is not valid: to from parameter"), Read::Unnamed(r) if r.reason == Reason::Policy));
+    let hour = "Domain mg.acme.example is not allowed to send: recipient limit exceeded, try again after Fri, 01 Jan 2100 00:00:00 UTC";
+    for status in [400, 420, 429] {
+        let Read::Again { wait: Some(wait), refusal } = read(status, hour) else { panic!("{status}") };
+        assert!(wait > Duration::from_secs(86_400) && refusal.reason == Reason::Rate, "{wait:?} {refusal:?}");
+    }
+    assert!(matches!(read(420, ""), Read::Again { wait: None, .. }));
+    assert!(matches!(read(421, "words"), Read::Stop(_)));
     let slow = "Domain mg.acme.example is not allowed to send: account-requests-per-sec limit exceeded, try again after 120 seconds";
     for status in [400, 429] {
         let Read::Again { wait, refusal } = read(status, slow) else { panic!("{status}") };

@@ -103,7 +103,7 @@ fn answer(mails: &[Mail]) -> Answer {
     Answer::json(200, json!({ "id": format!("<{}>", id(mails)), "message": "Queued. Thank you." }).to_string())
 }
 
-fn failure(status: u16, message: &str) -> Answer {
+pub(super) fn failure(status: u16, message: &str) -> Answer {
     Answer::json(status, json!({ "message": message }).to_string())
 }
 

@@ -1,6 +1,7 @@
 //! The contract that every HTTP provider keeps, run against a local service that checks it strictly. A provider is one file here, with
 //! literal requests and answers of its API, and one line in `CONTRACTS`.
 
+mod about_us;
 mod bird;
 mod contract;
 mod drin;

@@ -1,0 +1,55 @@
+//! Refusals that are about us and not about a recipient: nobody is charged with them, and nothing is cut into halves for them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{CONTRACTS, handed_over, mailgun};
+use crate::support::http::{Act, Answer};
+
+/// Statuses of 4xx that no service of the suite documents for a hand-over. Those of a limit or of credentials are tested by themselves.
+const UNDOCUMENTED: [u16; 6] = [402, 418, 423, 431, 450, 498];
+
+#[test]
+fn a_status_that_a_service_does_not_document_stops_it_at_the_first_request() {
+    for contract in CONTRACTS {
+        for status in UNDOCUMENTED {
+            let (server, _service) = contract.service(move |_, _| Some(Act::Answer(Answer::json(status, json!({ "message": "hm" }).to_string()))));
+            let work = contract.workspace(&server.url(), "", 60);
+            let ran = work.run(&["send", "list.csv"]);
+            let what = format!("{} {status}", contract.kind);
+            assert!([7, 8].contains(&ran.code), "{what}: {} {}", ran.code, ran.err);
+            assert_eq!(work.report().counts(), BTreeMap::from([("held", 60)]), "{what}");
+            assert_eq!(handed_over(&server).len(), 1, "{what}");
+        }
+    }
+}
+
+#[test]
+fn mailguns_refusal_of_the_sender_stops_also_where_the_field_is_in_quotation_marks() {
+    for said in ["from parameter is", "'from' parameter is", "\"from\" parameter is"] {
+        let words = format!("{said} not a valid address. please check documentation");
+        let (server, _service) = mailgun::CONTRACT.service(move |_, _| Some(Act::Answer(mailgun::failure(400, &words))));
+        let work = mailgun::CONTRACT.workspace(&server.url(), "", 60);
+        work.run(&["send", "list.csv"]).ends(7).says("not a valid address");
+        assert_eq!(work.report().counts(), BTreeMap::from([("held", 60)]), "{said}");
+        assert_eq!(handed_over(&server).len(), 1, "{said}");
+    }
+}
+
+#[test]
+fn mailguns_refusal_of_a_recipient_in_quotation_marks_is_found_by_halving() {
+    let (server, service) = mailgun::CONTRACT.service(|_, take| {
+        let mut answer = take();
+        if answer.status == 400 {
+            answer = mailgun::failure(400, "'to' parameter is not a valid address. please check documentation");
+        }
+        Some(Act::Answer(answer))
+    });
+    let work = mailgun::CONTRACT.workspace(&server.url(), "", 20);
+    work.file("list.csv", format!("{}20,bad20@example.com,Bad\n", work.read("list.csv")));
+    work.run(&["send", "list.csv"]).ends(3);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 20), ("rejected", 1)]));
+    assert_eq!(work.report().cell("bad20@example.com", "mb_reason"), "bad_address");
+    service.lock().unwrap().nobody_twice();
+}
