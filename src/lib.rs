@@ -41,6 +41,7 @@ pub mod message;
 pub mod pipeline;
 pub mod plan;
 pub mod provider;
+mod replies;
 pub mod suppression;
 
 pub mod progress;

@@ -26,6 +26,8 @@ pub(crate) enum State {
     HalfOpen,
     /// It has failed for longer than retries last.
     GaveUp(Refusal),
+    /// The provider's own quota is used up.
+    Exhausted(Refusal),
     /// Nobody but a person can mend it.
     Broken(Refusal),
 }
@@ -39,12 +41,13 @@ pub(crate) struct Breaker {
     wait_until: Option<Instant>,
     last: Option<Refusal>,
     gave_up: Option<Refusal>,
+    exhausted: Option<Refusal>,
     broken: Option<Refusal>,
 }
 
 impl Breaker {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, failures: 0, since: None, wait_until: None, last: None, gave_up: None, broken: None }
+        Self { policy, failures: 0, since: None, wait_until: None, last: None, gave_up: None, exhausted: None, broken: None }
     }
 
     /// A whole exchange went wrong for a reason that is not a recipient's.
@@ -72,9 +75,17 @@ impl Breaker {
         self.broken = Some(refusal);
     }
 
+    /// The provider takes nothing more in this execution, because its quota is used up.
+    pub(crate) fn exhausted(&mut self, refusal: Refusal) {
+        self.exhausted = Some(refusal);
+    }
+
     pub(crate) fn state(&self, now: Instant) -> State {
         if let Some(refusal) = &self.broken {
             return State::Broken(refusal.clone());
+        }
+        if let Some(refusal) = &self.exhausted {
+            return State::Exhausted(refusal.clone());
         }
         if let Some(refusal) = &self.gave_up {
             return State::GaveUp(refusal.clone());

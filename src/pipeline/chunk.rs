@@ -112,7 +112,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     })
     .await;
     drop(sending);
-    if matches!(reply.health, Health::Stop(_)) {
+    if matches!(reply.health, Health::Stop(_) | Health::Exhausted(_)) {
         // Before the connection is another claim's: that has been made, and must not be begun.
         wire.heard.stop();
     }

@@ -299,8 +299,8 @@ impl Engine {
         match health {
             Health::Fine => {}
             Health::SlowDown(wait) => tracing::info!(provider = outlet.name, seconds = wait.as_secs_f64(), "asked to slow down"),
-            Health::Failing(refusal) | Health::Stop(refusal) => {
-                let lasts = matches!(health, Health::Stop(_));
+            Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => {
+                let lasts = !matches!(health, Health::Failing(_));
                 tracing::info!(provider = outlet.name, reason = %refusal.reason, code = refusal.code, lasts, "the provider fails");
                 // A reply may quote an address.
                 tracing::debug!(detail = ?refusal.detail, "the provider says");

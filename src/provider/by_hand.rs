@@ -165,7 +165,7 @@ impl From<Health> for Trouble {
     fn from(health: Health) -> Self {
         match health {
             Health::Failing(refusal) => Self::Failing(refusal),
-            Health::Stop(refusal) => Self::Refused(refusal),
+            Health::Stop(refusal) | Health::Exhausted(refusal) => Self::Refused(refusal),
             Health::Fine | Health::SlowDown(_) => Self::Failing(Refusal::new(Reason::Rate, "", "asks to be left alone for a while")),
         }
     }

@@ -257,6 +257,8 @@ pub enum Health {
     SlowDown(Duration),
     /// Failed as a whole, as in a refused connection: the breaker counts these.
     Failing(Refusal),
+    /// The quota of a day, plan or credit is used up: takes nothing more in this run, and no recipient is to blame.
+    Exhausted(Refusal),
     /// Will not take anything until somebody mends it: credentials, account, TLS that does not verify.
     Stop(Refusal),
 }

@@ -245,6 +245,10 @@ impl Engine {
             let Readiness::Out { why, .. } = station.readiness(outlet, now, self.parts.limits.wait_on_cap) else { continue };
             match why {
                 Absence::Capped(text) => caps.push(text),
+                Absence::Exhausted(refusal) => {
+                    let said = format!("{} {}", refusal.code, refusal.detail);
+                    caps.push(format!("the quota of {} is used up: {}", outlet.name, said.trim()));
+                }
                 Absence::Stopped(refusal) => refusals.push((outlet.name.clone(), refusal)),
                 Absence::Failing(refusal) | Absence::GaveUp(refusal) => {
                     gave_up = true;

@@ -70,6 +70,8 @@ pub(super) enum Absence {
     /// It has failed for longer than retries last.
     GaveUp(Refusal),
     Capped(String),
+    /// Its own quota is used up.
+    Exhausted(Refusal),
 }
 
 impl Absence {
@@ -81,6 +83,7 @@ impl Absence {
             Self::Stopped(refusal) => format!("it takes nothing more ({})", said(refusal)),
             Self::GaveUp(refusal) => format!("it failed for too long ({})", said(refusal)),
             Self::Capped(text) => text.clone(),
+            Self::Exhausted(refusal) => format!("its quota is used up ({})", said(refusal)),
         }
     }
 }
@@ -122,6 +125,7 @@ impl Station {
         let state = self.breaker.state(now);
         match state {
             State::Broken(refusal) => return out(None, true, Absence::Stopped(refusal)),
+            State::Exhausted(refusal) => return out(None, true, Absence::Exhausted(refusal)),
             State::GaveUp(refusal) => return out(None, true, Absence::GaveUp(refusal)),
             _ => {}
         }
@@ -198,9 +202,10 @@ impl Station {
                 self.pacers.throttle.slow_down(quiet, now);
             }
             Health::Failing(refusal) => self.breaker.failed(refusal.clone(), now, retry::draw()),
+            Health::Exhausted(refusal) => self.breaker.exhausted(refusal.clone()),
             Health::Stop(refusal) => self.breaker.stop(refusal.clone()),
         }
-        if matches!(self.breaker.state(now), State::Broken(_) | State::GaveUp(_)) {
+        if matches!(self.breaker.state(now), State::Broken(_) | State::Exhausted(_) | State::GaveUp(_)) {
             self.stop.send_replace(true);
         }
     }

@@ -170,7 +170,7 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::Again { refusal, .. }) | Ended::Stopped(refusal) => self.refused(&going, &refusal, Health::Fine),
             Ended::NotWritten(health) => {
                 let refusal = match &health {
-                    Health::Failing(refusal) | Health::Stop(refusal) => refusal.clone(),
+                    Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal) => refusal.clone(),
                     Health::Fine | Health::SlowDown(_) => Refusal::new(Reason::Session, "", "not written"),
                 };
                 self.refused(&going, &refusal, health)
@@ -270,7 +270,7 @@ impl<'a> HandOver<'a> {
                 Ok(answer) => self.read(jobs, &answer),
                 Err(Fault::Lost(refusal)) => Read::Doubt(refusal),
                 Err(Fault::NotWritten(health)) if doubt.is_none() => return Ended::NotWritten(health),
-                Err(Fault::NotWritten(Health::Failing(refusal) | Health::Stop(refusal))) => Read::Doubt(refusal),
+                Err(Fault::NotWritten(Health::Failing(refusal) | Health::Stop(refusal) | Health::Exhausted(refusal))) => Read::Doubt(refusal),
                 Err(Fault::NotWritten(_)) => Read::Doubt(Refusal::new(Reason::NoReply, "", "")),
             };
             let mut pause = wait;

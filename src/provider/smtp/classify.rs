@@ -1,8 +1,8 @@
-//! What a refusal means. The only place that knows what servers' codes, and in one case their prose, stand for.
+//! What a refusal at hand-over comes to, for the recipient and for the provider. What it means is read by [`crate::replies`].
 //!
-//! The rules it keeps: the first digit of the code decides whether a refusal is transient or permanent, the enhanced code (RFC 3463)
-//! decides the cause; where the two disagree nobody is suppressed, and neither is anybody for policy or reputation. A refusal of the
-//! sender, the session or the credentials is the provider's and never a recipient's.
+//! The rules it keeps: the first digit of the code decides whether a refusal is transient or permanent, what it means decides the cause;
+//! where the code and the enhanced code disagree nobody is suppressed, and neither is anybody for policy or reputation. What is known to be
+//! about the provider stops it at the first, and is never a recipient's.
 
 use std::time::Duration;
 
@@ -10,28 +10,25 @@ use super::reply::{Answer, Enhanced};
 use super::step::Step;
 use crate::outcome::Reason;
 use crate::provider::{Health, Refusal, Verdict};
+use crate::replies::{self, About, Meaning, Place, Reading, Status};
 
 /// How long to leave a server alone that says it is sent too much.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
 
 /// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the provider.
 pub(super) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
-    let refusal = refusal(step, answer);
+    let reading = read(step, answer);
+    let refusal = refusal(step, answer, reading);
     let is_permanent = answer.class() == 5;
     let blameless = |refusal: &Refusal| Verdict::NotTaken { refusal: refusal.clone(), counts: false };
-    if refusal.reason == Reason::Auth {
-        let verdict = blameless(&refusal);
-        return (verdict, if is_permanent { Health::Stop(refusal) } else { Health::Failing(refusal) });
-    }
-    if refusal.reason == Reason::Rate && !is_permanent && is_about_the_session(step, answer) {
-        return (blameless(&refusal), Health::SlowDown(SLOW_DOWN));
+    if let Some(health) = of_provider(reading, &refusal, is_permanent) {
+        return (blameless(&refusal), health);
     }
     // A refused MAIL would be refused for everybody, so it is held against the provider and not written into each recipient's row: the
     // breaker sees the same failure again and stops. A message that is too large is the exception.
     let is_systemic = answer.code == 421
-        || (step == Step::Mail && refusal.reason != Reason::Content)
-        || is_about_the_sender(answer)
-        || (step == Step::Data && is_permanent && refusal.reason == Reason::Session);
+        || (step == Step::Mail && reading.means != Meaning::Content)
+        || (step == Step::Data && is_permanent && reading.means == Meaning::Session);
     if is_systemic {
         return (blameless(&refusal), Health::Failing(refusal));
     }
@@ -41,30 +38,58 @@ pub(super) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
 
 /// What an answer to a step before the first transaction says about the provider.
 pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
-    let refusal = refusal(step, answer);
+    let reading = read(step, answer);
+    let refusal = refusal(step, answer, reading);
     let refusal = Refusal { detail: format!("at {step}: {}", refusal.detail), ..refusal };
-    match refusal.reason {
-        Reason::Rate if answer.class() == 4 => Health::SlowDown(SLOW_DOWN),
-        Reason::Auth if answer.class() == 5 => Health::Stop(refusal),
-        _ => Health::Failing(refusal),
+    of_provider(reading, &refusal, answer.class() == 5).unwrap_or(Health::Failing(refusal))
+}
+
+/// What a 421 says about the provider; `None` where it merely closes the connection.
+pub(super) fn closing(answer: &Answer) -> Option<Health> {
+    let reading = read(Step::Greeting, answer);
+    of_provider(reading, &refusal(Step::Greeting, answer, reading), false).filter(|health| !matches!(health, Health::Failing(_)))
+}
+
+/// Whether the server takes no more over this connection, and says so without closing it: another connection is all that it takes.
+pub(super) fn is_spent(step: Step, answer: &Answer) -> bool {
+    read(step, answer).means == Meaning::Share
+}
+
+/// How long a server is left alone that wants another connection for each message.
+pub(super) fn spent_at_once() -> Health {
+    Health::SlowDown(SLOW_DOWN)
+}
+
+/// How the provider fares where a refusal is about the provider for certain: by what is known, or because nothing was said of a recipient yet.
+fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Option<Health> {
+    match reading.means {
+        Meaning::Rate => Some(Health::SlowDown(SLOW_DOWN)),
+        Meaning::Share => Some(Health::Failing(refusal.clone())),
+        Meaning::Quota => Some(Health::Exhausted(refusal.clone())),
+        Meaning::Credentials if !is_permanent => Some(Health::Failing(refusal.clone())),
+        Meaning::Credentials => Some(Health::Stop(refusal.clone())),
+        _ if reading.is_known && reading.means.about() == About::Provider => Some(Health::Stop(refusal.clone())),
+        _ => None,
     }
 }
 
-/// Whether a 421 asks to be left alone; `None` where it merely closes the connection.
-pub(super) fn closing(answer: &Answer) -> Option<Health> {
-    (!is_connections_share(answer) && reason(Step::Greeting, answer) == Reason::Rate).then_some(Health::SlowDown(SLOW_DOWN))
+fn read(step: Step, answer: &Answer) -> Reading {
+    let place = match step {
+        Step::Greeting => Place::Greeting,
+        Step::Hello | Step::StartTls | Step::Reset | Step::Quit => Place::Hello,
+        Step::Auth => Place::Auth,
+        Step::Mail => Place::Mail,
+        Step::Rcpt => Place::Rcpt,
+        Step::Data | Step::Message | Step::LoneDot => Place::Message,
+    };
+    let status = answer.enhanced().map(|Enhanced { class, subject, detail }| Status { class, subject, detail });
+    replies::classify(answer.code, status, &answer.whole_text(), place)
 }
 
-/// A server that takes so many messages over one connection is not asking for a pause, only for another connection:
-/// `421 too many messages in this connection` (Exim), `421 4.7.0 mail.example Too many messages this session` (others).
-fn is_connections_share(answer: &Answer) -> bool {
-    let text = answer.text().to_ascii_lowercase();
-    text.contains("too many messages") && (text.contains("connection") || text.contains("session"))
-}
-
-fn refusal(step: Step, answer: &Answer) -> Refusal {
+fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
     let is_recipients = matches!(step, Step::Rcpt | Step::Data | Step::Message);
-    Refusal { mailbox_gone: is_recipients && is_gone(answer), ..Refusal::new(reason(step, answer), answer.code_text(), answer.text()) }
+    let refusal = Refusal::new(reason(reading.means, answer.class() == 5), answer.code_text(), answer.text());
+    Refusal { mailbox_gone: is_recipients && reading.means == Meaning::Gone && is_gone(answer), ..refusal }
 }
 
 /// Only where both digits are permanent and the mailbox certainly does not exist: no such mailbox, moved without a new address, a
@@ -73,64 +98,18 @@ fn is_gone(answer: &Answer) -> bool {
     answer.class() == 5 && matches!(answer.enhanced(), Some(Enhanced { class: 5, subject: 1, detail: 1 | 6 | 10 }))
 }
 
-/// X.1.7 and X.1.8: the sender's address is at fault. Postfix says so at RCPT.
-fn is_about_the_sender(answer: &Answer) -> bool {
-    matches!(answer.enhanced(), Some(Enhanced { subject: 1, detail: 7 | 8, .. }))
-}
-
-/// Too much for one mailbox (`450 4.2.1`) concerns nobody else.
-fn is_about_the_session(step: Step, answer: &Answer) -> bool {
-    answer.code == 421 || (step != Step::Rcpt && answer.enhanced().is_none_or(|e| e.subject != 2))
-}
-
-fn reason(step: Step, answer: &Answer) -> Reason {
-    if matches!(answer.code, 530 | 534 | 535 | 538) || (step == Step::Auth && answer.class() == 5) {
-        return Reason::Auth;
+fn reason(means: Meaning, is_permanent: bool) -> Reason {
+    match means {
+        Meaning::Rate | Meaning::Busy => Reason::Rate,
+        Meaning::Quota => Reason::Cap,
+        Meaning::Credentials => Reason::Auth,
+        Meaning::Gone | Meaning::Disabled if is_permanent => Reason::MailboxGone,
+        Meaning::Gone | Meaning::Disabled | Meaning::Full => Reason::MailboxTransient,
+        Meaning::Relay | Meaning::Greylisted | Meaning::Policy => Reason::Policy,
+        Meaning::Address => Reason::BadAddress,
+        Meaning::Content => Reason::Content,
+        Meaning::Sender | Meaning::Hello | Meaning::Share | Meaning::Session => Reason::Session,
     }
-    let is_permanent = answer.class() == 5;
-    let mailbox = if is_permanent { Reason::MailboxGone } else { Reason::MailboxTransient };
-    let Some(enhanced) = answer.enhanced() else { return without_enhanced_code(step, answer) };
-    match (enhanced.subject, enhanced.detail) {
-        (7, 28) => Reason::Rate,
-        (2, 1) | (3, 2) | (4, 5) | (5, 3) | (7, 0 | 1) | (0, _) if speaks_of_rate(answer) => Reason::Rate,
-        (7, 8 | 9 | 11) => Reason::Auth,
-        (7, _) => Reason::Policy,
-        (1, 7 | 8) => Reason::Session,
-        (1, 3) if is_permanent => Reason::BadAddress,
-        (1, _) => mailbox,
-        (2, 2) => Reason::MailboxTransient,
-        (2, 3) | (3, 4) => Reason::Content,
-        (2, _) => mailbox,
-        (6, 7) if step == Step::Rcpt => Reason::BadAddress,
-        (6, _) => Reason::Content,
-        // Outlook.com: "550 5.5.0 Requested action not taken: mailbox unavailable".
-        (5, 0) | (0, _) => without_enhanced_code(step, answer),
-        _ => Reason::Session,
-    }
-}
-
-fn without_enhanced_code(step: Step, answer: &Answer) -> Reason {
-    match (answer.code, step) {
-        (421 | 450 | 451 | 452 | 454, _) if speaks_of_rate(answer) => Reason::Rate,
-        (501, Step::Rcpt) => Reason::BadAddress,
-        (550 | 551 | 553 | 556, Step::Rcpt) => Reason::MailboxGone,
-        (450 | 452 | 552, Step::Rcpt) => Reason::MailboxTransient,
-        (552, Step::Mail | Step::Data | Step::Message) => Reason::Content,
-        (550 | 551 | 553 | 554, Step::Rcpt | Step::Data | Step::Message) => Reason::Policy,
-        (454, _) => Reason::Auth,
-        _ => Reason::Session,
-    }
-}
-
-/// Servers say in prose that they are sent too much:
-/// `421 4.7.0 mail.example Error: too many connections from 192.0.2.1` (Postfix),
-/// `454 Throttling failure: Maximum sending rate exceeded.` (Amazon SES),
-/// `450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages` (Gmail),
-/// `421 RP-001 ... message rate limits` (Outlook.com).
-fn speaks_of_rate(answer: &Answer) -> bool {
-    let text = answer.text().to_ascii_lowercase();
-    let has_word = |word: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).any(|w| w == word);
-    has_word("rate") || has_word("ratelimited") || text.contains("too many") || text.contains("throttl") || text.contains("too quickly")
 }
 
 #[cfg(test)]
@@ -158,6 +137,7 @@ mod tests {
             Health::SlowDown(_) => ", slow down",
             Health::Failing(_) => ", failing",
             Health::Stop(_) => ", stop",
+            Health::Exhausted(_) => ", used up",
         };
         format!("{verdict}{health}")
     }
@@ -179,10 +159,10 @@ mod tests {
             (Rcpt, "550 no such user", "rejected mailbox_gone"),
             (Rcpt, "550 5.5.0 mailbox unavailable", "rejected mailbox_gone"),
             (Rcpt, "450 busy", "not taken mailbox_transient counts"),
-            (Rcpt, "450 4.2.1 receiving mail at a rate that prevents", "not taken rate counts"),
+            (Rcpt, "450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents", "not taken rate counts"),
             (Rcpt, "451 4.3.0 queue file write error", "not taken session counts"),
             (Rcpt, "421 4.3.2 shutting down", "not taken session, failing"),
-            (Rcpt, "550 5.1.8 sender domain not found", "not taken session, failing"),
+            (Rcpt, "550 5.1.8 sender domain not found", "rejected session"),
             (Message, "552 5.3.4 too big", "rejected content"),
             (Message, "550 5.6.0 bad MIME", "rejected content"),
             (Message, "554 looks like spam", "rejected policy"),
@@ -197,7 +177,9 @@ mod tests {
             (Mail, "550 5.7.1 sender refused", "not taken policy, failing"),
             (Mail, "552 5.3.4 too big", "rejected content"),
             (Mail, "530 5.7.0 authentication required", "not taken auth, stop"),
-            (Rcpt, "535 5.7.8 no", "not taken auth, stop"),
+            (Rcpt, "535 5.7.8 no", "rejected policy"),
+            (Rcpt, "550 relay not permitted", "not taken policy, stop"),
+            (Message, "550 5.4.5 Daily user sending limit exceeded.", "not taken cap, used up"),
             (Mail, "454 4.7.0 later", "not taken policy, failing"),
         ] {
             assert_eq!(told(step, line), expected, "{step}: {line}");

@@ -36,6 +36,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::addresses::Addresses;
 use self::session::Session;
 use self::settings::Settings;
+use self::step::Fault;
 use self::transaction::{Ended, check};
 use self::window::Experience;
 use super::{BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
@@ -201,6 +202,11 @@ impl<'a> HandOver<'a> {
                 Ended::Broken(fault) if was_used && may_reconnect && fault.is_closed_connection() => {
                     // Asks for another slot then: reconnecting takes time, in which the limits' windows and the suppressions move on.
                     may_reconnect = false;
+                    if let Fault::Spent(..) = &fault
+                        && let Err(error) = self.wire.answered(job.id, &Verdict::NotTaken { refusal: fault.refusal(), counts: false })
+                    {
+                        return self.fares(untraced(&error));
+                    }
                     drop(session);
                     session = self.opened(self.smtp.open().await)?;
                 }
@@ -279,7 +285,8 @@ fn gravity(health: &Health) -> u8 {
         Health::Fine => 0,
         Health::Failing(_) => 1,
         Health::SlowDown(_) => 2,
-        Health::Stop(_) => 3,
+        Health::Exhausted(_) => 3,
+        Health::Stop(_) => 4,
     }
 }
 

@@ -69,6 +69,11 @@ impl Answer {
         shorten(&text)
     }
 
+    /// The whole text without enhanced codes, its lines joined by spaces, for reading what it means.
+    pub(super) fn whole_text(&self) -> String {
+        self.lines.iter().map(|line| split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest)).collect::<Vec<_>>().join(" ")
+    }
+
     /// The text of the first line without its enhanced code.
     pub(super) fn first_line(&self) -> String {
         self.texts().next().unwrap_or_default()

@@ -53,13 +53,15 @@ pub(super) enum Fault {
     Garbled(Step, String),
     /// The server announced that it closes the connection (421).
     Closing(Step, Answer),
+    /// The server refused this message because it takes no more over this connection, and leaves that open.
+    Spent(Step, Answer),
 }
 
 impl Fault {
     /// Whether a new connection may well fare better: the server, or something between, merely closed this one.
     pub(super) fn is_closed_connection(&self) -> bool {
         match self {
-            Self::Lost(..) | Self::Silent(..) => true,
+            Self::Lost(..) | Self::Silent(..) | Self::Spent(..) => true,
             Self::Garbled(..) => false,
             Self::Closing(_, answer) => super::classify::closing(answer).is_none(),
         }
@@ -71,7 +73,9 @@ impl Fault {
             Self::Lost(step, detail) => format!("connection lost at {step}: {detail}"),
             Self::Silent(step, limit) => format!("no answer at {step} within {limit:?}"),
             Self::Garbled(step, detail) => format!("not an SMTP answer at {step}: {detail}"),
-            Self::Closing(step, answer) => return Refusal::new(Reason::Session, answer.code_text(), format!("at {step}: {}", answer.text())),
+            Self::Closing(step, answer) | Self::Spent(step, answer) => {
+                return Refusal::new(Reason::Session, answer.code_text(), format!("at {step}: {}", answer.text()));
+            }
         };
         Refusal::new(Reason::Session, "", super::reply::shorten(&detail))
     }
@@ -80,6 +84,7 @@ impl Fault {
     pub(super) fn health(&self) -> Health {
         match self {
             Self::Closing(_, answer) => super::classify::closing(answer).unwrap_or_else(|| Health::Failing(self.refusal())),
+            Self::Spent(..) => super::classify::spent_at_once(),
             _ => Health::Failing(self.refusal()),
         }
     }

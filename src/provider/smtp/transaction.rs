@@ -7,7 +7,7 @@ use std::io;
 
 use tokio::time::Instant;
 
-use super::classify::judge;
+use super::classify::{is_spent, judge};
 use super::reply::Answer;
 use super::session::Session;
 use super::step::{Fault, Step};
@@ -18,7 +18,7 @@ use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 pub(super) enum Ended {
     /// With a verdict. `is_usable` tells whether the session can go on.
     Settled { verdict: Verdict, health: Health, is_usable: bool },
-    /// The session broke before anything was written that could have completed the message.
+    /// The session broke before anything was written that could have completed the message, or takes no more and refused it for that.
     Broken(Fault),
     /// The trace could not be written, so the message was not completed.
     Untraced(io::Error),
@@ -96,6 +96,9 @@ impl Session {
             self.exchange_envelope(job, &mut envelope).await
         };
         if let Some((step, answer)) = envelope.refused.take() {
+            if is_spent(step, &answer) {
+                return Ended::Broken(Fault::Spent(step, answer));
+            }
             let is_usable = exchanged.is_ok() && self.clear_away(&envelope).await;
             let (verdict, health) = judge(step, &answer);
             return Ended::Settled { verdict, health, is_usable };
@@ -210,6 +213,7 @@ impl Session {
                 let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
                 Ended::Settled { verdict, health: Health::Fine, is_usable: true }
             }
+            4 | 5 if is_spent(Step::Message, answer) => Ended::Broken(Fault::Spent(Step::Message, answer.clone())),
             4 | 5 => {
                 // What follows in the pipe has begun a transaction of its own.
                 self.needs_reset = !self.envelope_is_out;

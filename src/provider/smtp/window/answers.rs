@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::pipe::Pipe;
 use crate::outcome::Reason;
-use crate::provider::smtp::HandOver;
-use crate::provider::smtp::classify::judge;
+use crate::provider::smtp::classify::{is_spent, judge};
 use crate::provider::smtp::reply::Answer;
 use crate::provider::smtp::step::{Fault, Step};
 use crate::provider::smtp::transaction::queue_id;
+use crate::provider::smtp::{HandOver, untraced};
 use crate::provider::{Health, Job, Refusal, Verdict};
 
 impl<'a> HandOver<'a> {
@@ -47,13 +47,17 @@ impl<'a> HandOver<'a> {
     fn refused_message(&mut self, pipe: &mut Pipe<'a>, answer: Answer) -> Result<(), Fault> {
         let Some(mut flight) = pipe.flights.pop_front() else { return Ok(()) };
         pipe.is_held = true;
-        pipe.was_used = true;
+        let was_used = std::mem::replace(&mut pipe.was_used, true);
         pipe.session.needs_reset = true;
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
         let (step, told) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
         if matches!(answer.code, 500 | 502) {
             // A server that does not know the command reads what follows it, the message itself, as commands.
             self.smtp.experience.found_broken(&self.smtp.settings);
+        }
+        if is_spent(step, &told) && is_whole {
+            self.left_for_another_connection(pipe, flight.job, Fault::Spent(step, told), was_used);
+            return Ok(());
         }
         let (verdict, health) = judge_chunk(step, &told);
         self.conclude(pipe, flight.job, verdict, health);
@@ -66,6 +70,20 @@ impl<'a> HandOver<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The message goes over another connection, where this one had been used; a new one that takes nothing asks for a pause.
+    fn left_for_another_connection(&mut self, pipe: &mut Pipe<'a>, job: &'a Job, fault: Fault, was_used: bool) {
+        let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
+        if was_used {
+            match self.wire.answered(job.id, &verdict) {
+                Ok(()) => self.todo.push_front(job),
+                Err(error) => pipe.is_stopped |= self.fares(untraced(&error)).is_err(),
+            }
+        } else {
+            self.conclude(pipe, job, verdict, fault.health());
+        }
+        pipe.stop_writing(fault);
     }
 
     /// BDAT was answered as if the message had been taken.

@@ -1,0 +1,170 @@
+//! What a reply means: the one body of knowledge for hand-over, APIs and bounces.
+//!
+//! The rules it keeps: sentences are compared here and nowhere else; what is known is data with a source ([`known`]); a refusal is about the
+//! provider, the recipient, the message or the session, and what is about the provider is never charged to a recipient.
+//!
+//! - A phrase or status of the table decides ([`Reading::is_known`]); a provider may be stopped at the first of these.
+//! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which they were said. Such a reading is believed
+//!   about one recipient; several equal ones in a row prove more, which is judged where they can be counted.
+//! - What a server repeats of another one's words (`host mx.example said: ...`) is about one recipient: phrases are not looked for in it.
+
+mod known;
+mod prose;
+
+use prose::prose;
+
+/// Where something was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Greeting,
+    /// EHLO, HELO, STARTTLS.
+    Hello,
+    Auth,
+    Mail,
+    Rcpt,
+    /// DATA, the end of the message, or a chunk.
+    Message,
+    /// An HTTP API's answer; its status is the code.
+    Api,
+    /// A bounce, which comes after acceptance.
+    Bounce,
+}
+
+/// An enhanced status code (RFC 3463).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) class: u16,
+    pub(crate) subject: u16,
+    pub(crate) detail: u16,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+/// What a refusal comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Too much for now: slow down.
+    Rate,
+    /// So many messages over one connection: change the connection.
+    Share,
+    /// The quota of a day, plan or credit is used up: nothing more in this run.
+    Quota,
+    /// The login is refused or missing.
+    Credentials,
+    /// The sender's address, the account, or the address that we connect from.
+    Sender,
+    /// It takes nothing from us for others.
+    Relay,
+    /// The name that we say at EHLO.
+    Hello,
+    /// No such mailbox or domain.
+    Gone,
+    Full,
+    Disabled,
+    /// One mailbox gets too much for now.
+    Busy,
+    /// Asked to come again for this recipient.
+    Greylisted,
+    Policy,
+    /// The address is malformed.
+    Address,
+    /// The message, whoever it is for.
+    Content,
+    /// The exchange of commands, or nothing that is known.
+    Session,
+}
+
+/// Whom a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    Provider,
+    Recipient,
+    Message,
+    Session,
+}
+
+impl Meaning {
+    /// Whom it is about.
+    pub(crate) fn about(self) -> About {
+        match self {
+            Self::Rate | Self::Quota | Self::Credentials | Self::Sender | Self::Relay | Self::Hello => About::Provider,
+            Self::Gone | Self::Full | Self::Disabled | Self::Busy | Self::Greylisted | Self::Policy | Self::Address => About::Recipient,
+            Self::Content => About::Message,
+            Self::Share | Self::Session => About::Session,
+        }
+    }
+}
+
+/// A refusal that has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) means: Meaning,
+    /// An entry of the table says so, and not the code alone: whoever sends may act at the first of these.
+    pub(crate) is_known: bool,
+}
+
+/// Reads a refusal: a reply code (or an API's HTTP status), an enhanced status where there is one, and the text without either. For a bounce
+/// the code may be 0.
+pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place) -> Reading {
+    let text = prose(text);
+    // The words of another server are about one recipient; a bounce is made of little else.
+    let own = if at == Place::Bounce { text.as_str() } else { prose::own_words(&text) };
+    let digit = match (code / 100, status) {
+        (0, Some(status)) => status.class,
+        (0, None) => 5,
+        (digit, _) => digit,
+    };
+    let fits = |known: &&known::Known| {
+        known.at.contains(&at) && known.digits.bytes().any(|d| u16::from(d - b'0') == digit) && prose::says(known.says, own, status)
+    };
+    if let Some(known) = known::KNOWN.iter().find(fits) {
+        tracing::debug!(means = ?known.means, source = known.source, "a known reply");
+        return Reading { means: known.means, is_known: true };
+    }
+    Reading { means: by_code(code, status, at), is_known: false }
+}
+
+/// What the code and the status say by themselves.
+fn by_code(code: u16, status: Option<Status>, at: Place) -> Meaning {
+    let is_early = !matches!(at, Place::Rcpt | Place::Message | Place::Bounce | Place::Api);
+    if matches!(code, 530 | 534 | 535 | 538) || (at == Place::Auth && code / 100 == 5) {
+        return if is_early { Meaning::Credentials } else { Meaning::Policy };
+    }
+    let Some(status) = status else { return by_code_alone(code, at) };
+    let is_permanent = status.class == 5 || code / 100 == 5;
+    match (status.subject, status.detail) {
+        (7, 8 | 9 | 11) if is_early => Meaning::Credentials,
+        (7, _) => Meaning::Policy,
+        (1, 7 | 8) => Meaning::Sender,
+        (1, 3) if is_permanent => Meaning::Address,
+        (1, _) => Meaning::Gone,
+        (2, 1) => Meaning::Disabled,
+        (2, 2) => Meaning::Full,
+        (2, 3) | (3, 4) => Meaning::Content,
+        (2, _) => Meaning::Disabled,
+        (6, 7) if at == Place::Rcpt => Meaning::Address,
+        (6, _) => Meaning::Content,
+        // Outlook.com: "550 5.5.0 Requested action not taken: mailbox unavailable".
+        (5, 0) | (0, _) => by_code_alone(code, at),
+        _ => Meaning::Session,
+    }
+}
+
+fn by_code_alone(code: u16, at: Place) -> Meaning {
+    match (code, at) {
+        (501, Place::Rcpt) => Meaning::Address,
+        (550 | 551 | 553 | 556, Place::Rcpt) => Meaning::Gone,
+        (450 | 452 | 552, Place::Rcpt) => Meaning::Full,
+        (552, Place::Mail | Place::Message) => Meaning::Content,
+        (550 | 551 | 553 | 554, Place::Rcpt | Place::Message) => Meaning::Policy,
+        (454, _) => Meaning::Credentials,
+        _ => Meaning::Session,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+use super::known::KNOWN;
+use super::*;
+
+fn read(at: Place, reply: &str) -> Reading {
+    let (code, text) = reply.split_at(3);
+    let text = text.trim_start();
+    let (status, text) = match text.split_once(' ') {
+        Some((first, rest)) if prose::is_status(first) => {
+            let mut parts = first.split('.').map(|part| part.parse().expect("a number"));
+            let mut next = || parts.next().expect("three parts");
+            (Some(Status { class: next(), subject: next(), detail: next() }), rest)
+        }
+        _ => (None, text),
+    };
+    classify(code.parse().expect("a code"), status, text, at)
+}
+
+#[test]
+fn every_entry_is_in_the_form_in_which_it_is_looked_for_and_has_a_source() {
+    for known in KNOWN {
+        assert!(known.says.len() > 3 && known.source.len() > 3 && !known.at.is_empty(), "{}", known.says);
+        assert!(known.digits.bytes().all(|d| matches!(d, b'4' | b'5')) && !known.digits.is_empty(), "{}", known.says);
+        if !prose::is_status(known.says) {
+            assert_eq!(prose(known.says), known.says);
+        }
+    }
+}
+
+#[test]
+fn no_entry_is_hidden_behind_one_that_says_the_same() {
+    for (at, known) in KNOWN.iter().enumerate() {
+        let same = |other: &&super::known::Known| other.says == known.says && other.digits.contains(known.digits);
+        assert_eq!(KNOWN[..at].iter().find(same).map(|other| other.says), None, "{}", known.says);
+    }
+}
+
+#[test]
+fn known_words_mean_the_same_beside_any_code() {
+    use Meaning::{Busy, Full, Gone, Hello, Policy, Quota, Rate, Relay, Sender, Share};
+    for (at, reply, means) in [
+        (Place::Rcpt, "450 4.2.1 The user you are trying to contact is receiving mail too 4.2.1 quickly.", Busy),
+        (Place::Rcpt, "452 4.2.2 The recipient's inbox is out of storage space.", Full),
+        (Place::Rcpt, "450 4.2.1 Peak SMTP relay limit exceeded for customer.", Rate),
+        (Place::Rcpt, "451 4.7.1 Ratelimit \"user\" exceeded", Rate),
+        (Place::Rcpt, "450 4.7.1 <u@example.com>: Recipient address rejected: Number messages per hour exceeded", Rate),
+        (Place::Rcpt, "550 Requested action not taken: mailbox unavailable Failure sending mail. Try again later", Rate),
+        (Place::Message, "454 Throttling failure: Daily message quota exceeded.", Quota),
+        (Place::Message, "454 Throttling failure: Maximum sending rate exceeded.", Rate),
+        (Place::Auth, "451 Authentication failed: Maximum credits exceeded", Quota),
+        (Place::Rcpt, "554 5.7.1 <u@x.test>: Recipient address rejected: You have exceeded your Outmail quota.", Quota),
+        (Place::Message, "451-Requested action aborted 451 Mails per session limit", Share),
+        (Place::Mail, "421 too many messages in this connection", Share),
+        (Place::Rcpt, "550 relay not permitted", Relay),
+        (Place::Rcpt, "553 sorry, that domain isn't in my list of allowed rcpthosts", Relay),
+        (Place::Message, "403 You are not authorized to send from that email address", Sender),
+        (Place::Rcpt, "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", Hello),
+        (Place::Rcpt, "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", Sender),
+        (Place::Rcpt, "550 5.4.1 Recipient address rejected: Access denied. [x.outlook.com]", Gone),
+    ] {
+        assert_eq!(read(at, reply), Reading { means, is_known: true }, "{reply}");
+    }
+    let policy = read(Place::Message, "554 5.7.9 Message not accepted for policy reasons. See");
+    assert_eq!(policy, Reading { means: Policy, is_known: false });
+}
+
+#[test]
+fn what_one_recipients_server_said_and_what_addresses_hold_is_about_nobody_else() {
+    for reply in [
+        "450 4.1.1 <ann@x.example>: Recipient address rejected: unverified address: host mx.x.example[192.0.2.9] said: 554 5.7.1 Client host blocked using zen.spamhaus.org",
+        "550 5.1.1 <relaying-denied@x.example>: Recipient address rejected",
+        "550 5.1.1 \"daily quota exceeded\"@x.example is unknown here",
+    ] {
+        let reading = read(Place::Rcpt, reply);
+        assert!(!reading.is_known && reading.means.about() == About::Recipient, "{reply}: {reading:?}");
+    }
+}
+
+#[test]
+fn logins_are_refused_at_login_and_a_recipient_elsewhere() {
+    for (at, reply, means) in [
+        (Place::Auth, "535 5.7.8 no", Meaning::Credentials),
+        (Place::Auth, "554 no", Meaning::Credentials),
+        (Place::Mail, "530 5.7.0 authentication required", Meaning::Credentials),
+        (Place::Mail, "550 5.7.9 mechanism too weak", Meaning::Credentials),
+        (Place::Rcpt, "530 5.7.0 authentication required", Meaning::Policy),
+        (Place::Message, "550 5.7.8 no", Meaning::Policy),
+        (Place::Rcpt, "550 5.7.11 encryption required", Meaning::Policy),
+    ] {
+        assert_eq!(read(at, reply).means, means, "{at:?} {reply}");
+    }
+}
+
+#[test]
+fn hostile_texts_are_read_too() {
+    let long = "@".repeat(100_000) + &"quota ".repeat(50_000);
+    for text in ["", "\0", "@", "<@>", "@@ ''@", "said:", "ß said: İ@", &long, "\u{feff}@\u{202e}"] {
+        for at in [Place::Rcpt, Place::Bounce, Place::Api] {
+            classify(0, None, text, at);
+        }
+    }
+}
