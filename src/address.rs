@@ -1,11 +1,32 @@
 //! E-mail addresses: what can be mailed, what it is called on the wire, and when two of them are the same person.
 //!
 //! The syntax is RFC 5321 section 4.1.2 with the lengths of section 4.5.3.1, RFC 6531 for non-ASCII local parts, and RFC 5890 for
-//! international domains, which are made ASCII at once.
+//! international domains, which are made ASCII at once. `reading` is the one reader, `domain` and `characters` hold what Unicode and
+//! IDNA2008 say, `scripts` finds look-alikes, and `spellings` makes keys.
+
+mod characters;
+mod domain;
+mod reading;
+mod scripts;
+mod spellings;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
-/// An address as it goes on the wire: the local part as typed, the domain in lowercase ASCII.
+pub(crate) use characters::without_unseen;
+pub use characters::{has_unseen_ends, trim};
+pub use domain::domain_to_ascii;
+pub use spellings::key_of;
+pub(crate) use spellings::{older_spellings, with_unicode_domain};
+
+/// The most bytes of a local part (RFC 5321 section 4.5.3.1.1).
+const LONGEST_LOCAL: usize = 64;
+/// The most bytes of an address (section 4.5.3.1.3: a path of 256, two of which are the angle brackets).
+const LONGEST: usize = 254;
+
+/// An address as it goes on the wire: the local part as typed, but in NFC and without quotes that it does not need, the domain in lowercase
+/// ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     text: Box<str>,
@@ -46,7 +67,7 @@ impl fmt::Display for Dedupe {
     }
 }
 
-/// Why a text is not an address that can be mailed. The messages never repeat the address.
+/// Why a text is not an address that can be mailed. The messages never repeat the address, but for one character that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     #[error("address is empty")]
@@ -57,12 +78,14 @@ pub enum AddressError {
     NoLocalPart,
     #[error("address has no domain")]
     NoDomain,
-    #[error("local part is longer than 64 octets")]
+    #[error("local part is longer than 64 bytes")]
     LocalTooLong,
-    #[error("address is longer than 254 octets")]
+    #[error("address is longer than 254 bytes")]
     TooLong,
-    #[error("address holds a space or a control character")]
+    #[error("address holds a space or a line break")]
     Space,
+    #[error("address holds an invisible character, {}; remove it", Named(*.0))]
+    Unseen(char),
     #[error("address has more than one @")]
     SecondAt,
     #[error("local part has a dot at its end or two in a row")]
@@ -73,10 +96,45 @@ pub enum AddressError {
     Quotes,
     #[error("domain is not a valid host name")]
     Domain,
+    #[error("domain holds {}, which IDNA2008 does not allow there", Named(*.0))]
+    Disallowed(char),
     #[error("domain is an IP address; mail goes to names")]
     Literal,
     #[error("address comes with a display name; keep only what stands between < and >")]
     DisplayName,
+    #[error("address begins with mailto:; keep only what follows it")]
+    Mailto,
+    #[error("address stands in quotation marks, brackets, or behind a spreadsheet's text mark; remove the {}", Named(*.0))]
+    Wrapped(char),
+    #[error("address ends in {}; remove it", Named(*.0))]
+    Trailing(char),
+    #[error("address begins with {0}, as rows do that are struck out; remove the sign if it is to be mailed")]
+    StruckOut(&'static str),
+    #[error("address holds {}, a typographic sign; did you mean {meant} ?", Named(*.found))]
+    Sign { found: char, meant: char },
+    #[error("local part holds {}, which is punctuation", Named(*.0))]
+    Punctuation(char),
+    #[error("address holds {}, a full-width letter or another variant; write the plain character", Named(*.0))]
+    Variant(char),
+    #[error("address holds {}, which is no character of any script", Named(*.0))]
+    NoCharacter(char),
+    #[error("local part begins with {}, a mark that belongs onto a letter", Named(*.0))]
+    LeadingMark(char),
+    #[error("address mixes letters of scripts that look alike; {} is of another script than the word it stands in", Named(*.0))]
+    MixedScripts(char),
+}
+
+/// A character by its code point, and as it looks where it can be shown.
+struct Named(char);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(c) = *self;
+        write!(f, "U+{:04X}", u32::from(c))?;
+        // Neither a mark nor what is invisible can stand alone, and a letter from right to left would turn the line around.
+        let is_shown = !characters::is_unseen(c) && !characters::is_mark(c) && !matches!(c, '\u{590}'..='\u{8ff}' | '\u{e000}'..='\u{f8ff}');
+        if is_shown { write!(f, " ({c})") } else { Ok(()) }
+    }
 }
 
 /// What is legal about an address and yet often a mistake; listed by `check`, never refused.
@@ -88,6 +146,12 @@ pub enum Note {
     NoDot,
     /// The local part is in quotes.
     QuotedLocalPart,
+    /// The local part begins or ends with a sign: what is left of a formula, a list or a quotation.
+    SignAtEnd,
+    /// The local part holds a picture or a sign that is not ASCII.
+    Symbol,
+    /// Latin stands in a word with another script, or a word of another script reads as a Latin one.
+    LookAlike,
 }
 
 impl Note {
@@ -97,35 +161,19 @@ impl Note {
             Self::Role => "role address",
             Self::NoDot => "domain without a dot",
             Self::QuotedLocalPart => "quoted local part",
+            Self::SignAtEnd => "sign at an end of the local part",
+            Self::Symbol => "symbol in the local part",
+            Self::LookAlike => "letters that look like others",
         }
     }
 }
 
 impl Address {
-    /// Reads one bare address; surrounding white space is dropped, anything else that does not belong is an error.
+    /// Reads one bare address. Spaces and invisible characters at its ends are dropped, anything else that does not belong is an error.
+    /// Texts that name one mailbox give one address, however they write it.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-        if text.is_empty() {
-            return Err(AddressError::Empty);
-        }
-        if text.ends_with('>') && text.contains('<') {
-            return Err(AddressError::DisplayName);
-        }
-        let (local, domain) = if text.starts_with('"') { split_quoted(text)? } else { split_plain(text)? };
-        if local.len() > 64 {
-            return Err(AddressError::LocalTooLong);
-        }
-        let domain = domain_to_ascii(domain)?;
-        // RFC 5321 section 4.5.3.1.3: a path of 256 octets, two of which are the angle brackets.
-        if local.len() + 1 + domain.len() > 254 {
-            return Err(AddressError::TooLong);
-        }
-        let mut whole = String::with_capacity(local.len() + 1 + domain.len());
-        whole.push_str(local);
-        whole.push('@');
-        whole.push_str(&domain);
-        let at = u16::try_from(local.len()).map_err(|_| AddressError::LocalTooLong)?;
-        Ok(Self { text: whole.into_boxed_str(), at })
+        let (text, at) = reading::read(text)?;
+        Ok(Self { text: text.into_boxed_str(), at })
     }
 
     /// The address as it goes on the wire.
@@ -138,7 +186,7 @@ impl Address {
         self.text.into()
     }
 
-    /// What stands before the `@`, as typed.
+    /// What stands before the `@`, in its one spelling.
     pub fn local(&self) -> &str {
         &self.text[..usize::from(self.at)]
     }
@@ -150,8 +198,7 @@ impl Address {
 
     /// The whole address in lowercase: what suppression entries and, unless told otherwise, duplicates are compared by.
     pub fn folded(&self) -> String {
-        // ASCII first: it is nearly every address, and costs a tenth.
-        if self.text.is_ascii() { self.text.to_ascii_lowercase() } else { self.text.to_lowercase() }
+        spellings::fold(&self.text)
     }
 
     /// The text by which a recipient without an id column is known under `dedupe`.
@@ -194,157 +241,36 @@ impl Address {
         }
         if self.local().starts_with('"') {
             notes.push(Note::QuotedLocalPart);
+        } else if has_sign_at_end(self.local()) {
+            notes.push(Note::SignAtEnd);
+        }
+        if self.local().chars().any(characters::is_symbol) {
+            notes.push(Note::Symbol);
+        }
+        if self.has_look_alikes() {
+            notes.push(Note::LookAlike);
         }
         notes
     }
+
+    fn has_look_alikes(&self) -> bool {
+        if self.text.is_ascii() && !self.domain().contains("xn--") {
+            return false;
+        }
+        let domain = domain::to_unicode(self.domain());
+        let words = || self.local().split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).chain(domain.split('.'));
+        let is_latin_domain = domain.rsplit('.').next().is_some_and(str::is_ascii);
+        words().any(|word| scripts::mix(word) == scripts::Mix::Listed || (is_latin_domain && scripts::reads_as_latin(word)))
+    }
+}
+
+fn has_sign_at_end(local: &str) -> bool {
+    let is_sign = |c: char| c.is_ascii_punctuation() && c != '_';
+    local.starts_with(is_sign) || local.ends_with(|c: char| is_sign(c) && c != '-')
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-fn split_plain(text: &str) -> Result<(&str, &str), AddressError> {
-    let (local, domain) = text.split_once('@').ok_or(AddressError::NoAt)?;
-    if local.is_empty() {
-        return Err(AddressError::NoLocalPart);
-    }
-    if local.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(AddressError::Space);
-    }
-    if domain.contains('@') {
-        return Err(AddressError::SecondAt);
-    }
-    if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
-        return Err(AddressError::Dots);
-    }
-    if !local.chars().all(|c| c == '.' || is_atext(c)) {
-        return Err(AddressError::LocalCharacter);
-    }
-    Ok((local, domain))
-}
-
-/// RFC 5322 `atext`, with every non-ASCII character of RFC 6531; controls have been refused before.
-fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
-}
-
-fn split_quoted(text: &str) -> Result<(&str, &str), AddressError> {
-    let mut escaped = false;
-    for (i, c) in text.char_indices().skip(1) {
-        if c.is_control() {
-            return Err(AddressError::Space);
-        }
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => {
-                let rest = text[i + 1..].strip_prefix('@').ok_or(AddressError::Quotes)?;
-                return if i == 1 { Err(AddressError::NoLocalPart) } else { Ok((&text[..=i], rest)) };
-            }
-            _ => {}
-        }
-    }
-    Err(AddressError::Quotes)
-}
-
-/// Makes a domain lowercase ASCII (UTS #46) and checks it as a host name.
-pub fn domain_to_ascii(domain: &str) -> Result<String, AddressError> {
-    if domain.is_empty() {
-        return Err(AddressError::NoDomain);
-    }
-    if domain.starts_with('[') {
-        return Err(AddressError::Literal);
-    }
-    if domain.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(AddressError::Space);
-    }
-    let plain = domain.is_ascii() && !domain.split('.').any(|label| label.len() >= 4 && label.as_bytes()[..4].eq_ignore_ascii_case(b"xn--"));
-    let ascii = if plain { domain.to_ascii_lowercase() } else { idna::domain_to_ascii(domain).map_err(|_| AddressError::Domain)? };
-    let labels_are_fine = ascii.split('.').all(|label| {
-        // An underscore is no host name by RFC 952, yet domains with one do receive mail.
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    });
-    if !labels_are_fine || ascii.len() > 253 {
-        return Err(AddressError::Domain);
-    }
-    if ascii.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
-        return Err(AddressError::Literal);
-    }
-    Ok(ascii)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn legal_addresses_are_taken_as_typed_with_an_ascii_domain() {
-        for (typed, wire) in [
-            ("ann@example.com", "ann@example.com"),
-            ("  Ann.B+tag@EXAMPLE.com\t", "Ann.B+tag@example.com"),
-            ("ann@exämple.com", "ann@xn--exmple-cua.com"),
-            ("jösé@example.com", "jösé@example.com"),
-            ("o'brien@example.com", "o'brien@example.com"),
-            ("\"a b\"@example.com", "\"a b\"@example.com"),
-            ("\"a@b\"@example.com", "\"a@b\"@example.com"),
-            ("root@localhost", "root@localhost"),
-            ("a@b_c.example", "a@b_c.example"),
-        ] {
-            assert_eq!(Address::parse(typed).map(|a| a.to_string()), Ok(wire.to_owned()), "{typed}");
-        }
-    }
-
-    #[test]
-    fn everything_else_is_refused_with_its_cause() {
-        use AddressError as E;
-        for (typed, why) in [
-            ("", E::Empty),
-            ("   ", E::Empty),
-            ("ann", E::NoAt),
-            ("@example.com", E::NoLocalPart),
-            ("ann@", E::NoDomain),
-            ("a..b@example.com", E::Dots),
-            (".a@example.com", E::Dots),
-            ("a.@example.com", E::Dots),
-            ("a b@example.com", E::Space),
-            ("a@b@example.com", E::SecondAt),
-            ("a@exa mple.com", E::Space),
-            ("a\r\nRCPT TO:<b@c.d>@example.com", E::Space),
-            ("a@[127.0.0.1]", E::Literal),
-            ("a@127.0.0.1", E::Literal),
-            ("a@-x.com", E::Domain),
-            ("a@x..com", E::Domain),
-            ("a@x.com.", E::Domain),
-            ("a(b)@example.com", E::LocalCharacter),
-            ("\"a@example.com", E::Quotes),
-            ("Ann <ann@example.com>", E::DisplayName),
-            ("\"\"@example.com", E::NoLocalPart),
-        ] {
-            assert_eq!(Address::parse(typed), Err(why), "{typed:?}");
-        }
-        assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(65))), Err(E::LocalTooLong));
-        assert_eq!(Address::parse(&format!("a@{}com", "abcdefgh.".repeat(40))), Err(E::Domain));
-    }
-
-    #[test]
-    fn keys_fold_case_unless_told_otherwise() {
-        let address = Address::parse("Ann@EXAMPLE.com").expect("an address");
-        assert_eq!(address.key(Dedupe::Ci), "ann@example.com");
-        assert_eq!(address.key(Dedupe::Exact), "Ann@example.com");
-        assert_eq!(Address::parse("JÖSÉ@example.com").expect("an address").folded(), "jösé@example.com");
-    }
-
-    #[test]
-    fn notes_name_what_is_legal_and_odd() {
-        let notes = |text: &str| Address::parse(text).expect("an address").notes();
-        assert_eq!(notes("Info@example.com"), [Note::Role]);
-        assert_eq!(notes("root@localhost"), [Note::NoDot]);
-        assert_eq!(notes("\"a b\"@example.com"), [Note::QuotedLocalPart]);
-        assert_eq!(notes("ann@example.com"), []);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::address::key_of;
 use crate::commands::running::canary_size;
 use crate::commands::say;
 use crate::commands::send::{Sending, survey_notes};
@@ -115,7 +116,7 @@ impl Reached {
             crate::commands::reports::each_row(ledger, &run.id, |row| {
                 if matches!(row.outcome, Some(Outcome::Accepted | Outcome::Rejected | Outcome::Unknown | Outcome::AlreadyAccepted)) {
                     reached.settled.insert(hash(&row.key), ());
-                    reached.settled.insert(hash(&row.email.to_lowercase()), ());
+                    reached.settled.insert(hash(&key_of(&row.email)), ());
                 }
                 Ok::<(), Error>(())
             })
@@ -125,7 +126,7 @@ impl Reached {
     }
 
     fn has(&self, row: &PlannedRow) -> bool {
-        !self.settled.is_empty() && (self.settled.contains_key(&hash(&row.key)) || self.settled.contains_key(&hash(&row.email.to_lowercase())))
+        !self.settled.is_empty() && (self.settled.contains_key(&hash(&row.key)) || self.settled.contains_key(&hash(&key_of(&row.email))))
     }
 }
 

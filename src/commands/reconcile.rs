@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::address::Address;
+use crate::address::key_of;
 use crate::cli::{Assumed, Globals, ReconcileArgs};
 use crate::commands::following::{self, Asked};
 use crate::commands::reports::{each_row, forget_report, rewrite_report};
@@ -90,14 +90,13 @@ impl Doubts<'_> {
 
     /// The recipients in doubt with these addresses; exit 2 where one of them is not in doubt.
     async fn named(&self, emails: &[String]) -> Result<HashSet<JobId>> {
-        let folded = |text: &str| Address::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.folded());
-        let mut wanted: BTreeMap<String, bool> = emails.iter().map(|email| (folded(email), false)).collect();
+        let mut wanted: BTreeMap<String, bool> = emails.iter().map(|email| (key_of(email), false)).collect();
         let mut named = HashSet::new();
         if emails.is_empty() {
             return Ok(named);
         }
         for row in self.rows().await? {
-            if let Some(found) = wanted.get_mut(&folded(&row.email)) {
+            if let Some(found) = wanted.get_mut(&key_of(&row.email)) {
                 *found = true;
                 named.insert(row.row);
             }

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::LedgerSuppression;
+use crate::address::key_of;
 use crate::outcome::Reason;
 use crate::provider::Verdict;
 
@@ -21,7 +22,7 @@ impl LedgerSuppression {
             _ => return None,
         };
         Some(Self {
-            entry: email.to_lowercase(),
+            entry: key_of(email),
             reason,
             scope: String::new(),
             source: provider.to_owned(),

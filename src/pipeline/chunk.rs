@@ -157,8 +157,15 @@ fn draft(parts: &Parts, outlet: &Outlet, buffers: &Buffers, mut rows: Vec<Ledger
     let mut suppressed = Vec::new();
     let mut taken_out = HashSet::new();
     for row in &rows {
-        let at_row = |what: String| Error::internal(format!("row {}: {what}", row.row));
-        let to = Address::parse(&row.email).map_err(|e| at_row(e.to_string()))?;
+        // An earlier version may have planned what is no address any more; it is not mailed.
+        let to = match Address::parse(&row.email) {
+            Ok(to) => to,
+            Err(why) => {
+                suppressed.push((row.row, Reason::BadAddress, why.to_string()));
+                taken_out.insert(row.row);
+                continue;
+            }
+        };
         if let Some(hit) = parts.suppressions.screen(&to) {
             suppressed.push((row.row, hit.reason, hit.detail));
             taken_out.insert(row.row);

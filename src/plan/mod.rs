@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
-use crate::address::Address;
+use crate::address::{Address, has_unseen_ends};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
@@ -166,6 +166,11 @@ pub fn read(
         let screener = scope.spawn(move || -> Result<Survey> {
             let (mut survey, mut screen) = (Survey::new(names), screen::Screen::new(screening));
             for chunk in receiver {
+                for row in &chunk {
+                    if has_unseen_ends(&row.view.email.of(&row.fields)) {
+                        survey.count_trimmed(row.list, row.line);
+                    }
+                }
                 let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening, &lists.sources));
                 let rows = rows.collect::<Result<Vec<PlannedRow>>>()?;
                 rows.iter().for_each(|row| survey.count(row));

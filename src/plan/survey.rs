@@ -23,6 +23,8 @@ pub struct Survey {
     pub notes: Vec<String>,
     /// Addresses under `always` that are in no list.
     pub always_missing: usize,
+    /// Addresses that had invisible characters at an end, which were taken off, and the places of the first ones.
+    pub trimmed: (u64, Vec<String>),
     bad: u64,
     bad_places: Vec<String>,
     unrendered: BTreeMap<String, (u64, Vec<String>)>,
@@ -38,6 +40,7 @@ impl Survey {
             columns: Vec::new(),
             notes: Vec::new(),
             always_missing: 0,
+            trimmed: (0, Vec::new()),
             bad: 0,
             bad_places: Vec::new(),
             unrendered: BTreeMap::new(),
@@ -58,6 +61,15 @@ impl Survey {
                     }
                 }
             }
+        }
+    }
+
+    /// Counts an address that had invisible characters at an end.
+    pub(crate) fn count_trimmed(&mut self, list: u32, line: u64) {
+        self.trimmed.0 += 1;
+        if self.trimmed.1.len() < PLACES {
+            let place = self.place(list, line);
+            self.trimmed.1.push(place);
         }
     }
 
@@ -86,6 +98,12 @@ impl Survey {
         let mut lines = self.bad_places.clone();
         if self.bad > lines.len() as u64 {
             lines.push(format!("and {} more bad rows", self.bad - lines.len() as u64));
+        }
+        let (count, places) = &self.trimmed;
+        if *count > 0 {
+            let more = if *count > places.len() as u64 { ", …" } else { "" };
+            let addresses = if *count == 1 { "address" } else { "addresses" };
+            lines.push(format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")));
         }
         for (detail, (count, places)) in &self.unrendered {
             let more = if *count > places.len() as u64 { ", …" } else { "" };

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, UnsubscribeHeaders, Verdict, Wire};
+use crate::address::key_of;
 use crate::content::{Attachment, Content};
 use crate::error::Result;
 use crate::outcome::Reason;
@@ -148,7 +149,7 @@ impl Emitlo {
 
 /// As a reply names a recipient.
 fn name(job: &Job) -> String {
-    job.to.as_str().to_lowercase()
+    job.to.folded()
 }
 
 /// The HTML, or the text as HTML that shows it as it stands.
@@ -192,7 +193,7 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     let (message_ids, suppressed) = (message_ids.unwrap_or_default(), suppressed.unwrap_or_default());
     let code = answer.status.as_str();
     let taken = |provider_id: Option<String>| Verdict::Accepted { provider_id, code: code.to_owned(), detail: String::new() };
-    let named: HashMap<String, &Named> = suppressed.iter().map(|named| (named.email.trim().to_lowercase(), named)).collect();
+    let named: HashMap<String, &Named> = suppressed.iter().map(|named| (key_of(&named.email), named)).collect();
     let who: Vec<Option<&Named>> = jobs.iter().map(|job| named.get(&name(job)).copied()).collect();
     let found = who.iter().flatten().count();
     let is_sound = found == suppressed.len() && found == rejected && accepted == jobs.len() - found;

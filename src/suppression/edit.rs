@@ -51,8 +51,9 @@ pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
     if last != *b"\n" {
         text.push('\n');
     }
-    for kept in entries {
-        text.push_str(&columns.line(&Entry::from(kept)));
+    // What an earlier version took for an address and is none any more would make the file unreadable, and is mailed by nothing.
+    for entry in entries.iter().map(Entry::from).filter(|entry| parse_entry(&entry.entry).is_ok()) {
+        text.push_str(&columns.line(&entry));
         text.push('\n');
     }
     // One write, so that no reader sees one entry's beginning joined to another's end.
@@ -227,15 +228,15 @@ mod tests {
     fn appending_uses_the_columns_there_are() {
         let (_dir, file) = place();
         fs::write(&file, "# ours\nname,email,reason\nAnn,ann@x.org,manual").expect("a file");
-        append(&file, &[kept("#bob@x.org", Reason::Complaint, "n")]).expect("room");
-        assert_eq!(text(&file), "# ours\nname,email,reason\nAnn,ann@x.org,manual\n,\"#bob@x.org\",complaint\n");
+        append(&file, &[kept("\"b,b\"@x.org", Reason::Complaint, "n"), kept("#bob@x.org", Reason::Complaint, "n")]).expect("room");
+        assert_eq!(text(&file), "# ours\nname,email,reason\nAnn,ann@x.org,manual\n,\"\"\"b,b\"\"@x.org\",complaint\n");
 
         fs::write(&file, "ann@x.org\n").expect("a file");
         let bare = LedgerSuppression { source: String::new(), ..kept("bob@x.org", Reason::Manual, "") };
-        append(&file, &[bare, kept("#eve@x.org", Reason::Unsubscribe, "")]).expect("room");
-        assert_eq!(text(&file), "ann@x.org\nbob@x.org\n\"#eve@x.org\",unsubscribe,,run,2026-11-21T12:00:00Z,,\n");
+        append(&file, &[bare, kept("\"e e\"@x.org", Reason::Unsubscribe, "")]).expect("room");
+        assert_eq!(text(&file), "ann@x.org\nbob@x.org\n\"\"\"e e\"\"@x.org\",unsubscribe,,run,2026-11-21T12:00:00Z,,\n");
         let entries: Vec<String> = list(&[file]).map(|listed| listed.expect("sound").entry.entry).collect();
-        assert_eq!(entries, ["ann@x.org", "bob@x.org", "#eve@x.org"]);
+        assert_eq!(entries, ["ann@x.org", "bob@x.org", "\"e e\"@x.org"]);
     }
 
     #[test]

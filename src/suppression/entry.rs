@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::address::{Address, AddressError, domain_to_ascii};
+use crate::address::{self, Address, AddressError, domain_to_ascii};
 use crate::ledger::LedgerSuppression;
 use crate::outcome::{Kind, Reason};
 
@@ -117,7 +117,7 @@ impl From<&LedgerSuppression> for Entry {
     /// A scope word that is not known counts as `all`, an entry that cannot be read as a lowercased address: doubt suppresses.
     fn from(kept: &LedgerSuppression) -> Self {
         Self {
-            entry: parse_entry(&kept.entry).unwrap_or_else(|_| kept.entry.trim().to_lowercase()),
+            entry: parse_entry(&kept.entry).or_else(|why| without_unseen(kept).ok_or(why)).unwrap_or_else(|_| address::key_of(&kept.entry)),
             reason: kept.reason,
             scope: kept.scope.parse().unwrap_or(Scope::All),
             source: kept.source.clone(),
@@ -128,9 +128,15 @@ impl From<&LedgerSuppression> for Entry {
     }
 }
 
+/// Who was meant by an entry that an earlier version took with an invisible character inside. A bounce was about the text as it stood.
+fn without_unseen(kept: &LedgerSuppression) -> Option<String> {
+    let is_meant = kept.reason != Reason::HardBounce;
+    is_meant.then(|| parse_entry(&address::without_unseen(&kept.entry)).ok()).flatten()
+}
+
 /// Brings `ann@Example.com`, `@domain` or `sha256:HEX` into the form that is stored and compared. The error never repeats the text.
 pub fn parse_entry(text: &str) -> Result<String, String> {
-    let text = text.trim();
+    let text = address::trim(text);
     if let Some((scheme, digits)) = text.split_once(':')
         && scheme.eq_ignore_ascii_case("sha256")
     {
@@ -192,13 +198,14 @@ pub(super) fn key_of(entry: &str) -> (u128, Form) {
     (xxh3_128(entry.as_bytes()), if entry.starts_with('@') { Form::Domain } else { Form::Address })
 }
 
-/// The keys of the `sha256:` entries that would name this lowercased address: its own, and that of its spelling with a Unicode domain.
+/// The keys of the `sha256:` entries that would name this lowercased address: its own, those of the spellings under which it may have been
+/// hashed before, and of each of these the one with a Unicode domain.
 pub(super) fn sha256_keys(folded: &str) -> impl Iterator<Item = u128> {
-    let unicode = folded.split_once('@').filter(|(_, domain)| domain.contains("xn--")).map(|(local, domain)| {
-        let (domain, _) = idna::domain_to_unicode(domain);
-        sha256_key(&format!("{local}@{domain}"))
-    });
-    std::iter::once(sha256_key(folded)).chain(unicode)
+    let spellings = std::iter::once(folded.to_owned()).chain(address::older_spellings(folded));
+    spellings.flat_map(|spelling| {
+        let unicode = address::with_unicode_domain(&spelling).map(|unicode| sha256_key(&unicode));
+        std::iter::once(sha256_key(&spelling)).chain(unicode)
+    })
 }
 
 fn sha256_key(text: &str) -> u128 {

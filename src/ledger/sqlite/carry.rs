@@ -4,11 +4,14 @@
 //! tells nobody an address. An accepted recipient stays accepted whatever came later; otherwise the newest run decides, and one that left
 //! the recipient `deferred` or `held` lets this run send.
 
+use std::borrow::Cow;
+
 use ring::hmac;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::fault::Result;
 use super::words;
+use crate::address::{Address, key_of, older_spellings};
 use crate::outcome::{Outcome, Reason};
 
 type Hash = [u8; 16];
@@ -45,7 +48,7 @@ impl Hasher {
     }
 
     fn folded(&self, email: &str) -> Hash {
-        self.hash(b'a', &email.to_lowercase())
+        self.hash(b'a', &key_of(email))
     }
 
     fn exact(&self, email: &str) -> Hash {
@@ -56,13 +59,45 @@ impl Hasher {
     fn wanted(&self, compare: &Compare, key: &str, email: &str) -> impl Iterator<Item = Hash> + use<> {
         let (same, address) = match compare {
             Compare::KeyOnly => (false, None),
-            Compare::Exact => (key == email, Some(self.exact(email))),
+            Compare::Exact => {
+                let exact = one_spelling(email);
+                (key == exact || key == email, Some(self.exact(&exact)))
+            }
             Compare::Folded => {
-                let folded = email.to_lowercase();
-                (key == folded, Some(self.hash(b'a', &folded)))
+                let folded = key_of(email);
+                (key == folded || key == email.to_lowercase(), Some(self.hash(b'a', &folded)))
             }
         };
-        (!same).then(|| self.key(key)).into_iter().chain(address)
+        (!same).then(|| self.key(&key_in_one_spelling(key, email))).into_iter().chain(address)
+    }
+
+    /// The hashes that a removed run may have left of a recipient when addresses had several spellings.
+    fn older(&self, compare: &Compare, key: &str, email: &str) -> Vec<Hash> {
+        match compare {
+            Compare::KeyOnly => key.strip_prefix(&key_of(email)).map_or_else(Vec::new, |number| {
+                older_spellings(&key_of(email)).iter().map(|spelling| self.key(&format!("{spelling}{number}"))).collect()
+            }),
+            Compare::Exact => older_spellings(email).iter().map(|spelling| self.exact(spelling)).collect(),
+            Compare::Folded => older_spellings(&key_of(email)).iter().map(|spelling| self.hash(b'a', spelling)).collect(),
+        }
+    }
+}
+
+/// The address as it is read now, in any case; one that is none any more stays as it is.
+fn one_spelling(email: &str) -> Cow<'_, str> {
+    let is_plain = email.bytes().all(|b| b.is_ascii_graphic() && b != b'"');
+    if is_plain { Cow::Borrowed(email) } else { Address::parse(email).map_or(Cow::Borrowed(email), |address| Cow::Owned(address.into_string())) }
+}
+
+/// A key that an earlier version made of the address (with the number of its row behind it where duplicates are mailed) as it is made now.
+fn key_in_one_spelling<'a>(key: &'a str, email: &str) -> Cow<'a, str> {
+    let now = key_of(email);
+    if key.starts_with(&now) {
+        return Cow::Borrowed(key);
+    }
+    match key.strip_prefix(&email.to_lowercase()) {
+        Some(number) if number.is_empty() || number.starts_with('#') => Cow::Owned(format!("{now}{number}")),
+        _ => Cow::Borrowed(key),
     }
 }
 
@@ -222,7 +257,8 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, hasher: &Hasher, compare: &
         after = *newest;
         for (id, state, key, email) in page {
             let mut best: Option<Found> = None;
-            for hash in hasher.wanted(compare, &key, &email) {
+            let older = if lookup.removed.is_some() { hasher.older(compare, &key, &email) } else { Vec::new() };
+            for hash in hasher.wanted(compare, &key, &email).chain(older) {
                 if let Some(found) = lookup.find(&hash)?
                     && (best.is_none() || found.outcome == Outcome::Accepted)
                 {
@@ -264,7 +300,8 @@ pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result
         let (outcome, reason): (i64, i64) = (row.get(0)?, row.get(1)?);
         let reason = (row.get::<_, Option<bool>>(4)? != Some(true)).then_some(reason);
         let (key, email): (String, String) = (row.get(2)?, row.get(3)?);
-        for hash in [hasher.key(&key), hasher.folded(&email), hasher.exact(&email)] {
+        let key = key_in_one_spelling(&key, &email);
+        for hash in [hasher.key(&key), hasher.folded(&email), hasher.exact(&one_spelling(&email))] {
             keep.execute(params![hash, outcome, reason])?;
         }
     }

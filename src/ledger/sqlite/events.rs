@@ -12,7 +12,7 @@ use super::fault::{Fault, Result};
 use super::names::{self, Found};
 use super::plan::seq_of;
 use super::{words, workspace};
-use crate::address::Address;
+use crate::address::{Address, key_of};
 use crate::events::{Believe, Bounce, Event, EventKind, RAW_LIMIT, SoftBounces, Source, VERSION, feedback_word};
 use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
 use crate::outcome::Reason;
@@ -40,9 +40,9 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
     let kept = if found.is_none() && !event.token.is_empty() { names::person(conn, &event.token, now)?.flatten() } else { None };
     // Where the message is ours beyond doubt, the person we mailed is meant, whatever address a forward has made of it.
     let email = match (&found, &kept) {
-        (Some(found), _) if found.by.is_exact() => found.email.to_lowercase(),
+        (Some(found), _) if found.by.is_exact() => key_of(&found.email),
         (_, Some(kept)) => kept.entry.clone(),
-        _ => event.recipient.as_deref().map(folded).unwrap_or_default(),
+        _ => event.recipient.as_deref().map(key_of).unwrap_or_default(),
     };
     write(conn, event, found.as_ref(), &email, now)?;
     if let Some(found) = &found {
@@ -57,11 +57,6 @@ pub(super) fn take(conn: &Connection, event: &Event, believe: Believe, now: Time
         doubted,
         is_hearsay: false,
     }))
-}
-
-/// The address as suppressions and recipients have it, or the text in lowercase if it is none.
-fn folded(text: &str) -> String {
-    Address::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.folded())
 }
 
 fn about(conn: &Connection, recipient: Option<i64>) -> Result<Option<(String, u64)>> {
@@ -266,7 +261,7 @@ pub(super) fn list(conn: &Connection, query: &EventQuery) -> Result<Vec<KeptEven
          ORDER BY e.id LIMIT ?5"
     );
     let mut found = conn.prepare(&sql)?;
-    let (kind, email) = (query.kind.map(EventKind::as_str), query.email.as_deref().map(folded));
+    let (kind, email) = (query.kind.map(EventKind::as_str), query.email.as_deref().map(key_of));
     let mut rows = found.query(params![query.after, seq, kind, email, query.limit as i64])?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {

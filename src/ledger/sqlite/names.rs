@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Result;
 use super::words;
+use crate::address::{key_of, older_spellings};
 use crate::events::Event;
 use crate::ledger::{LinkedBy, Person};
 use crate::message::{hex, is_token, token_of};
@@ -94,7 +95,7 @@ fn name(conn: &Connection, id: i64, hashes: &mut Vec<(i64, i64)>) -> Result<()> 
     let mut rows = find.query([id])?;
     let Some(row) = rows.next()? else { return Ok(()) };
     let text = |column| -> Result<&str> { Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?) };
-    let email = text(0)?.to_lowercase();
+    let email = key_of(text(0)?);
     let (key, message_id, provider_id) = (text(1)?, text(2)?, text(3)?);
     hashes.push((hash(b'a', &email), id));
     if key != email {
@@ -148,8 +149,32 @@ pub(super) fn find(conn: &Connection, event: &Event) -> Result<Option<Found>> {
         return Ok(Some(found));
     }
     let Some(recipient) = &event.recipient else { return Ok(None) };
-    let folded = recipient.to_lowercase();
-    Ok(some(rows_named(conn, b'a', &folded, "lower(r.email) = lower(?2)", &folded)?, LinkedBy::Address))
+    Ok(some(by_address(conn, recipient)?, LinkedBy::Address))
+}
+
+/// The recipient with this address who was mailed last, however the ledger or the event spells it.
+fn by_address(conn: &Connection, recipient: &str) -> Result<Option<(i64, String)>> {
+    let wanted = key_of(recipient);
+    let mut spellings = vec![recipient.to_lowercase(), wanted.clone()];
+    spellings.extend(older_spellings(&wanted));
+    spellings.dedup();
+    let mut query =
+        conn.prepare_cached("SELECT r.id, r.email FROM names n JOIN recipients r ON r.id = n.recipient WHERE n.hash = ?1 ORDER BY n.recipient DESC")?;
+    let mut latest: Option<(i64, String)> = None;
+    for spelling in spellings {
+        let mut rows = query.query([hash(b'a', &spelling)])?;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            let email = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            if key_of(email) == wanted {
+                if latest.as_ref().is_none_or(|(newest, _)| *newest < id) {
+                    latest = Some((id, email.to_owned()));
+                }
+                break;
+            }
+        }
+    }
+    Ok(latest)
 }
 
 fn by_correlation(conn: &Connection, run: &str, key: &str) -> Result<Option<(i64, String)>> {
@@ -171,7 +196,7 @@ fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, Strin
          ORDER BY n.recipient DESC",
     )?;
     let mut rows = query.query(params![hash(b'p', &event.provider_id), event.provider_id])?;
-    let told = event.recipient.as_deref().map(str::to_lowercase);
+    let told = event.recipient.as_deref().map(key_of);
     let mut only = None;
     let mut count = 0;
     while let Some(row) = rows.next()? {
@@ -179,7 +204,7 @@ fn by_provider_id(conn: &Connection, event: &Event) -> Result<Option<(i64, Strin
         if !event.provider.is_empty() && provider != event.provider {
             continue;
         }
-        if told.as_deref() == Some(email.to_lowercase().as_str()) {
+        if told.as_deref() == Some(key_of(&email).as_str()) {
             return Ok(Some((id, email)));
         }
         count += 1;
@@ -200,7 +225,7 @@ pub(super) fn person(conn: &Connection, token: &str, now: Timestamp) -> Result<O
                 about: Some((row.get(0)?, words::row_of(id))),
                 campaign: row.get(1)?,
                 env: row.get(2)?,
-                entry: email.to_lowercase(),
+                entry: key_of(&email),
                 expires_at: None,
             })
         });
@@ -229,7 +254,7 @@ pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result
     while let Some(row) = rows.next()? {
         let (message_id, key, email): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let Some(token) = token_of(&message_id) else { continue };
-        let folded = email.to_lowercase();
+        let folded = key_of(&email);
         let entry = format!("sha256:{}", hex(digest::digest(&digest::SHA256, folded.as_bytes()).as_ref()));
         let key = if key.contains('@') { "" } else { key.as_str() };
         insert.execute(params![token, campaign, env, key, entry, now.as_microsecond(), expires_at.as_microsecond()])?;

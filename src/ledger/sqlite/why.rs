@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
+use crate::address::key_of;
 use crate::ledger::Decision;
 use crate::outcome::Outcome;
 
@@ -40,12 +41,12 @@ struct Event {
 pub(super) fn why(conn: &Connection, run: &str, email: &str) -> Result<Vec<Decision>> {
     let seq = seq_of(conn, run)?;
     let (first, last) = words::ids_of(seq);
-    let folded = email.trim().to_lowercase();
+    let wanted = key_of(email);
     let mut ids = Vec::new();
     let mut all = conn.prepare("SELECT id, email FROM recipients WHERE id BETWEEN ?1 AND ?2")?;
     let mut rows = all.query([first, last])?;
     while let Some(row) = rows.next()? {
-        if row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?.to_lowercase() == folded {
+        if key_of(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?) == wanted {
             ids.push(row.get(0)?);
         }
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Result};
 use super::words;
+use crate::address::key_of;
 use crate::ledger::{LedgerSuppression, Pause};
 
 pub(super) fn pause(conn: &Connection, reason: &str, now: Timestamp) -> Result<()> {
@@ -69,11 +70,18 @@ pub(super) fn unsuppress(conn: &Connection, entries: &[String], by: &str, now: T
         conn.prepare_cached("INSERT INTO unsuppressed(entry, reason, at, by) SELECT entry, reason, ?2, ?3 FROM suppressions WHERE entry = ?1")?;
     let mut delete = conn.prepare_cached("DELETE FROM suppressions WHERE entry = ?1")?;
     let mut gone = 0;
-    for entry in entries {
+    for entry in entries.iter().chain(&spelled_otherwise(conn, entries)?) {
         log.execute(params![entry, now.as_microsecond(), by])?;
         gone += delete.execute([entry])? as u64;
     }
     Ok(gone)
+}
+
+/// What is kept for these entries in the spelling of an earlier version: with quotes, or not in plain ASCII.
+fn spelled_otherwise(conn: &Connection, entries: &[String]) -> Result<Vec<String>> {
+    let mut odd = conn.prepare_cached("SELECT DISTINCT entry FROM suppressions WHERE instr(entry, '\"') > 0 OR entry GLOB '*[^ -~]*'")?;
+    let kept = odd.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(kept.into_iter().filter(|kept| !entries.contains(kept) && entries.contains(&key_of(kept))).collect())
 }
 
 /// Suppressions with a higher number than `after`, by number.

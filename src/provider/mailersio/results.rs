@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::names::{Names, find, text};
+use crate::address::key_of;
 use crate::outcome::Reason;
 use crate::provider::http::{Answer, Later, Read};
 use crate::provider::{Job, Verdict};
@@ -50,13 +51,13 @@ pub(super) fn read(names: &Names, jobs: &[&Job], answer: &Answer, body: &Value, 
     let is_completed = text(body, &names.status) == names.completed;
     let mut told: HashMap<String, Vec<&Value>> = HashMap::new();
     for result in find(body, &names.results).and_then(Value::as_array).into_iter().flatten() {
-        told.entry(text(result, &names.result_email).to_lowercase()).or_default().push(result);
+        told.entry(key_of(text(result, &names.result_email))).or_default().push(result);
     }
     let mut times: HashMap<String, usize> = HashMap::new();
-    jobs.iter().for_each(|job| *times.entry(job.to.as_str().to_lowercase()).or_default() += 1);
+    jobs.iter().for_each(|job| *times.entry(job.to.folded()).or_default() += 1);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let verdict = |job: &&Job| {
-        let address = job.to.as_str().to_lowercase();
+        let address = job.to.folded();
         let results = told.get(&address).map(Vec::as_slice).unwrap_or_default();
         let place = seen.entry(address.clone()).or_default();
         *place += 1;

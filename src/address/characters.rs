@@ -1,0 +1,149 @@
+//! The characters of an address, one at a time: those that show nothing, those that stand for another one, and those no mailbox has.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+use super::AddressError;
+
+/// Whether nothing is seen where this character stands: spaces of every kind, controls, direction marks, joiners, fillers, variation
+/// selectors, tags.
+pub(super) fn is_unseen(c: char) -> bool {
+    use GeneralCategory as G;
+    if c.is_ascii() {
+        return c == ' ' || c.is_ascii_control();
+    }
+    // Symbols and marks that are drawn as nothing: an empty Braille cell, the place of an object, a null notehead, a Khitan filler.
+    matches!(c, '\u{2800}' | '\u{fffc}' | '\u{1d159}' | '\u{16fe4}')
+        || matches!(category(c), G::Control | G::Format | G::SpaceSeparator | G::LineSeparator | G::ParagraphSeparator)
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+/// The text without what shows nothing at its ends.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(is_unseen)
+}
+
+/// The text without anything invisible.
+pub(crate) fn without_unseen(text: &str) -> String {
+    text.chars().filter(|c| !is_unseen(*c)).collect()
+}
+
+/// Whether an end of the text has an invisible character that is no ordinary blank.
+pub fn has_unseen_ends(text: &str) -> bool {
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    text.starts_with(is_unseen) || text.ends_with(is_unseen)
+}
+
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
+}
+
+/// The quotation mark of the keyboard that was meant by a typographic one, a prime, or a letter that looks like an apostrophe.
+pub(super) fn plain_quote(c: char) -> Option<char> {
+    match c {
+        '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{2035}' | '\u{2039}' | '\u{203a}' | '\u{b4}' | '\u{ff07}' | '\u{ff40}' => Some('\''),
+        '\u{275b}' | '\u{275c}' | '\u{55a}' | '\u{a78b}' | '\u{a78c}' => Some('\''),
+        '\u{2b9}' | '\u{2bb}'..='\u{2bd}' | '\u{2c8}' | '\u{2ca}' | '\u{2cb}' => Some('\''),
+        '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{2036}' | '\u{ab}' | '\u{bb}' | '\u{ff02}' | '\u{275d}' | '\u{275e}' => Some('"'),
+        '\u{2ba}' | '\u{2ee}' | '\u{300a}'..='\u{300f}' | '\u{301d}'..='\u{301f}' | '\u{2e42}' => Some('"'),
+        _ => None,
+    }
+}
+
+/// The sign of the keyboard for which word processors and foreign keyboards put this one.
+pub(super) fn plain_sign(c: char) -> Option<char> {
+    match c {
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2043}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some('-'),
+        '\u{3002}' | '\u{2024}' | '\u{fe52}' | '\u{ff0e}' | '\u{ff61}' => Some('.'),
+        '\u{ff20}' | '\u{fe6b}' => Some('@'),
+        _ => plain_quote(c),
+    }
+}
+
+/// Refuses what belongs on neither side of the `@`: typographic signs, variants such as `ａ`, `𝐚`, `ﬁ` and `²`, and what is no character.
+/// The text is in NFC and has nothing invisible in it.
+pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
+    use GeneralCategory as G;
+    for c in text.chars().filter(|c| !c.is_ascii()) {
+        if let Some(meant) = plain_sign(c) {
+            return Err(AddressError::Sign { found: c, meant });
+        }
+        if matches!(category(c), G::Unassigned | G::PrivateUse | G::Surrogate) || c == '\u{fffd}' {
+            return Err(AddressError::NoCharacter(c));
+        }
+    }
+    first_variant(text).map_or(Ok(()), |c| Err(AddressError::Variant(c)))
+}
+
+/// The first character that is another one in a different width, weight or place.
+fn first_variant(text: &str) -> Option<char> {
+    let nfkc = ComposingNormalizerBorrowed::new_nfkc();
+    if nfkc.is_normalized(text) {
+        return None;
+    }
+    // Letters of ordinary words which Unicode would take apart, and which cannot be typed otherwise: Armenian ech yiwn, Thai and Lao am.
+    let is_ordinary = |c: char| matches!(c, '\u{587}' | '\u{e33}' | '\u{eb3}');
+    text.chars().find(|c| !c.is_ascii() && !is_ordinary(*c) && !nfkc.is_normalized(c.encode_utf8(&mut [0; 4])))
+}
+
+/// Refuses punctuation that is not ASCII, but for the signs that words of some language are written with.
+pub(super) fn refuse_punctuation(local: &str) -> Result<(), AddressError> {
+    use GeneralCategory as G;
+    let is_of_words = |c: char| matches!(c, '\u{b7}' | '\u{375}' | '\u{5f3}' | '\u{5f4}' | '\u{f0b}' | '\u{30fb}');
+    let is_punctuation = |c: char| {
+        matches!(
+            category(c),
+            G::ConnectorPunctuation
+                | G::DashPunctuation
+                | G::OpenPunctuation
+                | G::ClosePunctuation
+                | G::InitialPunctuation
+                | G::FinalPunctuation
+                | G::OtherPunctuation
+                | G::ModifierSymbol
+        )
+    };
+    let found = local.chars().find(|c| !c.is_ascii() && is_punctuation(*c) && !is_of_words(*c));
+    found.map_or(Ok(()), |c| Err(AddressError::Punctuation(c)))
+}
+
+/// Whether the character is a mark that belongs onto the letter before it.
+pub(super) fn is_mark(c: char) -> bool {
+    use GeneralCategory as G;
+    !c.is_ascii() && matches!(category(c), G::NonspacingMark | G::SpacingMark | G::EnclosingMark)
+}
+
+/// Whether the character is a picture or a sign, which few providers let a mailbox have.
+pub(super) fn is_symbol(c: char) -> bool {
+    use GeneralCategory as G;
+    !c.is_ascii() && matches!(category(c), G::OtherSymbol | G::MathSymbol | G::CurrencySymbol | G::OtherNumber | G::LetterNumber)
+}
+
+/// Whether RFC 5892 gives the character, which UTS #46 leaves as it is, the derived property PVALID, CONTEXTJ or CONTEXTO.
+///
+/// UTS #46 has mapped or refused what section 2.2 of the RFC calls unstable, and [`refuse_foreign`] what is unassigned; what is left of
+/// section 3 is computed from the general category, with the exceptions of section 2.6, so that no table has to be kept up to date.
+pub(super) fn is_allowed_by_idna2008(c: char) -> bool {
+    use GeneralCategory as G;
+    match c {
+        '-' | '_' | '0'..='9' | 'a'..='z' => true,
+        // Section 2.6, PVALID and CONTEXTO.
+        '\u{df}' | '\u{3c2}' | '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
+        '\u{b7}' | '\u{375}' | '\u{5f3}' | '\u{5f4}' | '\u{30fb}' | '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' => true,
+        // Section 2.8, CONTEXTJ.
+        '\u{200c}' | '\u{200d}' => true,
+        // Section 2.6, DISALLOWED.
+        '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => false,
+        // Section 2.4, blocks that are ignored: Combining Diacritical Marks for Symbols, Musical Symbols, Ancient Greek Musical Notation.
+        '\u{20d0}'..='\u{20ff}' | '\u{1d100}'..='\u{1d1ff}' | '\u{1d200}'..='\u{1d24f}' => false,
+        // Section 2.9, the letters that old Hangul syllables are made of.
+        '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => false,
+        _ => {
+            matches!(
+                category(c),
+                G::LowercaseLetter | G::UppercaseLetter | G::OtherLetter | G::DecimalNumber | G::ModifierLetter | G::NonspacingMark | G::SpacingMark
+            ) && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        }
+    }
+}
