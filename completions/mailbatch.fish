@@ -97,6 +97,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s c -l config
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dry-run -d 'Do everything but the wire, and say what would happen and how long it would take'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l accept-changes -d 'Send a changed message under the same campaign'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sandbox -d 'Hand everything to the provider\'s own sandbox or simulator, so that nobody gets mail; refused where it has none'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l ledger-lost -d 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-empty -d 'Exit 9 when there was nobody to send to'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'

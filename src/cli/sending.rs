@@ -49,6 +49,10 @@ pub struct SendArgs {
     #[arg(long)]
     pub provider_sandbox: bool,
 
+    /// The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again
+    #[arg(long, conflicts_with = "dry_run")]
+    pub ledger_lost: bool,
+
     /// Exit 9 when there was nobody to send to
     #[arg(long)]
     pub error_on_empty: bool,

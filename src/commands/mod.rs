@@ -9,6 +9,7 @@ mod following;
 mod gates;
 pub mod generate;
 mod listen;
+mod loss;
 mod outlets;
 mod preview;
 mod provider;

@@ -7,6 +7,9 @@ use futures_util::stream::{self, StreamExt};
 use crate::cli::SendingArgs;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
+use crate::ledger::loss::report_directory;
+use crate::ledger::record::{self, RunRecord};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
 use crate::pipeline::ledger_error;
 use crate::provider::JobId;
@@ -14,7 +17,7 @@ use crate::report::{self, Head, Options, ReportFile};
 
 /// Where the report that is always written belongs.
 pub(crate) fn standard_report(bench: &Workbench, run: &Run) -> Result<PathBuf> {
-    let dir = bench.settings.workspace.state_dir.join("reports");
+    let dir = report_directory(&bench.settings.workspace.state_dir);
     crate::commands::make_private_dir(&dir)?;
     Ok(dir.join(format!("{}.csv", run.id)))
 }
@@ -36,13 +39,37 @@ pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnM
     Ok(())
 }
 
-/// Removes the report that is always written, before the run changes: one that no longer says how the run stands would outlast a kill.
+/// Where the report of a run lies while the run changes: it still names people who were reached, should the ledger be lost meanwhile.
+pub(crate) fn earlier_report(dir: &Path, run: &str) -> PathBuf {
+    dir.join(format!(".{run}.csv.before"))
+}
+
+/// Takes the report that is always written out of its place, before the run changes: one that no longer says how the run stands would
+/// outlast a kill.
 pub(crate) fn forget_report(bench: &Workbench, run: &Run) -> Result<()> {
     let path = standard_report(bench, run)?;
-    match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::internal(format!("the report of {}: {e}", run.id))),
-        _ => Ok(()),
-    }
+    let earlier = earlier_report(&report_directory(&bench.settings.workspace.state_dir), &run.id);
+    gone(std::fs::rename(&path, earlier)).map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
+}
+
+/// Removes everything of a run that lies beside the ledger, because it holds addresses or would name a run that is no longer there.
+pub(crate) fn remove_files(bench: &Workbench, run: &Run) -> Result<()> {
+    let state_dir = &bench.settings.workspace.state_dir;
+    let files = [standard_report(bench, run)?, earlier_report(&report_directory(state_dir), &run.id), record::path(state_dir, &run.id)];
+    files.iter().try_for_each(|file| gone(std::fs::remove_file(file)).map_err(|e| Error::internal(format!("{}: {e}", file.display()))))
+}
+
+fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
+    done.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+/// Writes the record of a run anew: its campaign, and how far the ledger has come.
+pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) -> Result<()> {
+    let batches = ledger.batches().await.map_err(ledger_error)?;
+    let state_dir = &bench.settings.workspace.state_dir;
+    RunRecord::new(run, batches)
+        .write(state_dir)
+        .map_err(|e| Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).display())).hint("the state directory must be writable"))
 }
 
 /// Writes the report that is always written anew, after something was found out about a run.
@@ -65,7 +92,11 @@ pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Sta
     })
     .await?;
     for file in files {
-        file.finish()?;
+        let path = file.finish()?;
+        // The one before says less now. Should it stay, the newer one is read first.
+        if let Some(dir) = path.parent() {
+            let _ = std::fs::remove_file(earlier_report(dir, &run.id));
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, rewrite_report, standard_report, write_reports};
+use crate::commands::reports::{forget_report, record, rewrite_report, standard_report, write_reports};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -186,6 +186,7 @@ impl Going<'_> {
         let resume = format!("mailbatch resume {id}{}", if self.sending.listen { " --listen" } else { "" });
         let mut earned = Vec::new();
         let mut next = None;
+        let mut lost = None;
         let held = match why {
             None => None,
             Some(Why::Signal(exit)) => {
@@ -238,6 +239,10 @@ impl Going<'_> {
                 next = Some(format!("{resume}    # when the suppression file has been mended"));
                 Some((Reason::Interrupted, "the suppression file cannot be read".to_owned()))
             }
+            Some(Why::LedgerLost(error)) => {
+                lost = Some(error);
+                Some((Reason::Interrupted, "the ledger was lost".to_owned()))
+            }
             Some(Why::Broken(error)) => return Err(error),
         };
         if let Some((reason, detail)) = held {
@@ -245,17 +250,26 @@ impl Going<'_> {
         }
         let standing = self.ledger.standing(id).await.map_err(ledger_error)?;
         if standing.tally.open > 0 || standing.tally.total() != before.tally.total() {
-            return Err(Error::internal(format!("run {id} does not add up: {} rows in, {standing:?}", before.tally.total())));
+            let (rows, open, total) = (before.tally.total(), standing.tally.open, standing.tally.total());
+            return Err(Error::internal(format!("run {id} does not add up: {rows} rows went in, the ledger now has {total}, {open} of them open"))
+                .hint(
+                    "the ledger may be damaged: check it with `sqlite3 .mailbatch/ledger.db 'PRAGMA integrity_check'`, and restore it from a backup",
+                ));
         }
         self.earn(&standing, &mut earned);
         if self.error_on_empty && before.tally.open == 0 {
             earned.push((Exit::EMPTY, "there was nobody to send to".to_owned()));
+        }
+        if let Some(error) = lost {
+            // What is open in this process is complete: the report that is written from it names everybody who was reached.
+            return Err(error);
         }
         let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
         let state = if left == 0 { RunState::Finished } else { RunState::Open };
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
         self.ledger.finish(id, state, exit.code()).await.map_err(ledger_error)?;
         let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
+        record(self.bench, &self.ledger, &run).await?;
         if next.is_none() && left > 0 {
             next = Some(resume);
         }

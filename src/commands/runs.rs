@@ -2,7 +2,7 @@
 
 use crate::cli::{Globals, PauseArgs, RunsArgs, RunsCommand};
 use crate::commands::campaign;
-use crate::commands::reports::forget_report;
+use crate::commands::reports::remove_files;
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
     }
     ledger.remove(&run.id).await.map_err(ledger_error)?;
     // The report holds addresses too.
-    forget_report(bench, &run)?;
+    remove_files(bench, &run)?;
     bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
     Ok(Exit::OK)
 }

@@ -11,8 +11,9 @@ use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
+use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{check_reports, forget_report, format_of, rewrite_report};
+use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, dry_run};
@@ -20,6 +21,7 @@ use crate::config::Chosen;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::{Filter, Format, ReadOptions};
+use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, Run, RunHead, RunState, Seal};
 use crate::message::Message;
@@ -66,15 +68,42 @@ pub(crate) struct Sending<'a> {
 impl Sending<'_> {
     async fn run(&self) -> Result<Exit> {
         let bench = self.bench;
-        let ledger = bench.ledger()?;
-        beside(bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone())).await
+        let (ledger, lost) = if self.args.ledger_lost {
+            let (ledger, remains, loss) = bench.ledger_after_loss()?;
+            (ledger, Some((remains, loss)))
+        } else {
+            (bench.ledger()?, None)
+        };
+        beside(bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost)).await
     }
 
-    async fn run_by(&self, ledger: Arc<SqliteLedger>) -> Result<Exit> {
+    /// Reads what a lost ledger left behind into the new one.
+    async fn take_over(&self, ledger: &Arc<SqliteLedger>, (remains, loss): (Remains, Loss)) -> Result<TakenOver> {
+        let settings = &self.bench.settings;
+        let taken = Takeover {
+            ledger,
+            state_dir: &settings.workspace.state_dir,
+            remains,
+            loss,
+            campaign: &self.campaign,
+            env: settings.env.as_deref(),
+            id: settings.list.id.as_deref(),
+        };
+        let taken = taken.read().await?;
+        note_all(self.bench, &taken.notes);
+        Ok(taken)
+    }
+
+    async fn run_by(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
         let bench = self.bench;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
         let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign, bench.settings.env.as_deref(), wait)?;
         refuse_while_paused(ledger.as_ref()).await?;
+        let mut taken = match lost {
+            Some(lost) => Some(self.take_over(&ledger, lost).await?),
+            None => None,
+        };
+        let state_dir = &bench.settings.workspace.state_dir;
         let secret = ledger.secret_key().await.map_err(ledger_error)?;
         let latest = ledger.latest_run(&self.campaign, bench.settings.env.as_deref()).await.map_err(ledger_error)?;
         if let Some(run) = &latest
@@ -102,6 +131,9 @@ impl Sending<'_> {
                 self.changes(&run, &self.fingerprint()?)
             };
             if changed.is_empty() && !abandoned(ledger.as_ref(), &run).await? {
+                if let Some(taken) = taken.take() {
+                    taken.finish(&ledger, state_dir, None).await?;
+                }
                 return self.again(ledger, run, suppressions, secret, notes).await;
             }
             if let Some(refusal) = self.refuses(&run, &changed) {
@@ -113,7 +145,15 @@ impl Sending<'_> {
             Some(run) => run,
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
+        if let Some(taken) = taken
+            && let Err(error) = taken.finish(&ledger, state_dir, Some(&run)).await
+        {
+            // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
+            let _ = ledger.discard(&run.id).await;
+            return Err(error);
+        }
         let run = self.seal(&ledger, run).await?;
+        record(bench, &ledger, &run).await?;
         if let Some(closed) = unfinished {
             rewrite_report(bench, ledger.as_ref(), &closed).await?;
         }

@@ -7,6 +7,7 @@ use crate::cli::Globals;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
+use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerSuppression, Run};
 use crate::message::{Links, Message, MessageKeys, MessageSource};
@@ -31,6 +32,12 @@ impl Workbench {
     /// Opens the ledger, making it if there is none.
     pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>> {
         SqliteLedger::open(&self.settings.workspace.state_dir).map(Arc::new).map_err(ledger_error)
+    }
+
+    /// Opens the ledger of a workspace that has lost an earlier one, making it if there is none.
+    pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<SqliteLedger>, Remains, Loss)> {
+        let opened = SqliteLedger::open_after_loss(&self.settings.workspace.state_dir).map_err(ledger_error)?;
+        Ok((Arc::new(opened.0), opened.1, opened.2))
     }
 
     /// Opens the ledger if there is one.

@@ -25,6 +25,9 @@ pub enum LedgerError {
     Full { path: String },
     #[error("{path}: {detail}")]
     Broken { path: String, detail: String },
+    /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong to.
+    #[error("{path}: {what}")]
+    Lost { path: String, what: String },
     #[error("the ledger's writer has stopped: {0}")]
     Gone(String),
     #[error("{0}")]
@@ -211,6 +214,8 @@ pub enum Claimed {
     Capped { cap: String, room: u64, until: Timestamp },
     /// `mailbatch pause` is in force. Nothing was claimed.
     Paused { reason: String },
+    /// The ledger's file is gone or another one stands in its place. Nothing was claimed.
+    Lost { path: String, what: String },
     /// Another address already owns this suppression since; nothing but `suppressed` was settled and there was no member left.
     Nothing,
 }
@@ -253,6 +258,17 @@ pub struct LedgerSuppression {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub note: String,
+}
+
+/// What became of a person in a run that the ledger has lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// The recipient's key.
+    pub key: String,
+    /// The address as it was mailed.
+    pub email: String,
+    /// `None` where they may be mailed: `deferred` and `held`.
+    pub outcome: Option<(Outcome, Option<Reason>)>,
 }
 
 /// One decision about one recipient, for `why`.
@@ -497,6 +513,8 @@ mod facts;
 mod gates;
 mod learned;
 mod leases;
+pub mod loss;
+pub mod record;
 pub mod sqlite;
 pub mod trace;
 mod trend;

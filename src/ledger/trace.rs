@@ -23,6 +23,9 @@ use crate::provider::{JobId, Refusal, Ticket, Verdict};
 
 const HEADER: &str = "mailbatch-trace 1";
 
+/// The length of a trace that holds no record, in bytes.
+pub const HEADER_LENGTH: u64 = HEADER.len() as u64 + 1;
+
 /// The directory of the traces under a state directory.
 pub fn directory(state_dir: &Path) -> PathBuf {
     state_dir.join("trace")

@@ -19,7 +19,7 @@ use self::phase::Waiting;
 use self::station::Station;
 use self::watch::Watch;
 use crate::error::{Error, Result};
-use crate::ledger::{Claimed, Gate, Standing};
+use crate::ledger::{Claimed, Gate, LedgerError, Standing};
 use crate::outcome::{Cohort, Outcome};
 use crate::pipeline::chunk::{Buffers, Done, Way};
 use crate::pipeline::learning;
@@ -185,6 +185,7 @@ impl Engine {
                 match why {
                     Claimed::Capped { cap, room, until } => self.capped(way.through, &cap, room, until),
                     Claimed::Paused { reason } => self.stop_for(Why::Paused(reason)),
+                    Claimed::Lost { path, what } => self.stop_for(Why::LedgerLost(ledger_error(LedgerError::Lost { path, what }))),
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }

@@ -137,6 +137,8 @@ pub enum Why {
     Limit,
     /// The suppression file cannot be read any more.
     Suppression(Error),
+    /// The ledger's file is gone. What was under way has been settled in the file that is still open.
+    LedgerLost(Error),
     /// The ledger or the program itself failed.
     Broken(Error),
 }
@@ -148,6 +150,10 @@ pub fn ledger_error(error: LedgerError) -> Error {
             Error::internal(error.to_string()).hint("nothing was handed over without a record; free some space and run the same command again")
         }
         LedgerError::Newer { .. } => Error::usage(error.to_string()).hint("use the newer mailbatch that wrote it"),
+        LedgerError::Lost { .. } => Error::usage(error.to_string()).hint(
+            "restore the newest ledger.db from a backup; without one, `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody \
+             in them is mailed again (a workspace that is to begin anew needs another state directory: move .mailbatch away)",
+        ),
         LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
         LedgerError::Broken { .. } => Error::internal(error.to_string())
             .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup, for without it nobody knows who has been mailed"),

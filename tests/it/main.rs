@@ -14,6 +14,7 @@ mod examples;
 mod faults;
 mod limits;
 mod listen;
+mod loss;
 mod peers;
 mod providers;
 mod rates;

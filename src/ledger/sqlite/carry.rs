@@ -277,6 +277,40 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, hasher: &Hasher, compare: &
     }
 }
 
+/// Writes hashes of what became of people in runs that are not in the ledger.
+pub(super) struct Keeper<'a> {
+    hasher: Hasher,
+    keep: Statement<'a>,
+    forget: Statement<'a>,
+}
+
+impl<'a> Keeper<'a> {
+    pub(super) fn new(conn: &'a Connection, key: &[u8; 32], campaign: &str, env: Option<&str>) -> Result<Self> {
+        let accepted = words::outcome_number(Outcome::Accepted);
+        let keep = conn.prepare(&format!(
+            "INSERT INTO reached(hash, outcome, reason) VALUES (?1, ?2, ?3)
+             ON CONFLICT(hash) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason WHERE outcome <> {accepted}"
+        ))?;
+        let forget = conn.prepare(&format!("DELETE FROM reached WHERE hash = ?1 AND outcome <> {accepted}"))?;
+        Ok(Self { hasher: Hasher::new(key, campaign, env), keep, forget })
+    }
+
+    /// Keeps one outcome under the hashes of key and address; without an outcome the person may be mailed, unless they were accepted.
+    pub(super) fn keep(&mut self, key: &str, email: &str, outcome: Option<(Outcome, Option<Reason>)>) -> Result<()> {
+        for hash in [self.hasher.key(key), self.hasher.folded(email), self.hasher.exact(email)] {
+            match outcome {
+                Some((outcome, reason)) => {
+                    self.keep.execute(params![hash, words::outcome_number(outcome), reason.map(words::reason_number)])?;
+                }
+                None => {
+                    self.forget.execute([hash])?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Keeps hashes of the recipients that a run about to be removed reached, was refused, or may have reached.
 pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, .. } = scope(conn, seq)?;

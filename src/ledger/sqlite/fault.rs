@@ -11,6 +11,8 @@ pub(super) enum Fault {
     Newer(i64),
     NoSuchRun(String),
     Damaged(String),
+    /// One of its files is gone or was replaced, or what lies beside it names runs that it does not know.
+    Lost(String),
 }
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
@@ -35,6 +37,7 @@ impl Fault {
             Self::Sql(e) => LedgerError::Broken { path, detail: e.to_string() },
             Self::Newer(found) => LedgerError::Newer { path, found, known: super::schema::VERSION },
             Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
+            Self::Lost(what) => LedgerError::Lost { path, what },
             Self::Damaged(detail) => LedgerError::Broken { path, detail },
         }
     }
@@ -58,6 +61,7 @@ pub(super) fn repeat(error: &LedgerError) -> LedgerError {
         LedgerError::Newer { path, found, known } => LedgerError::Newer { path: path.clone(), found: *found, known: *known },
         LedgerError::Full { path } => LedgerError::Full { path: path.clone() },
         LedgerError::Broken { path, detail } => LedgerError::Broken { path: path.clone(), detail: detail.clone() },
+        LedgerError::Lost { path, what } => LedgerError::Lost { path: path.clone(), what: what.clone() },
         LedgerError::Gone(why) => LedgerError::Gone(why.clone()),
         LedgerError::NoSuchRun(what) => LedgerError::NoSuchRun(what.clone()),
     }

@@ -11,8 +11,11 @@ mod events;
 mod evidence;
 mod facts;
 mod fault;
+mod known;
 mod lease;
 mod names;
+mod opening;
+mod place;
 mod plan;
 mod ramp;
 mod read;
@@ -25,33 +28,27 @@ mod why;
 mod words;
 mod workspace;
 
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::try_join;
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::Connection;
 
 use self::claim::Origin;
-use self::fault::Fault;
+use self::place::Place;
 use self::read::Halves;
 use self::threads::Worker;
 use super::{
-    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Gate, Hold, KeptEvent, Leased, Ledger, LedgerError, LedgerResult,
-    LedgerRow, LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent,
-    Standing, Through, Trend, Unfiled, Wish, trace,
+    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Gate, Hold, KeptEvent, Leased, Ledger, LedgerResult, LedgerRow,
+    LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing,
+    Through, Trend, Unfiled, Wish,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
 use crate::outcome::{Cohort, Outcome, Reason};
 use crate::pause::{Fared, Watched};
 use crate::provider::{BoxFuture, Feedback, JobId};
-
-/// How long a process waits for another one's transaction. The longest is the sealing of a large run.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The ledger of a workspace.
 pub struct SqliteLedger {
@@ -60,43 +57,11 @@ pub struct SqliteLedger {
     long: Worker,
     trace_dir: PathBuf,
     origin: Mutex<Origin>,
+    place: Arc<Place>,
+    path: Arc<str>,
 }
 
 impl SqliteLedger {
-    /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
-    /// `LedgerError::Newer` for a ledger of a later version, which is left as it is.
-    pub fn open(state_dir: &Path) -> LedgerResult<Self> {
-        let path = state_dir.join("ledger.db");
-        let shown = path.display().to_string();
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))?;
-        // SQLite gives its -wal and -shm files the mode of the database.
-        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(&shown, &e)),
-            _ => {}
-        }
-        let threads = connect(&path).map_err(|fault| fault.at(&shown))?;
-        let [writer, quick, long] = threads;
-        let shared: Arc<str> = shown.as_str().into();
-        let thread = |made: io::Result<Worker>| made.map_err(|e| io_error(&shown, &e));
-        Ok(Self {
-            writer: thread(Worker::writer(writer, shared.clone()))?,
-            quick: thread(Worker::reader(quick, shared.clone()))?,
-            long: thread(Worker::reader(long, shared))?,
-            trace_dir: trace::directory(state_dir),
-            origin: Mutex::new(Origin { trace: None, boot: recover::boot_id() }),
-        })
-    }
-
-    /// Opens the ledger in `state_dir` if there is one, and makes nothing otherwise.
-    pub fn open_existing(state_dir: &Path) -> LedgerResult<Option<Self>> {
-        let path = state_dir.join("ledger.db");
-        match path.try_exists() {
-            Ok(true) => Self::open(state_dir).map(Some),
-            Ok(false) => Ok(None),
-            Err(e) => Err(io_error(&path.display().to_string(), &e)),
-        }
-    }
-
     /// Names the trace of this execution; it is recorded with every batch that is claimed from now on. Without it a crash makes every
     /// open claim `unknown`.
     pub fn set_trace(&self, name: impl Into<String>) {
@@ -109,6 +74,13 @@ impl SqliteLedger {
 
     fn write<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
         Box::pin(self.writer.ask(work))
+    }
+
+    /// The same for what begins something: it errs with `LedgerError::Lost` where the ledger's files are no longer in their place. What has
+    /// begun is settled all the same, so that the process can account for it.
+    fn begins<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
+        let place = Arc::clone(&self.place);
+        self.write(move |conn| place.check().and_then(|()| work(conn)))
     }
 
     fn quick<T: Send + 'static>(&self, work: impl Fn(&Connection) -> fault::Result<T> + Send + 'static) -> BoxFuture<'_, LedgerResult<T>> {
@@ -125,68 +97,9 @@ impl SqliteLedger {
     }
 }
 
-fn io_error(path: &str, error: &io::Error) -> LedgerError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { path: path.to_owned() },
-        _ => LedgerError::Broken { path: path.to_owned(), detail: error.to_string() },
-    }
-}
-
-/// How long the log may become before it is worked into the file.
-const LOG_OCTETS: i64 = 16 << 20;
-
-/// The three connections, the first of which writes.
-fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut writer = Connection::open_with_flags(path, flags)?;
-    writer.busy_timeout(PATIENCE)?;
-    let found = schema::version(&writer)?;
-    if found > schema::VERSION {
-        return Err(Fault::Newer(found));
-    }
-    if found == 0 {
-        // Rows are planned, claimed and settled in their order, so neighbours change together.
-        writer.execute_batch("PRAGMA page_size = 8192")?;
-    }
-    into_wal(&writer)?;
-    // What is deleted is addresses, and nothing of them may stay behind in free pages.
-    writer.execute_batch("PRAGMA main.secure_delete = ON")?;
-    writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864")?;
-    // A row is changed twice within seconds; a long log before it is worked into the file saves most of the second write.
-    let page_size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
-    writer.set_prepared_statement_cache_capacity(64);
-    schema::migrate(&mut writer)?;
-    let reader = || -> fault::Result<Connection> {
-        let conn = Connection::open_with_flags(path, flags)?;
-        conn.busy_timeout(PATIENCE)?;
-        conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")?;
-        conn.set_prepared_statement_cache_capacity(32);
-        Ok(conn)
-    };
-    Ok([writer, reader()?, reader()?])
-}
-
-/// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process that opens a new ledger at the same
-/// moment has to ask again; two seconds are plenty, as the switch itself takes a few milliseconds.
-fn into_wal(conn: &Connection) -> fault::Result<()> {
-    let mut left = 200;
-    loop {
-        match conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
-            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
-            Ok(mode) => return Err(Fault::Damaged(format!("the file system allows no write-ahead log (journal mode is {mode})"))),
-            Err(e) if left > 0 && e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                left -= 1;
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(e) => return Err(e.into()),
-        }
-    }
-}
-
 impl Ledger for SqliteLedger {
     fn begin(&self, head: RunHead) -> BoxFuture<'_, LedgerResult<RunId>> {
-        self.write(move |conn| plan::begin(conn, &head, Timestamp::now()))
+        self.begins(move |conn| plan::begin(conn, &head, Timestamp::now()))
     }
 
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>> {
@@ -196,9 +109,13 @@ impl Ledger for SqliteLedger {
     }
 
     fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<()>> {
-        let (run, origin, trace_dir) = (run.to_owned(), self.origin(), self.trace_dir.clone());
+        let (run, origin, trace_dir, place) = (run.to_owned(), self.origin(), self.trace_dir.clone(), Arc::clone(&self.place));
         Box::pin(async move {
-            let closed = self.writer.ask(move |conn| plan::seal(conn, &origin.boot, &trace_dir, &run, &seal, Timestamp::now())).await?;
+            let seal = move |conn: &Connection| {
+                place.check()?;
+                plan::seal(conn, &origin.boot, &trace_dir, &run, &seal, Timestamp::now())
+            };
+            let closed = self.writer.ask(seal).await?;
             for old in closed {
                 self.sweep(&old);
             }
@@ -222,8 +139,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>> {
-        let origin = self.origin();
-        self.write(move |conn| claim::claim(conn, &origin, &draft, Timestamp::now()))
+        let (origin, place, path) = (self.origin(), Arc::clone(&self.place), Arc::clone(&self.path));
+        self.write(move |conn| match place.lost() {
+            Some(what) => Ok(Claimed::Lost { path: path.to_string(), what }),
+            None => claim::claim(conn, &origin, &draft, Timestamp::now()),
+        })
     }
 
     fn settle(&self, run: &str, batch: i64, items: Vec<(JobId, Settled)>, feedback: Vec<(JobId, Feedback)>) -> BoxFuture<'_, LedgerResult<()>> {
@@ -344,8 +264,8 @@ impl Ledger for SqliteLedger {
         Box::pin(async move {
             // What events are found by is gathered when it is first needed, so many at a time that others are not kept waiting.
             loop {
-                let event = event.clone();
-                let step = self.writer.ask(move |conn| events::take(conn, &event, believe, Timestamp::now())).await?;
+                let (event, place) = (event.clone(), Arc::clone(&self.place));
+                let step = self.writer.ask(move |conn| place.check().and_then(|()| events::take(conn, &event, believe, Timestamp::now()))).await?;
                 if let Some(seen) = step {
                     return Ok(seen);
                 }
@@ -425,7 +345,7 @@ impl Ledger for SqliteLedger {
 
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>> {
         let reason = reason.to_owned();
-        self.write(move |conn| workspace::pause(conn, &reason, Timestamp::now()))
+        self.begins(move |conn| workspace::pause(conn, &reason, Timestamp::now()))
     }
 
     fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
 use super::fault::{Fault, Result};
 use super::words::{self, FINAL, OPEN, WAITING};
-use super::{canary, carry, events, names, ramp, recover, workspace};
+use super::{canary, carry, events, known, names, ramp, recover, workspace};
 use crate::ledger::{Gate, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::outcome::{Outcome, Reason};
 
@@ -293,6 +293,7 @@ pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()>
     names::keep_tokens(conn, seq, now)?;
     events::forget(conn, seq)?;
     ramp::remember(conn)?;
+    known::note_past(conn, run, now)?;
     conn.execute(
         "UPDATE batches SET run = 0, key = '', members = x'', trace = NULL, settled_at = coalesce(settled_at, ?2) WHERE run = ?1",
         params![seq, now.as_microsecond()],

@@ -223,6 +223,9 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     }
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&tx)?;
+    if found == 0 && tx.prepare("SELECT 1 FROM sqlite_master LIMIT 1")?.exists([])? {
+        return Err(Fault::Damaged("this is a database of another program, or a ledger whose version was lost".into()));
+    }
     let done = usize::try_from(found).ok().filter(|n| *n <= MIGRATIONS.len()).ok_or(Fault::Newer(found))?;
     for step in &MIGRATIONS[done..] {
         tx.execute_batch(step)?;

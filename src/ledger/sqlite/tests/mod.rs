@@ -9,8 +9,12 @@ mod evidence;
 mod plan;
 mod recovery;
 
+use std::path::Path;
+use std::time::Duration;
+
+use super::fault::Fault;
 use super::*;
-use crate::ledger::Member;
+use crate::ledger::{LedgerError, Member, trace};
 use crate::literal::CanarySize;
 use crate::outcome::Kind;
 use crate::provider::{Refusal, Verdict};

@@ -1,0 +1,343 @@
+//! `send --ledger-lost`: goes on after the ledger was lost, on the word of the reports that lie beside it.
+//!
+//! The rule it keeps: a run counts as taken over only when everybody whom it may have reached is on record again. Everything is kept as
+//! keyed hashes, as of a run that was removed.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::commands::reports::earlier_report;
+use crate::error::{Error, Result};
+use crate::events::{Bounce, EventKind, feedback_word};
+use crate::ledger::loss::{Loss, Remains, report_directory};
+use crate::ledger::record::RunRecord;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::trace::{self, Trace};
+use crate::ledger::{Adopted, Ledger, LedgerSuppression, Run, RunId};
+use crate::outcome::{Outcome, Reason};
+use crate::pipeline::ledger_error;
+use crate::provider::{JobId, Verdict};
+
+/// How many people are handed to the ledger at once.
+const PAGE: usize = 1_000;
+
+/// What the lost ledger left behind, and whose campaign is being sent.
+pub(crate) struct Takeover<'a> {
+    pub(crate) ledger: &'a Arc<SqliteLedger>,
+    pub(crate) state_dir: &'a Path,
+    pub(crate) remains: Remains,
+    pub(crate) loss: Loss,
+    pub(crate) campaign: &'a str,
+    pub(crate) env: Option<&'a str>,
+    /// The column of the list that holds the recipients' ids.
+    pub(crate) id: Option<&'a str>,
+}
+
+/// What has been read from the reports, and what only the list can settle.
+pub(crate) struct TakenOver {
+    pub(crate) notes: Vec<String>,
+    runs: Vec<RunId>,
+    /// Runs whose last execution left a trace and no report.
+    traced: Vec<Traced>,
+}
+
+/// People of a run whom only their row numbers name.
+struct Traced {
+    run: RunId,
+    record: Option<RunRecord>,
+    rows: Vec<(JobId, Outcome, Option<Reason>)>,
+}
+
+impl Takeover<'_> {
+    /// Reads the reports into the ledger. Errs with exit 2 for a report that cannot be read as one.
+    pub(crate) async fn read(self) -> Result<TakenOver> {
+        let mut taken = TakenOver { notes: Vec::new(), runs: Vec::new(), traced: Vec::new() };
+        if self.loss.is_empty() {
+            taken.notes.push("the ledger knows every run that reports and traces name; --ledger-lost changes nothing".to_owned());
+            return Ok(taken);
+        }
+        let runs: Vec<RunId> = self.loss.runs().into_iter().cloned().collect();
+        for run in runs {
+            if self.loss.stale.contains(&run) {
+                // What it knows of the run is kept; the report then says what came later.
+                self.ledger.remove(&run).await.map_err(ledger_error)?;
+            }
+            let record = self.remains.records.get(&run).cloned().flatten();
+            let (people, learned) = self.report(&run, record.as_ref()).await?;
+            let rows = self.trace_rows(&run)?;
+            let whose = record.as_ref().map_or_else(
+                || format!("{}, because nothing says of which campaign it was", crate::commands::campaign::shown(self.campaign)),
+                |record| crate::commands::campaign::shown(&record.campaign).to_owned(),
+            );
+            taken.notes.push(format!("run {run}: {people} people read from its report for {whose}; {learned} of them are suppressed"));
+            if rows.is_empty() {
+                taken.runs.push(run);
+            } else {
+                taken.traced.push(Traced { run, record, rows });
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The campaigns for which a run's people count as reached: its own, and the one being sent where that may be the same.
+    fn campaigns<'b>(&'b self, record: Option<&'b RunRecord>) -> Vec<(&'b str, Option<&'b str>)> {
+        let mine = (self.campaign, self.env);
+        let Some(record) = record else { return vec![mine] };
+        let own = (record.campaign.as_str(), record.env.as_deref());
+        if own == mine {
+            vec![own]
+        } else if may_be_same(own, mine) {
+            vec![own, mine]
+        } else {
+            vec![own]
+        }
+    }
+
+    /// Reads a run's newest report, if it has one. Returns how many people it names as reached or refused, and how many of them it suppresses.
+    async fn report(&self, run: &str, record: Option<&RunRecord>) -> Result<(usize, usize)> {
+        let dir = report_directory(self.state_dir);
+        let candidates = [dir.join(format!("{run}.csv")), earlier_report(&dir, run)];
+        let Some(path) = candidates.into_iter().find(|path| path.exists()) else { return Ok((0, 0)) };
+        let mut report = Report::open(path, self.id)?;
+        let campaigns = self.campaigns(record);
+        let (mut people, mut suppressed) = (0, 0);
+        loop {
+            let (page, learned) = report.page()?;
+            if page.is_empty() {
+                return Ok((people, suppressed));
+            }
+            people += page.iter().filter(|person| person.outcome.is_some()).count();
+            suppressed += learned.len();
+            for (campaign, env) in &campaigns {
+                self.ledger.adopt(campaign, *env, page.clone()).await.map_err(ledger_error)?;
+            }
+            self.ledger.suppress(learned).await.map_err(ledger_error)?;
+        }
+    }
+
+    /// The rows that the traces of a run name as reached, refused or in doubt; none where a report came after them.
+    fn trace_rows(&self, run: &str) -> Result<Vec<(JobId, Outcome, Option<Reason>)>> {
+        if report_directory(self.state_dir).join(format!("{run}.csv")).exists() {
+            return Ok(Vec::new());
+        }
+        let mut rows = HashMap::new();
+        for file in self.remains.traces.get(run).into_iter().flatten() {
+            let path = trace::directory(self.state_dir).join(&file.name);
+            let state = Trace::read(&path).map_err(|e| {
+                Error::usage(format!("{e}; whom run {run} reached cannot be read from it")).hint(format!(
+                    "restore it or the ledger from a backup; moving {} away gives up what it says, and people may be mailed twice",
+                    path.display()
+                ))
+            })?;
+            let crossing = state.crossing.iter().map(|(_, row)| (*row, Outcome::Unknown, Some(Reason::NoReply)));
+            let answered = state.answered.iter().filter_map(|((_, row), verdict)| match verdict {
+                Verdict::Accepted { .. } => Some((*row, Outcome::Accepted, None)),
+                Verdict::Rejected(refusal) => Some((*row, Outcome::Rejected, Some(refusal.reason))),
+                Verdict::Unknown { .. } => Some((*row, Outcome::Unknown, Some(Reason::NoReply))),
+                Verdict::Suppressed(_) | Verdict::NotTaken { .. } => None,
+            });
+            for (row, outcome, reason) in crossing.chain(answered) {
+                let kept = rows.entry(row).or_insert((outcome, reason));
+                if kept.0 != Outcome::Accepted {
+                    *kept = (outcome, reason);
+                }
+            }
+        }
+        Ok(rows.into_iter().map(|(row, (outcome, reason))| (row, outcome, reason)).collect())
+    }
+}
+
+impl TakenOver {
+    /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and records that the lost runs are taken over.
+    /// Errs with exit 2 where messages left after a run's last report and nothing says to whom.
+    pub(crate) async fn finish(self, ledger: &SqliteLedger, state_dir: &Path, planned: Option<&Run>) -> Result<()> {
+        let mut done = self.runs;
+        for traced in self.traced {
+            let is_same_list = |record: &RunRecord| planned.is_some_and(|run| run.head.list_fingerprint == record.list_fingerprint);
+            let is_this = planned.is_some_and(|run| {
+                traced
+                    .record
+                    .as_ref()
+                    .is_none_or(|record| may_be_same((&record.campaign, record.env.as_deref()), (&run.head.campaign, run.head.env.as_deref())))
+            });
+            match (planned, &traced.record) {
+                (Some(run), Some(record)) if is_this && is_same_list(record) => {
+                    for rows in traced.rows.chunks(PAGE) {
+                        ledger.adopt_rows(&run.id, rows.to_vec()).await.map_err(ledger_error)?;
+                    }
+                    done.push(traced.run);
+                }
+                // Another campaign's: it is settled when that is sent.
+                _ if planned.is_some() && !is_this => {}
+                _ => return Err(unnamed(&traced, state_dir)),
+            }
+        }
+        ledger.adopted(done).await.map_err(ledger_error)
+    }
+}
+
+/// Messages left, and nothing says to whom.
+fn unnamed(traced: &Traced, state_dir: &Path) -> Error {
+    let trace = trace::directory(state_dir).join(format!("{}-*.log", traced.run));
+    Error::usage(format!(
+        "run {} handed {} messages over after its last report, and {}",
+        traced.run,
+        traced.rows.len(),
+        if traced.record.is_some() { "the list has changed since" } else { "nothing says to whom: its record is missing" }
+    ))
+    .hint(format!(
+        "send the list as it was then, or restore the ledger; moving {} away gives up what it says, and these people may be mailed twice",
+        trace.display()
+    ))
+}
+
+/// Whether two identities may be one campaign: the same, or both without a name and shown alike. Identities without a name are made of
+/// paths, which may have been written differently.
+fn may_be_same(one: (&str, Option<&str>), other: (&str, Option<&str>)) -> bool {
+    let shown = crate::commands::campaign::shown;
+    let parts = |campaign: &str| campaign.matches('#').count();
+    one == other || one.1 == other.1 && parts(one.0) > 0 && parts(one.0) == parts(other.0) && shown(one.0) == shown(other.0)
+}
+
+/// A report in CSV that is read back.
+struct Report {
+    path: PathBuf,
+    reader: csv::Reader<File>,
+    columns: Columns,
+    /// How often a key has been seen: under `--dedupe off` the second one has a key of its own.
+    occurrences: HashMap<u64, u32>,
+}
+
+/// Where the columns are that matter here.
+struct Columns {
+    email: usize,
+    outcome: usize,
+    reason: usize,
+    provider: usize,
+    code: usize,
+    batch: usize,
+    feedback: usize,
+    id: Option<usize>,
+}
+
+impl Report {
+    fn open(path: PathBuf, id: Option<&str>) -> Result<Self> {
+        let file = File::open(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+        let mut reader = csv::ReaderBuilder::new().from_reader(file);
+        let header = reader.headers().map_err(|e| unreadable(&path, &e.to_string()))?.clone();
+        // Our columns stand last; a list may have columns of the same names.
+        let at = |name: &str| header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at);
+        let ours = |name: &str| at(name).ok_or_else(|| unreadable(&path, &format!("it has no column {name}")));
+        let columns = Columns {
+            email: ours("mb_email")?,
+            outcome: ours("mb_outcome")?,
+            reason: ours("mb_reason")?,
+            provider: ours("mb_provider")?,
+            code: ours("mb_code")?,
+            batch: ours("mb_batch")?,
+            feedback: ours("mb_feedback")?,
+            id: id.and_then(|id| header.iter().position(|column| column == id)),
+        };
+        Ok(Self { path, reader, columns, occurrences: HashMap::new() })
+    }
+
+    /// The next people, and what their rows teach; empty at the end.
+    fn page(&mut self) -> Result<(Vec<Adopted>, Vec<LedgerSuppression>)> {
+        let (mut people, mut learned) = (Vec::with_capacity(PAGE), Vec::new());
+        let mut record = csv::StringRecord::new();
+        while people.len() < PAGE && self.reader.read_record(&mut record).map_err(|e| unreadable(&self.path, &e.to_string()))? {
+            let line = record.position().map_or(0, csv::Position::line);
+            let outcome = self.outcome(&record, line)?;
+            let Some(outcome) = outcome else { continue };
+            let cell = |at: usize| record.get(at).unwrap_or_default();
+            let email = unguarded(cell(self.columns.email)).to_owned();
+            let key = match self.columns.id.map(cell).filter(|id| !id.trim().is_empty()) {
+                Some(id) => unguarded(id).to_owned(),
+                None => email.to_lowercase(),
+            };
+            learned.extend(suppressions(&email, &record, &self.columns));
+            let seen = self.occurrences.entry(xxh3_64(key.as_bytes())).or_default();
+            *seen += 1;
+            let key = if *seen > 1 { format!("{key}#{seen}") } else { key };
+            people.push(Adopted { key, email, outcome: outcome.0 });
+        }
+        Ok((people, learned))
+    }
+
+    /// What a row says became of its person; `None` for a row that reached nobody and holds nobody back.
+    fn outcome(&self, record: &csv::StringRecord, line: u64) -> Result<Option<Kept>> {
+        let word = record.get(self.columns.outcome).unwrap_or_default();
+        let reason = || record.get(self.columns.reason).and_then(|reason| reason.parse::<Reason>().ok());
+        if word.is_empty() {
+            // Under way when the report was written, or not begun.
+            let was_claimed = record.get(self.columns.batch).is_some_and(|batch| !batch.is_empty());
+            return Ok(Some(Kept(was_claimed.then_some((Outcome::Unknown, Some(Reason::NoReply))))));
+        }
+        let outcome: Outcome = word.parse().map_err(|_| unreadable(&self.path, &format!("line {line}: {word:?} is no outcome")))?;
+        Ok(match outcome {
+            Outcome::Accepted | Outcome::AlreadyAccepted => Some(Kept(Some((Outcome::Accepted, None)))),
+            Outcome::Rejected => Some(Kept(Some((Outcome::Rejected, reason())))),
+            Outcome::Unknown => Some(Kept(Some((Outcome::Unknown, reason().or(Some(Reason::NoReply)))))),
+            Outcome::Deferred | Outcome::Held => Some(Kept(None)),
+            Outcome::Suppressed | Outcome::Invalid | Outcome::Duplicate => None,
+        })
+    }
+}
+
+/// What is kept of a person; nothing where they may be mailed.
+struct Kept(Option<(Outcome, Option<Reason>)>);
+
+/// The suppressions that a row of a report proves: a mailbox that was gone at hand-over, and what came back later.
+fn suppressions(email: &str, record: &csv::StringRecord, columns: &Columns) -> Vec<LedgerSuppression> {
+    let cell = |at: usize| record.get(at).unwrap_or_default();
+    let mut reasons = Vec::new();
+    if cell(columns.outcome) == Outcome::Rejected.as_str() && cell(columns.reason) == Reason::MailboxGone.as_str() {
+        reasons.push(Reason::HardBounce);
+    }
+    reasons.extend(cell(columns.feedback).split_whitespace().filter_map(|word| match word {
+        word if word == feedback_word(EventKind::Bounced, Some(Bounce::Hard)) => Some(Reason::HardBounce),
+        word if word == EventKind::Complained.as_str() => Some(Reason::Complaint),
+        word if word == EventKind::Unsubscribed.as_str() => Some(Reason::Unsubscribe),
+        _ => None,
+    }));
+    reasons.dedup();
+    let entry = |reason| LedgerSuppression {
+        entry: email.to_lowercase(),
+        reason,
+        scope: String::new(),
+        source: cell(columns.provider).to_owned(),
+        created_at: jiff::Timestamp::now(),
+        expires_at: None,
+        note: cell(columns.code).to_owned(),
+    };
+    reasons.into_iter().map(entry).collect()
+}
+
+/// A cell without the guard of `--spreadsheet-safe`.
+fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
+}
+
+fn unreadable(path: &Path, why: &str) -> Error {
+    Error::usage(format!("{}: this is not a report as it was written: {why}", path.display()))
+        .hint("restore it from a backup; moving it away gives up what it says, and the people in it may be mailed twice")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_without_a_name_may_be_one_campaign_when_they_are_shown_alike() {
+        let same = |one: &str, other: &str| may_be_same((one, None), (other, None));
+        assert!(same("spring", "spring") && same("m/list#aa", "m/list#bb"));
+        assert!(
+            !same("spring", "autumn") && !same("m/list", "m/list#aa") && !same("m/list#aa", "m/list#aa#sandbox") && !same("m/list#aa", "m/other#aa")
+        );
+        assert!(!may_be_same(("m/list#aa", None), ("m/list#bb", Some("staging"))));
+    }
+}

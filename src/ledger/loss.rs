@@ -1,0 +1,188 @@
+//! What lies beside the ledger and names its runs: reports, traces, records and locks. By these a ledger that is gone, or that an older
+//! copy has replaced, is noticed.
+//!
+//! The rule it keeps: what lies beside the ledger is read first and the ledger afterwards, because a run is in the ledger before anything
+//! else names it. Names and numbers are compared, never times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::record::{self, RunRecord};
+use crate::ledger::{RunId, trace};
+
+/// The runs that the files of a state directory name.
+#[derive(Clone, Debug, Default)]
+pub struct Remains {
+    pub reports: BTreeSet<RunId>,
+    /// The traces of each run, by file name. A trace that holds no record yet proves nothing about a ledger that knows its run.
+    pub traces: BTreeMap<RunId, Vec<TraceFile>>,
+    /// The record of each run; `None` where it cannot be read.
+    pub records: BTreeMap<RunId, Option<RunRecord>>,
+    /// Locks of campaigns.
+    pub locks: usize,
+}
+
+/// A trace in the directory of traces.
+#[derive(Clone, Debug)]
+pub struct TraceFile {
+    pub name: String,
+    /// It holds more than its header.
+    pub has_records: bool,
+}
+
+/// How a ledger and what lies beside it disagree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Runs that the ledger does not know.
+    pub unknown: Vec<RunId>,
+    /// Runs that it knows from an earlier time: it lacks what was done since.
+    pub stale: Vec<RunId>,
+}
+
+impl Loss {
+    pub fn is_empty(&self) -> bool {
+        self.unknown.is_empty() && self.stale.is_empty()
+    }
+
+    /// All of these runs, oldest first.
+    pub fn runs(&self) -> BTreeSet<&RunId> {
+        self.unknown.iter().chain(&self.stale).collect()
+    }
+
+    /// What is wrong with the ledger, and what it does know.
+    pub(crate) fn describe(&self, remains: &Remains, newest: Option<&str>) -> String {
+        let runs = self.runs();
+        let Some(last) = runs.last() else { return String::new() };
+        let knows = newest.map_or_else(|| "it knows no run".to_owned(), |newest| format!("the newest run that it knows is {newest}"));
+        let what = if self.unknown.is_empty() { "what became of run" } else { "the run" };
+        let more = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
+        format!(
+            "an older copy or another ledger stands in its place: it does not know {what} {last}{more}, though {} beside it; {knows}",
+            remains.places(last)
+        )
+    }
+}
+
+impl Remains {
+    /// Reads the directories of a state directory. Files with other names than the program gives are left out.
+    pub fn read(state_dir: &Path) -> io::Result<Self> {
+        let mut remains = Self::default();
+        for name in names(&report_directory(state_dir))? {
+            let name = name.strip_prefix('.').unwrap_or(&name);
+            if let Some(run) = name.strip_suffix(".csv").or_else(|| name.strip_suffix(".csv.before")).filter(|run| is_run_id(run)) {
+                remains.reports.insert(run.to_owned());
+            }
+        }
+        for name in names(&record::directory(state_dir))? {
+            if let Some(run) = name.strip_suffix(".json").filter(|run| is_run_id(run)) {
+                remains.records.insert(run.to_owned(), RunRecord::read(state_dir, run));
+            }
+        }
+        let traces = trace::directory(state_dir);
+        for name in names(&traces)? {
+            let Some(run) = name.get(..RUN_ID).filter(|run| is_run_id(run) && name[RUN_ID..].starts_with('-') && name.ends_with(".log")) else {
+                continue;
+            };
+            let has_records = std::fs::metadata(traces.join(&name)).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
+            remains.traces.entry(run.to_owned()).or_default().push(TraceFile { name, has_records });
+        }
+        let locks = names(&state_dir.join("locks"))?;
+        remains.locks = locks.iter().filter(|name| name.ends_with(".lock")).count();
+        Ok(remains)
+    }
+
+    /// The runs that anything names, oldest first.
+    pub fn runs(&self) -> BTreeSet<&RunId> {
+        self.reports.iter().chain(self.traces.keys()).chain(self.records.keys()).collect()
+    }
+
+    /// What a missing ledger has left behind; `None` where nothing shows that there was one.
+    pub(crate) fn describe(&self) -> Option<String> {
+        let runs = self.runs();
+        let count = |n: usize, one: &str| match n {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            n => Some(format!("{n} {one}s")),
+        };
+        let traces = self.traces.values().map(Vec::len).sum();
+        let found = [count(self.reports.len(), "report"), count(traces, "trace"), count(self.records.len(), "record"), count(self.locks, "lock")];
+        let found: Vec<String> = found.into_iter().flatten().collect();
+        let newest = runs.last().map_or_else(String::new, |run| format!("; the newest run that they name is {run}"));
+        (!found.is_empty()).then(|| format!("the ledger is gone, and {} of its runs are still here{newest}", found.join(", ")))
+    }
+
+    fn places(&self, run: &str) -> String {
+        let mut places = Vec::new();
+        if self.reports.contains(run) {
+            places.push("a report");
+        }
+        if self.traces.contains_key(run) {
+            places.push("a trace");
+        }
+        if self.records.contains_key(run) {
+            places.push("a record");
+        }
+        format!("{} of it {}", places.join(" and "), if places.len() > 1 { "lie" } else { "lies" })
+    }
+}
+
+/// The directory of the reports that are always written.
+pub fn report_directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("reports")
+}
+
+const RUN_ID: usize = "20261121-034500-k3f9".len();
+
+/// Whether a text has the form of a run's name.
+fn is_run_id(text: &str) -> bool {
+    text.len() == RUN_ID
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 15 => byte == b'-',
+            0..8 | 9..15 => byte.is_ascii_digit(),
+            _ => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+        })
+}
+
+/// The names in a directory; none where there is no directory.
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        entries => entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.display())))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().to_str().map(str::to_owned));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_runs_are_taken_for_runs() {
+        assert!(is_run_id("20261121-034500-k3f9") && is_run_id("20261121-034500-aaaa"));
+        for other in
+            ["", "today", "20261121-034500-k3f", "20261121-034500-k3f9x", "20261121x034500-k3f9", "20261121-034500-K3F9", "2026112é-034500-k3f"]
+        {
+            assert!(!is_run_id(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn files_of_other_names_prove_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Remains::read(dir.path()).unwrap().describe(), None);
+        for file in ["reports/today.csv", "reports/.report-x.tmp", "trace/notes.log", "runs/x.json", "outbox/1.eml"] {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        assert_eq!(Remains::read(dir.path()).unwrap().describe(), None);
+        std::fs::write(dir.path().join("reports/.20261121-034500-k3f9.csv.before"), "x").unwrap();
+        let said = Remains::read(dir.path()).unwrap().describe().unwrap();
+        assert!(said.contains("1 report") && said.contains("20261121-034500-k3f9"), "{said}");
+    }
+}

@@ -1,0 +1,70 @@
+//! One small file for each run beside the ledger: which campaign the run belongs to and how far the ledger had come.
+//!
+//! Reports name people and no campaign. Should the ledger be lost, these records say whose campaign a report belongs to, and a ledger that
+//! is older than a record is recognised by the number of its last batch. They hold no addresses.
+
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::RunId;
+
+/// The version that this program writes; later versions only add fields.
+const VERSION: u32 = 1;
+
+/// What is known of a run without the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    v: u32,
+    pub run: RunId,
+    /// The campaign's identity as the ledger has it.
+    pub campaign: String,
+    pub env: Option<String>,
+    /// Hash of the lists' rows: the same hash means the same row numbers.
+    pub list_fingerprint: String,
+    /// The number of the ledger's last batch when the run was planned, and again when its latest execution ended.
+    pub batches: i64,
+}
+
+impl RunRecord {
+    pub fn new(run: &crate::ledger::Run, batches: i64) -> Self {
+        let head = &run.head;
+        Self {
+            v: VERSION,
+            run: run.id.clone(),
+            campaign: head.campaign.clone(),
+            env: head.env.clone(),
+            list_fingerprint: head.list_fingerprint.clone(),
+            batches,
+        }
+    }
+
+    /// Writes the record, replacing an older one. Not synced: a record that a power cut loses costs certainty, and no mail.
+    pub fn write(&self, state_dir: &Path) -> io::Result<()> {
+        let dir = directory(state_dir);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let mut file = tempfile::Builder::new().prefix(".run-").suffix(".tmp").tempfile_in(&dir)?;
+        serde_json::to_writer(&mut file, self)?;
+        file.write_all(b"\n")?;
+        file.persist(path(state_dir, &self.run)).map_err(|e| e.error)?;
+        Ok(())
+    }
+
+    /// Reads a record; `None` for one that is damaged or of another form.
+    pub fn read(state_dir: &Path, run: &str) -> Option<Self> {
+        let text = std::fs::read(path(state_dir, run)).ok()?;
+        serde_json::from_slice::<Self>(&text).ok().filter(|record| record.run == run)
+    }
+}
+
+/// The directory of the records.
+pub fn directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("runs")
+}
+
+/// Where the record of a run lies.
+pub fn path(state_dir: &Path, run: &str) -> PathBuf {
+    directory(state_dir).join(format!("{run}.json"))
+}

@@ -1,0 +1,116 @@
+//! What the ledger knows of runs by name, and what it takes over from reports of runs that it does not know.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Result;
+use super::plan::seq_of;
+use super::{SqliteLedger, carry, words, workspace};
+use crate::ledger::loss::{Loss, Remains};
+use crate::ledger::{Adopted, LedgerResult, RunId};
+use crate::outcome::{Outcome, Reason};
+use crate::provider::JobId;
+
+/// The kind of fact that names a run which was removed, or whose report was taken over.
+const PAST: &str = "past_run";
+
+impl SqliteLedger {
+    /// The number of the last batch that was ever made.
+    pub async fn batches(&self) -> LedgerResult<i64> {
+        self.quick.ask(batches).await
+    }
+
+    /// Keeps hashes of what became of people in runs of a campaign that the ledger has lost, so that they count as reached. What is kept
+    /// later decides, but nothing takes an acceptance back.
+    pub async fn adopt(&self, campaign: &str, env: Option<&str>, people: Vec<Adopted>) -> LedgerResult<()> {
+        let (campaign, env) = (campaign.to_owned(), env.map(str::to_owned));
+        self.writer.ask(move |conn| adopt(conn, &campaign, env.as_deref(), &people)).await
+    }
+
+    /// The same for rows of a run that has been planned and not sealed. Returns how many of them have an address.
+    pub async fn adopt_rows(&self, run: &str, rows: Vec<(JobId, Outcome, Option<Reason>)>) -> LedgerResult<u64> {
+        let run = run.to_owned();
+        self.writer.ask(move |conn| adopt_rows(conn, &run, &rows)).await
+    }
+
+    /// Records that what these lost runs did has been taken over: what names them is no sign of a loss any more.
+    pub async fn adopted(&self, runs: Vec<RunId>) -> LedgerResult<()> {
+        self.writer.ask(move |conn| runs.iter().try_for_each(|run| note_past(conn, run, Timestamp::now()))).await
+    }
+}
+
+/// How the ledger and what lies beside it disagree, and the newest run that the ledger knows. `remains` was read before.
+pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Option<RunId>)> {
+    let newest = conn.query_row("SELECT id FROM runs ORDER BY seq DESC LIMIT 1", [], |row| row.get(0)).optional()?;
+    let mut loss = Loss::default();
+    if remains.runs().is_empty() {
+        return Ok((loss, newest));
+    }
+    let past = texts(conn, &format!("SELECT subject FROM facts WHERE kind = '{PAST}'"))?;
+    let here = texts(conn, "SELECT id FROM runs")?;
+    let traces = texts(conn, "SELECT name FROM traces")?;
+    let batches = batches(conn)?;
+    for run in remains.runs() {
+        if past.contains(run) {
+            continue;
+        }
+        let is_behind = |run: &str| {
+            let record = remains.records.get(run).and_then(Option::as_ref);
+            let mut files = remains.traces.get(run).into_iter().flatten();
+            record.is_some_and(|record| record.batches > batches) || files.any(|file| file.has_records && !traces.contains(&file.name))
+        };
+        if !here.contains(run) {
+            loss.unknown.push(run.clone());
+        } else if is_behind(run) {
+            loss.stale.push(run.clone());
+        }
+    }
+    Ok((loss, newest))
+}
+
+fn texts(conn: &Connection, sql: &str) -> Result<HashSet<String>> {
+    Ok(conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The number of the last batch that was ever made.
+pub(super) fn batches(conn: &Connection) -> Result<i64> {
+    Ok(conn.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'batches'", [], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Notes that a run is no longer in the ledger, so that a report of it is no sign of a loss.
+pub(super) fn note_past(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO facts(kind, subject, value, at) VALUES (?1, ?2, '', ?3)")?.execute(params![
+        PAST,
+        run,
+        now.as_microsecond()
+    ])?;
+    Ok(())
+}
+
+/// Keeps hashes of what became of people of a campaign in runs that are lost. Later calls decide, but nothing takes an acceptance back.
+pub(super) fn adopt(conn: &Connection, campaign: &str, env: Option<&str>, people: &[Adopted]) -> Result<()> {
+    let key = workspace::secret_key(conn)?;
+    let mut keeper = carry::Keeper::new(conn, &key, campaign, env)?;
+    people.iter().try_for_each(|person| keeper.keep(&person.key, &person.email, person.outcome))
+}
+
+/// The same for rows of a run that is planned and not sealed: those that the trace of a lost run of the same list names.
+pub(super) fn adopt_rows(conn: &Connection, run: &str, rows: &[(JobId, Outcome, Option<Reason>)]) -> Result<u64> {
+    let seq = seq_of(conn, run)?;
+    let (campaign, env): (String, Option<String>) =
+        conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let key = workspace::secret_key(conn)?;
+    let mut keeper = carry::Keeper::new(conn, &key, &campaign, env.as_deref())?;
+    let mut person = conn.prepare("SELECT key, email FROM recipients WHERE id = ?1 AND key <> ''")?;
+    let mut kept = 0;
+    for (row, outcome, reason) in rows {
+        let found: Option<(String, String)> = person.query_row([words::id_of(seq, *row)?], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((key, email)) = found {
+            keeper.keep(&key, &email, Some((*outcome, *reason)))?;
+            kept += 1;
+        }
+    }
+    Ok(kept)
+}

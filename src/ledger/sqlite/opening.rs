@@ -1,0 +1,156 @@
+//! How the ledger is opened: found or made, set up, brought up to date, and compared with what lies beside it.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::claim::Origin;
+use super::fault::{self, Fault};
+use super::place::Place;
+use super::threads::Worker;
+use super::{SqliteLedger, known, recover, schema};
+use crate::ledger::loss::{Loss, Remains};
+use crate::ledger::{LedgerError, LedgerResult, RunId, trace};
+
+/// How long a process waits for another one's transaction. The longest is the sealing of a large run.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl SqliteLedger {
+    /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
+    /// `LedgerError::Newer` for a ledger of a later version, which is left as it is, and with `LedgerError::Lost` when reports, traces, records
+    /// or locks belong to runs of a ledger that is gone or that this is not; nothing is made then.
+    pub fn open(state_dir: &Path) -> LedgerResult<Self> {
+        let path = state_dir.join("ledger.db");
+        let remains = read_remains(state_dir)?;
+        if is_missing(&path)?
+            && let Some(what) = remains.describe()
+        {
+            return Err(LedgerError::Lost { path: path.display().to_string(), what });
+        }
+        let (ledger, loss, newest) = Self::open_beside(state_dir, &remains)?;
+        if loss.is_empty() { Ok(ledger) } else { Err(ledger.lost(loss.describe(&remains, newest.as_deref()))) }
+    }
+
+    /// Opens the ledger of a state directory that has lost an earlier one, making it when it is missing. Returns how the two disagree.
+    pub fn open_after_loss(state_dir: &Path) -> LedgerResult<(Self, Remains, Loss)> {
+        let remains = read_remains(state_dir)?;
+        let (ledger, loss, _) = Self::open_beside(state_dir, &remains)?;
+        Ok((ledger, remains, loss))
+    }
+
+    fn open_beside(state_dir: &Path, remains: &Remains) -> LedgerResult<(Self, Loss, Option<RunId>)> {
+        let path = state_dir.join("ledger.db");
+        let shown = path.display().to_string();
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))?;
+        // SQLite gives its -wal and -shm files the mode of the database.
+        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(&shown, &e)),
+            _ => {}
+        }
+        let threads = connect(&path).map_err(|fault| fault.at(&shown))?;
+        let [writer, quick, long] = threads;
+        let (loss, newest) = known::compare(&writer, remains).map_err(|fault| fault.at(&shown))?;
+        let place = Arc::new(Place::of(&path));
+        let shared: Arc<str> = shown.as_str().into();
+        let thread = |made: io::Result<Worker>| made.map_err(|e| io_error(&shown, &e));
+        let ledger = Self {
+            writer: thread(Worker::writer(writer, shared.clone()))?,
+            quick: thread(Worker::reader(quick, shared.clone()))?,
+            long: thread(Worker::reader(long, shared.clone()))?,
+            trace_dir: trace::directory(state_dir),
+            origin: Mutex::new(Origin { trace: None, boot: recover::boot_id() }),
+            place,
+            path: shared,
+        };
+        Ok((ledger, loss, newest))
+    }
+
+    /// Opens the ledger in `state_dir` if there is one, and makes nothing otherwise.
+    pub fn open_existing(state_dir: &Path) -> LedgerResult<Option<Self>> {
+        let path = state_dir.join("ledger.db");
+        if is_missing(&path)? && read_remains(state_dir)?.describe().is_none() { Ok(None) } else { Self::open(state_dir).map(Some) }
+    }
+
+    fn lost(&self, what: String) -> LedgerError {
+        LedgerError::Lost { path: self.path.to_string(), what }
+    }
+}
+
+fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
+    Remains::read(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))
+}
+
+/// The length of the smallest database, in bytes.
+const SMALLEST: u64 = 512;
+
+/// Whether there is no ledger: no file, or one so short that SQLite would take it for a new database.
+fn is_missing(path: &Path) -> LedgerResult<bool> {
+    match std::fs::metadata(path) {
+        Ok(about) => Ok(about.len() < SMALLEST),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(io_error(&path.display().to_string(), &e)),
+    }
+}
+
+fn io_error(path: &str, error: &io::Error) -> LedgerError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { path: path.to_owned() },
+        _ => LedgerError::Broken { path: path.to_owned(), detail: error.to_string() },
+    }
+}
+
+/// How long the log may become before it is worked into the file.
+const LOG_OCTETS: i64 = 16 << 20;
+
+/// The three connections, the first of which writes.
+fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut writer = Connection::open_with_flags(path, flags)?;
+    writer.busy_timeout(PATIENCE)?;
+    let found = schema::version(&writer)?;
+    if found > schema::VERSION {
+        return Err(Fault::Newer(found));
+    }
+    if found == 0 {
+        // Rows are planned, claimed and settled in their order, so neighbours change together.
+        writer.execute_batch("PRAGMA page_size = 8192")?;
+    }
+    into_wal(&writer)?;
+    // What is deleted is addresses, and nothing of them may stay behind in free pages.
+    writer.execute_batch("PRAGMA main.secure_delete = ON")?;
+    writer.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864")?;
+    // A row is changed twice within seconds; a long log before it is worked into the file saves most of the second write.
+    let page_size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
+    writer.set_prepared_statement_cache_capacity(64);
+    schema::migrate(&mut writer)?;
+    let reader = || -> fault::Result<Connection> {
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(PATIENCE)?;
+        conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")?;
+        conn.set_prepared_statement_cache_capacity(32);
+        Ok(conn)
+    };
+    Ok([writer, reader()?, reader()?])
+}
+
+/// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process that opens a new ledger at the same
+/// moment has to ask again; two seconds are plenty, as the switch itself takes a few milliseconds.
+fn into_wal(conn: &Connection) -> fault::Result<()> {
+    let mut left = 200;
+    loop {
+        match conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(mode) => return Err(Fault::Damaged(format!("the file system allows no write-ahead log (journal mode is {mode})"))),
+            Err(e) if left > 0 && e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                left -= 1;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Whether the files that this process has open are still those under their names.
+//!
+//! What is written to a file that was unlinked or replaced is lost with the process, so nothing may be begun on its word.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fault::{Fault, Result};
+
+/// The open files of a ledger.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Each with its device and inode number.
+    files: Vec<(PathBuf, u64, u64)>,
+    /// The length of the first; a ledger never becomes shorter.
+    length: AtomicU64,
+}
+
+impl Place {
+    /// Notes the files that have just been opened: the database, its log and its shared memory.
+    pub(super) fn of(path: &Path) -> Self {
+        let beside = |suffix: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let files = [path.to_owned(), beside("-wal"), beside("-shm")];
+        let found = files.into_iter().filter_map(|file| std::fs::metadata(&file).ok().map(|about| (file, about.dev(), about.ino())));
+        Self { files: found.collect(), length: AtomicU64::new(0) }
+    }
+
+    /// What has happened to one of the files; `None` while all are as they were.
+    pub(super) fn lost(&self) -> Option<String> {
+        for (number, (file, device, inode)) in self.files.iter().enumerate() {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            match std::fs::metadata(file) {
+                Ok(about) if (about.dev(), about.ino()) == (*device, *inode) => {
+                    if number == 0 && self.length.fetch_max(about.len(), Ordering::Relaxed) > about.len() {
+                        return Some(format!("{name} was overwritten or cut short while it was in use"));
+                    }
+                }
+                Ok(_) => return Some(format!("another file has taken the place of {name} while it was in use")),
+                Err(_) => return Some(format!("{name} was removed or moved away while it was in use")),
+            }
+        }
+        None
+    }
+
+    /// Errs with `Fault::Lost` when one of the files is gone.
+    pub(super) fn check(&self) -> Result<()> {
+        self.lost().map_or(Ok(()), |what| Err(Fault::Lost(what)))
+    }
+}
