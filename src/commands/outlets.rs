@@ -9,10 +9,10 @@ use crate::commands::workbench::Workbench;
 use crate::config::{Chosen, ProviderConfig, Settings};
 use crate::content::Needs;
 use crate::error::{Error, Result};
-use crate::ledger::Run;
+use crate::ledger::{Ledger, Run};
 use crate::literal::Rate;
 use crate::outcome::Cohort;
-use crate::pipeline::{Outlet, RetryPolicy};
+use crate::pipeline::{LedgerMemory, Outlet, RetryPolicy};
 use crate::provider::Provider;
 
 /// The providers of a run, as frozen with it.
@@ -78,9 +78,17 @@ pub(crate) fn leave_the_machine(settings: &Settings, run: &Run, frozen: Option<&
 }
 
 /// The providers of a run, connected, and who takes over in which order. A typed rate only lowers each of theirs.
-pub(crate) fn connect(settings: &Settings, run: &Run, frozen: &Frozen, typed: Option<Rate>, needs: &Needs) -> Result<(Vec<Outlet>, Vec<usize>)> {
+pub(crate) fn connect(
+    settings: &Settings,
+    run: &Run,
+    frozen: &Frozen,
+    typed: Option<Rate>,
+    needs: &Needs,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<(Vec<Outlet>, Vec<usize>)> {
+    let sandbox = frozen.provider_sandbox;
     let route = FrozenRoute::of_run(settings, run, frozen.route.as_ref())?;
-    let outlets = route.providers.iter().map(|name| outlet(settings, name, typed, needs, frozen.provider_sandbox)).collect::<Result<Vec<_>>>()?;
+    let outlets = route.providers.iter().map(|name| outlet(settings, name, typed, needs, sandbox, ledger)).collect::<Result<Vec<_>>>()?;
     let order = route.order.iter().filter_map(|name| route.providers.iter().position(|known| known == name)).collect();
     Ok((outlets, order))
 }
@@ -94,13 +102,14 @@ fn shape(config: &ProviderConfig, sandbox: bool) -> String {
     format!("{} sandbox={sandbox} {}", config.kind, keys.join(" "))
 }
 
-pub(crate) fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, sandbox: bool) -> Result<Outlet> {
+pub(crate) fn outlet(settings: &Settings, name: &str, typed: Option<Rate>, needs: &Needs, sandbox: bool, ledger: &Arc<dyn Ledger>) -> Result<Outlet> {
     let (name, config) = settings.provider(Some(name))?;
     let rate = match (config.rate, typed) {
         (Some(configured), Some(typed)) if !typed.is_lower_than(&configured) => Some(configured),
         (configured, typed) => typed.or(configured),
     };
-    let provider = prepared(settings, name, needs, sandbox)?;
+    let mut provider = prepared(settings, name, needs, sandbox)?;
+    provider.use_memory(Arc::new(LedgerMemory(Arc::clone(ledger))));
     Ok(Outlet {
         name: name.to_owned(),
         request_rate: config.request_rate.or(provider.capabilities().request_rate),

@@ -1,5 +1,7 @@
 //! `mailbatch provider`: which providers there are, what each can do, and whether it would take mail. Sends nothing.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::cli::{Globals, MessageArgs, ProviderArgs, ProviderCommand};
@@ -7,6 +9,7 @@ use crate::commands::say;
 use crate::commands::workbench::Workbench;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::pipeline::LedgerMemory;
 use crate::provider::by_hand::{About, Finding, State};
 use crate::provider::{Capabilities, Form, UnsubscribeHeaders};
 
@@ -123,7 +126,12 @@ fn inexpressible(capabilities: &Capabilities) -> Vec<String> {
 /// Exit 7 where the provider would refuse mail.
 async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
     let (name, config) = bench.settings.provider(Some(name))?;
-    let provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
+    let mut provider = tokio::task::block_in_place(|| bench.settings.connect(name))?;
+    match bench.existing_ledger() {
+        Ok(Some(ledger)) => provider.use_memory(Arc::new(LedgerMemory(ledger))),
+        Ok(None) => {}
+        Err(error) => tracing::warn!("what earlier runs found out is not read: {error}"),
+    }
     // A message that cannot be loaded is another command's business.
     let message = bench.message(&MessageArgs::default()).ok();
     let sender = message.as_ref().map(|(message, _)| message.from_address().as_str().to_owned());

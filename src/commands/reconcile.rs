@@ -185,7 +185,7 @@ impl Doubts<'_> {
             let Some(batch) = self.ledger.batch(&self.run.id, number).await.map_err(ledger_error)? else { continue };
             let members: Vec<LedgerRow> = batch.members.iter().filter_map(|member| rows.remove(member)).collect();
             let refuse = |why: &str| format!("batch {number} is not sent again: {why}");
-            let connected = outlets::outlet(&self.bench.settings, &batch.provider, None, &needs, self.frozen.provider_sandbox);
+            let connected = outlets::outlet(&self.bench.settings, &batch.provider, None, &needs, self.frozen.provider_sandbox, &doubtful.ledger);
             let outlet = match connected {
                 Ok(outlet) if outlet.provider.capabilities().idempotency_window.is_some() => outlet,
                 Ok(_) => {

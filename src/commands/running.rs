@@ -137,7 +137,8 @@ impl Going<'_> {
         let settings = &self.bench.settings;
         let frozen: Frozen = frozen(&self.run)?;
         let needs = self.message.needs();
-        let (outlets, order) = outlets::connect(settings, &self.run, &frozen, self.sending.rate, &needs)?;
+        let ledger = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
+        let (outlets, order) = outlets::connect(settings, &self.run, &frozen, self.sending.rate, &needs, &ledger)?;
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
         self.ledger.set_trace(trace.name());
@@ -155,7 +156,7 @@ impl Going<'_> {
         let stderr_is_tty = std::io::IsTerminal::is_terminal(&std::io::stderr());
         let then = self.sending.then.or(settings.canary.then).unwrap_or(if has_person() && !self.sending.yes { Then::Ask } else { Then::Continue });
         Ok(Arc::new(Parts {
-            ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            ledger,
             outlets,
             order,
             limits: Limits { limit: self.limit, wait_on_cap: self.sending.on_cap == OnCap::Wait },

@@ -54,6 +54,8 @@ pub(crate) struct Ticket {
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) heard: Arc<Heard>,
+    /// How many recipients are left besides those under way.
+    pub(crate) left: u64,
 }
 
 /// Takes `rows` from the plan to the provider.
@@ -100,6 +102,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         heard: ticket.heard,
         stop: ticket.stop,
         screened: Mutex::new(Vec::new()),
+        left: ticket.left,
         recipients,
     };
     let claim = Claim { batch, key, generation: 0, claimed_at, jobs, is_replay: false };

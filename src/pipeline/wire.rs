@@ -98,6 +98,8 @@ pub(crate) struct ClaimWire {
     pub(crate) stop: watch::Receiver<bool>,
     /// Members that were suppressed between claim and hand-over.
     pub(crate) screened: Mutex<Vec<(JobId, Reason, String)>>,
+    /// How many recipients of the run were left when the claim was made.
+    pub(crate) left: u64,
     /// Screens by the recipient's own address even where mail is redirected.
     pub(crate) recipients: HashMap<JobId, crate::address::Address>,
 }
@@ -187,6 +189,10 @@ impl Wire for ClaimWire {
 
     fn throttled(&self, quiet: Duration) {
         self.pacers.throttle.slow_down(quiet, Instant::now());
+    }
+
+    fn left(&self) -> u64 {
+        self.left
     }
 
     fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {

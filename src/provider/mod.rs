@@ -24,6 +24,7 @@ mod emitlo;
 mod http;
 mod mailersio;
 mod mailgun;
+pub mod memory;
 mod postmark;
 mod resend;
 mod roots;
@@ -319,6 +320,11 @@ pub trait Wire: Send + Sync {
     fn again<'a>(&'a self, jobs: &'a [&'a Job], lifts_doubt: bool) -> BoxFuture<'a, Result<(), Stopped>>;
     /// The provider asks for less at a time, and for `quiet` without anything first. Told at once, where a session goes on by itself.
     fn throttled(&self, quiet: Duration);
+    /// How many recipients of the run are left besides those of claims under way; what is tried out on a server has to be worth it for so
+    /// many. By default none, and nothing is tried out.
+    fn left(&self) -> u64 {
+        0
+    }
     /// Records in the trace that a coming write can complete these jobs. That write may happen once `crossed` has said so.
     fn announce(&self, jobs: &[JobId]) -> std::io::Result<Ticket>;
     /// Makes sure that what was announced is on record. Several that are announced before the first is asked for cost one write.
@@ -347,6 +353,8 @@ pub trait Provider: Send + Sync {
     fn prepare(&mut self, name: &str, needs: &Needs) -> Result<()> {
         self.capabilities().refuse_inexpressible(name, needs)
     }
+    /// What is found out about the server is kept there for later runs. By default nothing is.
+    fn use_memory(&mut self, _memory: Arc<dyn memory::Memory>) {}
     /// Hands over one claim. Never fails as a whole: what is not certain is `Unknown`, and what was not begun is left out of the reply.
     /// Called by at most `in_flight` tasks at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;

@@ -18,6 +18,8 @@ pub(crate) struct Recorder {
     pub(crate) stop_at: Option<JobId>,
     /// Whether slots are to be had without waiting.
     pub(crate) is_unpaced: bool,
+    /// How many recipients are left besides those of the claim.
+    pub(crate) left: u64,
     /// Whether `crossed` fails.
     pub(crate) trace_is_broken: bool,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
@@ -78,6 +80,10 @@ impl Wire for Recorder {
     }
 
     fn throttled(&self, _: std::time::Duration) {}
+
+    fn left(&self) -> u64 {
+        self.left
+    }
 
     fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {
         jobs.iter().for_each(|id| self.note(format!("crossing {id}")));

@@ -8,6 +8,7 @@ use super::Engine;
 use super::station::{Absence, Readiness};
 use crate::error::Result;
 use crate::ledger::{Ask, InsteadOf, LedgerRow};
+use crate::outcome::Cohort;
 use crate::pipeline::chunk::{self, Ticket, Way};
 use crate::pipeline::{Why, ledger_error};
 use crate::provider::JobId;
@@ -89,6 +90,7 @@ impl Engine {
         }
         self.out.extend(rows.iter().map(|row| row.row));
         let instead_of = self.passed_over(way, now);
+        let left = self.left_behind();
         let station = &mut self.stations[way.through];
         station.under_way += 1;
         let ticket = Ticket {
@@ -100,8 +102,17 @@ impl Engine {
             connections: station.connections.clone(),
             buffers: self.buffers.clone(),
             heard: station.heard.clone(),
+            left,
         };
         self.chunks.spawn(chunk::carry(self.parts.clone(), rows, ticket));
+    }
+
+    /// How many recipients are left besides those under way; none while a canary is out, on whom nothing is tried.
+    fn left_behind(&self) -> u64 {
+        match self.phase {
+            Cohort::Canary => 0,
+            Cohort::Rest => self.phase_tally().open.saturating_sub(self.out.len() as u64).min(self.left.unwrap_or(u64::MAX)),
+        }
     }
 
     /// Why a chunk does not go through its first choice; people are told when that changes.

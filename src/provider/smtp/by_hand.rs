@@ -2,6 +2,9 @@
 
 use super::Smtp;
 use super::extensions::Extensions;
+use super::pipelining::{Mode, Stage, WORTHWHILE};
+use super::session::Session;
+use super::settings::Settings;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{About, ByHand, Finding, Trouble};
 
@@ -22,12 +25,39 @@ impl ByHand for Smtp {
                 Finding::good(About::Connection, place),
                 Finding::good(About::Encryption, encryption),
                 Finding::good(About::Extensions, words(&session.extensions)),
+                Finding::good(About::Pipelining, pipelining(&self.settings, &session)),
                 Finding::good(About::Credentials, credentials),
             ];
             session.connection.quit().await;
             findings
         })
     }
+}
+
+/// What leaves together, and what is known of the server about it.
+fn pipelining(settings: &Settings, session: &Session) -> String {
+    let relay = &session.relay;
+    let behind = match (settings.pipelining, relay.behind.stage(), relay.known) {
+        _ if !session.extensions.pipelining => "the server does not announce it: one command at a time".to_owned(),
+        (Mode::Off, ..) => "one command at a time".to_owned(),
+        (Mode::Envelope, ..) => "MAIL, RCPT and DATA together, nothing behind the final dot".to_owned(),
+        (Mode::Full, _, Some(known)) => {
+            format!("the next envelope behind the final dot, which {} is known not to take: {}", known.name, known.does)
+        }
+        (Mode::Full, ..) => "the next envelope behind the final dot, whatever the server makes of it".to_owned(),
+        (Mode::Auto, _, Some(known)) => format!("nothing behind the final dot, for this is {}: {}", known.name, known.does),
+        (Mode::Auto, Stage::Takes, _) => "the next envelope behind the final dot, which the server has taken before".to_owned(),
+        (Mode::Auto, Stage::Refuses, _) => {
+            "nothing behind the final dot: an earlier trial failed, or was not ended; pipelining = \"full\" would do it all the same".to_owned()
+        }
+        (Mode::Auto, ..) => format!("nothing behind the final dot until it has been tried, with {WORTHWHILE} recipients left or more"),
+    };
+    let chunks = match settings.window {
+        1 => "",
+        _ if relay.has_broken_chunks() => "; no chunks, for their replies could not be understood",
+        _ => "; chunks where CHUNKING is announced",
+    };
+    format!("{}: {behind}{chunks}", settings.pipelining.word())
 }
 
 /// The extensions that mailbatch makes use of.

@@ -19,16 +19,21 @@ pub(super) struct Extensions {
     pub(super) starttls: bool,
     /// RFC 4954; mechanisms in uppercase.
     pub(super) auth: Vec<String>,
+    /// Every keyword, in uppercase, sorted, each once.
+    pub(super) keywords: Vec<String>,
+    /// The first line, in which the server names itself.
+    pub(super) hello: String,
 }
 
 impl Extensions {
     /// Reads the lines after the first, which is the server's name.
     pub(super) fn read(answer: &Answer) -> Self {
-        let mut found = Self::default();
+        let mut found = Self { hello: answer.lines.first().cloned().unwrap_or_default(), ..Self::default() };
         for line in answer.lines.iter().skip(1) {
             // Some old servers write `AUTH=LOGIN PLAIN`.
             let line = line.trim().to_ascii_uppercase().replacen("AUTH=", "AUTH ", 1);
             let mut words = line.split_ascii_whitespace();
+            found.keywords.extend(words.clone().next().map(str::to_owned));
             match words.next() {
                 Some("PIPELINING") => found.pipelining = true,
                 Some("CHUNKING") => found.chunking = true,
@@ -40,6 +45,8 @@ impl Extensions {
                 _ => {}
             }
         }
+        found.keywords.sort_unstable();
+        found.keywords.dedup();
         found
     }
 
@@ -60,6 +67,7 @@ mod tests {
         let found = Extensions::read(&Answer { code: 250, lines: lines.map(str::to_owned).to_vec() });
         assert!(found.pipelining && found.eight_bit_mime && found.smtputf8 && found.starttls && found.chunking);
         assert_eq!(found.auth, ["PLAIN", "LOGIN", "XOAUTH2"]);
+        assert_eq!(found.keywords, ["8BITMIME", "AUTH", "CHUNKING", "PIPELINING", "SIZE", "SMTPUTF8", "STARTTLS"]);
         assert_eq!((found.exceeded_by(1_000), found.exceeded_by(1_001)), (None, Some(1_000)));
     }
 

@@ -4,19 +4,23 @@
 //! anything, as when a send is dropped, is closed and never used again; a closed connection is nobody's fault.
 //!
 //! - Limits: `SIZE` as the server announces it; `per_connection` messages over one connection.
-//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a write. With `window = N`, where the server
-//!   announces CHUNKING too, up to N messages are under way on a connection, each as one chunk; elsewhere `window` does nothing.
+//! - One request: one message to one recipient; with PIPELINING its MAIL, RCPT and DATA share a write, and the next message's follow the
+//!   final dot where the server is known to take that (`pipelining`). With `window = N`, where the server announces CHUNKING too, up to N
+//!   messages are under way on a connection, each as one chunk; elsewhere `window` does nothing.
 //! - Partial failure: none, since every transaction has one recipient.
 //! - Idempotency: none. A message whose last octet was written and not answered is `Unknown`; with a window that can be N on each connection.
 //! - Quirks: a server may close at any time with 421, or silently when idle; the same message then goes over a new connection, once.
 
 mod addresses;
 mod auth;
+mod behind;
 mod body;
 mod by_hand;
 mod classify;
 mod connection;
 mod extensions;
+mod pipelining;
+mod relay;
 mod reply;
 mod session;
 mod settings;
@@ -34,6 +38,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::addresses::Addresses;
+use self::relay::Relays;
 use self::session::Session;
 use self::settings::Settings;
 use self::step::Fault;
@@ -61,6 +66,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         idle: Mutex::new(Vec::new()),
         experience: Experience::default(),
         addresses: Addresses::default(),
+        relays: Relays::default(),
     }))
 }
 
@@ -74,11 +80,16 @@ struct Smtp {
     idle: Mutex<Vec<Session>>,
     experience: Experience,
     addresses: Addresses,
+    relays: Relays,
 }
 
 impl Provider for Smtp {
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn use_memory(&mut self, memory: std::sync::Arc<dyn super::memory::Memory>) {
+        self.relays.use_memory(memory);
     }
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
@@ -102,6 +113,7 @@ impl Provider for Smtp {
         Box::pin(async {
             let sessions = std::mem::take(&mut *self.idle());
             futures_util::future::join_all(sessions.into_iter().map(|session| session.connection.quit())).await;
+            self.relays.close().await;
         })
     }
 }
@@ -134,7 +146,7 @@ impl Smtp {
     }
 
     async fn open(&self) -> Result<Session, Health> {
-        Session::open(&self.settings, &self.addresses).await
+        Session::open(&self.settings, &self.addresses, &self.relays).await
     }
 }
 
@@ -191,8 +203,11 @@ impl<'a> HandOver<'a> {
                 session = self.ready(Some(session)).await?;
             }
             let was_used = session.transactions > 0;
-            let next = self.ahead(&session);
-            match session.deliver(job, next, self.wire).await {
+            let was_behind = session.envelope_is_out;
+            let next = self.next_behind(&mut session).await;
+            let ended = session.deliver(job, next, self.wire).await;
+            self.learn_behind(&mut session, was_behind, &ended).await;
+            match ended {
                 Ended::Settled { verdict, health, is_usable } => {
                     if is_usable {
                         self.session = Some(session);
@@ -214,6 +229,11 @@ impl<'a> HandOver<'a> {
                     let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
                     return self.settle(job, verdict, fault.health());
                 }
+                // Nothing of it was begun; alone it fares like any other.
+                Ended::NotBehind => {
+                    drop(session);
+                    session = self.opened(self.smtp.open().await)?;
+                }
                 Ended::Untraced(error) => return self.fares(untraced(&error)),
             }
         }
@@ -231,7 +251,7 @@ impl<'a> HandOver<'a> {
 
     /// The job whose envelope may leave with the message that is sent now: the next one, where it can be begun without waiting.
     fn ahead(&mut self, session: &Session) -> Option<&'a Job> {
-        if !session.extensions.pipelining || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
+        if !session.groups || session.transactions + 1 >= self.smtp.settings.per_connection.get() {
             return None;
         }
         loop {

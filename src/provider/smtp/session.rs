@@ -3,6 +3,7 @@
 //! The rules it keeps: nothing that was learned before TLS is believed after it, and credentials go in clear text to loopback only.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -10,9 +11,12 @@ use tokio::time::{Instant, timeout};
 
 use super::addresses::{self, Addresses};
 use super::auth::{Mechanism, authenticate};
+use super::behind::Trial;
 use super::classify::judge_session;
 use super::connection::{Connection, Stream};
 use super::extensions::Extensions;
+use super::pipelining::Mode;
+use super::relay::{Relay, Relays};
 use super::reply::Answer;
 use super::settings::{Encryption, Settings, address_literal};
 use super::step::{Fault, Step};
@@ -35,6 +39,18 @@ pub(super) struct Session {
     pub(super) needs_reset: bool,
     /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last message.
     pub(super) envelope_is_out: bool,
+    /// MAIL without its SIZE, where it is still in force because nothing but the recipient was refused.
+    pub(super) in_force: Option<String>,
+    /// What is known about the server.
+    pub(super) relay: Arc<Relay>,
+    /// Whether MAIL, RCPT and DATA may share a write.
+    pub(super) groups: bool,
+    /// Whether an envelope behind the final dot that is not taken is held against nobody.
+    pub(super) is_auto: bool,
+    /// What stands behind the final dot is being tried on this connection.
+    pub(super) trial: Option<Trial>,
+    /// Whether the last envelope behind a final dot was answered as any other.
+    pub(super) behind_went_well: bool,
     /// Whether the server has given a message a name of its own when it took it. It will do so for each.
     pub(super) names_messages: bool,
     pub(super) used_at: Instant,
@@ -42,12 +58,12 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens a session at one of the relay's addresses. Where that fails it says how the provider fares.
-    pub(super) async fn open(settings: &Settings, known: &Addresses) -> Result<Self, Health> {
+    pub(super) async fn open(settings: &Settings, known: &Addresses, relays: &Relays) -> Result<Self, Health> {
         let mut left = look_up(settings, known).await?;
         loop {
             let (stream, peer) = connect(settings, known, &mut left).await?;
             match greet(settings, stream, peer, left.is_empty()).await {
-                Ok((connection, place)) => return Self::prepare(settings, connection, place).await,
+                Ok((connection, place)) => return Self::prepare(settings, relays, connection, place).await,
                 // As good as dead; another address may be another machine.
                 Err(Ungreeted::Passing(health)) => {
                     known.avoid(peer);
@@ -61,9 +77,9 @@ impl Session {
         }
     }
 
-    async fn prepare(settings: &Settings, mut connection: Connection, place: Place) -> Result<Self, Health> {
+    async fn prepare(settings: &Settings, relays: &Relays, mut connection: Connection, place: Place) -> Result<Self, Health> {
         let limits = settings.limits;
-        let Place { helo, is_loopback } = place;
+        let Place { helo, is_loopback, greeting } = place;
         let helo = helo.as_str();
         let mut is_encrypted = connection.is_encrypted();
         let mut extensions = hello(&mut connection, helo).await?;
@@ -91,21 +107,37 @@ impl Session {
                 return Err(judge_session(Step::Auth, &answer));
             }
         }
+        let relay = relays.meet(&settings.place(), &greeting, &extensions).await;
+        let groups = extensions.pipelining && settings.pipelining != Mode::Off;
         Ok(Self {
             connection,
             extensions,
             transactions: 0,
             needs_reset: false,
             envelope_is_out: false,
+            in_force: None,
+            relay,
+            groups,
+            is_auto: settings.pipelining == Mode::Auto,
+            trial: None,
+            behind_went_well: false,
             names_messages: false,
             used_at: Instant::now(),
         })
     }
 
     /// Clears away what a refusal may have left, and shows whether the server is still there and answers what it is asked; false where the
-    /// session cannot be used any more.
+    /// session cannot be used any more. 250 is yes whatever follows; 4yz and 5yz announce that the server closes.
     pub(super) async fn reset(&mut self) -> bool {
+        self.in_force = None;
         let answer = self.connection.command(Step::Reset, "RSET").await;
+        let is_garbled = match &answer {
+            Ok(answer) => !matches!(answer.code, 250 | 400..),
+            Err(fault) => matches!(fault, Fault::Garbled(..)),
+        };
+        if is_garbled {
+            self.relay.break_chunks();
+        }
         self.needs_reset = !answer.is_ok_and(|answer| answer.code == 250);
         !self.needs_reset
     }
@@ -121,6 +153,8 @@ struct Place {
     /// The name to give in EHLO.
     helo: String,
     is_loopback: bool,
+    /// What the server said first.
+    greeting: String,
 }
 
 /// Why an address has no session to offer.
@@ -134,7 +168,6 @@ enum Ungreeted {
 /// TLS where it comes first, and the greeting.
 async fn greet(settings: &Settings, stream: TcpStream, peer: SocketAddr, is_last: bool) -> Result<(Connection, Place), Ungreeted> {
     let helo = settings.helo.clone().or_else(|| stream.local_addr().ok().map(|own| address_literal(own.ip())));
-    let place = Place { helo: helo.unwrap_or_else(|| "[127.0.0.1]".to_owned()), is_loopback: peer.ip().to_canonical().is_loopback() };
     let is_final = |health: Health| if matches!(health, Health::Stop(_)) { Ungreeted::Final(health) } else { Ungreeted::Passing(health) };
     let stream = match settings.encryption {
         Encryption::Implicit => shake_hands(settings, stream).await.map_err(is_final)?,
@@ -144,7 +177,11 @@ async fn greet(settings: &Settings, stream: TcpStream, peer: SocketAddr, is_last
     let limit = if is_last { settings.limits.answer(Step::Greeting) } else { settings.limits.answer(Step::Greeting).min(GREETING) };
     let greeting = connection.greeting(limit).await.map_err(|fault| Ungreeted::Passing(fault.health()))?;
     match greeting.code {
-        220 => Ok((connection, place)),
+        220 => {
+            let helo = helo.unwrap_or_else(|| "[127.0.0.1]".to_owned());
+            let place = Place { helo, is_loopback: peer.ip().to_canonical().is_loopback(), greeting: greeting.lines.join(" ") };
+            Ok((connection, place))
+        }
         code if code >= 400 => Err(Ungreeted::Passing(judge_session(Step::Greeting, &greeting))),
         _ => Err(Ungreeted::Final(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health())),
     }

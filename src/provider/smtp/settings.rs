@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::Value;
 
 use super::auth::{Credentials, Mechanism};
+use super::pipelining::Mode;
 use super::step::Step;
 use super::tls::Tls;
 use super::url::{self, Scheme};
@@ -18,7 +19,7 @@ use crate::literal::parse_duration;
 use crate::provider::ProviderSettings;
 
 /// The keys besides those that every provider has.
-pub(super) const KEYS: &[&str] = &["url", "password", "auth", "tls", "per_connection", "ca_file", "helo", "timeouts", "window"];
+pub(super) const KEYS: &[&str] = &["url", "password", "auth", "tls", "per_connection", "ca_file", "helo", "timeouts", "window", "pipelining"];
 
 /// The largest window. All of it can be in doubt on each connection when something breaks.
 const MAX_WINDOW: usize = 64;
@@ -82,10 +83,17 @@ pub(super) struct Settings {
     pub(super) per_connection: NonZeroU32,
     /// The most messages under way on one connection where the server takes chunks; 1 is to use none.
     pub(super) window: usize,
+    /// What may leave together; auto by default.
+    pub(super) pipelining: Mode,
     pub(super) limits: Limits,
 }
 
 impl Settings {
+    /// Host and port, as facts about the relay name them.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Checks every key, resolves the password and reads `ca_file`.
     pub(super) fn read(settings: &ProviderSettings) -> Result<Self> {
         settings.refuse_unknown_keys(KEYS)?;
@@ -112,6 +120,7 @@ impl Settings {
             helo: keys.helo()?,
             per_connection: keys.per_connection()?,
             window: keys.window()?,
+            pipelining: keys.pipelining()?,
             limits: keys.limits()?,
             tls: Tls::new(url.server_name, keys.extra_roots()?),
             encryption,
@@ -192,6 +201,14 @@ impl<'a> Keys<'a> {
             self.error("window", "not a number of messages under way at once")
                 .hint(format!("write a whole number from 1 to {MAX_WINDOW}; 16 for a relay known to take BDAT, 1 or no key for none"))
         })
+    }
+
+    fn pipelining(&self) -> Result<Mode> {
+        let Some(word) = self.text("pipelining")? else { return Ok(Mode::Auto) };
+        match Mode::WORDS.iter().find(|(known, _)| *known == word) {
+            Some((_, mode)) => Ok(*mode),
+            None => Err(self.error("pipelining", "not a way to pipeline").hint("write auto, full, envelope or off, or leave it out for auto")),
+        }
     }
 
     fn limits(&self) -> Result<Limits> {
@@ -310,6 +327,8 @@ mod tests {
             ("url = \"smtp://a.example\"\nwindow = 65", "from 1 to 64"),
             ("url = \"smtp://a.example\"\nwindow = \"x\"", "from 1 to 64"),
             ("url = \"smtp://a.example\"\nwindow = -1", "from 1 to 64"),
+            ("url = \"smtp://a.example\"\npipelining = \"on\"", "auto, full, envelope or off"),
+            ("url = \"smtp://a.example\"\npipelining = true", "not a text"),
             ("url = \"smtp://a.example\"\ntls = \"never\"", "neither required nor optional"),
             ("url = \"smtps://a.example\"\ntls = \"optional\"", "contradicts"),
             ("url = \"smtp://a.example\"\nauth = \"cram\"", "not a mechanism"),
@@ -330,6 +349,13 @@ mod tests {
     fn tls_can_be_made_optional_or_required() {
         assert_eq!(taken("url = \"smtp://a.example\"\ntls = \"optional\"").encryption, Encryption::Optional);
         assert_eq!(taken("url = \"smtp://localhost\"\ntls = \"required\"").encryption, Encryption::Required);
+    }
+
+    #[test]
+    fn pipelining_is_auto_unless_the_operator_says_otherwise() {
+        for (key, expected) in [("", Mode::Auto), ("pipelining = \"full\"", Mode::Full), ("pipelining = \"off\"", Mode::Off)] {
+            assert_eq!(taken(&format!("url = \"smtp://a.example\"\n{key}")).pipelining, expected, "{key}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that holds the final dot; what is certain is said, and what is not is `Unknown`.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,12 +15,17 @@ use super::step::{Fault, Step};
 use crate::outcome::Reason;
 use crate::provider::{EightBit, Health, Job, Refusal, Verdict, Wire};
 
+/// How long the answers to an envelope behind the final dot are waited for while it is being tried whether the server takes one.
+const TRIAL: Duration = Duration::from_secs(10);
+
 /// How a transaction ended.
 pub(super) enum Ended {
     /// With a verdict. `is_usable` tells whether the session can go on.
     Settled { verdict: Verdict, health: Health, is_usable: bool },
     /// The session broke before anything was written that could have completed the message, or takes no more and refused it for that.
     Broken(Fault),
+    /// The server does not take an envelope behind the final dot: this message was not begun, or is certain not to have been taken.
+    NotBehind,
     /// The trace could not be written, so the message was not completed.
     Untraced(io::Error),
 }
@@ -53,6 +59,7 @@ pub(super) fn check(session: &Session, job: &Job) -> Option<(Verdict, Health)> {
 /// The answers to the commands before the message.
 #[derive(Default)]
 struct Envelope {
+    is_sender_taken: bool,
     is_recipient_taken: bool,
     /// The server waits for a message.
     is_data_open: bool,
@@ -67,7 +74,10 @@ impl Envelope {
         }
         match (answer.class(), step) {
             (3, Step::Data) if answer.code == 354 => self.is_data_open = true,
-            (2, Step::Reset | Step::Mail) => {}
+            (2, Step::Reset) => {}
+            // Whatever it says, as with Exim's `554 Too many nonmail commands`, the session is over and no recipient is at fault.
+            (4 | 5, Step::Reset) => return Err(Fault::Closing(step, answer)),
+            (2, Step::Mail) => self.is_sender_taken = true,
             (2, Step::Rcpt) => self.is_recipient_taken = true,
             (4 | 5, Step::Mail | Step::Rcpt | Step::Data) => {
                 self.refused.get_or_insert((step, answer));
@@ -91,15 +101,25 @@ impl Session {
     async fn transact(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         let mut envelope = Envelope::default();
         let exchanged = if std::mem::take(&mut self.envelope_is_out) {
-            self.absorb_answers(&mut envelope).await
+            let exchanged = self.absorb_behind(&mut envelope).await;
+            if self.is_auto && is_not_taken_behind(&exchanged, &envelope) {
+                return Ended::NotBehind;
+            }
+            exchanged
         } else {
-            self.exchange_envelope(job, &mut envelope).await
+            match self.exchange_more(job, &mut envelope).await {
+                Some(exchanged) => exchanged,
+                None => self.exchange_envelope(job, &mut envelope).await,
+            }
         };
         if let Some((step, answer)) = envelope.refused.take() {
             if is_spent(step, &answer) {
                 return Ended::Broken(Fault::Spent(step, answer));
             }
             let is_usable = exchanged.is_ok() && self.clear_away(&envelope).await;
+            if is_usable && step == Step::Rcpt && envelope.is_sender_taken && !envelope.is_data_open {
+                self.in_force = Some(self.mail_command_without_size(job));
+            }
             let (verdict, health) = judge(step, &answer);
             return Ended::Settled { verdict, health, is_usable };
         }
@@ -109,36 +129,89 @@ impl Session {
         }
     }
 
+    /// Goes on with the sender that is in force, so that no RSET is spent: servers count those that clear away nothing. `None` where there is
+    /// no such sender, or the server has forgotten it.
+    async fn exchange_more(&mut self, job: &Job, envelope: &mut Envelope) -> Option<Result<(), Fault>> {
+        let in_force = self.in_force.take()?;
+        if in_force != self.mail_command_without_size(job) {
+            return None;
+        }
+        envelope.is_sender_taken = true;
+        for (step, command) in [(Step::Rcpt, rcpt_command(job)), (Step::Data, "DATA".to_owned())] {
+            self.connection.queue(step, &command);
+            if (!self.groups || step == Step::Data)
+                && let Err(fault) = self.absorb_answers(envelope, None).await
+            {
+                return Some(Err(fault));
+            }
+            if envelope.refused.is_some() {
+                break;
+            }
+        }
+        if !matches!(&envelope.refused, Some((Step::Rcpt, answer)) if answer.code == 503) {
+            self.needs_reset = false;
+            return Some(Ok(()));
+        }
+        // Not about this recipient. With RSET and MAIL it is as at the beginning, unless the server waits for a message now.
+        if envelope.is_data_open {
+            envelope.refused = None;
+            return Some(Err(Fault::Lost(Step::Rcpt, "the server has forgotten the sender".into())));
+        }
+        *envelope = Envelope::default();
+        None
+    }
+
+    async fn absorb_behind(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
+        // A server that drops the commands would be waited for as long as for one that is slow.
+        let limit = self.trial.as_ref().map(|_| TRIAL.min(self.connection.limits().answer(Step::Mail)));
+        let exchanged = self.absorb_answers(envelope, limit).await;
+        self.behind_went_well = exchanged.is_ok() && !matches!(&envelope.refused, Some((Step::Mail | Step::Data, _)));
+        exchanged
+    }
+
     async fn exchange_envelope(&mut self, job: &Job, envelope: &mut Envelope) -> Result<(), Fault> {
         let reset = std::mem::take(&mut self.needs_reset).then(|| (Step::Reset, "RSET".to_owned()));
         for (step, command) in reset.into_iter().chain(self.envelope_commands(job)) {
             self.connection.queue(step, &command);
-            if !self.extensions.pipelining {
-                self.absorb_answers(envelope).await?;
+            if !self.groups {
+                self.absorb_answers(envelope, None).await?;
                 if envelope.refused.is_some() {
                     return Ok(());
                 }
             }
         }
-        self.absorb_answers(envelope).await
+        self.absorb_answers(envelope, None).await
     }
 
     fn envelope_commands(&self, job: &Job) -> [(Step, String); 3] {
         [(Step::Mail, self.mail_command(job)), (Step::Rcpt, rcpt_command(job)), (Step::Data, "DATA".to_owned())]
     }
 
-    async fn absorb_answers(&mut self, envelope: &mut Envelope) -> Result<(), Fault> {
+    async fn absorb_answers(&mut self, envelope: &mut Envelope, limit: Option<Duration>) -> Result<(), Fault> {
         self.connection.flush().await.map_err(|unsent| unsent.fault)?;
-        while let Some((step, answer)) = self.connection.next().await? {
+        loop {
+            let next = match limit {
+                None => self.connection.next().await?,
+                Some(limit) => self.connection.next_within(limit).await?,
+            };
+            let Some((step, answer)) = next else { return Ok(()) };
             envelope.absorb(step, answer)?;
         }
-        Ok(())
     }
 
     pub(super) fn mail_command(&self, job: &Job) -> String {
+        self.mail_command_with(job, self.extensions.size.is_some())
+    }
+
+    /// What MAIL says of the message besides its size, which has been compared with the server's limit already.
+    fn mail_command_without_size(&self, job: &Job) -> String {
+        self.mail_command_with(job, false)
+    }
+
+    fn mail_command_with(&self, job: &Job, has_size: bool) -> String {
         let sender = job.envelope_sender.as_ref().map_or("", |sender| sender.as_str());
         let mut command = format!("MAIL FROM:<{sender}>");
-        if self.extensions.size.is_some() {
+        if has_size {
             command.push_str(&format!(" SIZE={}", job.message.len()));
         }
         if job.eight_bit != EightBit::Nowhere {
@@ -178,7 +251,7 @@ impl Session {
         }
         let message = self.connection.queue_message(job);
         // RFC 2920 section 3.1: only DATA has to be the last of its group, and what ends a message may be followed by MAIL.
-        if let Some(next) = next.filter(|_| self.extensions.pipelining) {
+        if let Some(next) = next.filter(|_| self.groups) {
             for (step, command) in self.envelope_commands(next) {
                 self.connection.queue(step, &command);
             }
@@ -213,6 +286,8 @@ impl Session {
                 let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
                 Ended::Settled { verdict, health: Health::Fine, is_usable: true }
             }
+            // Refused because of what stands behind it.
+            5 if answer.code == 503 && self.envelope_is_out && self.is_auto => Ended::NotBehind,
             4 | 5 if is_spent(Step::Message, answer) => Ended::Broken(Fault::Spent(Step::Message, answer.clone())),
             4 | 5 => {
                 // What follows in the pipe has begun a transaction of its own.
@@ -222,6 +297,16 @@ impl Session {
             }
             _ => unknown(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())).refusal()),
         }
+    }
+}
+
+/// Whether the answers to an envelope behind the final dot are those of a server that does not take one there.
+fn is_not_taken_behind(exchanged: &Result<(), Fault>, envelope: &Envelope) -> bool {
+    match (exchanged, &envelope.refused) {
+        (_, Some((_, answer))) if answer.code == 503 => true,
+        (Err(fault), _) => !matches!(fault, Fault::Closing(..)),
+        (Ok(()), Some((Step::Mail, answer))) => matches!(answer.code, 500..=502),
+        (Ok(()), _) => false,
     }
 }
 

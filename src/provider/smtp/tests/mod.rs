@@ -1,5 +1,6 @@
 //! Whole hand-overs against a scripted server: what it is told, in which groups, and what its answers come to.
 
+mod behind;
 mod session;
 mod transaction;
 mod window;
@@ -19,8 +20,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connect;
 use crate::outcome::Reason;
+use crate::provider::memory::Memory;
 use crate::provider::testing::{Recorder, claim, job, settings};
-use crate::provider::{Health, Job, ProviderSettings, Reply, Verdict};
+use crate::provider::{BoxFuture, Health, Job, ProviderSettings, Reply, Verdict};
 
 /// What the server does next on a connection; after the last act it closes.
 #[derive(Clone, Copy)]
@@ -54,6 +56,8 @@ use Act::{Body, Chunks, Hear, MoreChunks, Piped, Say, Silence, Start, Stream, Tl
 const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
 const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
 const GROUP: &[&str] = &["MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
+/// What follows a refused recipient: the sender is still in force.
+const MORE: &[&str] = &["RCPT TO:<", "DATA"];
 const GROUP_AFTER_RESET: &[&str] = &["RSET", "MAIL FROM:<news@mailbatch.example>", "RCPT TO:<", "DATA"];
 const TAKEN: &[Act] = &[Together(GROUP), Say("250 ok\r\n250 ok\r\n354 go"), Body, Say("250 2.0.0 Ok: queued as 4XYZ")];
 const OPEN: Act = Say("250 ok\r\n250 ok\r\n354 go");
@@ -252,7 +256,7 @@ fn stopped(health: &Health) -> (Reason, String) {
 async fn run_unpaced(scripts: &[&[&[Act]]], to: &[&str], suppressed: &[u64]) -> Ran {
     let scripts = scripts.iter().map(|parts| parts.concat()).collect();
     let wire = Recorder { is_unpaced: true, suppressed: suppressed.to_vec(), ..Recorder::default() };
-    run_with("smtp://", "", scripts, None, jobs(to), wire).await
+    run_with("smtp://", "pipelining = \"full\"", scripts, None, jobs(to), wire).await
 }
 
 /// A server certificate for 127.0.0.1, and the root that signed it as a file.
@@ -272,4 +276,34 @@ fn certificate() -> (TlsAcceptor, tempfile::NamedTempFile) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), root.pem()).unwrap();
     (TlsAcceptor::from(Arc::new(config)), file)
+}
+
+/// What a run of the workspace would keep in the ledger.
+#[derive(Default)]
+struct Kept {
+    facts: std::sync::Mutex<std::collections::BTreeMap<(String, String), String>>,
+    /// Whether nothing can be stored.
+    is_full: bool,
+}
+
+impl Kept {
+    fn of(&self, kind: &str) -> Vec<String> {
+        self.facts.lock().unwrap().iter().filter(|((of, _), _)| of == kind).map(|(_, value)| value.clone()).collect()
+    }
+}
+
+impl Memory for Kept {
+    fn recall(&self, kind: &'static str) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
+        let facts = self.facts.lock().unwrap();
+        let of = facts.iter().filter(|((of, _), _)| of == kind).map(|((_, subject), value)| (subject.clone(), value.clone())).collect();
+        Box::pin(std::future::ready(Ok(of)))
+    }
+
+    fn remember(&self, kind: &'static str, subject: String, value: String) -> BoxFuture<'_, Result<(), String>> {
+        if self.is_full {
+            return Box::pin(std::future::ready(Err("no space left".into())));
+        }
+        self.facts.lock().unwrap().insert((kind.to_owned(), subject), value);
+        Box::pin(std::future::ready(Ok(())))
+    }
 }

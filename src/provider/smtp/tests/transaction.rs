@@ -31,8 +31,7 @@ async fn a_refused_message_leaves_the_envelope_behind_it_alone() {
 #[tokio::test]
 async fn a_recipient_refused_behind_a_message_is_refused_alone() {
     let refused = Say("250 ok\r\n250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipients");
-    let script =
-        [Together(GROUP), OPEN, Piped(GROUP), refused, Together(GROUP_AFTER_RESET), Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go"), Body, Say("250 ok")];
+    let script = [Together(GROUP), OPEN, Piped(GROUP), refused, Together(MORE), Say("250 ok\r\n354 go"), Body, Say("250 ok")];
     let ran = run_unpaced(&[&[PIPELINING, &script]], &["a@x.example", "b@x.example", "c@x.example"], &[]).await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 accepted"]);
 }
@@ -65,18 +64,49 @@ async fn nobody_who_is_suppressed_stands_in_the_pipe() {
 #[tokio::test]
 async fn without_pipelining_there_is_one_command_at_a_time() {
     let one = [Hear("MAIL FROM:"), Say("250 ok"), Hear("RCPT TO:"), Say("251 ok"), Hear("DATA"), Say("354 go"), Body, Say("250 ok")];
-    let refused = [Hear("MAIL FROM:"), Say("250 ok"), Hear("RCPT TO:"), Say("550 5.1.1 no"), Hear("RSET"), Say("250 ok")];
-    let ran = run("", &[&[PLAIN, &one, &refused, &one]], &["a@x.example", "b@x.example", "c@x.example"]).await;
-    assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 accepted"]);
+    let refused = [Hear("MAIL FROM:"), Say("250 ok"), Hear("RCPT TO:"), Say("550 5.1.1 no"), Hear("RCPT TO:"), Say("550 5.1.1 no")];
+    let again = [Hear("RCPT TO:"), Say("250 ok"), Hear("DATA"), Say("354 go"), Body, Say("250 ok")];
+    let ran = run("", &[&[PLAIN, &one, &refused, &again, &one]], &["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"]).await;
+    assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 rejected 550 5.1.1", "4 accepted", "5 accepted"]);
 }
 
 #[tokio::test]
 async fn a_refused_recipient_leaves_the_session_usable_though_data_was_sent() {
     let refused = [Together(GROUP), Say("250 ok\r\n550-5.1.1 no\r\n550 5.1.1 such user\r\n503 5.5.1 no recipients")];
-    let again = [Together(GROUP_AFTER_RESET), Say("250 ok\r\n250 ok\r\n250 ok\r\n354 go"), Body, Say("250 ok")];
+    let again = [Together(MORE), Say("250 ok\r\n354 go"), Body, Say("250 ok")];
     let ran = run("", &[&[PIPELINING, &refused, &again]], &["a@x.example", "b@x.example"]).await;
     assert_eq!(words(&ran.reply), ["1 rejected 550 5.1.1", "2 accepted"]);
     assert_eq!(ran.events, ["slot 1", "answered 1", "slot 2", "crossing 2", "answered 2"]);
+}
+
+#[tokio::test]
+async fn a_server_that_has_forgotten_the_sender_is_told_again() {
+    let refused = [Together(GROUP), Say("250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipients")];
+    let forgotten =
+        [Together(MORE), Say("503 5.5.1 need MAIL\r\n503 5.5.1 need MAIL"), Together(GROUP_AFTER_RESET), TAKEN_AND_OPEN, Body, Say("250 ok")];
+    let ran = run("", &[&[PIPELINING, &refused, &forgotten, TAKEN]], &["a@x.example", "b@x.example", "c@x.example"]).await;
+    assert_eq!(words(&ran.reply), ["1 rejected 550 5.1.1", "2 accepted", "3 accepted"]);
+}
+
+#[tokio::test]
+async fn a_sender_that_is_another_is_said_after_a_reset() {
+    let refused = [Together(GROUP), Say("250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipients")];
+    let other = [Together(&["RSET", "MAIL FROM:<>", "RCPT TO:<", "DATA"]), TAKEN_AND_OPEN, Body, Say("250 ok")];
+    let jobs = vec![job(1, "a@x.example", "x"), Job { envelope_sender: None, ..job(2, "b@x.example", "x") }];
+    let script = [PIPELINING, &refused, &other].concat();
+    let ran = run_with("smtp://", "", vec![script], None, jobs, Recorder::default()).await;
+    assert_eq!(words(&ran.reply), ["1 rejected 550 5.1.1", "2 accepted"]);
+}
+
+#[tokio::test]
+async fn a_refused_rset_is_a_closed_connection_and_charges_nobody() {
+    let begun = [Together(GROUP), OPEN, Body, Say("451 4.3.0 later")];
+    for refusal in ["554 Too many nonmail commands", "451 4.7.1 no more", "421 4.4.2 bye"] {
+        let scripts: [&[&[Act]]; 2] = [&[PIPELINING, &begun, &[Together(GROUP_AFTER_RESET), Say(refusal)]], &[PIPELINING, TAKEN]];
+        let ran = run("", &scripts, &["a@x.example", "b@x.example"]).await;
+        assert_eq!(words(&ran.reply), ["1 not taken 451 4.3.0 counts", "2 accepted"], "{refusal}");
+        assert_eq!(ran.reply.health, Health::Fine);
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn messages_follow_each_other_as_their_answers_come() {
 
 #[tokio::test]
 async fn no_chunk_is_sent_unless_it_is_asked_for_and_announced() {
-    let data = [Together(GROUP), OPEN, Piped(GROUP), TAKEN_AND_OPEN, Body, Say("250 ok")];
+    let data = [Together(GROUP), OPEN, Body, Say("250 ok"), Together(GROUP), OPEN, Body, Say("250 ok")];
     let one = [Hear("MAIL"), Say("250 ok"), Hear("RCPT"), Say("250 ok"), Hear("DATA"), Say("354 go"), Body, Say("250 ok")];
     let alone = [Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 CHUNKING")];
     for (window, script) in [
@@ -89,6 +89,48 @@ async fn a_session_that_rset_does_not_clear_is_left() {
     let script = [Chunks(3), Say("250 ok\r\n550 5.1.1 no\r\n503 no"), Say(OK_BEHIND), Say(OK_BEHIND), Hear("RSET"), Say("500 what?")];
     let ran = windowed("", &[&[CHUNKING, ALONE, &script], &[CHUNKING, ALONE]], 5).await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 accepted", "4 accepted", "5 accepted"]);
+}
+
+#[tokio::test]
+async fn whatever_follows_250_to_rset_is_yes_and_ids_are_of_any_length() {
+    let first = "250 ok\r\n250 ok\r\n250 OK 0123456789abcdef";
+    let answers = "250 2.1.5 Flushed\r\n250 ok\r\n250 ok\r\n250 OK 0123456789abcde";
+    let others = "250 OK 0123456789abcdef0123\r\n250 ok\r\n250 ok\r\n250 OK abc";
+    let script = [Chunks(3), Say(first), Say(answers), Say(others)];
+    let ran = windowed("", &[&[CHUNKING, ALONE, &script]], 4).await;
+    assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "3 accepted", "4 accepted"]);
+}
+
+#[tokio::test]
+async fn a_refused_rset_in_the_pipe_is_a_closed_connection_and_charges_nobody() {
+    for refusal in ["554 Too many nonmail commands", "421 4.4.2 bye", "451 no more"] {
+        let answers: &'static str = Box::leak(format!("{OK}\r\n{refusal}").into_boxed_str());
+        let scripts: [&[&[Act]]; 2] = [&[CHUNKING, ALONE, &[Chunks(3), Say(answers)]], &[CHUNKING, &[Chunks(2), Say(OK), Say(OK_BEHIND)]]];
+        let ran = windowed("", &scripts, 4).await;
+        assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "3 accepted", "4 accepted"], "{refusal}");
+        assert_eq!(ran.reply.health, Health::Fine);
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_behind_a_refused_rset_counts_and_what_is_begun_is_in_doubt() {
+    let answers = "554 no\r\n554 no\r\n554 no\r\n554 no\r\n250 ok\r\n250 ok";
+    let answers: &'static str = Box::leak(format!("{OK}\r\n{answers}").into_boxed_str());
+    let ran = windowed("", &[&[CHUNKING, ALONE, &[Chunks(3), Say(answers)]]], 4).await;
+    assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "4 unknown"]);
+}
+
+#[tokio::test]
+async fn the_first_reply_that_is_not_understood_ends_chunks_for_all_connections() {
+    let garbled = [Chunks(1), Say("250 ok\r\nwhat?")];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("window = 16\nurl = \"smtp://127.0.0.1:{}\"", listener.local_addr().unwrap().port());
+    let server = play(listener, vec![[CHUNKING, &garbled].concat(), [CHUNKING, TAKEN].concat()], None);
+    let provider = connect(&settings(&url, Path::new("/nowhere/state"))).unwrap();
+    let wire = Recorder { is_unpaced: true, ..Recorder::default() };
+    assert_eq!(words(&provider.send(&claim(jobs(&FIVE[..1])), &wire).await), ["1 unknown"]);
+    assert_eq!(words(&provider.send(&claim(jobs(&FIVE[..1])), &wire).await), ["1 accepted"]);
+    server.await.unwrap();
 }
 
 #[tokio::test]
@@ -141,7 +183,7 @@ async fn a_chunk_that_is_read_as_commands_leaves_no_guesses() {
 #[tokio::test]
 async fn an_answer_that_comes_twice_is_found_out() {
     for answers in [
-        "250 ok\r\n250 ok\r\n250 2.0.0 Ok: queued as AA\r\n250 2.0.0 Ok: queued as AA\r\n250 ok",
+        "250 ok\r\n250 ok\r\n250 2.0.0 Ok: queued as AA\r\n250 2.0.0 Ok: queued as AA\r\n250 ok\r\n250 ok\r\n250 ok",
         "250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 ok: queued as AA\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 2.1.5 ok",
         "250 ok\r\n250 ok\r\n250 ok: queued as AA\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 ok",
     ] {

@@ -20,23 +20,24 @@ impl<'a> HandOver<'a> {
     pub(super) fn absorb(&mut self, pipe: &mut Pipe<'a>, step: Step, answer: Answer) -> Result<(), Fault> {
         pipe.answered_at = Instant::now();
         let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
+        flight.is_begun = true;
         let garbled = Fault::Garbled(step, format!("{} {}", answer.code_text(), answer.text()));
         let is_unknown_command = matches!(answer.code, 500 | 502);
         match (step, answer.code) {
             (Step::Message, _) if answer.class() != 2 && answer.class() != 3 => return self.refused_message(pipe, answer),
             (Step::Message, _) => return self.taken_message(pipe, &answer),
-            (Step::Reset, 250) if !speaks_of_a_message(&answer) && !speaks_of_an_address(&answer) => {}
-            (Step::Mail, 250) => {}
+            // 250 is yes whatever follows: `250 2.1.5 Flushed`, `250 OK <id>`.
+            (Step::Reset | Step::Mail, 250) => {}
             (Step::Rcpt, 250..=252) => flight.is_recipient_taken = true,
             (Step::Mail | Step::Rcpt, 400..) if !(is_unknown_command && pipe.session.needs_reset) => {
                 pipe.is_held = true;
                 pipe.session.needs_reset = true;
                 flight.refused.get_or_insert((step, answer.clone()));
             }
-            (Step::Reset, 421) => drop(flight.refused.get_or_insert((step, answer.clone()))),
+            (Step::Reset, 400..) if !(is_unknown_command && pipe.session.needs_reset) => drop(flight.refused.get_or_insert((step, answer.clone()))),
             _ => return Err(garbled),
         }
-        if answer.code == 421 {
+        if answer.code == 421 || step == Step::Reset && answer.code >= 400 {
             pipe.is_held = true;
             pipe.stop_writing(Fault::Closing(step, answer));
         }
@@ -53,7 +54,12 @@ impl<'a> HandOver<'a> {
         let (step, told) = flight.refused.take().unwrap_or((Step::Message, answer.clone()));
         if matches!(answer.code, 500 | 502) {
             // A server that does not know the command reads what follows it, the message itself, as commands.
-            self.smtp.experience.found_broken(&self.smtp.settings);
+            pipe.session.relay.break_chunks();
+        }
+        if step == Step::Reset {
+            // The session is over, and nothing of this message was begun.
+            pipe.again.push(flight.job);
+            return Ok(());
         }
         if is_spent(step, &told) && is_whole {
             self.left_for_another_connection(pipe, flight.job, Fault::Spent(step, told), was_used);
@@ -91,7 +97,7 @@ impl<'a> HandOver<'a> {
         let Some(flight) = pipe.flights.front_mut() else { return Ok(()) };
         let provider_id = queue_id(answer);
         let is_whole = flight.end.is_none_or(|end| end <= pipe.session.connection.handed_over());
-        let is_nameless = pipe.session.names_messages && provider_id.is_none();
+        let is_nameless = pipe.session.names_messages && provider_id.is_none() && !may_name_a_message(answer);
         if answer.code != 250 || !is_whole || (is_nameless && flight.refused.is_none()) || speaks_of_an_address(answer) {
             return Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())));
         }
@@ -110,7 +116,7 @@ impl<'a> HandOver<'a> {
             return Ok(());
         }
         pipe.session.names_messages |= provider_id.is_some();
-        self.smtp.experience.has_taken.store(true, Ordering::Relaxed);
+        pipe.session.relay.takes_chunks.store(true, Ordering::Relaxed);
         let verdict = Verdict::Accepted { provider_id, code: answer.code_text(), detail: answer.texts().last().unwrap_or_default() };
         self.conclude(pipe, flight.job, verdict, Health::Fine);
         Ok(())
@@ -123,18 +129,25 @@ impl<'a> HandOver<'a> {
     /// Nothing more can be read either: what was handed over and not answered is in doubt.
     pub(super) fn break_off(&mut self, pipe: &mut Pipe<'a>, fault: Fault) {
         pipe.is_held = true;
+        if matches!(fault, Fault::Garbled(..)) {
+            pipe.session.relay.break_chunks();
+        }
         let is_closed = fault.is_closed_connection();
+        let is_lost = matches!(fault, Fault::Lost(..) | Fault::Closing(..));
         pipe.stop_writing(fault);
         let Some(cause) = pipe.fault.clone() else { return };
         let handed_over = std::mem::take(&mut pipe.flights);
         let cut = std::mem::take(&mut pipe.cut);
-        let is_doubtful = handed_over.iter().any(|flight| flight.refused.is_none());
+        // It said that it closes and has closed: what it had not begun to answer, it had not begun.
+        let was_announced = is_lost && matches!(cause, Fault::Closing(Step::Reset, _));
+        let is_doubtful = handed_over.iter().any(|flight| flight.refused.is_none() && (flight.is_begun || !was_announced));
         // As for one message at a time: a server may close when it likes, and the same messages then go over a new connection.
         let may_go_again = !is_doubtful && is_closed && cause.is_closed_connection() && pipe.was_used && self.reply.health == Health::Fine;
-        let mut again = Vec::new();
+        let mut again = std::mem::take(&mut pipe.again);
         for (flight, is_whole) in handed_over.into_iter().map(|flight| (flight, true)).chain(cut.into_iter().map(|flight| (flight, false))) {
             let closing = match flight.refused {
-                Some((step, answer)) if answer.code == 421 && step != Step::Message => Some(Fault::Closing(step, answer)),
+                Some((step, answer)) if step == Step::Reset || (answer.code == 421 && step != Step::Message) => Some(Fault::Closing(step, answer)),
+                None if was_announced && !flight.is_begun => None,
                 Some((step, answer)) => {
                     let (verdict, health) = judge_chunk(step, &answer);
                     self.conclude(pipe, flight.job, verdict, health);
@@ -158,9 +171,9 @@ impl<'a> HandOver<'a> {
     }
 }
 
-/// Names a message that it took, as only the answer to a message does.
-fn speaks_of_a_message(answer: &Answer) -> bool {
-    queue_id(answer).is_some()
+/// `250 OK <id>` with an id of any length, beside those that are certain to be one.
+fn may_name_a_message(answer: &Answer) -> bool {
+    answer.texts().any(|text| matches!(text.split_whitespace().collect::<Vec<_>>()[..], [ok, _] if ok.eq_ignore_ascii_case("ok")))
 }
 
 /// X.1.Z is about an address (RFC 3463), as only answers to MAIL and RCPT are that say yes.

@@ -9,7 +9,10 @@
 //! - Each message but the first in the pipe begins with RSET. A refused recipient can leave the sender in force (Exim answers the next
 //!   MAIL with `503 sender already given` and takes its RCPT and its message all the same), and nothing but 250 answers RSET, so that a
 //!   server that answers twice, or reads a refused chunk as commands, is found out before it is believed.
-//! - Until one chunk has been taken by this relay, there is one message at a time.
+//! - Until one chunk has been taken by this relay, there is one message at a time; after the first reply that cannot be understood there is
+//!   no chunk any more, on no connection and in no later run.
+//! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) says that the server closes. What stood behind it and was not answered when
+//!   it had closed was not begun: it answers in order.
 //! - A 421 refuses the message that it answers. Those behind it that were handed over and not answered are `Unknown`: the server may have
 //!   been reading them.
 
@@ -35,33 +38,25 @@ const MOST_QUEUED: usize = 256 * 1024;
 /// would be in doubt.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What is known about how a relay takes chunks.
+/// Whether the operator knows that a window does nothing here.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
-    has_taken: AtomicBool,
-    is_broken: AtomicBool,
     has_been_told: AtomicBool,
 }
 
 impl Experience {
     /// How many messages may be under way on this session; `None` where chunks are not to be used.
     pub(super) fn width(&self, settings: &Settings, session: &Session) -> Option<usize> {
-        if settings.window < 2 || self.is_broken.load(Ordering::Relaxed) {
+        if settings.window < 2 || session.relay.has_broken_chunks() {
             return None;
         }
-        if !(session.extensions.chunking && session.extensions.pipelining) {
+        if !(session.extensions.chunking && session.groups) {
             if !self.has_been_told.swap(true, Ordering::Relaxed) {
                 tracing::info!(server = settings.host, "`window` does nothing here: the server does not announce both CHUNKING and PIPELINING");
             }
             return None;
         }
-        Some(if self.has_taken.load(Ordering::Relaxed) { settings.window } else { 1 })
-    }
-
-    fn found_broken(&self, settings: &Settings) {
-        if !self.is_broken.swap(true, Ordering::Relaxed) {
-            tracing::warn!(server = settings.host, "the server announces CHUNKING and does not know BDAT; the rest goes by DATA; take `window` out");
-        }
+        Some(if session.relay.takes_chunks.load(Ordering::Relaxed) { settings.window } else { 1 })
     }
 }
 
@@ -108,7 +103,14 @@ impl<'a> HandOver<'a> {
         self.keep_full(pipe).await
     }
 
-    async fn keep_full(&mut self, mut pipe: Pipe<'a>) -> Result<(), Halt> {
+    async fn keep_full(&mut self, pipe: Pipe<'a>) -> Result<(), Halt> {
+        let relay = std::sync::Arc::clone(&pipe.session.relay);
+        let kept = self.run_empty(pipe).await;
+        self.smtp.relays.record_chunks(&relay).await;
+        kept
+    }
+
+    async fn run_empty(&mut self, mut pipe: Pipe<'a>) -> Result<(), Halt> {
         let mut slot: Slot<'a> = None;
         loop {
             if slot.is_none()

@@ -18,6 +18,8 @@ pub(super) struct Flight<'a> {
     /// Where it ends in the outbox; `None` once all of it has been handed over.
     pub(super) end: Option<usize>,
     pub(super) is_traced: bool,
+    /// Whether any of its commands has been answered.
+    pub(super) is_begun: bool,
     pub(super) is_recipient_taken: bool,
     /// The first refusal; what is refused after it is refused because of it.
     pub(super) refused: Option<(Step, Answer)>,
@@ -30,6 +32,8 @@ pub(super) struct Pipe<'a> {
     pub(super) flights: VecDeque<Flight<'a>>,
     /// Messages that cannot be handed over whole any more.
     pub(super) cut: Vec<Flight<'a>>,
+    /// Messages that were not begun because the server was about to close.
+    pub(super) again: Vec<&'a Job>,
     /// Nothing more may be begun on this session before it has been cleared.
     pub(super) is_held: bool,
     /// Nothing more of the claim may be begun.
@@ -52,6 +56,7 @@ impl<'a> Pipe<'a> {
             session,
             flights: VecDeque::new(),
             cut: Vec::new(),
+            again: Vec::new(),
             is_held: false,
             is_stopped: false,
             fault: None,
@@ -75,7 +80,7 @@ impl<'a> Pipe<'a> {
         connection.queue(Step::Mail, &mail);
         connection.queue(Step::Rcpt, &rcpt_command(job));
         let end = Some(connection.queue_chunk(&job.message));
-        self.flights.push_back(Flight { job, end, is_traced: false, is_recipient_taken: false, refused: None });
+        self.flights.push_back(Flight { job, end, is_traced: false, is_begun: false, is_recipient_taken: false, refused: None });
         self.session.transactions += 1;
     }
 

@@ -1,0 +1,28 @@
+//! What providers remember, kept in the ledger.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::ledger::{Fact, Ledger};
+use crate::provider::BoxFuture;
+use crate::provider::memory::Memory;
+
+/// A workspace's ledger as providers see it.
+pub struct LedgerMemory(pub Arc<dyn Ledger>);
+
+impl Memory for LedgerMemory {
+    fn recall(&self, kind: &'static str) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
+        Box::pin(async move {
+            let facts = self.0.recall(kind).await.map_err(|error| error.to_string())?;
+            Ok(facts.into_iter().map(|fact| (fact.subject, fact.value)).collect())
+        })
+    }
+
+    fn remember(&self, kind: &'static str, subject: String, value: String) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let fact = Fact { kind: kind.to_owned(), subject, value, at: Timestamp::now() };
+            self.0.remember(fact).await.map_err(|error| error.to_string())
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! When the next envelope leaves behind the final dot, and what is learned from what becomes of it.
+
+use std::sync::Arc;
+
+use super::HandOver;
+use super::pipelining::{Mode, Stage, WORTHWHILE};
+use super::relay::Relay;
+use super::session::Session;
+use super::transaction::Ended;
+use crate::provider::{Job, Verdict};
+
+/// The trial of a relay while one connection has it. Dropped without a result it can be taken again.
+#[derive(Debug)]
+pub(super) struct Trial(Arc<Relay>);
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.0.behind.give_back(Stage::Begun);
+    }
+}
+
+impl<'a> HandOver<'a> {
+    /// The job whose envelope leaves with the message that is sent now, if one may.
+    pub(super) async fn next_behind(&mut self, session: &mut Session) -> Option<&'a Job> {
+        match self.smtp.settings.pipelining {
+            Mode::Full => self.ahead(session),
+            Mode::Envelope | Mode::Off => None,
+            Mode::Auto => match session.relay.behind.stage() {
+                Stage::Takes => self.ahead(session),
+                Stage::UnderWay | Stage::Refuses => None,
+                // A connection over which a message has gone before, so that nothing else is found out about the server meanwhile.
+                Stage::Untried | Stage::Begun if session.transactions == 0 || self.wire.left() < WORTHWHILE => None,
+                Stage::Untried | Stage::Begun => {
+                    let next = self.ahead(session)?;
+                    self.begin_trial(session).await.then_some(next)
+                }
+            },
+        }
+    }
+
+    /// Takes the trial for this connection, once it is on record that there is one.
+    async fn begin_trial(&self, session: &mut Session) -> bool {
+        let relay = &session.relay;
+        let Some(before) = relay.behind.take() else { return false };
+        let place = self.smtp.settings.place();
+        let relays = &self.smtp.relays;
+        if before == Stage::Untried && !(relays.is_untried(&place, relay).await && relays.record(relay, Stage::Begun).await) {
+            // Another process is at it, or the trial cannot be recorded.
+            relay.behind.failed();
+            return false;
+        }
+        session.trial = Some(Trial(Arc::clone(relay)));
+        true
+    }
+
+    /// Draws the conclusion from how a message ended that had an envelope behind it, or whose own stood behind another's dot.
+    pub(super) async fn learn_behind(&self, session: &mut Session, was_behind: bool, ended: &Ended) {
+        let has_failed = self.smtp.settings.pipelining == Mode::Auto
+            && match ended {
+                Ended::NotBehind => true,
+                Ended::Settled { verdict: Verdict::Unknown { .. }, .. } => session.envelope_is_out,
+                _ => false,
+            };
+        let relay = Arc::clone(&session.relay);
+        if has_failed {
+            session.trial = None;
+            if relay.behind.failed() {
+                tracing::warn!(
+                    server = self.smtp.settings.host,
+                    "the server does not take what stands behind the final dot; from now on, and in later runs, each envelope waits for it"
+                );
+                self.smtp.relays.record(&relay, Stage::Refuses).await;
+            }
+        } else if was_behind && let Some(trial) = session.trial.take() {
+            if session.behind_went_well && relay.behind.passed() {
+                tracing::info!(server = self.smtp.settings.host, "the server takes what stands behind the final dot");
+                self.smtp.relays.record(&relay, Stage::Takes).await;
+            }
+            drop(trial);
+        }
+    }
+}
