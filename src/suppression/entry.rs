@@ -258,6 +258,38 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_of_an_older_spelling_names_the_same_person() {
+        for (hashed, now) in
+            [("\"ann\"@example.com", "ann@example.com"), ("jo\u{308}rg@example.com", "jörg@example.com"), ("\"ann\"@exämple.com", "ann@exämple.com")]
+        {
+            let digest = ring::digest::digest(&ring::digest::SHA256, hashed.as_bytes());
+            let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+            assert!(entry(&format!("sha256:{hex}")).covers(&Address::parse(now).expect("an address")), "{hashed}");
+        }
+    }
+
+    #[test]
+    fn what_the_ledger_kept_in_an_older_spelling_names_who_was_meant() {
+        let named = |entry: &str, reason: Reason| {
+            let kept = LedgerSuppression {
+                entry: entry.to_owned(),
+                reason,
+                scope: String::new(),
+                source: String::new(),
+                created_at: Timestamp::UNIX_EPOCH,
+                expires_at: None,
+                note: String::new(),
+            };
+            Entry::from(&kept).entry
+        };
+        assert_eq!(named("\"ann\"@x.org", Reason::HardBounce), "ann@x.org");
+        assert_eq!(named("\u{200b}ann@x.org", Reason::Complaint), "ann@x.org");
+        assert_eq!(named("dan\u{200b}@x.org", Reason::Manual), "dan@x.org");
+        assert_eq!(named("dan\u{200b}@x.org", Reason::HardBounce), "dan\u{200b}@x.org");
+        assert_eq!(named("'ann@x.org", Reason::Manual), "'ann@x.org");
+    }
+
+    #[test]
     fn unsubscribe_alone_stops_marketing_only() {
         for reason in RANKED {
             assert!(Scope::Own.stops(reason, Kind::Marketing));

@@ -139,6 +139,11 @@ impl Layout {
                 let layout = Self { email: 0, reason: None, scope: None, source: None, created_at: None, expires_at: None, note: None };
                 return Ok((layout, false));
             }
+            // A list without a header whose first person cannot be read: that is what to mend.
+            (None, []) if first.first().is_some_and(|field| field.contains('@')) => {
+                let what = parse_entry(first[0]).err().unwrap_or_default();
+                return Err((what, "correct the row, or remove it"));
+            }
             (None, []) => {
                 return Err(("no column can be meant for the addresses".to_owned(), "name the column with --column, or call it email in the header"));
             }
@@ -316,6 +321,7 @@ mod tests {
             ("email\nperson@@x.org\n", 2, "more than one @"),
             ("email,recipient\nperson@x.org,b@x.org\n", 1, "several columns"),
             ("name,phone\nperson,1\n", 1, "no column"),
+            ("'person@x.org\nb@x.org\n", 1, "spreadsheet's text mark"),
             ("email,scope\nperson@x.org,some\n", 2, "scope is none of"),
         ] {
             let message = told(text, &how()).expect_err(text);

@@ -484,5 +484,12 @@ mod tests {
                 prop_assert_eq!(plain.is_marketing_only, entry.scope.is_marketing_only(entry.reason));
             }
         }
+
+        #[test]
+        fn the_fast_path_names_whom_the_reader_of_addresses_names(text in "[a-zA-Z0-9.+_@'#*!/ -]{0,6}@[a-zA-Z0-9._-]{1,9}[.][a-z]{1,3}|\\PC{1,5}@\\PC{1,8}[.]org|[!-~]{5,140}") {
+            if let Some(hash) = hash_plain_address(text.as_bytes()) {
+                prop_assert_eq!(crate::address::Address::parse(&text).map(|address| xxh3_128(address.folded().as_bytes())), Ok(hash));
+            }
+        }
     }
 }

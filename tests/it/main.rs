@@ -15,6 +15,7 @@ mod faults;
 mod limits;
 mod listen;
 mod loss;
+mod mailboxes;
 mod peers;
 mod providers;
 mod rates;

@@ -341,3 +341,21 @@ pub(super) fn keep_hashes(conn: &Connection, key: &[u8; 32], seq: i64) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_of_a_removed_run_are_looked_for_in_the_spellings_of_that_time() {
+        let hasher = Hasher::new(&[7; 32], "spring", None);
+        let older = |compare: Compare, key: &str, email: &str| hasher.older(&compare, key, email);
+        assert!(older(Compare::Folded, "ann@x.org", "Ann@x.org").contains(&hasher.hash(b'a', "\"ann\"@x.org")));
+        assert!(older(Compare::Folded, "jörg@x.org", "jörg@x.org").contains(&hasher.hash(b'a', "jo\u{308}rg@x.org")));
+        assert!(older(Compare::Exact, "Ann@x.org", "Ann@x.org").contains(&hasher.exact("\"Ann\"@x.org")));
+        assert!(older(Compare::KeyOnly, "ann@x.org#2", "ann@x.org").contains(&hasher.key("\"ann\"@x.org#2")));
+        assert!(older(Compare::KeyOnly, "4711", "ann@x.org").is_empty());
+        assert_eq!(key_in_one_spelling("\"ann\"@x.org#2", "\"ann\"@x.org"), "ann@x.org#2");
+        assert_eq!(key_in_one_spelling("4711", "\"ann\"@x.org"), "4711");
+    }
+}

@@ -153,3 +153,44 @@ async fn sealing_closes_the_unfinished_run_of_the_campaign() {
     let outcomes: Vec<_> = bed.outcomes(&run).await.into_iter().map(|(outcome, _)| outcome).collect();
     assert_eq!(outcomes, [Some(Outcome::AlreadyAccepted), None, Some(Outcome::Unknown), None, None]);
 }
+
+#[tokio::test]
+async fn who_was_accepted_under_an_older_spelling_is_not_mailed_under_the_new_one() {
+    let older = ["\"ann\"@example.com", "jo\u{308}rg@example.com", "\u{200b}cy@example.com", "\"D\\ot\"@example.com"];
+    let newer = ["ann@example.com", "jörg@example.com", "cy@example.com", "dot@example.com"];
+    let rows = |all: &[&str]| -> Vec<PlannedRow> { all.iter().zip(1..).map(|(email, n)| row(n, email)).collect() };
+    for dedupe in ["ci", "exact"] {
+        let head = || RunHead { settings: serde_json::json!({ "dedupe": dedupe }), ..head() };
+        let newer = if dedupe == "exact" { newer.map(|email| email.replace("dot", "Dot")) } else { newer.map(str::to_owned) };
+        let newer: Vec<&str> = newer.iter().map(String::as_str).collect();
+        let bed = Bed::new();
+        let old = bed.sealed(head(), rows(&older), seal()).await;
+        bed.settled(&old, (1..=4).map(|n| (n, accepted())).collect()).await;
+        bed.ledger.finish(&old, RunState::Finished, 0).await.unwrap();
+        let already = [(Some(Outcome::AlreadyAccepted), Some(Reason::EarlierRun)); 4];
+        let second = bed.sealed(head(), rows(&newer), seal()).await;
+        assert_eq!(bed.outcomes(&second).await, already, "{dedupe}");
+        bed.ledger.finish(&second, RunState::Finished, 0).await.unwrap();
+        bed.ledger.remove(&second).await.unwrap();
+        bed.ledger.remove(&old).await.unwrap();
+        let third = bed.sealed(head(), rows(&newer), seal()).await;
+        assert_eq!(bed.outcomes(&third).await, already, "{dedupe}, of a removed run");
+    }
+}
+
+#[tokio::test]
+async fn a_suppression_kept_in_an_older_spelling_is_taken_back_by_the_new_one() {
+    let bed = Bed::new();
+    let kept = |entry: &str| LedgerSuppression {
+        entry: entry.to_owned(),
+        reason: Reason::Manual,
+        scope: String::new(),
+        source: String::new(),
+        created_at: Timestamp::now(),
+        expires_at: None,
+        note: String::new(),
+    };
+    bed.ledger.suppress(["\"ann\"@example.com", "jo\u{308}rg@example.com", "ben@example.com"].map(kept).to_vec()).await.unwrap();
+    assert_eq!(bed.ledger.unsuppress(vec!["ann@example.com".into(), "jörg@example.com".into()], "test").await.unwrap(), 2);
+    assert_eq!(bed.number("SELECT count(*) FROM suppressions").await, 1);
+}

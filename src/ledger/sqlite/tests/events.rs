@@ -183,3 +183,19 @@ async fn what_a_provider_tells_with_its_reply_is_an_event_and_suppresses_nobody(
     assert_eq!(bed.ledger.events(EventQuery { limit: 9, ..EventQuery::default() }).await.unwrap()[0].event.source, Source::Reply);
     assert!(bed.ledger.suppressions(0, 9).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_event_finds_a_recipient_however_either_of_them_spells_the_address() {
+    let bed = Bed::new();
+    let rows = ["\"ann\"@example.com", "JO\u{308}RG@example.com", "ben@example.com"];
+    let run = bed.sealed(head(), rows.iter().zip(1..).map(|(email, n)| row(n, email)).collect(), seal()).await;
+    bed.settled(&run, (1..=3).map(|n| (n, accepted())).collect()).await;
+    for (told, row, entry) in
+        [("ann@example.com", 1, "ann@example.com"), ("Jörg@example.com", 2, "jörg@example.com"), ("\"Be\\n\"@example.com", 3, "ben@example.com")]
+    {
+        let seen = see(&bed, &hard(Source::Webhook, told)).await;
+        assert_eq!(seen.about, Some((run.clone(), row)), "{told}");
+        assert_eq!(seen.learned.map(|learned| learned.entry).as_deref(), Some(entry), "{told}");
+        assert!(!bed.ledger.why(&run, told).await.unwrap().is_empty(), "{told}");
+    }
+}
