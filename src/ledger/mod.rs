@@ -426,6 +426,11 @@ pub trait Ledger: Send + Sync {
     fn extend_canary(&self, run: &str, more: u64, provider: Option<&str>) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Opens rows with one of these outcomes again. Returns how many.
     fn reopen(&self, run: &str, outcomes: &[Outcome]) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// How a provider has treated the run's recipients so far; reads the run through where it has a history.
+    fn refusals(&self, run: &str, provider: &str, has_history: bool) -> BoxFuture<'_, LedgerResult<Refusals>>;
+    /// In one transaction: opens those of these rows again that were rejected, takes back the attempt that waiting ones were charged, and
+    /// remembers the fact about the provider whose fault it was. Returns how many were opened.
+    fn absolve(&self, run: &str, rows: Vec<JobId>, fact: Option<Fact>) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Ends an execution: state and exit code.
     fn finish(&self, run: &str, state: RunState, exit: u8) -> BoxFuture<'_, LedgerResult<()>>;
     /// Removes a run's rows, keeping keyed hashes of who was accepted, rejected or is unknown.
@@ -508,6 +513,7 @@ pub struct Seal {
     pub cohorts: Vec<(Cohort, String)>,
 }
 
+mod blame;
 mod doubt;
 mod facts;
 mod gates;
@@ -519,6 +525,7 @@ pub mod sqlite;
 pub mod trace;
 mod trend;
 
+pub use blame::{Refusals, Refused};
 pub use facts::Fact;
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};

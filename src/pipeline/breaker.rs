@@ -2,16 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::outcome::Reason;
 use crate::pipeline::retry::RetryPolicy;
-use crate::provider::{Refusal, Verdict};
+use crate::provider::Refusal;
 
 /// Provider-level failures in a row that open the breaker.
 const OPENS_AFTER: u32 = 5;
 /// How long an open breaker waits before it lets one probe through.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
-/// The same permanent refusal for so many recipients in a row, when it is not about their mailboxes, is the provider's.
-const SAME_REFUSALS: u32 = 20;
 
 /// What the pipeline may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +72,11 @@ impl Breaker {
         self.broken = Some(refusal);
     }
 
+    /// It has failed, or asked for less, for longer than retries last.
+    pub(crate) fn give_up(&mut self, refusal: Refusal) {
+        self.gave_up.get_or_insert(refusal);
+    }
+
     /// The provider takes nothing more in this execution, because its quota is used up.
     pub(crate) fn exhausted(&mut self, refusal: Refusal) {
         self.exhausted = Some(refusal);
@@ -115,43 +117,10 @@ impl Breaker {
     }
 }
 
-/// Counts refusals that are the same for one recipient after the other.
-#[derive(Debug, Default)]
-pub(crate) struct SameRefusals {
-    run: Option<(String, u32)>,
-}
-
-impl SameRefusals {
-    /// Looks at the next answer. The refusal that everybody gets, when this is one too many of them in a row.
-    pub(crate) fn watch(&mut self, verdict: &Verdict) -> Option<Refusal> {
-        let refusal = match verdict {
-            Verdict::Rejected(refusal) => refusal,
-            Verdict::Accepted { .. } => {
-                self.run = None;
-                return None;
-            }
-            _ => return None,
-        };
-        if refusal.mailbox_gone || matches!(refusal.reason, Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress | Reason::Content) {
-            self.run = None;
-            return None;
-        }
-        let sign = format!("{} {}", refusal.reason, refusal.code);
-        let count = match &self.run {
-            Some((before, n)) if *before == sign => n + 1,
-            _ => 1,
-        };
-        self.run = Some((sign, count));
-        (count >= SAME_REFUSALS).then(|| {
-            let detail = format!("the same refusal for {count} recipients in a row: {}", refusal.detail);
-            Refusal { detail, mailbox_gone: false, ..refusal.clone() }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Reason;
 
     fn refusal(reason: Reason, code: &str) -> Refusal {
         Refusal::new(reason, code, "text")
@@ -181,33 +150,5 @@ mod tests {
         breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
         breaker.failed(refusal(Reason::Session, "421"), start + Duration::from_secs(15 * 60), 1.0);
         assert!(matches!(breaker.state(start), State::GaveUp(_)));
-    }
-
-    #[test]
-    fn bad_recipients_never_open_it_and_one_policy_for_all_does() {
-        let mut same = SameRefusals::default();
-        for _ in 0..100 {
-            let gone = Refusal { mailbox_gone: true, ..refusal(Reason::MailboxGone, "550 5.1.1") };
-            assert_eq!(same.watch(&Verdict::Rejected(gone)), None);
-        }
-        let no = Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1"));
-        for _ in 1..SAME_REFUSALS {
-            assert_eq!(same.watch(&no), None);
-        }
-        let everybody = same.watch(&no).expect("a refusal for everybody");
-        let mut breaker = breaker();
-        breaker.stop(everybody);
-        assert!(matches!(breaker.state(Instant::now()), State::Broken(_)));
-    }
-
-    #[test]
-    fn an_accepted_message_between_refusals_starts_the_count_again() {
-        let mut same = SameRefusals::default();
-        for n in 0..100 {
-            if n % 10 == 0 {
-                same.watch(&Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() });
-            }
-            assert_eq!(same.watch(&Verdict::Rejected(refusal(Reason::Policy, "550 5.7.1"))), None);
-        }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) enum Done {
     Sent {
         way: Way,
         batch: i64,
-        rows: Vec<LedgerRow>,
+        rows: Arc<Vec<LedgerRow>>,
         claimed_at: Timestamp,
         reply: Reply,
         screened: Vec<(JobId, Reason, String)>,
@@ -94,6 +94,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         return Ok(Done::NotClaimed { way: ticket.way, rows: names, suppressed: taken_out, why: claim });
     };
     let _connection = ticket.connections.acquire().await.map_err(|_| Error::internal("the connection limit is closed"))?;
+    let rows = Arc::new(rows);
     let wire = ClaimWire {
         batch,
         pacers: ticket.pacers,
@@ -104,6 +105,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         screened: Mutex::new(Vec::new()),
         left: ticket.left,
         recipients,
+        rows: Arc::clone(&rows),
     };
     let claim = Claim { batch, key, generation: 0, claimed_at, jobs, is_replay: false };
     let mut sending = outlet.provider.send(&claim, &wire);

@@ -1,6 +1,7 @@
 //! The loop itself.
 
 mod admit;
+mod blame;
 mod phase;
 mod station;
 mod view;
@@ -43,6 +44,7 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
     engine.hand_in().await;
+    engine.learn_rest().await?;
     let pacers = engine.stations.iter().map(|station| station.pacers.close());
     let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(pacers)).await;
     engine.tell_slowdowns().await?;
@@ -102,12 +104,14 @@ struct Engine {
 
 impl Engine {
     async fn new(parts: Arc<Parts>) -> Result<Self> {
-        let standing = parts.standing.clone();
+        let stations = blame::stations(&parts).await?;
+        // Recipients may have been opened again.
+        let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
         take_in(&parts).await?;
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
         Ok(Self {
-            stations: (0..parts.outlets.len()).map(|place| Station::new(&parts, place)).collect(),
+            stations,
             turn: 0,
             buffers: Arc::default(),
             // One core is for the wire and the ledger.
@@ -198,7 +202,8 @@ impl Engine {
                 let policy = outlet.retry;
                 let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
                 let learn = learns.then_some(outlet.name.as_str());
-                let judge = Judge { policy, lanes: &mut self.stations[way.first].lanes, learn };
+                let heard = Arc::clone(&self.stations[way.through].heard);
+                let judge = Judge { policy, lanes: &mut self.stations[way.first].lanes, learn, heard: &heard };
                 let translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
@@ -211,13 +216,8 @@ impl Engine {
                 let station = &mut self.stations[way.through];
                 station.heard.came_back(batch);
                 station.pacers.throttle.passed(reply.items.len() as u64, Instant::now());
-                if let Some(refusal) = station.heard.everybody_refused() {
-                    station.breaker.stop(refusal);
-                }
-                if reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. })) {
-                    station.trust();
-                }
-                self.note_health(way.through, &reply.health, !reply.items.is_empty());
+                let has_accepted = reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
+                let learned = self.learned(way.through, translated.learned);
                 let (parts, feedback, void) = (Arc::clone(&self.parts), reply.feedback, translated.void);
                 // The rows are open again only when this has been committed, so the cursors go back first and find them later.
                 for row in &void {
@@ -228,9 +228,11 @@ impl Engine {
                     self.gathered_since = Instant::now();
                 }
                 self.gathered.push(Box::pin(async move {
-                    learning::keep(&parts, translated.learned).await?;
+                    learning::keep(&parts, learned).await?;
                     parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
                 }));
+                let health = self.weigh(way.through, reply.health, has_accepted).await?;
+                self.note_health(way.through, &health, !reply.items.is_empty());
                 if self.gathered.len() >= TOGETHER || !void.is_empty() {
                     self.settle_gathered();
                 }

@@ -3,14 +3,16 @@
 //! An observer but for one thing: a refusal that everybody gets stops all claims at once, before the rest of each has met it too.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::ledger::LedgerRow;
 use crate::outcome::Tally;
-use crate::pipeline::breaker::SameRefusals;
+use crate::pipeline::sameness::{self, Blame, Proved, Sameness};
 use crate::pipeline::settle;
-use crate::provider::{Refusal, Verdict};
+use crate::provider::{JobId, Refusal, Verdict};
 
 /// Shared by the claims on their way and the loop.
 #[derive(Debug)]
@@ -18,19 +20,22 @@ pub(crate) struct Heard {
     state: Mutex<State>,
     /// Set when nothing more may be begun.
     stop: watch::Sender<bool>,
+    /// Claims on their way begin nothing more: the provider wants less for now.
+    is_quiet: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    same: SameRefusals,
-    everybody: Option<Refusal>,
+    same: Sameness,
+    refuses: Option<Blame>,
+    slow: Option<Blame>,
     /// The answers of each batch that has not come back.
     batches: HashMap<i64, Tally>,
 }
 
 impl Heard {
-    pub(crate) fn new(stop: watch::Sender<bool>) -> Self {
-        Self { state: Mutex::default(), stop }
+    pub(crate) fn new(stop: watch::Sender<bool>, same: Sameness) -> Self {
+        Self { state: Mutex::new(State { same, ..State::default() }), stop, is_quiet: AtomicBool::new(false) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -38,15 +43,22 @@ impl Heard {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A member of a batch has been answered.
-    pub(crate) fn answered(&self, batch: i64, verdict: &Verdict) {
+    /// A member of a batch has been answered; `row` is `None` where it is not known.
+    pub(crate) fn answered(&self, batch: i64, row: Option<&LedgerRow>, verdict: &Verdict) {
         let mut state = self.state();
         if let Some(outcome) = settle::final_outcome(verdict) {
             state.batches.entry(batch).or_default().add(outcome, 1);
         }
-        if let Some(refusal) = state.same.watch(verdict) {
-            state.everybody = Some(refusal);
-            self.stop.send_replace(true);
+        match row.and_then(|row| state.same.answered(row, verdict)) {
+            Some(Proved::Refuses(blame)) => {
+                state.refuses = Some(blame);
+                self.stop.send_replace(true);
+            }
+            Some(Proved::Slow(blame)) => {
+                state.slow = Some(blame);
+                self.is_quiet.store(true, Ordering::Relaxed);
+            }
+            None => {}
         }
     }
 
@@ -61,8 +73,46 @@ impl Heard {
     }
 
     /// The refusal that everybody gets, once that is clear.
-    pub(crate) fn everybody_refused(&self) -> Option<Refusal> {
-        self.state().everybody.clone()
+    pub(crate) fn everybody_refused(&self) -> Option<Blame> {
+        self.state().refuses.clone()
+    }
+
+    /// What a provider said that wants less for now, once. From then on claims may begin their members again.
+    pub(crate) fn take_slow(&self) -> Option<Blame> {
+        self.is_quiet.store(false, Ordering::Relaxed);
+        self.state().slow.take()
+    }
+
+    /// Whether claims on their way are to begin nothing more: cheap, for it is asked for each message.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet.load(Ordering::Relaxed)
+    }
+
+    /// The verdict as it counts: what proved to be the provider's is not charged to the recipient.
+    pub(crate) fn weighed(&self, row: &LedgerRow, verdict: &Verdict) -> Option<Verdict> {
+        let (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }) = verdict else { return None };
+        let sign = sameness::sign_of(refusal, &row.email, &row.domain);
+        let state = self.state();
+        let is_providers = match verdict {
+            Verdict::Rejected(_) => state.refuses.as_ref().is_some_and(|blame| blame.sign == sign),
+            _ => state.same.is_slow(&sign),
+        };
+        is_providers.then(|| Verdict::NotTaken { refusal: Refusal { mailbox_gone: false, ..refusal.clone() }, counts: false })
+    }
+
+    /// Whether the provider has accepted something in the run.
+    pub(crate) fn has_accepted(&self) -> bool {
+        self.state().same.has_accepted()
+    }
+
+    /// Whether what was said about this recipient may still turn out to be the provider's fault.
+    pub(crate) fn is_open(&self, row: JobId) -> bool {
+        self.state().same.is_open(row)
+    }
+
+    /// Another provider refused these for its own fault.
+    pub(crate) fn absolve(&self, rows: &[JobId]) {
+        self.state().same.absolve(rows);
     }
 
     /// The answers that the loop does not know of yet.
@@ -84,10 +134,10 @@ mod tests {
 
     #[test]
     fn answers_count_until_their_batch_comes_back() {
-        let heard = Heard::new(watch::Sender::new(false));
+        let heard = Heard::new(watch::Sender::new(false), Sameness::default());
         let busy = Verdict::NotTaken { refusal: Refusal::new(Reason::MailboxTransient, "450", "busy"), counts: true };
         for (batch, verdict) in [(1, accepted()), (1, accepted()), (1, busy), (2, accepted())] {
-            heard.answered(batch, &verdict);
+            heard.answered(batch, None, &verdict);
         }
         assert_eq!(heard.tally().get(Outcome::Accepted), 3);
         heard.came_back(1);
@@ -97,15 +147,16 @@ mod tests {
     #[test]
     fn a_refusal_for_everybody_stops_every_claim_at_once() {
         let stop = watch::Sender::new(false);
-        let heard = Heard::new(stop.clone());
-        for n in 0.. {
+        let heard = Heard::new(stop.clone(), Sameness::default());
+        for n in 0_i64.. {
             assert!(n < 100, "it never stops");
-            heard.answered(n % 3, &Verdict::Rejected(Refusal::new(Reason::Policy, "550 5.7.1", "no")));
+            let row = crate::pipeline::sameness::tests::row(n.cast_unsigned());
+            heard.answered(n % 3, Some(&row), &Verdict::Rejected(Refusal::new(Reason::Policy, "550 5.7.1", "no")));
             assert_eq!(*stop.borrow(), heard.everybody_refused().is_some());
             if *stop.borrow() {
                 break;
             }
         }
-        assert!(heard.everybody_refused().is_some_and(|refusal| refusal.detail.ends_with("in a row: no")));
+        assert!(heard.everybody_refused().is_some_and(|blame| blame.refusal.detail.contains("in a row: no")));
     }
 }

@@ -3,6 +3,7 @@
 //! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an observer: the loop waits for it.
 
 mod binomial;
+mod brake;
 mod breaker;
 mod chunk;
 mod engine;
@@ -14,6 +15,7 @@ mod memory;
 mod press;
 mod replay;
 pub mod retry;
+mod sameness;
 mod settle;
 mod signals;
 mod throttle;

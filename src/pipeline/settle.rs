@@ -11,12 +11,14 @@ use crate::pipeline::RetryPolicy;
 use crate::pipeline::retry::draw;
 use crate::provider::{JobId, Reply, Verdict};
 
+use super::heard::Heard;
 use super::lanes::Lanes;
 
 /// A claim's reply, translated.
 pub(crate) struct Translated {
     pub(crate) items: Vec<(JobId, Settled)>,
-    pub(crate) learned: Vec<LedgerSuppression>,
+    /// What was learned about which row.
+    pub(crate) learned: Vec<(JobId, LedgerSuppression)>,
     /// Rows that are open again at once: never begun.
     pub(crate) void: Vec<JobId>,
 }
@@ -27,6 +29,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) lanes: &'a mut Lanes,
     /// The provider that answered, where what it says about people is learned.
     pub(crate) learn: Option<&'a str>,
+    /// What the provider's answers have proved together.
+    pub(crate) heard: &'a Heard,
 }
 
 /// A claim that has come back.
@@ -40,16 +44,19 @@ pub(crate) struct Returned<'a> {
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened } = claim;
-    let Judge { policy, lanes, learn } = judge;
+    let Judge { policy, lanes, learn, heard } = judge;
     let now = Timestamp::now();
     let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
     let mut out = Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
     for (job, verdict) in &reply.items {
         let Some(row) = members.remove(job) else { continue };
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
+        let weighed = heard.weighed(row, verdict);
+        let verdict = weighed.as_ref().unwrap_or(verdict);
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
         lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
-        out.learned.extend(learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now)));
+        let learned = learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now));
+        out.learned.extend(learned.map(|learned| (*job, learned)));
         out.items.push((*job, settle(row, verdict, claimed_at, now, &policy)));
     }
     for (job, reason, detail) in screened {

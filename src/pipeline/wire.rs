@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::ledger::trace::Trace;
-use crate::ledger::{Ledger, LedgerResult};
+use crate::ledger::{Ledger, LedgerResult, LedgerRow};
 use crate::limit::{Pacer, together};
 use crate::outcome::Reason;
 use crate::pipeline::Outlet;
@@ -102,6 +102,8 @@ pub(crate) struct ClaimWire {
     pub(crate) left: u64,
     /// Screens by the recipient's own address even where mail is redirected.
     pub(crate) recipients: HashMap<JobId, crate::address::Address>,
+    /// The members as the ledger has them.
+    pub(crate) rows: Arc<Vec<LedgerRow>>,
 }
 
 impl ClaimWire {
@@ -114,6 +116,11 @@ impl ClaimWire {
                 Err(Stopped::Suppressed)
             }
         }
+    }
+
+    /// Whether nothing more of this claim may be begun.
+    fn is_stopped(&self) -> bool {
+        self.heard.is_quiet() || *self.stop.borrow()
     }
 
     async fn granted(&self, job: &Job) -> LedgerResult<()> {
@@ -140,7 +147,7 @@ impl ClaimWire {
 impl Wire for ClaimWire {
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
         Box::pin(async move {
-            if *self.stop.borrow() {
+            if self.is_stopped() {
                 return Err(Stopped::Run);
             }
             self.screen(job)?;
@@ -157,7 +164,7 @@ impl Wire for ClaimWire {
         if !self.pacers.let_everybody_go() {
             return None;
         }
-        Some(if *self.stop.borrow() { Err(Stopped::Run) } else { self.screen(job) })
+        Some(if self.is_stopped() { Err(Stopped::Run) } else { self.screen(job) })
     }
 
     fn fit(&self, jobs: &[&Job]) -> usize {
@@ -167,7 +174,7 @@ impl Wire for ClaimWire {
     fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
         Box::pin(async move {
             let going: Vec<&Job> = jobs.iter().copied().filter(|job| self.screen(job).is_ok()).collect();
-            if *self.stop.borrow() {
+            if self.is_stopped() {
                 return Err(Stopped::Run);
             }
             if !going.is_empty() {
@@ -204,7 +211,9 @@ impl Wire for ClaimWire {
     }
 
     fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {
-        self.heard.answered(self.batch, verdict);
+        // Replies come in about the order of the members.
+        let row = self.rows.iter().find(|row| row.row == job);
+        self.heard.answered(self.batch, row, verdict);
         self.trace.answered(self.batch, job, verdict)
     }
 

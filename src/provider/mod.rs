@@ -249,6 +249,9 @@ pub enum Verdict {
     Unknown { detail: String },
 }
 
+/// How long a provider is left alone that is sent too much and names no time.
+pub(crate) const SLOW_DOWN: Duration = Duration::from_secs(30);
+
 /// How the provider itself fares, beside the verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Health {

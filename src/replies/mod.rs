@@ -10,8 +10,10 @@
 
 mod known;
 mod prose;
+mod sign;
 
 use prose::prose;
+pub(crate) use sign::{anonymous, sign};
 
 /// Where something was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,21 @@ pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place)
         return Reading { means: known.means, is_known: true };
     }
     Reading { means: by_code(code, status, at), is_known: false }
+}
+
+/// Reads a refusal again whose code is kept as text: `550 5.1.1`, `550`.
+pub(crate) fn classify_again(code: &str, text: &str, at: Place) -> Reading {
+    let (digits, status) = code.split_once(' ').unwrap_or((code, ""));
+    let mut parts = status.split('.').map(|part| part.parse().ok());
+    let mut next = || parts.next().flatten();
+    let status = next().zip(next()).zip(next()).map(|((class, subject), detail)| Status { class, subject, detail });
+    classify(digits.parse().unwrap_or(0), status, text, at)
+}
+
+/// Whether a code kept as text says for certain that the mailbox does not exist: both digits permanent, and no such mailbox, moved without
+/// a new address, or a domain that takes no mail (RFC 7505).
+pub(crate) fn is_certainly_gone(code: &str) -> bool {
+    code.starts_with('5') && matches!(code.split_once(' '), Some((_, "5.1.1" | "5.1.6" | "5.1.10")))
 }
 
 /// What the code and the status say by themselves.

@@ -91,11 +91,22 @@ fn logins_are_refused_at_login_and_a_recipient_elsewhere() {
 }
 
 #[test]
+fn a_sign_is_the_same_for_everybody_and_holds_no_address() {
+    let of = |text: &str, local: &str, domain: &str| sign("550 5.1.1", text, local, domain);
+    let first = of("<ann@x.example>: user ann unknown at x.example (id 4XYZ7, 192.0.2.1)", "ann", "x.example");
+    assert_eq!(first, of("<Bob.B@y.example>: user Bob.B unknown at mx.y.example (id 4ABC8, 192.0.2.9)", "Bob.B", "y.example"));
+    assert!(!first.contains('@') && !first.contains("ann"), "{first}");
+    assert_ne!(first, of("<ann@x.example>: mailbox disabled", "ann", "x.example"));
+    assert_eq!(of("", "", ""), "550 5.1.1");
+}
+
+#[test]
 fn hostile_texts_are_read_too() {
     let long = "@".repeat(100_000) + &"quota ".repeat(50_000);
     for text in ["", "\0", "@", "<@>", "@@ ''@", "said:", "ß said: İ@", &long, "\u{feff}@\u{202e}"] {
         for at in [Place::Rcpt, Place::Bounce, Place::Api] {
             classify(0, None, text, at);
+            sign("", text, "a", "");
         }
     }
 }

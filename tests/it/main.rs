@@ -19,6 +19,7 @@ mod mailboxes;
 mod peers;
 mod providers;
 mod rates;
+mod replies;
 mod resume;
 mod route;
 mod send;

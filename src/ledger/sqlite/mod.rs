@@ -3,6 +3,7 @@
 //! A request is answered after its commit has reached the disk. Several processes may share the file; each has one thread that writes and
 //! two that read, one for the questions that the pipeline asks while it sends and one for everything that may take longer.
 
+mod blame;
 mod canary;
 mod caps;
 mod carry;
@@ -41,8 +42,8 @@ use self::read::Halves;
 use self::threads::Worker;
 use super::{
     Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Gate, Hold, KeptEvent, Leased, Ledger, LedgerResult, LedgerRow,
-    LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing,
-    Through, Trend, Unfiled, Wish,
+    LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent,
+    Standing, Through, Trend, Unfiled, Wish,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -332,6 +333,16 @@ impl Ledger for SqliteLedger {
 
     fn remember(&self, fact: Fact) -> BoxFuture<'_, LedgerResult<()>> {
         self.write(move |conn| facts::remember(conn, &fact))
+    }
+
+    fn refusals(&self, run: &str, provider: &str, has_history: bool) -> BoxFuture<'_, LedgerResult<Refusals>> {
+        let (run, provider) = (run.to_owned(), provider.to_owned());
+        self.write(move |conn| blame::refusals(conn, &run, &provider, has_history))
+    }
+
+    fn absolve(&self, run: &str, rows: Vec<JobId>, fact: Option<Fact>) -> BoxFuture<'_, LedgerResult<u64>> {
+        let run = run.to_owned();
+        self.write(move |conn| blame::absolve(conn, &run, &rows, fact.as_ref(), Timestamp::now()))
     }
 
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>> {

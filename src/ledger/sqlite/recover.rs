@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::blame;
 use super::claim::{self, OpenBatch};
 use super::fault::Result;
 use super::plan::seq_of;
@@ -50,7 +51,17 @@ pub(super) fn unlearned(conn: &Connection, boot: &str, trace_dir: &Path, run: &s
     let seq = seq_of(conn, run)?;
     let mut email = conn.prepare("SELECT email FROM recipients WHERE id = ?1")?;
     let mut learned = Vec::new();
-    for Found { batch, trace, provider } in open_batches(conn, boot, trace_dir, seq)? {
+    let open = open_batches(conn, boot, trace_dir, seq)?;
+    let is_accepted = |found: &Found, row: &JobId| {
+        found.trace.as_ref().is_some_and(|state| matches!(state.answered.get(&(found.batch.id, *row)), Some(Verdict::Accepted { .. })))
+    };
+    let accepting: Vec<String> =
+        open.iter().filter(|found| found.batch.members.iter().any(|row| is_accepted(found, row))).map(|found| found.provider.clone()).collect();
+    for Found { batch, trace, provider } in open {
+        // A provider that has taken nothing yet may refuse everybody, whatever it says about mailboxes.
+        if !accepting.contains(&provider) && !blame::has_accepted(conn, seq, &provider)? {
+            continue;
+        }
         for row in &batch.members {
             let Some(verdict) = trace.as_ref().and_then(|state| state.answered.get(&(batch.id, *row))) else { continue };
             let email: Option<String> = email.query_row([words::id_of(seq, *row)?], |row| row.get(0)).optional()?;

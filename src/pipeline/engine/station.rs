@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
-use crate::ledger::Through;
+use crate::ledger::{LedgerSuppression, Through};
 use crate::outcome::Reason;
 use crate::pipeline::breaker::{Breaker, State};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
+use crate::pipeline::sameness::Sameness;
 use crate::pipeline::wire::Pacers;
 use crate::pipeline::{Outlet, Parts, retry};
-use crate::provider::{Health, Refusal};
+use crate::provider::{Health, JobId, Refusal};
 
 /// Recipients of the first chunks; the number doubles with each chunk of which something was accepted.
 const FIRST_CHUNK: u64 = 2;
@@ -40,6 +41,14 @@ pub(super) struct Station {
     room: Option<u64>,
     /// The most recipients of a chunk until it has shown that it takes mail: what refuses everybody must not burn the list.
     trusted_with: u64,
+    /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
+    pub(super) is_braked: bool,
+    /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
+    pub(super) is_proved: bool,
+    /// It has asked for less since then and accepted nothing.
+    limited_since: Option<Instant>,
+    /// What was learned and may still turn out to be its own fault.
+    pub(super) pending: Vec<(JobId, LedgerSuppression)>,
     /// Who was last seen taking its recipients instead.
     pub(super) instead: Option<usize>,
 }
@@ -90,7 +99,7 @@ impl Absence {
 
 impl Station {
     /// The station of the provider at `place`.
-    pub(super) fn new(parts: &Parts, place: usize) -> Self {
+    pub(super) fn new(parts: &Parts, place: usize, same: Sameness, is_braked: bool) -> Self {
         let outlet = &parts.outlets[place];
         let pacers = Pacers::new(&parts.ledger, outlet);
         let stop = watch::Sender::new(false);
@@ -108,13 +117,17 @@ impl Station {
             breaker: Breaker::new(outlet.retry),
             pacers,
             connections: Arc::new(Semaphore::new(outlet.in_flight)),
-            heard: Arc::new(Heard::new(stop.clone())),
+            heard: Arc::new(Heard::new(stop.clone(), same)),
             stop,
             under_way: 0,
             quiet_until: None,
             capped: None,
             room: None,
             trusted_with: FIRST_CHUNK,
+            is_braked,
+            is_proved: false,
+            limited_since: None,
+            pending: Vec::new(),
             instead: None,
         }
     }
@@ -137,6 +150,9 @@ impl Station {
             State::HalfOpen if self.under_way > 0 && self.breaker.is_open() => return out(None, false, failing()),
             _ => {}
         }
+        if self.is_braked && self.under_way > 0 {
+            return Readiness::Busy;
+        }
         if let Some(until) = self.quiet_until.filter(|until| *until > now) {
             return Readiness::Later(until);
         }
@@ -153,7 +169,7 @@ impl Station {
     /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a second's worth of the rate, the room
     /// under a cap, and one for a probe.
     pub(super) fn most(&self, outlet: &Outlet, fair_share: u64, now: Instant) -> u64 {
-        if self.breaker.state(now) == State::HalfOpen {
+        if self.is_braked || self.breaker.state(now) == State::HalfOpen {
             return 1;
         }
         let can = outlet.provider.capabilities();
@@ -171,6 +187,8 @@ impl Station {
 
     /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are few.
     pub(super) fn trust(&mut self) {
+        self.is_braked = false;
+        self.limited_since = None;
         let times = if self.may_request_each(Duration::from_secs(1)) { 2 } else { 8 };
         self.trusted_with = self.trusted_with.saturating_mul(times);
     }
@@ -199,6 +217,11 @@ impl Station {
             Health::SlowDown(wait) => {
                 let quiet = (*wait).min(outlet.retry.max);
                 self.quiet_until = Some(now + quiet);
+                let since = *self.limited_since.get_or_insert(now);
+                if now + quiet > since + outlet.retry.give_up_after {
+                    let detail = format!("it has asked for less and accepted nothing for {:?}", outlet.retry.give_up_after);
+                    self.breaker.give_up(Refusal::new(Reason::Rate, "", detail));
+                }
                 self.pacers.throttle.slow_down(quiet, now);
             }
             Health::Failing(refusal) => self.breaker.failed(refusal.clone(), now, retry::draw()),

@@ -4,16 +4,11 @@
 //! where the code and the enhanced code disagree nobody is suppressed, and neither is anybody for policy or reputation. What is known to be
 //! about the provider stops it at the first, and is never a recipient's.
 
-use std::time::Duration;
-
 use super::reply::{Answer, Enhanced};
 use super::step::Step;
 use crate::outcome::Reason;
-use crate::provider::{Health, Refusal, Verdict};
+use crate::provider::{Health, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
-
-/// How long to leave a server alone that says it is sent too much.
-const SLOW_DOWN: Duration = Duration::from_secs(30);
 
 /// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the provider.
 pub(super) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
@@ -89,13 +84,7 @@ fn read(step: Step, answer: &Answer) -> Reading {
 fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
     let is_recipients = matches!(step, Step::Rcpt | Step::Data | Step::Message);
     let refusal = Refusal::new(reason(reading.means, answer.class() == 5), answer.code_text(), answer.text());
-    Refusal { mailbox_gone: is_recipients && reading.means == Meaning::Gone && is_gone(answer), ..refusal }
-}
-
-/// Only where both digits are permanent and the mailbox certainly does not exist: no such mailbox, moved without a new address, a
-/// domain that takes no mail (RFC 7505).
-fn is_gone(answer: &Answer) -> bool {
-    answer.class() == 5 && matches!(answer.enhanced(), Some(Enhanced { class: 5, subject: 1, detail: 1 | 6 | 10 }))
+    Refusal { mailbox_gone: is_recipients && reading.means == Meaning::Gone && replies::is_certainly_gone(&answer.code_text()), ..refusal }
 }
 
 fn reason(means: Meaning, is_permanent: bool) -> Reason {

@@ -33,6 +33,7 @@ mod url;
 mod window;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -52,6 +53,9 @@ use crate::outcome::Reason;
 pub const SPEC: ProviderSpec =
     ProviderSpec { kind: "smtp", summary: "an SMTP relay: plain, STARTTLS or TLS; AUTH PLAIN, LOGIN, XOAUTH2", keys: settings::KEYS, connect };
 
+/// So many permanent refusals of MAIL in a row, nothing taken between, are no passing failure.
+const REFUSED_OUTRIGHT: u32 = 3;
+
 /// The most recipients of one claim.
 const MOST_RECIPIENTS: usize = 100;
 
@@ -65,6 +69,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         connections: Semaphore::new(settings.in_flight.max(1)),
         idle: Mutex::new(Vec::new()),
         experience: Experience::default(),
+        refused_outright: AtomicU32::new(0),
         addresses: Addresses::default(),
         relays: Relays::default(),
     }))
@@ -79,6 +84,8 @@ struct Smtp {
     connections: Semaphore,
     idle: Mutex<Vec<Session>>,
     experience: Experience,
+    /// Permanent refusals before any recipient was named, in a row.
+    refused_outright: AtomicU32,
     addresses: Addresses,
     relays: Relays,
 }
@@ -131,6 +138,17 @@ impl Smtp {
     /// How many messages may be under way on this session as chunks; `None` where it is to be one at a time by DATA.
     fn width(&self, session: &Session) -> Option<usize> {
         self.experience.width(&self.settings, session)
+    }
+
+    /// A transaction that is refused for good before it names its recipient is no passing failure once that has happened a few times.
+    fn weighed(&self, health: Health) -> Health {
+        match health {
+            Health::Failing(refusal) if refusal.code.starts_with('5') => match self.refused_outright.fetch_add(1, Ordering::Relaxed) + 1 {
+                REFUSED_OUTRIGHT.. => Health::Stop(refusal),
+                _ => Health::Failing(refusal),
+            },
+            other => other,
+        }
     }
 
     /// A session that can take a message now: the given one, an idle one, or else a new one.
@@ -284,6 +302,9 @@ impl<'a> HandOver<'a> {
     fn settle(&mut self, job: &Job, verdict: Verdict, health: Health) -> Result<(), Halt> {
         // What was not answered is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { self.wire.answered(job.id, &verdict) };
+        if matches!(verdict, Verdict::Accepted { .. }) {
+            self.smtp.refused_outright.store(0, Ordering::Relaxed);
+        }
         self.reply.items.push((job.id, verdict));
         self.fares(health)?;
         traced.or_else(|error| self.fares(untraced(&error)))
@@ -291,6 +312,7 @@ impl<'a> HandOver<'a> {
 
     /// Goes on only with a provider that fares well.
     fn fares(&mut self, health: Health) -> Result<(), Halt> {
+        let health = self.smtp.weighed(health);
         let is_fine = health == Health::Fine;
         // Of several that went wrong at once, what tells most.
         if gravity(&health) > gravity(&self.reply.health) {

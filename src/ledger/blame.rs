@@ -1,0 +1,28 @@
+//! What a run's refusals are worth as evidence, and taking back what was charged to recipients for a provider's own fault.
+
+use crate::provider::JobId;
+
+/// How a provider has treated the recipients of a run so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Whether it has accepted a message of the run.
+    pub has_accepted: bool,
+    /// Whom it refused for good since it last accepted one, oldest first.
+    pub since: Vec<Refused>,
+    /// Recipients that a person has opened again after they were rejected.
+    pub retried: Vec<JobId>,
+    /// Recipients that were opened again because their refusals proved a provider's fault.
+    pub absolved: Vec<JobId>,
+    /// The receiving domains of open recipients, three at most.
+    pub domains: Vec<String>,
+}
+
+/// A recipient that was rejected, with the provider's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub row: JobId,
+    pub email: String,
+    pub domain: String,
+    pub code: String,
+    pub detail: String,
+}

@@ -1,0 +1,137 @@
+//! What a provider's refusals prove, and what follows: it stops, its refusals are taken back, the next start begins with one recipient.
+//!
+//! The rule it keeps: the recipients are opened again and the brake is remembered in one transaction of the ledger, after all that was
+//! answered before has been settled, so that a crash in between is found out at the next start by the same refusals.
+
+use std::sync::Arc;
+
+use futures_util::stream::StreamExt;
+use jiff::Timestamp;
+
+use super::Engine;
+use super::station::Station;
+use crate::error::Result;
+use crate::ledger::{LedgerSuppression, Refusals};
+use crate::outcome::Reason;
+use crate::pipeline::sameness::{Blame, Proved, Sameness};
+use crate::pipeline::{Parts, brake, learning, ledger_error};
+use crate::provider::{Health, JobId, Refusal, SLOW_DOWN, Verdict};
+use crate::replies;
+
+/// The providers' stations as the ledger has left them.
+pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
+    let ledger = &parts.ledger;
+    let brakes = ledger.recall(brake::KIND).await.map_err(ledger_error)?;
+    let has_history = parts.standing.tally.open < parts.standing.tally.total();
+    let mut stations = Vec::with_capacity(parts.outlets.len());
+    for (place, outlet) in parts.outlets.iter().enumerate() {
+        let refusals = ledger.refusals(&parts.run.id, &outlet.name, has_history).await.map_err(ledger_error)?;
+        let mut brake = brakes.iter().find(|fact| fact.subject == outlet.name).map(brake::sign);
+        let (mut same, proved) = Sameness::resumed(&refusals, brake.clone());
+        let mut pending = Vec::new();
+        if let Some(Proved::Refuses(blame)) = proved {
+            // The process before this one ended between the proof and what follows from it.
+            let fact = brake::fact(&outlet.name, &blame.sign, Timestamp::now());
+            ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await.map_err(ledger_error)?;
+            brake = Some(blame.sign);
+            let rest = ledger.refusals(&parts.run.id, &outlet.name, has_history).await.map_err(ledger_error)?;
+            same = Sameness::resumed(&rest, brake.clone()).0;
+        } else if !refusals.has_accepted && parts.learn.is_some() && parts.redirect.is_none() {
+            pending = unlearned(&refusals, &outlet.name);
+        }
+        let mut station = Station::new(parts, place, same, brake.is_some());
+        station.pending = pending;
+        stations.push(station);
+    }
+    Ok(stations)
+}
+
+/// What the refusals of a provider that has accepted nothing yet would teach.
+fn unlearned(refusals: &Refusals, provider: &str) -> Vec<(JobId, LedgerSuppression)> {
+    let gone = refusals.since.iter().filter(|refused| replies::is_certainly_gone(&refused.code));
+    gone.filter_map(|refused| {
+        let refusal = Refusal { mailbox_gone: true, ..Refusal::new(Reason::MailboxGone, &*refused.code, "") };
+        let learned = LedgerSuppression::learned(&refused.email, provider, &Verdict::Rejected(refusal), Timestamp::now());
+        learned.map(|learned| (refused.row, learned))
+    })
+    .collect()
+}
+
+impl Engine {
+    /// Takes note of what the answers of a provider have proved by now, and returns how it fares. `has_accepted` tells whether it has just
+    /// accepted something.
+    pub(super) async fn weigh(&mut self, through: usize, health: Health, has_accepted: bool) -> Result<Health> {
+        let station = &mut self.stations[through];
+        let name = self.parts.outlets[through].name.clone();
+        if has_accepted {
+            if station.is_braked {
+                self.parts.ledger.forget(brake::KIND, &name).await.map_err(ledger_error)?;
+            }
+            station.trust();
+        }
+        if let Some(blame) = station.heard.everybody_refused().filter(|_| !station.is_proved) {
+            station.is_proved = true;
+            station.breaker.stop(blame.refusal.clone());
+            self.take_back(through, blame).await?;
+        }
+        if let Some(blame) = self.stations[through].heard.take_slow() {
+            self.settle_all().await?;
+            self.parts.ledger.absolve(&self.parts.run.id, blame.rows, None).await.map_err(ledger_error)?;
+            if health == Health::Fine {
+                return Ok(Health::SlowDown(SLOW_DOWN));
+            }
+        }
+        if let Health::Stop(refusal) | Health::Exhausted(refusal) = &health {
+            let sign = replies::sign(&refusal.code, &refusal.detail, "", "");
+            self.parts.ledger.remember(brake::fact(&name, &sign, Timestamp::now())).await.map_err(ledger_error)?;
+        }
+        Ok(health)
+    }
+
+    /// Opens the recipients again whose refusals have proved that the provider refuses everybody.
+    async fn take_back(&mut self, through: usize, blame: Blame) -> Result<()> {
+        self.settle_all().await?;
+        let name = &self.parts.outlets[through].name;
+        let fact = brake::fact(name, &blame.sign, Timestamp::now());
+        let opened = self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await.map_err(ledger_error)?;
+        tracing::info!(provider = name, opened, "the provider refuses everybody: its refusals are taken back");
+        for station in &mut self.stations {
+            station.heard.absolve(&blame.rows);
+            station.pending.retain(|(row, _)| !blame.rows.contains(row));
+        }
+        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+        self.watch.came_back();
+        Ok(())
+    }
+
+    /// Waits until all that has been answered is in the ledger.
+    async fn settle_all(&mut self) -> Result<()> {
+        self.settle_gathered();
+        while let Some(settled) = self.settling.next().await {
+            settled?;
+        }
+        Ok(())
+    }
+
+    /// What a provider's answers teach about people, as far as they cannot turn out to be its own fault any more.
+    pub(super) fn learned(&mut self, through: usize, learned: Vec<(JobId, LedgerSuppression)>) -> Vec<LedgerSuppression> {
+        let station = &mut self.stations[through];
+        station.pending.extend(learned);
+        if station.pending.is_empty() || station.is_proved {
+            return Vec::new();
+        }
+        let heard = Arc::clone(&station.heard);
+        station.pending.extract_if(.., |(row, _)| !heard.is_open(*row)).map(|(_, learned)| learned).collect()
+    }
+
+    /// Keeps what is left to be learned at the end: of providers that have accepted something and were not found to refuse everybody.
+    pub(super) async fn learn_rest(&mut self) -> Result<()> {
+        for station in &mut self.stations {
+            let pending = std::mem::take(&mut station.pending);
+            if station.heard.has_accepted() && !station.is_proved {
+                learning::keep(&self.parts, pending.into_iter().map(|(_, learned)| learned).collect()).await?;
+            }
+        }
+        Ok(())
+    }
+}

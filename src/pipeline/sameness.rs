@@ -1,0 +1,312 @@
+//! Refusals that are the same for one recipient after the other prove that the provider refuses, whatever its words say.
+//!
+//! The rules it keeps: each recipient counts once; an acceptance between begins the count anew; a recipient that a person sends to again
+//! after a rejection proves nothing, nor does one that was refused like this before and is refused again by a provider that takes others.
+
+use std::collections::HashSet;
+
+use crate::ledger::{LedgerRow, Refusals};
+use crate::outcome::Reason;
+use crate::provider::{JobId, Refusal, Verdict};
+use crate::replies::{self, Meaning, Place};
+
+/// So many receiving domains do not agree by chance.
+const DOMAINS: usize = 3;
+/// Permanent refusals over three domains, before anything was accepted.
+const AT_FIRST: usize = 3;
+/// The same once something has been accepted: of the sender or policy, and of mailboxes, which do fail one after the other in a bad list.
+const LATER: usize = 5;
+const LATER_MAILBOXES: usize = 10;
+/// Permanent refusals where the list has fewer domains.
+const IN_FEW_DOMAINS: usize = 20;
+/// Transient refusals over three domains.
+const TRANSIENT: usize = 5;
+
+/// What several refusals have proved.
+#[derive(Clone, Debug)]
+pub(crate) enum Proved {
+    /// The provider refuses everybody: nothing more is to be begun.
+    Refuses(Blame),
+    /// The provider wants less for now.
+    Slow(Blame),
+}
+
+/// A refusal that is the provider's, and the recipients whose refusals prove it.
+#[derive(Clone, Debug)]
+pub(crate) struct Blame {
+    pub(crate) refusal: Refusal,
+    pub(crate) sign: String,
+    pub(crate) rows: Vec<JobId>,
+}
+
+/// The latest refusals of one provider.
+#[derive(Debug, Default)]
+pub(crate) struct Sameness {
+    has_accepted: bool,
+    /// Whether something was accepted in this execution.
+    accepts: bool,
+    /// The receiving domains of the list, where it has fewer than three, with whether a recipient of each was accepted.
+    few: Option<Vec<(String, bool)>>,
+    /// What the provider refused everybody with when it was last stopped.
+    brake: Option<String>,
+    retried: HashSet<JobId>,
+    absolved: HashSet<JobId>,
+    permanent: Option<Streak>,
+    transient: Option<Streak>,
+}
+
+#[derive(Debug)]
+struct Streak {
+    sign: String,
+    rows: Vec<JobId>,
+    domains: Vec<String>,
+}
+
+impl Streak {
+    /// Adds a refusal; one with another sign begins anew.
+    fn add<'a>(streak: &'a mut Option<Self>, sign: String, row: JobId, domain: &str) -> &'a Self {
+        let before = streak.take().filter(|streak| streak.sign == sign);
+        let streak = streak.insert(before.unwrap_or_else(|| Self { sign, rows: Vec::new(), domains: Vec::new() }));
+        if !streak.rows.contains(&row) {
+            streak.rows.push(row);
+        }
+        if streak.domains.len() < DOMAINS && streak.domains.iter().all(|known| known != domain) {
+            streak.domains.push(domain.to_owned());
+        }
+        streak
+    }
+}
+
+/// The sign of a refusal of this recipient.
+pub(crate) fn sign_of(refusal: &Refusal, email: &str, domain: &str) -> String {
+    let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
+    replies::sign(&refusal.code, &refusal.detail, local, domain)
+}
+
+impl Sameness {
+    /// Goes on from what the ledger knows; `brake` is what stopped the provider last. Returns what that proves already.
+    pub(crate) fn resumed(refusals: &Refusals, brake: Option<String>) -> (Self, Option<Proved>) {
+        let few = (refusals.domains.len() < DOMAINS).then(|| refusals.domains.iter().map(|domain| (domain.clone(), false)).collect());
+        let mut same = Self {
+            has_accepted: refusals.has_accepted,
+            few,
+            brake,
+            retried: refusals.retried.iter().copied().collect(),
+            absolved: refusals.absolved.iter().copied().collect(),
+            ..Self::default()
+        };
+        let mut proved = None;
+        for refused in &refusals.since {
+            let refusal = Refusal::new(Reason::Policy, refused.code.clone(), refused.detail.clone());
+            proved = same.refused(refused.row, &refused.email, &refused.domain, &refusal).or(proved);
+        }
+        (same, proved)
+    }
+
+    /// Whether the provider has accepted something in the run.
+    pub(crate) fn has_accepted(&self) -> bool {
+        self.has_accepted
+    }
+
+    /// Recipients that were opened again because another provider refused everybody.
+    pub(crate) fn absolve(&mut self, rows: &[JobId]) {
+        self.absolved.extend(rows);
+    }
+
+    /// Whether a refusal of this recipient may still become evidence against the provider.
+    pub(crate) fn is_open(&self, row: JobId) -> bool {
+        !self.has_accepted || self.permanent.as_ref().is_some_and(|streak| streak.rows.contains(&row))
+    }
+
+    /// Whether transient refusals with this sign are the provider's for now.
+    pub(crate) fn is_slow(&self, sign: &str) -> bool {
+        self.transient.as_ref().is_some_and(|streak| streak.sign == sign && streak.rows.len() >= TRANSIENT && streak.domains.len() >= DOMAINS)
+    }
+
+    /// Looks at the next answer, in the order in which they come.
+    pub(crate) fn answered(&mut self, row: &LedgerRow, verdict: &Verdict) -> Option<Proved> {
+        match verdict {
+            Verdict::Accepted { .. } => {
+                self.accepted(&row.domain);
+                None
+            }
+            Verdict::Rejected(refusal) => self.refused(row.row, &row.email, &row.domain, refusal),
+            Verdict::NotTaken { refusal, counts: true } => self.put_off(row, refusal),
+            _ => None,
+        }
+    }
+
+    fn accepted(&mut self, domain: &str) {
+        (self.has_accepted, self.accepts, self.permanent, self.transient, self.brake) = (true, true, None, None, None);
+        if let Some((_, accepted)) = self.few.as_mut().and_then(|few| few.iter_mut().find(|(known, accepted)| !accepted && known == domain)) {
+            *accepted = true;
+        }
+    }
+
+    fn refused(&mut self, row: JobId, email: &str, domain: &str, refusal: &Refusal) -> Option<Proved> {
+        if self.retried.contains(&row) || (self.accepts && self.absolved.contains(&row)) {
+            return None;
+        }
+        let sign = sign_of(refusal, email, domain);
+        let is_brake = self.brake.as_ref() == Some(&sign);
+        let streak = Streak::add(&mut self.permanent, sign, row, domain);
+        let count = streak.rows.len();
+        let is_mailbox = refusal.mailbox_gone || matches!(refusal.reason, Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress);
+        let needed = match (streak.domains.len() >= DOMAINS, self.has_accepted) {
+            (true, false) => AT_FIRST,
+            (true, true) if is_mailbox => LATER_MAILBOXES,
+            (true, true) => LATER,
+            (false, _) => match &self.few {
+                Some(few) if streak.domains.iter().any(|domain| few.iter().any(|(known, accepted)| known == domain && *accepted)) => usize::MAX,
+                Some(_) => IN_FEW_DOMAINS,
+                None if is_mailbox => usize::MAX,
+                None => IN_FEW_DOMAINS,
+            },
+        };
+        if count < needed && !is_brake {
+            return None;
+        }
+        let means = replies::classify_again(&refusal.code, &refusal.detail, Place::Mail).means;
+        let reason = if means == Meaning::Credentials { Reason::Auth } else { Reason::Policy };
+        let hint = if self.has_accepted { "" } else { " (it has taken nothing in this run: is a login missing?)" };
+        let detail = format!("the same refusal for {count} recipients in a row: {}{hint}", replies::anonymous(&refusal.detail));
+        Some(Proved::Refuses(Blame {
+            refusal: Refusal::new(reason, refusal.code.clone(), detail),
+            sign: streak.sign.clone(),
+            rows: streak.rows.clone(),
+        }))
+    }
+
+    fn put_off(&mut self, row: &LedgerRow, refusal: &Refusal) -> Option<Proved> {
+        let sign = sign_of(refusal, &row.email, &row.domain);
+        let is_slow = self.is_slow(&sign);
+        // A second attempt says nothing new about the provider.
+        if !is_slow && row.attempts > 0 || replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means == Meaning::Greylisted {
+            return None;
+        }
+        let streak = Streak::add(&mut self.transient, sign, row.row, &row.domain);
+        if streak.rows.len() < TRANSIENT || streak.domains.len() < DOMAINS {
+            return None;
+        }
+        let detail = replies::anonymous(&refusal.detail);
+        let blame = Blame { refusal: Refusal::new(Reason::Rate, refusal.code.clone(), detail), sign: streak.sign.clone(), rows: streak.rows.clone() };
+        Some(Proved::Slow(blame))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::outcome::Cohort;
+
+    /// An open recipient of one of six receiving domains.
+    pub(crate) fn row(n: JobId) -> LedgerRow {
+        let domain = format!("d{}.example", n % 6);
+        of_domain(n, &domain)
+    }
+
+    fn of_domain(n: JobId, domain: &str) -> LedgerRow {
+        LedgerRow {
+            row: n,
+            list: 0,
+            line: n,
+            email: format!("user{n}@{domain}"),
+            domain: domain.to_owned(),
+            key: String::new(),
+            fields: String::new(),
+            cohort: Cohort::Rest,
+            outcome: None,
+            reason: None,
+            code: String::new(),
+            detail: String::new(),
+            provider: String::new(),
+            batch: None,
+            attempts: 0,
+            message_id: String::new(),
+            provider_id: String::new(),
+            first_at: None,
+            last_at: None,
+            feedback: String::new(),
+            is_retry: false,
+        }
+    }
+
+    fn accepted() -> Verdict {
+        Verdict::Accepted { provider_id: None, code: "250".into(), detail: String::new() }
+    }
+
+    fn rejected(reason: Reason, code: &str, text: &str) -> Verdict {
+        Verdict::Rejected(Refusal { mailbox_gone: reason == Reason::MailboxGone, ..Refusal::new(reason, code, text) })
+    }
+
+    /// How many refusals in a row it takes after `before` acceptances in a list over so many domains; 0 where a hundred prove nothing.
+    fn needed(before: u64, domains: u64, verdict: &Verdict) -> u64 {
+        let list = Refusals { domains: (0..domains.min(3)).map(|n| format!("d{n}.example")).collect(), ..Refusals::default() };
+        let (mut same, _) = Sameness::resumed(&list, None);
+        let row = |n: u64| of_domain(n, &format!("d{}.example", n % domains));
+        (0..before).for_each(|n| assert!(same.answered(&row(n), &accepted()).is_none()));
+        (1..=100).find(|n| same.answered(&row(before + n), verdict).is_some()).unwrap_or(0)
+    }
+
+    #[test]
+    fn three_domains_agree_sooner_before_the_first_acceptance_and_codes_of_mailboxes_later_after_it() {
+        let policy = rejected(Reason::Policy, "550 5.7.1", "not wanted here");
+        let gone = rejected(Reason::MailboxGone, "550 5.1.1", "no such user");
+        assert_eq!([needed(0, 6, &policy), needed(0, 6, &gone)], [3, 3]);
+        assert_eq!([needed(5, 6, &policy), needed(5, 6, &gone)], [5, 10]);
+    }
+
+    #[test]
+    fn fewer_domains_take_twenty_and_nobody_accepted_there_before() {
+        let gone = rejected(Reason::MailboxGone, "550 5.1.1", "no such user");
+        assert_eq!([needed(0, 1, &gone), needed(0, 2, &gone)], [20, 20]);
+        assert_eq!([needed(1, 1, &gone), needed(5, 2, &gone)], [0, 0]);
+    }
+
+    #[test]
+    fn one_recipient_counts_once_and_an_acceptance_begins_anew() {
+        let no = rejected(Reason::Policy, "550", "no");
+        let (mut same, _) = Sameness::resumed(&Refusals { domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() }, None);
+        assert!((0..50).all(|_| same.answered(&row(1), &no).is_none()));
+        for n in 0..100 {
+            let verdict = if n % 3 == 0 { accepted() } else { no.clone() };
+            assert!(same.answered(&row(n), &verdict).is_none());
+        }
+    }
+
+    #[test]
+    fn a_retry_of_the_rejected_proves_nothing_and_neither_does_one_that_was_absolved_and_is_refused_again() {
+        let no = rejected(Reason::Policy, "550", "no");
+        let domains = vec!["a".into(), "b".into(), "c".into()];
+        let (mut same, _) = Sameness::resumed(&Refusals { domains: domains.clone(), retried: (0..50).collect(), ..Refusals::default() }, None);
+        assert!((0..50).all(|n| same.answered(&row(n), &no).is_none()));
+        let (mut same, _) = Sameness::resumed(&Refusals { domains, absolved: (0..50).collect(), ..Refusals::default() }, None);
+        same.answered(&row(99), &accepted());
+        assert!((0..50).all(|n| same.answered(&row(n), &no).is_none()));
+    }
+
+    #[test]
+    fn what_a_crash_left_goes_on_where_it_was_and_a_brake_needs_one() {
+        let refused = |n: JobId| crate::ledger::Refused {
+            row: n,
+            email: format!("user{n}@d{n}.example"),
+            domain: format!("d{n}.example"),
+            code: "550".into(),
+            detail: "no".into(),
+        };
+        let refusals = Refusals { since: vec![refused(1), refused(2)], domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() };
+        let (mut same, proved) = Sameness::resumed(&refusals, None);
+        assert!(proved.is_none());
+        let proved = same.answered(&row(3), &rejected(Reason::Policy, "550", "no"));
+        assert!(matches!(proved, Some(Proved::Refuses(blame)) if blame.rows == [1, 2, 3]));
+        let (mut same, _) = Sameness::resumed(&Refusals::default(), Some("550 no".into()));
+        assert!(same.answered(&row(7), &rejected(Reason::Policy, "550", "no")).is_some());
+    }
+
+    #[test]
+    fn five_transient_refusals_over_three_domains_are_the_providers_but_for_greylisting() {
+        let busy = |text: &str| Verdict::NotTaken { refusal: Refusal::new(Reason::Policy, "451 4.7.1", text), counts: true };
+        assert_eq!(needed(5, 6, &busy("come back")), 5);
+        assert_eq!([needed(5, 6, &busy("Greylisted, come back")), needed(5, 2, &busy("come back"))], [0, 0]);
+    }
+}
