@@ -50,6 +50,7 @@ struct Counts {
     learned: u64,
     doubted: u64,
     hearsay: u64,
+    left_out: u64,
 }
 
 impl Counts {
@@ -75,6 +76,9 @@ impl Counts {
         }
         if self.unreadable > 0 {
             text.push_str(&format!("; {} unreadable", self.unreadable));
+        }
+        if self.left_out > 0 {
+            text.push_str(&format!("; {} recipients left out", self.left_out));
         }
         if dry_run {
             text.push_str("\nnothing was written\n");
@@ -153,6 +157,8 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
         for (path, shown) in &paths {
             let going = each_letter(path, shown, &mut |letter| {
                 let told = letter.raw.as_deref().ok().map(read);
+                // What was read is no longer needed, and may be large.
+                let letter = Letter { raw: letter.raw.map(|_| Vec::new()), ..letter };
                 sender.blocking_send((letter, told)).is_ok()
             });
             if !going {
@@ -185,7 +191,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
     if !globals.quiet && !globals.json {
         say(&mut std::io::stdout(), &counts.text("message", "messages", counts.messages, args.dry_run))?;
     }
-    Ok(if counts.unreadable > 0 { Exit::RETRYABLE } else { Exit::OK })
+    Ok(if counts.unreadable + counts.left_out > 0 { Exit::RETRYABLE } else { Exit::OK })
 }
 
 /// What a message or a provider's JSON object tells.
@@ -204,6 +210,14 @@ fn tally(letter: &Letter, told: Option<Told>, counts: &mut Counts) -> std::resul
         return Err(format!("cannot be read: {why}"));
     }
     counts.messages += 1;
+    if letter.left_out > 0 {
+        counts.left_out += letter.left_out;
+        eprintln_quietly(&format!(
+            "mailbatch: {}: the report is longer than is read: its last {} recipients were left out\nhint: split the report, or ingest what it says of them by other means",
+            clean(&letter.file),
+            letter.left_out
+        ));
+    }
     match told {
         Some(Told::Events(events)) => {
             for event in &events {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::mail::LOOKED_AT;
+use super::mail::{BYTE_ORDER_MARK, LOOKED_AT};
 
 /// Directories within directories are followed this far; a link to a directory is not followed.
 const DEEPEST: usize = 16;
@@ -22,6 +22,8 @@ pub struct Letter {
     /// The line it begins at, in an mbox.
     pub line: Option<u64>,
     pub raw: io::Result<Vec<u8>>,
+    /// Recipients of a report that stand beyond what is looked at.
+    pub left_out: u64,
 }
 
 /// Hands every message in `path` to `take`, in order of names, until it says false. `-` is standard input; `shown` is what the path is called.
@@ -33,7 +35,7 @@ pub fn each_letter(path: &Path, shown: &str, take: &mut dyn FnMut(Letter) -> boo
 }
 
 fn each_below(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Letter) -> bool) -> bool {
-    let failed = |raw: io::Error| Letter { file: shown.to_owned(), line: None, raw: Err(raw) };
+    let failed = |raw: io::Error| Letter { file: shown.to_owned(), line: None, raw: Err(raw), left_out: 0 };
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(why) => return take(failed(why)),
@@ -63,7 +65,7 @@ fn each_in_directory(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMu
     let entries: io::Result<Vec<PathBuf>> = std::fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let mut entries = match entries {
         Ok(entries) => entries,
-        Err(why) => return take(Letter { file: shown.to_owned(), line: None, raw: Err(why) }),
+        Err(why) => return take(Letter { file: shown.to_owned(), line: None, raw: Err(why), left_out: 0 }),
     };
     entries.sort();
     entries.iter().all(|entry| {
@@ -106,57 +108,157 @@ struct Page<'a> {
     events: Option<Vec<&'a RawValue>>,
 }
 
-/// Hands the messages of one stream on: an mbox where it begins like one, else one message.
+/// Hands the messages of one stream on: an mbox where it begins like one, whatever it is called, else one message.
 fn each_in(mut input: impl BufRead, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
-    let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| take(Letter { file: file.to_owned(), line, raw });
-    let is_mbox = match input.fill_buf() {
-        // A returned message in one that was saved alone may begin with the same line.
-        Ok(start) => start.starts_with(b"From ") && !file.to_ascii_lowercase().ends_with(".eml"),
+    let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| take(Letter { file: file.to_owned(), line, raw, left_out: 0 });
+    let before = match skip_blanks(&mut input) {
+        Ok(before) => before,
         Err(why) => return letter(None, Err(why)),
     };
-    if input.fill_buf().is_ok_and(|start| matches!(start.trim_ascii_start().first(), Some(b'{' | b'['))) {
+    let start = input.fill_buf().unwrap_or_default();
+    if matches!(start.first(), Some(b'{' | b'[')) {
         return each_object(input, &mut letter);
     }
-    if !is_mbox {
-        let mut raw = Vec::new();
-        let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);
-        // Whoever pipes a message in must not meet a closed pipe.
-        let rest = read.and_then(|_| io::copy(&mut input, &mut io::sink()));
-        return letter(None, rest.map(|_| raw));
+    if start.starts_with(b"From ") {
+        return Mbox { input, number: before.lines, ahead: Vec::new() }.each(file, take);
     }
-    let (mut raw, mut line, mut begins, mut number) = (Vec::new(), Vec::new(), 1, 0);
-    let mut after_blank = false;
+    let mut raw = before.bytes;
+    let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);
+    // Whoever pipes a message in must not meet a closed pipe.
+    let mut rest = LeftOut::default();
+    match read.and_then(|_| io::copy(&mut input, &mut rest)) {
+        Ok(_) => take(Letter { file: file.to_owned(), line: None, raw: Ok(raw), left_out: rest.count }),
+        Err(why) => take(Letter { file: file.to_owned(), line: None, raw: Err(why), left_out: 0 }),
+    }
+}
+
+/// What stood before the first line.
+struct Before {
+    lines: u64,
+    /// White space of the first line, which belongs to it.
+    bytes: Vec<u8>,
+}
+
+/// Skips a byte order mark and empty lines.
+fn skip_blanks(input: &mut impl BufRead) -> io::Result<Before> {
+    let mut before = Before { lines: 0, bytes: Vec::new() };
+    if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
     loop {
-        line.clear();
-        // Bounded, for a line without an end.
-        match input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut line) {
-            Ok(0) => return letter(Some(begins), Ok(raw)),
-            Ok(_) => {}
-            Err(why) => return letter(Some(begins), Err(why)),
-        }
-        number += 1;
-        if line.starts_with(b"From ") && (number == 1 || (after_blank && is_separator(&line))) {
-            if number > 1 && !letter(Some(begins), Ok(std::mem::take(&mut raw))) {
-                return false;
-            }
-            begins = number;
-            continue;
-        }
-        after_blank = line.iter().all(u8::is_ascii_whitespace);
-        if raw.len() < LOOKED_AT {
-            // A line of the message that begins with From has been quoted.
-            let quoted = line.iter().take_while(|b| **b == b'>').count();
-            let unquoted = quoted > 0 && line[quoted..].starts_with(b"From ");
-            raw.extend_from_slice(&line[usize::from(unquoted)..]);
+        let start = input.fill_buf()?;
+        let Some(byte) = start.first().copied().filter(u8::is_ascii_whitespace) else { return Ok(before) };
+        input.consume(1);
+        if byte == b'\n' {
+            before.lines += 1;
+            before.bytes.clear();
+        } else if before.bytes.len() < LOOKED_AT {
+            before.bytes.push(byte);
         }
     }
 }
 
-/// `From sender Sat Nov 21 12:00:00 2026`: a sentence that begins with From seldom has the time in it.
+/// Counts the recipients of a report in what is not looked at.
+#[derive(Default)]
+struct LeftOut {
+    count: u64,
+    line: Vec<u8>,
+}
+
+impl LeftOut {
+    const NAME: &[u8] = b"final-recipient:";
+
+    fn line(&mut self, line: &[u8]) {
+        self.count += u64::from(line.get(..Self::NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(Self::NAME)));
+    }
+}
+
+impl io::Write for LeftOut {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = Self::NAME.len().saturating_sub(self.line.len());
+            self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                self.line(&line);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file of messages, each after a line that begins with From (RFC 4155).
+struct Mbox<R> {
+    input: R,
+    /// The line that was read last.
+    number: u64,
+    /// A line that was read to see what follows another one.
+    ahead: Vec<u8>,
+}
+
+impl<R: BufRead> Mbox<R> {
+    /// Hands its messages on.
+    fn each(mut self, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
+        let mut letter = |line: u64, raw: io::Result<Vec<u8>>, left_out: u64| take(Letter { file: file.to_owned(), line: Some(line), raw, left_out });
+        let (mut raw, mut begins, mut rest) = (Vec::new(), self.number + 1, LeftOut::default());
+        let (mut is_first, mut after_blank) = (true, false);
+        loop {
+            let line = match self.line() {
+                Ok(Some(line)) => line,
+                Ok(None) => return letter(begins, Ok(raw), rest.count),
+                Err(why) => return letter(begins, Err(why), 0),
+            };
+            let is_cut = line.starts_with(b"From ") && (is_first || (after_blank && is_separator(&line)));
+            if is_cut && (is_first || self.is_header_ahead()) {
+                if !is_first && !letter(begins, Ok(std::mem::take(&mut raw)), std::mem::take(&mut rest).count) {
+                    return false;
+                }
+                (begins, is_first) = (self.number, false);
+                continue;
+            }
+            after_blank = line.iter().all(u8::is_ascii_whitespace);
+            if raw.len() < LOOKED_AT {
+                // A line of the message that begins with From has been quoted.
+                let quoted = line.iter().take_while(|b| **b == b'>').count();
+                let unquoted = quoted > 0 && line[quoted..].starts_with(b"From ");
+                raw.extend_from_slice(&line[usize::from(unquoted)..]);
+            } else {
+                rest.line(&line);
+            }
+        }
+    }
+
+    /// The next line; of one without an end as much as is looked at.
+    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.number += 1;
+        if !self.ahead.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.ahead)));
+        }
+        let mut line = Vec::new();
+        let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut line)?;
+        Ok((read > 0).then_some(line))
+    }
+
+    /// Whether a header follows. A sentence may begin with From and a date.
+    fn is_header_ahead(&mut self) -> bool {
+        // What cannot be read is met again by whoever asks for the next line.
+        let read = self.input.by_ref().take(LOOKED_AT as u64).read_until(b'\n', &mut self.ahead);
+        let name = self.ahead.split(|byte| *byte == b':').next().unwrap_or_default();
+        let is_field = name.len() < self.ahead.len() && !name.is_empty() && name.trim_ascii_end().iter().all(u8::is_ascii_graphic);
+        read.is_ok() && (is_field || self.ahead.starts_with(b">From "))
+    }
+}
+
+/// `From sender Sat Nov 21 12:00:00 2026`: a sentence that begins with From seldom has a time and a year in it.
 fn is_separator(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
-    line.split_whitespace()
-        .any(|word| word.len() >= 5 && word.split(':').count() >= 2 && word.split(':').all(|n| n.len() <= 2 && n.parse::<u8>().is_ok()))
+    let is_time = |word: &str| word.len() >= 4 && word.split(':').count() >= 2 && word.split(':').all(|n| n.len() <= 2 && n.parse::<u8>().is_ok());
+    let is_year = |word: &str| word.len() == 4 && word.parse::<u16>().is_ok_and(|year| year >= 1970);
+    line.split_whitespace().any(is_time) && line.split_whitespace().any(is_year)
 }
 
 #[cfg(test)]
@@ -177,8 +279,42 @@ mod tests {
         let mbox = b"From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom here on\n>From there\n\nFrom b Sat Nov 21 12:00:01 2026\nB: 2\n";
         assert_eq!(read(mbox), [(Some(1), "A: 1\n\nFrom here on\nFrom there\n\n".into()), (Some(7), "B: 2\n".into())]);
         assert_eq!(read(b"A: 1\n\nFrom b Sat Nov 21 12:00:01 2026\n").len(), 1);
+        assert_eq!(read(b"From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom 10:00 to 12:00 in 2026\nwe were away\n").len(), 1);
         assert_eq!(read(b""), [(None, String::new())]);
         assert_eq!(read(b"From a"), [(Some(1), String::new())]);
+    }
+
+    #[test]
+    fn an_mbox_is_known_by_its_content() {
+        let mbox = "From a Sat Nov 21 12:00:00 2026\nA: 1\n\nFrom b Sat Nov 21 12:00:01 2026\nB: 2\n";
+        for before in ["", "\n", "\r\n\n", "\u{feff}", "\u{feff}\n\n"] {
+            for name in ["x", "x.eml", "x.EML", "x.txt", "x.msg"] {
+                let mut letters = Vec::new();
+                let text = format!("{before}{mbox}").replace('\n', if before.contains('\r') { "\r\n" } else { "\n" });
+                each_in(text.as_bytes(), name, &mut |letter| {
+                    letters.push((letter.line.unwrap() - before.matches('\n').count() as u64, letter.raw.unwrap().len()));
+                    true
+                });
+                let lengths = letters.iter().map(|(line, length)| (*line, *length > 4)).collect::<Vec<_>>();
+                assert_eq!(lengths, [(1, true), (4, true)], "{before:?} {name}");
+            }
+        }
+        assert_eq!(read(b"\xef\xbb\xbf\nA: 1\n\nB\n"), [(None, "A: 1\n\nB\n".into())]);
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_report_is_counted() {
+        let mut large = b"From a Sat Nov 21 12:00:00 2026\nA: 1\n\n".to_vec();
+        large.resize(LOOKED_AT + 100, b'x');
+        large.extend_from_slice(b"\nFinal-Recipient: rfc822; ann@example.com\n\nfinal-recipient: rfc822; bob@example.com\n");
+        for start in [0, large.iter().position(|byte| *byte == b'\n').unwrap() + 1] {
+            let mut left_out = 0;
+            each_in(&large[start..], "x", &mut |letter| {
+                left_out += letter.left_out;
+                true
+            });
+            assert_eq!(left_out, 2);
+        }
     }
 
     #[test]

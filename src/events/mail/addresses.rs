@@ -1,4 +1,7 @@
 //! Addresses as mail programs write them: in report fields, in angle brackets, in the middle of sentences, behind the sign of a VERP.
+//!
+//! The rule it keeps: an address is read whole or not at all. A letter of another script, a sign before it, an escape (RFC 6533) that cannot
+//! be read never make a shorter one of it, which may be that of another person.
 
 use std::collections::HashSet;
 
@@ -7,12 +10,90 @@ use crate::address::Address;
 /// The longest text that can be an address (RFC 5321 section 4.5.3.1.3) with some room for brackets.
 const LONGEST: usize = 320;
 
-/// The address of a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `rfc822;"ann"@example.com (Ann)`.
+/// So many addresses of one text are looked at: a report about a hundred thousand people, and some more.
+pub(super) const MOST: usize = 200_000;
+
+/// The address of a report's field: `rfc822; ann@example.com`, `<SMTP:ann@example.com>`, `utf-8; m\x{FC}ller@example.com`.
 pub(super) fn of_field(value: &str) -> Option<String> {
-    let value = value.trim();
-    // RFC 3464 section 2.3.2: a type, a semicolon, the address; many leave the type out.
-    let value = value.split_once(';').map_or(value, |(_, rest)| rest).trim();
-    all_in(value).into_iter().next()
+    let value = unescaped(value_of(value));
+    let bare = bare(&value);
+    is_mailable(bare).then(|| Address::parse(bare).ok()).flatten().map(Address::into_string).or_else(|| all_in(&value).into_iter().next())
+}
+
+/// The address of a field whose system left it in the form of `ORCPT` (RFC 3461 section 4.2: `+2B` is a plus), where that is another one.
+pub(super) fn of_xtext(value: &str) -> Option<String> {
+    let plain = from_xtext(value_of(value))?;
+    of_field(&format!("utf-8;{plain}"))
+}
+
+/// Whether a field that is to name an address names one that cannot be read.
+pub(super) fn is_unreadable(value: &str) -> bool {
+    let kind = value.split_once(';').map_or("", |(kind, _)| kind).trim().to_ascii_lowercase();
+    (kind.is_empty() || kind == "rfc822" || kind.starts_with("utf-8")) && value.contains('@') && of_field(value).is_none()
+}
+
+/// RFC 3464 section 2.3.2: a type, a semicolon, the address; many leave the type out.
+fn value_of(value: &str) -> &str {
+    value.split_once(';').map_or(value, |(_, rest)| rest).trim()
+}
+
+/// A field's address without brackets, the name of a protocol, and a comment behind it.
+fn bare(value: &str) -> &str {
+    let value = value.strip_prefix('<').map_or(value, |inner| inner.split_once('>').map_or(inner, |(inner, _)| inner)).trim();
+    let value = ["smtp:", "mailto:", "rfc822:"]
+        .iter()
+        .find_map(|name| value.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)).map(|_| &value[name.len()..]))
+        .unwrap_or(value);
+    if value.starts_with('"') {
+        let end = value.rfind('@').and_then(|at| value[at..].find([' ', '(']).map(|end| at + end));
+        return value[..end.unwrap_or(value.len())].trim();
+    }
+    value.split([' ', '\t', '(']).next().unwrap_or_default()
+}
+
+/// Whether an address names a host that mail can be for: with a point, and not by its number.
+fn is_mailable(address: &str) -> bool {
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    domain.contains('.') && !top.bytes().all(|b| b.is_ascii_digit()) && !address.contains(char::REPLACEMENT_CHARACTER)
+}
+
+/// A text with the escapes of RFC 6533 section 3 (`\x{FC}`) read, but for those that stand for no letter or sign.
+pub(super) fn unescaped(text: &str) -> String {
+    const OPENS: &str = "\\x{";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(OPENS) {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let read = escape[OPENS.len()..].split_once('}').filter(|(digits, _)| (2..=6).contains(&digits.len()));
+        let letter = read.and_then(|(digits, _)| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        match (letter.filter(|c| !c.is_control() && !c.is_whitespace()), read) {
+            (Some(letter), Some((_, behind))) => {
+                out.push(letter);
+                rest = behind;
+            }
+            _ => {
+                out.push_str(OPENS);
+                rest = &escape[OPENS.len()..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A text whose `+HH` are read, where it holds any and the result is text.
+fn from_xtext(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        let digits = behind.get(..2).filter(|digits| *byte == b'+' && digits.iter().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(b)));
+        let read = digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(read.unwrap_or(*byte));
+        rest = &behind[if read.is_some() { 2 } else { 0 }..];
+    }
+    String::from_utf8(bytes).ok().filter(|plain| plain != text)
 }
 
 /// Every address in a text, in order, each once, with the letters as they stand there.
@@ -20,20 +101,31 @@ pub(super) fn all_in(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
     for (at, _) in text.match_indices('@') {
-        if let Some(address) = around(text, at)
-            && seen.insert(address.to_ascii_lowercase())
+        if let Some((_, address)) = around(text, at)
+            && seen.insert(address.to_lowercase())
         {
             found.push(address);
         }
-        if found.len() >= 20_000 {
+        if found.len() >= MOST {
             break;
         }
     }
     found
 }
 
-/// The address around an `@`.
-fn around(text: &str, at: usize) -> Option<String> {
+/// Every address in a text in lowercase, with the place where it stands first.
+pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
+    let mut found = std::collections::HashMap::new();
+    for (at, _) in text.match_indices('@') {
+        if let Some((start, address)) = around(text, at) {
+            found.entry(address.to_lowercase()).or_insert(start);
+        }
+    }
+    found
+}
+
+/// The address around an `@`, and where it begins.
+fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let before = &text[..at];
     let start = if let Some(inner) = before.strip_suffix('"') {
         inner.rfind('"').filter(|open| before.len() - open < LONGEST)?
@@ -41,25 +133,77 @@ fn around(text: &str, at: usize) -> Option<String> {
         before.char_indices().rev().take_while(|(i, c)| is_local(*c) && at - i < LONGEST).last().map_or(at, |(i, _)| i)
     };
     let after = &text[at + 1..];
-    let end = after.char_indices().take_while(|(i, c)| is_domain(*c) && *i < LONGEST).last().map_or(0, |(i, c)| i + c.len_utf8());
-    let local = text[start..at].trim_start_matches(['\'', '`', '.', '=', '/', '*', '-', '|', '{', '#', '&', '!', '?']);
-    // The form of X.400 holds the address that it was made of: `c=US;p=IKON;dda:SMTP=ann@example.com`.
-    let local = local.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp=")).map_or(local, |_| &local[5..]);
-    let local = local.strip_prefix("3D").filter(|_| text[..start].ends_with('=')).unwrap_or(local);
+    let end = end_of_domain(after);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
-    if local.is_empty() || !domain.contains('.') || domain.rsplit('.').next().is_some_and(|top| top.bytes().all(|b| b.is_ascii_digit())) {
+    let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
+    // What goes on, or was escaped, is not the whole of an address.
+    if matches!(before[..start].chars().next_back(), Some('@' | '\\')) || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~')) {
         return None;
     }
-    Address::parse(&format!("{local}@{domain}")).ok().map(Address::into_string)
+    let local = within_signs(&text[start..at], behind);
+    let local = in_sentence(local, behind);
+    // The form of X.400 holds the address that it was made of: `c=US;p=IKON;dda:SMTP=ann@example.com`.
+    let local = local.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp=")).map_or(local, |_| &local[5..]);
+    let local = local.strip_prefix("=3D").unwrap_or(local);
+    let address = format!("{local}@{domain}");
+    if local.is_empty() || !is_mailable(&address) {
+        return None;
+    }
+    Address::parse(&address).ok().map(|address| (at - local.len(), address.into_string()))
+}
+
+/// A local part without the sign before it, where its partner stands behind the address: `'ann@example.com'`.
+fn within_signs(local: &str, behind: Option<char>) -> &str {
+    const PAIRS: [(char, &[char]); 7] =
+        [('\'', &['\'']), ('`', &['\'', '`']), ('*', &['*']), ('{', &['}']), ('|', &['|']), ('/', &['/']), ('=', &['='])];
+    PAIRS
+        .iter()
+        .find(|(open, close)| local.starts_with(*open) && behind.is_some_and(|behind| close.contains(&behind)))
+        .map_or(local, |(open, _)| local.trim_start_matches(*open))
+}
+
+/// A local part without the words of a script that puts no space between words, where the sentence goes on behind the address too.
+fn in_sentence(local: &str, behind: Option<char>) -> &str {
+    if !behind.is_some_and(is_unspaced) {
+        return local;
+    }
+    let words = local.char_indices().rev().find(|(_, c)| is_unspaced(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+    if words == local.len() { local } else { &local[words..] }
+}
+
+/// Letters of scripts that are written without spaces.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{ff66}'..='\u{ff9f}' | '\u{e00}'..='\u{e7f}')
+}
+
+/// What ends a word in any script: white space, quotation marks, dashes, the signs of Chinese and Japanese.
+fn is_mark(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ab}' | '\u{bb}' | '\u{b7}' | '\u{bf}' | '\u{a1}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{feff}')
+        || matches!(c, '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{ff3b}'..='\u{ff40}' | '\u{ff5b}'..='\u{ff65}')
 }
 
 fn is_local(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(c)
+    c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(c) || (!c.is_ascii() && !is_mark(c))
 }
 
-fn is_domain(c: char) -> bool {
-    // Full-width signs end a sentence in Chinese and Japanese, where no space does.
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || (c.is_alphabetic() && !c.is_ascii() && !('\u{3000}'..='\u{9fff}').contains(&c))
+/// Where the domain at the beginning of a text ends. A letter of a script without spaces is part of it where it begins a label, and ends it
+/// behind other letters: `例え.jp`, `example.jpは`.
+fn end_of_domain(text: &str) -> usize {
+    let mut is_foreign = true;
+    for (at, c) in text.char_indices() {
+        let is_part = if c.is_ascii() { c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') } else { !is_mark(c) };
+        if at >= LONGEST || !is_part {
+            return at;
+        }
+        match c {
+            '.' => is_foreign = true,
+            c if is_unspaced(c) && !is_foreign => return at,
+            c => is_foreign &= is_unspaced(c),
+        }
+    }
+    text.len()
 }
 
 /// Whether an address belongs to a mail system and not to a person.
@@ -116,6 +260,11 @@ mod tests {
             ("メールアドレスann@example.jpは存在しません。", "ann@example.jp"),
             ("`ann@example.com'", "ann@example.com"),
             ("ann@example.com: Benutzer", "ann@example.com"),
+            ("utf-8; müller@example.com", "müller@example.com"),
+            ("utf-8; m\\x{FC}ller@example.com", "müller@example.com"),
+            ("utf-8; \\x{7528}\\x{6237}@example.com", "用户@example.com"),
+            ("utf-8; 用户ann@example.cn", "用户ann@example.cn"),
+            ("rfc822; =ann@example.com", "=ann@example.com"),
         ] {
             assert_eq!(of_field(text).as_deref(), Some(address), "{text}");
         }
@@ -123,6 +272,44 @@ mod tests {
             assert_eq!(of_field(text), None, "{text}");
         }
         assert_eq!(all_in("a@x.org, b@x.org A@x.org").len(), 2);
+    }
+
+    #[test]
+    fn an_address_is_read_whole_or_not_at_all() {
+        for (text, address) in [
+            ("<müller@example.com>: no such user", "müller@example.com"),
+            ("jösé.garcía@example.com does not exist", "jösé.garcía@example.com"),
+            ("‘иван@example.com’ unknown", "иван@example.com"),
+            ("'ann@example.com' unknown", "ann@example.com"),
+            ("mu\u{308}ller@example.com", &Address::parse("mu\u{308}ller@example.com").map(Address::into_string).unwrap_or_default()),
+            ("无法送达（用户@example.cn）", "用户@example.cn"),
+            ("ann@例え.jpは存在しません", "ann@xn--r8jz45g.jp"),
+            ("“ann@example.com”", "ann@example.com"),
+            ("for*ann@example.com", "for*ann@example.com"),
+        ] {
+            let found = all_in(text);
+            assert_eq!(found.first().map_or("", String::as_str), address, "{text}");
+        }
+        for text in [
+            "ann@#example.com",
+            "ann@example.com#x",
+            "a@ann@example.com",
+            "m\\x{D800}ller@example.com",
+            "m\\x{110000}ller@example.com",
+            "m\\x{A}ller@example.com",
+            "m\u{fffd}ller@example.com",
+            "m\\xller@example.com",
+            ".ann@example.com",
+            "'ann@example.com",
+            "{ann@example.com",
+        ] {
+            assert!(all_in(&unescaped(text)).is_empty() && of_field(text).is_none(), "{text}: {:?}", all_in(&unescaped(text)));
+            assert!(is_unreadable(&format!("rfc822;{text}")), "{text}");
+        }
+        assert!(!is_unreadable("rfc822;ann") && !is_unreadable("x400;/S=Ann@x/"));
+        assert_eq!(of_xtext("rfc822;ann+2Bnews@example.com").as_deref(), Some("ann+news@example.com"));
+        assert_eq!(of_xtext("utf-8;m+C3+BCller@example.com").as_deref(), Some("müller@example.com"));
+        assert_eq!((of_xtext("rfc822;ann@example.com"), of_xtext("rfc822;ann+FF@example.com")), (None, None));
     }
 
     #[test]

@@ -54,7 +54,9 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
             recipients = named(name);
         }
     }
-    if recipients.is_empty() {
+    // A field that cannot be read is about a person who is not known, and not about those whom the message names.
+    let is_unreadable = fields.iter().any(|(name, value)| name == "original-rcpt-to" && addresses::is_unreadable(value));
+    if recipients.is_empty() && !is_unreadable {
         recipients = of_original(parts);
     }
     Complaint {

@@ -60,12 +60,25 @@ pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged
         codes = codes_in(around);
     }
     let said_low = normal(said);
-    let class = decide(&codes.status, &codes.code, &said_low, || normal(around));
+    let is_invented = codes_in(said).status.is_empty() && is_invented(&codes.status, &codes.code);
+    let informed = if is_invented { "" } else { codes.status.as_str() };
+    let class = decide(informed, &codes.code, &said_low, || normal(around));
+    // RFC 3463 section 3.1: class 4 is for now, whatever the words are.
+    let class = match class {
+        Class::MailboxGone | Class::BadAddress if codes.status.starts_with('4') => Class::System,
+        Class::DomainGone if codes.status.starts_with('4') => Class::Routing,
+        class => class,
+    };
     let bounce = match class {
         Class::MailboxGone | Class::DomainGone | Class::BadAddress => Bounce::Hard,
         _ => Bounce::Soft,
     };
     Judged { class, bounce, status: codes.status, code: codes.code }
+}
+
+/// Whether a status may be Sendmail's own, which makes one of a bare reply code: the words behind the code say more.
+fn is_invented(status: &str, code: &str) -> bool {
+    matches!((code, status), ("550", "5.1.1") | ("551", "5.1.6") | ("553", "5.1.3"))
 }
 
 /// Lowercase, without the accents of Latin letters, with one space between words.
@@ -152,7 +165,12 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     if let Some(class) = found.class {
         return class;
     }
-    if let Some(class) = spoken(&without_addresses(&around())).class {
+    let around = around();
+    // What is refused after the message was sent is not the recipient, whatever a system makes of it.
+    if matches!(code, "550" | "551" | "553") && status.is_empty() && around.contains(">>> data") && !around.contains(">>> rcpt to") {
+        return Class::Policy;
+    }
+    if let Some(class) = spoken(&without_addresses(&around)).class {
         return class;
     }
     match (code, status.split('.').nth(1)) {
@@ -195,7 +213,7 @@ fn could_not_look_up(said: &str) -> bool {
 
 /// Whether a refusal is transient by its status, or by its reply code where there is no status and no other code.
 fn is_for_now(status: &str, code: &str, said: &str) -> bool {
-    if !status.is_empty() {
+    if !is_generic(status) {
         return status.starts_with('4');
     }
     code.starts_with('4') && !["550", "551", "553", "554"].iter().any(|other| said.contains(other))
@@ -223,7 +241,9 @@ fn spoken(text: &str) -> Spoken {
     let is_clear = listed.is_some_and(|(_, is_clear)| is_clear);
     let class = match listed.map(|(class, _)| class) {
         // What is said about the mailbox is nearer to the cause than what is said about the way there.
-        Some(Class::Content | Class::Routing | Class::Expired | Class::System | Class::Other) | None if nobody => Some(Class::MailboxGone),
+        Some(Class::Content | Class::Routing | Class::Expired | Class::System | Class::Other) | None if nobody && !is_clear => {
+            Some(Class::MailboxGone)
+        }
         Some(Class::Policy) if nobody && !is_clear => Some(Class::MailboxGone),
         other => other,
     };
@@ -240,7 +260,7 @@ fn is_about_room(text: &str) -> bool {
 }
 
 /// A text without its mail addresses, which may hold any word.
-fn without_addresses(text: &str) -> String {
+pub(super) fn without_addresses(text: &str) -> String {
     if !text.contains('@') {
         return text.to_owned();
     }
@@ -333,7 +353,26 @@ mod tests {
             ("5.0.0", "554 address contains illegal characters in user name", Hard, Class::BadAddress),
             ("", "451 Invalid recipient", Soft, Class::System),
             ("4.2.1", "450 4.2.1 no such user here", Soft, Class::System),
-            ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown", Hard, Class::MailboxGone),
+            ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown", Soft, Class::System),
+            ("4.1.1", "450 4.1.1 <ann@example.com>: recipient address rejected: user unknown in local recipient table", Soft, Class::System),
+            ("4.1.2", "450 4.1.2 <ann@example.com>: domain not found", Soft, Class::Routing),
+            ("4.1.3", "450 4.1.3 bad address syntax", Soft, Class::System),
+            ("4.0.0", "550 5.1.1 user unknown", Hard, Class::MailboxGone),
+            ("5.0.0", "450 user unknown", Soft, Class::System),
+            ("5.1.1", "SMTP; 550 Denied due to spam list", Soft, Class::Policy),
+            ("5.1.1", "SMTP; 550 Rejected", Soft, Class::Policy),
+            ("5.1.1", "SMTP; 550 Message content not accepted here", Soft, Class::Content),
+            ("5.1.6", "SMTP; 551 Too much mail from you", Soft, Class::Rate),
+            ("5.1.3", "SMTP; 553 sorry, your envelope sender is in my badmailfrom list", Soft, Class::Policy),
+            ("5.1.1", "SMTP; 550 No such user", Hard, Class::MailboxGone),
+            ("5.1.1", "SMTP; 550 <ann@example.com>", Hard, Class::MailboxGone),
+            ("5.1.1", "550 5.1.1 rejected", Hard, Class::MailboxGone),
+            (
+                "",
+                "user does not exist, but will deliver to /home/vpopmail/bob/ can not open new email file errno=2 system error",
+                Soft,
+                Class::System,
+            ),
             ("4.1.1", "451 4.1.1 user unknown: temporary lookup failure", Soft, Class::System),
             ("4.1.1", "450 4.1.1 <ann@example.com>: user unknown, try again later", Soft, Class::System),
             ("5.1.1", "550 5.1.1 unable to verify sender address <news@acme.example>: no such user", Soft, Class::Policy),

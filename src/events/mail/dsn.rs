@@ -28,12 +28,22 @@ impl Recipient {
         if self.diagnostic.is_empty() { self.status.split_once([' ', '(']).map_or("", |(_, comment)| comment) } else { &self.diagnostic }
     }
 
+    /// Whether it is to name an address that cannot be read, and names no other.
+    pub(super) fn is_unreadable(&self) -> bool {
+        let named = [&self.original_recipient, &self.final_recipient];
+        named.iter().any(|value| addresses::is_unreadable(value)) && self.addresses().is_empty()
+    }
+
     /// The addresses that it names: original, which is the one that we wrote to (RFC 3464 section 2.3.1), final, actual; those that are none
     /// are left out.
     pub(super) fn addresses(&self) -> Vec<String> {
         let named = [&self.original_recipient, &self.final_recipient, &self.actual_recipient];
         let mut found: Vec<String> = Vec::new();
-        for address in named.into_iter().filter_map(|value| addresses::of_field(value)) {
+        let plain = named.iter().filter_map(|value| addresses::of_field(value));
+        // Some copy what they were given without reading it. As it stands it may be an address as well.
+        let (foreign, rest): (Vec<String>, Vec<String>) =
+            named.iter().filter_map(|value| addresses::of_xtext(value)).partition(|address| !address.is_ascii());
+        for address in foreign.into_iter().chain(plain).chain(rest) {
             if !found.iter().any(|known| known.eq_ignore_ascii_case(&address)) {
                 found.push(address);
             }

@@ -39,7 +39,12 @@ fn is_program(field: &str) -> bool {
         ["mailer-daemon", "mailerdaemon", "mailer_daemon", "mailer.daemon", "mail-daemon", "mdaemon@", "post_master", "double-bounce"];
     let low = field.to_ascii_lowercase();
     let bare = low.trim_start_matches(['<', '"', ' ']);
+    let is_exchange = |address: &str| {
+        let digits = address.strip_prefix("microsoftexchange").and_then(|rest| rest.split('@').next()).unwrap_or_default();
+        digits.len() >= 16 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    };
     PROGRAMS.iter().any(|program| bare.starts_with(program) || all_in(&low).iter().any(|address| address.starts_with(program)))
+        || all_in(&low).iter().any(|address| is_exchange(address))
 }
 
 /// Whether it has the marks of an answer, or of something passed on, by a person.
@@ -64,7 +69,7 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
         return match () {
             () if is_program && (subject || signed || quotes_reply) => Evidence::Program,
             () if bounce.has_original && (subject || signed) => Evidence::Program,
-            () if subject || signed => Evidence::Words,
+            () if subject || signed || is_refusal(bounce, &said) => Evidence::Words,
             () => Evidence::None,
         };
     }
@@ -82,6 +87,14 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     }
     let is_by_hand = is_answering(parts) || (is_ordinary_path(parts) && !bounce.has_original);
     if signed && (names_original || subject) && !is_by_hand { Evidence::Words } else { Evidence::None }
+}
+
+/// Whether a short text says of each address that it names that it does not exist.
+pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
+    const SHORT: usize = 600;
+    said.len() < SHORT
+        && !bounce.recipients.is_empty()
+        && super::unknown::says_nobody(&super::classify::without_addresses(&super::classify::normal(said)))
 }
 
 /// Whether it left with a path to which somebody can answer, as people's mail does.

@@ -30,8 +30,13 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The body as text.
+    /// The body as text, its lines ended alike.
     pub(super) fn text(&self) -> String {
+        let text = self.in_its_encoding();
+        if text.contains('\r') { text.replace("\r\n", "\n") } else { text }
+    }
+
+    fn in_its_encoding(&self) -> String {
         let declared = self.charset.as_deref().unwrap_or_default();
         // Many declare an encoding of single bytes, or none, and write UTF-8 all the same.
         if is_single_byte(declared) && !self.body.is_ascii() && std::str::from_utf8(&self.body).is_ok() {

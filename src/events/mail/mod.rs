@@ -6,12 +6,14 @@
 mod addresses;
 mod arf;
 mod classify;
+mod delay;
 mod dsn;
 mod evidence;
 mod headers;
 mod mime;
 mod parts;
 mod phrases;
+mod receipt;
 mod replies;
 mod status;
 mod text;
@@ -20,11 +22,13 @@ mod unknown;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod field;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -32,15 +36,21 @@ use ring::digest;
 
 pub(in crate::events) use self::classify::judge;
 use self::classify::normal;
+use self::delay::is_delay;
 use self::dsn::Recipient;
 use self::evidence::Evidence;
 use self::parts::Parts;
 use self::phrases::{List, holds};
+use self::status::codes_in;
 use super::{Bounce, Event, EventKind, Source};
 use crate::message::{hex, is_token, token_of};
 
-/// How much of one message is looked at: what reports something stands before the message that is returned with it.
-pub const LOOKED_AT: usize = 4 << 20;
+/// How much of one message is looked at: what reports something stands before the message that is returned with it, and a report about a
+/// hundred thousand people has 20 MB.
+pub const LOOKED_AT: usize = 64 << 20;
+
+/// What some editors put before UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reports in forwards are looked for this deep.
 const DEEPEST: usize = 4;
@@ -57,6 +67,7 @@ pub enum Told {
 /// Reads one message as it was received. `now` is the time of events whose message does not tell one.
 pub fn read(raw: &[u8], now: Timestamp) -> Told {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
+    let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Told::Nothing("empty");
     }
@@ -97,6 +108,10 @@ fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Told {
         return Told::Events(notified);
     }
     let reported = reported(&parts, now);
+    if !reported.is_empty() {
+        return Told::Events(reported);
+    }
+    let reported = receipt::rejections(&parts, now);
     if !reported.is_empty() {
         return Told::Events(reported);
     }
@@ -266,6 +281,8 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         .map(|address| address.to_ascii_lowercase())
         .collect();
     let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
+    let known: HashMap<String, &str> = human.recipients.iter().rev().map(|(address, about)| (address.to_lowercase(), about.as_str())).collect();
+    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered].map(|kind| blank(parts, kind, Source::Dsn, now));
     let mut events = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let Some(kind) = kind_of(&recipient) else { continue };
@@ -274,14 +291,22 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             named.retain(|address| !has_arrived(address));
         }
         let ours = named.iter().find(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).or(named.first());
-        let address = ours.cloned().or_else(|| whole(&recipient, &human.recipients, &sent_to, alone)).or_else(|| verp(parts));
+        let is_unreadable = recipient.is_unreadable();
+        let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
+        let address = ours.cloned().or_else(|| if is_unreadable { None } else { others() });
         if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
             continue;
         }
-        let mut event = Event { is_hearsay, ..blank(parts, kind, Source::Dsn, now) };
-        let about = address.as_ref().and_then(|address| human.recipients.iter().find(|(known, _)| known.eq_ignore_ascii_case(address)));
+        let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
+        let mut event = Event { is_hearsay, ..blank.clone() };
+        if is_unreadable {
+            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one whom the message was for.
+            event.message_id.clear();
+            event.token.clear();
+        }
+        let about = address.as_ref().and_then(|address| known.get(&address.to_lowercase()));
         let around = match about {
-            Some((_, about)) if !about.is_empty() => about,
+            Some(about) if !about.is_empty() => *about,
             _ if alone => &human.said,
             _ => "",
         };
@@ -372,14 +397,24 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
     let from_system = evidence::is_from_mail_system(parts);
     let has_failed = parts.get("x-failed-recipients").is_some();
     let subject = text::is_bounce_subject(&parts.subject);
-    if let Some(why) = replies::why_no_feedback(parts)
-        && !has_failed
-        && !(from_system && subject && !replies::is_absence(&parts.subject))
-    {
+    let is_system_report = from_system && subject && !replies::is_absence(&parts.subject);
+    let why = replies::why_no_feedback(parts).filter(|_| !has_failed && !is_system_report);
+    let may_refuse = from_system && parts.receipts.is_empty() && !replies::is_absence(&parts.subject);
+    if let Some(why) = why.filter(|_| !may_refuse) {
         return Told::Nothing(why);
     }
     let bounce = text::read(parts, &own_addresses(parts));
-    let evidence = if has_failed { Evidence::Program } else { evidence::of_text(parts, &bounce, subject) };
+    // A refusal in one line is no automatic answer, whatever its header says.
+    if let Some(why) = why.filter(|_| !evidence::is_refusal(&bounce, &bounce.said)) {
+        return Told::Nothing(why);
+    }
+    let evidence = if why.is_some() {
+        Evidence::Words
+    } else if has_failed {
+        Evidence::Program
+    } else {
+        evidence::of_text(parts, &bounce, subject)
+    };
     if evidence == Evidence::None {
         return Told::Nothing("no report about a delivery");
     }
@@ -392,9 +427,15 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
     let kind = if is_delay(&parts.subject, &bounce.said) { EventKind::Deferred } else { EventKind::Bounced };
     let alone = recipients.len() == 1;
     let events = recipients.into_iter().map(|(address, about)| {
-        let around = if alone || about.is_empty() { format!("{} {}", bounce.said, parts.subject) } else { about.clone() };
+        let said = reason_of(&about);
+        // Where the refusal itself is quoted, what else the text says is the same in every bounce of that system.
+        let is_quoted = !codes_in(said).code.is_empty();
+        let around = match () {
+            () if is_quoted || !(alone || about.is_empty()) => about.clone(),
+            () => format!("{} {}", shortest(&bounce.said), parts.subject),
+        };
         let around = around.as_str();
-        let judged = judge("", &about, around);
+        let judged = judge("", said, around);
         let mut event = blank(parts, kind, Source::Dsn, now);
         event.is_hearsay = evidence == Evidence::Words;
         event.recipient = (!address.is_empty()).then_some(address);
@@ -407,35 +448,20 @@ fn in_text(parts: &Parts, now: Timestamp) -> Told {
     Told::Events(events.collect())
 }
 
-/// Whether a system only says that it goes on trying.
-fn is_delay(subject: &str, said: &str) -> bool {
-    const SUBJECTS: [&str; 9] = [
-        "delayed",
-        "delay",
-        "warning: could not send",
-        "warning: message",
-        "verzogert",
-        "retard",
-        "retraso",
-        "still being retried",
-        "delivery is taking",
-    ];
-    const SENTENCES: [&str; 12] = [
-        "you do not need to resend",
-        "you need not resend",
-        "no action is required on your part",
-        "delivery attempts will continue",
-        "will continue to be",
-        "this is a warning message only",
-        "will keep trying",
-        "do not need to resend",
-        "has not yet been delivered",
-        "delivery to the following recipients has been delayed",
-        "will be retried",
-        "will retry for",
-    ];
-    let (subject, said) = (normal(subject), normal(said));
-    SUBJECTS.iter().any(|word| subject.contains(word)) && !subject.contains("fail") || SENTENCES.iter().any(|sentence| said.contains(sentence))
+/// What the remote system said, where Sendmail puts it in brackets and something of its own below.
+fn reason_of(about: &str) -> &str {
+    let reason =
+        about.split_once("(reason: ").and_then(|(_, rest)| rest.rsplit_once(')').map(|(reason, _)| reason.split(") ").next().unwrap_or(reason)));
+    reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(about)
+}
+
+/// The beginning of a text, more than which no reason has.
+fn shortest(said: &str) -> &str {
+    let mut end = said.len().min(64 << 10);
+    while !said.is_char_boundary(end) {
+        end -= 1;
+    }
+    &said[..end]
 }
 
 /// One line of at most 300 characters.

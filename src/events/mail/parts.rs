@@ -5,14 +5,18 @@
 
 use bytes::Bytes;
 
+use super::addresses::unescaped;
 use super::headers::{self, fields};
 use super::mime::{self, Part, decoded, header_of};
 
 /// So many messages in one are followed.
 const MOST_NESTED: usize = 6;
 
-/// How much text of one message is looked at.
-const MOST_TEXT: usize = 1 << 20;
+/// How much text of one message is looked at: enough for a hundred thousand people.
+const MOST_TEXT: usize = 32 << 20;
+
+/// How much of a part in HTML is looked at, which is slow to make text of.
+const MOST_HTML: usize = 256 << 10;
 
 /// A message taken apart.
 #[derive(Debug, Default)]
@@ -28,8 +32,8 @@ pub(super) struct Parts {
     pub(super) statuses: Vec<String>,
     /// message/feedback-report.
     pub(super) complaints: Vec<String>,
-    /// There is a message/disposition-notification.
-    pub(super) is_receipt: bool,
+    /// message/disposition-notification.
+    pub(super) receipts: Vec<String>,
     /// The header of the returned message.
     pub(super) original: Vec<(String, String)>,
     /// Messages in it, as they are; a forward may hold a report.
@@ -74,7 +78,7 @@ impl Parts {
 
     /// Puts a part where it belongs. `left` is how much text is still looked at.
     fn sort(&mut self, part: &Part, left: &mut usize) {
-        let text = |left: &mut usize| cut_to(part.text(), left);
+        let text = |left: &mut usize| cut_to(unescaped(&part.text()), left);
         match (part.kind.as_str(), part.subtype.as_str()) {
             ("message", "rfc822" | "global") => {
                 let header = decoded(header_of(&part.body));
@@ -87,14 +91,15 @@ impl Parts {
                     self.nested.push(part.body.clone());
                 }
             }
-            (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => self.statuses.push(text(left)),
+            // The machine's report is bounded by the message alone.
+            (_, "delivery-status" | "global-delivery-status" | "x-delivery-status") => self.statuses.push(unescaped(&part.text())),
             (_, "feedback-report") => self.complaints.push(text(left)),
-            (_, "disposition-notification" | "global-disposition-notification") => self.is_receipt = true,
+            (_, "disposition-notification" | "global-disposition-notification") => self.receipts.push(text(left)),
             (_, "rfc822-headers" | "global-headers" | "partial" | "rfc822") => self.returned(&decoded(&part.body)),
             ("text", "html") => {
-                let html: String = part.text().chars().take(MOST_TEXT / 4).collect();
+                let html: String = part.text().chars().take(MOST_HTML).collect();
                 let text = mail_parser::decoders::html::html_to_text(&html);
-                self.texts.push(cut_to(text, left));
+                self.texts.push(cut_to(unescaped(&text), left));
             }
             ("text" | "message", _) => self.texts.push(text(left)),
             _ => {}

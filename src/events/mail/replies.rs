@@ -7,7 +7,7 @@ use super::phrases::{List, holds, list};
 /// Why a message that is no report and comes from no mail system is nothing to learn from.
 pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {
     let subject = normal(&parts.subject);
-    if parts.is_receipt
+    if !parts.receipts.is_empty()
         || parts.report_type == "disposition-notification"
         || list(List::Receipts).iter().any(|word| subject.starts_with(word.as_str()))
     {

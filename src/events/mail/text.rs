@@ -2,17 +2,18 @@
 //!
 //! The text before the returned message is read, never the returned message itself, which holds addresses and words of its own.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::addresses::{all_in, is_daemon};
+use super::addresses::{MOST, all_in, is_daemon, places};
 use super::classify::{normal, phrase};
 use super::headers::{field, fields, get};
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
+use super::unknown::says_nobody;
 
-/// How much of what stands before the returned message is read: thousands of recipients.
-const MOST_SAID: usize = 128 << 10;
+/// How much of what stands before the returned message is read: a hundred thousand recipients.
+const MOST_SAID: usize = 16 << 20;
 
 /// A bounce in free text.
 #[derive(Debug, Default)]
@@ -202,7 +203,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
                 let meant = mentioned.into_iter().take(20).find(|address| is_said_of(told, address));
                 vec![meant.unwrap_or_else(|| only.clone())]
             }
-            _ => mentioned.into_iter().take(1).collect(),
+            _ => mentioned.into_iter().take(20).find(|address| is_said_of(told, address)).into_iter().collect(),
         };
     }
     if recipients.is_empty() && sent_to.len() == 1 && !is_daemon(&sent_to[0]) {
@@ -210,23 +211,24 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
     if recipients.is_empty() {
         // Somebody who wrote to himself, or a list that bounces to itself.
-        let others = all_in(&said).into_iter().filter(|address| !is_daemon(address));
+        let is_meant = |address: &String| !is_machine(address) && !is_daemon(address) && is_said_of(&said, address);
+        let others = all_in(&said).into_iter().take(20).filter(is_meant);
         recipients = listed(&said)
             .into_iter()
             .map(|(address, _)| address)
+            .filter(|address| !is_machine(address))
             .chain(others)
-            .filter(|address| !is_machine(address) && !from.iter().any(|own| own.eq_ignore_ascii_case(address)))
+            .filter(|address| is_to(address) || !from.iter().any(|own| own.eq_ignore_ascii_case(address)))
             .take(1)
             .collect();
     }
-    if recipients.is_empty() {
-        recipients = all_in(&said).into_iter().take(1).filter(|address| !is_machine(address)).collect();
-    }
     let low = said.to_ascii_lowercase();
+    let places = places(&said);
+    let people: HashSet<String> = recipients.iter().map(|address| address.to_lowercase()).collect();
     let recipients = recipients
         .into_iter()
         .map(|address| {
-            let about = about(&said, &low, &address);
+            let about = about(&said, &places, &people, &address);
             let written_to = alias_of(&about).filter(|alias| sent_to.iter().any(|to| to.eq_ignore_ascii_case(alias)));
             (written_to.unwrap_or(address), about)
         })
@@ -241,10 +243,28 @@ const ASKS: [&str; 15] = [
     "rivolg",
 ];
 
+/// What stands right before whom a message was for.
+const ADDRESSED: [&str; 14] = [
+    "addressed to",
+    "addressed to <",
+    "addressed to '",
+    "sent mail to",
+    "sent mail to <",
+    "sent to",
+    "sent to <",
+    "your message to",
+    "your message to <",
+    "your mail to",
+    "your mail to <",
+    "message for",
+    "message for <",
+    "your email to",
+];
+
 /// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
 fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
     let at = text.find(address)?;
-    let start = text[..at].rfind(". ").max(text[..at].rfind("\n\n")).map_or(0, |end| end + 2);
+    let start = [". ", ".\n", "\n\n"].iter().filter_map(|mark| text[..at].rfind(mark)).max().map_or(0, |end| end + 2);
     let rest = &text[at + address.len()..];
     let end = [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
     Some((normal(&text[start..at]), normal(&rest[..end])))
@@ -254,7 +274,8 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
 fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
-        (phrase(&sentence).is_some() || before.contains("addressed to")) && !ASKS.iter().any(|word| sentence.contains(word))
+        let is_failure = phrase(&sentence).is_some() || holds(&sentence, List::Sentences) || says_nobody(&sentence);
+        (is_failure || ADDRESSED.iter().any(|words| before.ends_with(words))) && !ASKS.iter().any(|word| sentence.contains(word))
     })
 }
 
@@ -281,47 +302,68 @@ fn is_machine(address: &str) -> bool {
         || low.strip_prefix("bounce").is_some_and(|rest| rest.trim_start_matches('s').starts_with(['@', '+', '-', '=', '.', '_']))
 }
 
+/// Words before a recipient.
+const WORDS: &[&str] = &[
+    "recipient:",
+    "recipients:",
+    "unknown user:",
+    "user unknown:",
+    "invalid recipient:",
+    "intended recipient:",
+    "original address:",
+    "recipient address:",
+    "to:",
+    "rcpt to:",
+    "final-recipient:",
+    "original-recipient:",
+    "address:",
+    "user:",
+    "an:",
+    "à:",
+    "para:",
+    "destinatario:",
+    "destinataire :",
+    "empfänger:",
+    "aan:",
+    "a:",
+    "кому:",
+    "宛先:",
+    "收件人:",
+    "收件人：",
+    "mail to:",
+];
+
+/// Whether such a word stands in the middle of a line, before a bracket.
+fn is_behind_word(low: &str) -> bool {
+    low.match_indices('<').any(|(at, _)| {
+        WORDS.iter().any(|word| {
+            let before = low[..at].strip_suffix(' ').unwrap_or(&low[..at]);
+            before.strip_suffix(word).is_some_and(|before| before.ends_with(' '))
+        })
+    })
+}
+
+/// A line without the marks of a quotation or a list before it. A mark right before a letter may be part of an address.
+fn without_marks(line: &str) -> &str {
+    let mut line = line.trim_start_matches(['>', ' ', '\t', '•']);
+    while let Some(rest) = line.strip_prefix(['*', '-', '|']).filter(|rest| rest.starts_with([' ', '\t', '*', '-', '|'])) {
+        line = rest.trim_start_matches(['>', ' ', '\t', '•']);
+    }
+    line
+}
+
 /// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient. Each
 /// with whether nothing else can be meant: in brackets before a colon stands a recipient even where its name is that of a help desk.
 fn listed(text: &str) -> Vec<(String, bool)> {
-    const WORDS: &[&str] = &[
-        "recipient:",
-        "recipients:",
-        "unknown user:",
-        "user unknown:",
-        "invalid recipient:",
-        "intended recipient:",
-        "original address:",
-        "recipient address:",
-        "to:",
-        "rcpt to:",
-        "final-recipient:",
-        "original-recipient:",
-        "address:",
-        "user:",
-        "an:",
-        "à:",
-        "para:",
-        "destinatario:",
-        "destinataire :",
-        "empfänger:",
-        "aan:",
-        "a:",
-        "кому:",
-        "宛先:",
-        "收件人:",
-        "收件人：",
-        "mail to:",
-    ];
     let mut found: Vec<(String, bool)> = Vec::new();
     let mut seen = HashSet::new();
     let mut add = |address: String, is_sure: bool| {
-        if found.len() < 20_000 && seen.insert(address.to_ascii_lowercase()) {
+        if found.len() < MOST && seen.insert(address.to_ascii_lowercase()) {
             found.push((address, is_sure));
         }
     };
     for whole in text.lines() {
-        let line = whole.trim_start_matches(['>', '|', ' ', '\t', '*', '-', '•']).trim_end();
+        let line = without_marks(whole).trim_end();
         if !line.contains('@') {
             continue;
         }
@@ -341,7 +383,7 @@ fn listed(text: &str) -> Vec<(String, bool)> {
                 || rest.starts_with([':', '(', '[', '.', ',', ';', '-', '<', '…'])
                 || rest.starts_with("on ")
                 || rest.starts_with("mailto:"));
-        let is_named = WORDS.iter().any(|word| low.starts_with(word) || low.contains(&format!(" {word} <")) || low.contains(&format!(" {word}<")));
+        let is_named = WORDS.iter().any(|word| low.starts_with(word)) || is_behind_word(&low);
         // Sendmail's transcript: 550 <ann@example.com>... User unknown
         let is_answer = low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
             && low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
@@ -356,32 +398,51 @@ fn listed(text: &str) -> Vec<(String, bool)> {
     found
 }
 
-/// What a text says about an address: from the line that names it to the next address. `low` is the text in lowercase.
-fn about(text: &str, low: &str, address: &str) -> String {
-    let Some(at) = low.find(&address.to_ascii_lowercase()) else { return String::new() };
+/// How many lines about one address are read.
+const MOST_LINES: usize = 12;
+
+/// What a text says about an address: from the line that names it to the next address of `people`, all in lowercase. `places` says where each
+/// address stands first.
+fn about(text: &str, places: &HashMap<String, usize>, people: &HashSet<String>, address: &str) -> String {
+    let Some(at) = places.get(&address.to_lowercase()).copied().filter(|at| text.is_char_boundary(*at)) else { return String::new() };
     let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
-    let mut out = String::new();
-    // Some put the reason above the address.
-    if let Some(above) = text[..start].trim_end_matches('\n').rsplit('\n').next().filter(|_| !text[..start].ends_with("\n\n"))
-        && all_in(above).is_empty()
-        && phrase(&normal(above)).is_some()
-    {
-        out.push_str(above.trim());
-        out.push(' ');
+    let below = below(&text[start..], people, address);
+    match above(&text[..start]).filter(|(_, is_free)| *is_free || !says_something(&below)) {
+        Some((above, _)) => format!("{above} {below}"),
+        None => below,
     }
-    for (number, line) in text[start..].lines().enumerate() {
-        if number > 0
-            && alias_of(line).is_none()
-            && all_in(line).iter().any(|other| !other.eq_ignore_ascii_case(address))
-            && phrase(&normal(&out)).is_some()
-        {
+}
+
+/// The lines of an address and behind it. Some put several addresses above one reason.
+fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
+    let mut out = String::new();
+    for (number, line) in text.lines().enumerate() {
+        let is_of_another = || {
+            let mut others = all_in(line).into_iter().filter(|other| !other.eq_ignore_ascii_case(address));
+            let is_person = |other: String| people.contains(&other.to_lowercase()) || phrase(&normal(&out)).is_some();
+            others.any(is_person)
+        };
+        if number > 0 && alias_of(line).is_none() && is_of_another() && says_something(&out) {
             break;
         }
-        if number > 12 || out.len() > 2_000 {
+        if number > MOST_LINES || out.len() > 2_000 {
             break;
         }
         out.push_str(line.trim());
         out.push(' ');
     }
     out.trim().to_owned()
+}
+
+/// The line right above an address, if it gives a reason, and whether it can belong to no other address above it.
+fn above(text: &str) -> Option<(&str, bool)> {
+    let mut lines = text.trim_end_matches('\n').rsplit('\n').take(MOST_LINES);
+    let above = lines.next().filter(|line| !text.ends_with("\n\n") && all_in(line).is_empty() && phrase(&normal(line)).is_some())?;
+    let is_free = lines.take_while(|line| !line.trim().is_empty()).all(|line| all_in(line).is_empty());
+    Some((above.trim(), is_free))
+}
+
+/// Whether there is a word beside the addresses.
+fn says_something(text: &str) -> bool {
+    super::classify::without_addresses(text).chars().filter(|c| c.is_alphanumeric()).count() > 3
 }
