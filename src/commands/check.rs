@@ -56,7 +56,16 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Ok(())
     };
     let survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
-    let written = write_rejected(&bench, &args.list.lists, &survey, rejected, args.spreadsheet_safe)?;
+    let written = write_rejected(&bench, &args.list.lists, &survey, rejected, args.spreadsheet_safe).unwrap_or_else(|error| {
+        // The rows are in the list, and their number is printed.
+        let why = error.to_string();
+        bench.warn(&format!(
+            "warning: {}; the counts are complete; for the bad rows in a file copy the list to a directory that you can write to",
+            why.lines().next().unwrap_or_default()
+        ));
+        Vec::new()
+    });
+    bench.warn_of_unwritable_suppressions();
     tell(&bench, &survey, &written, &odd)?;
     note_all(&bench, &message.lint());
     note_all(&bench, &survey_notes(&survey));

@@ -95,6 +95,9 @@ impl Going<'_> {
         }
         let teller = Teller::find(self.bench, self.ledger.as_ref(), &self.run).await?;
         unheard(self.bench, teller, &self.run, &before).into_iter().for_each(|note| self.bench.note(&format!("mailbatch: {note}")));
+        if !self.sending.no_learn {
+            self.bench.warn_of_unwritable_suppressions();
+        }
         let parts = self.parts(&before, teller)?;
         parts.progress.start(&start(&self.run, &before, self.continued));
         tracing::info!(run = self.run.id, provider = self.run.head.provider, open = before.tally.open, "sending begins");

@@ -99,6 +99,22 @@ impl Workbench {
         tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, jiff::Timestamp::now()))
     }
 
+    /// One line for people on standard error, also under `-q`.
+    pub(crate) fn warn(&self, line: &str) {
+        eprintln_quietly(&format!("mailbatch: {line}"));
+    }
+
+    /// Says before anything leaves that what is learned cannot be written to the first suppression file.
+    pub(crate) fn warn_of_unwritable_suppressions(&self) {
+        let Some(file) = self.settings.suppression_files.first() else { return };
+        if let Some(why) = crate::suppression::unwritable(file) {
+            self.warn(&format!(
+                "warning: suppression file {} cannot be written ({why}): what is learned from bounces is kept in the ledger alone",
+                self.settings.workspace.shown(file)
+            ));
+        }
+    }
+
     /// One line for people on standard error, unless `-q`.
     pub(crate) fn note(&self, line: &str) {
         if !self.globals.quiet {

@@ -1,9 +1,10 @@
 //! Resolves secrets that the configuration points to: `{ env }`, `{ file }`, `{ command }`. The only reader of secrets, and no message
 //! made here ever holds one.
 
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -40,10 +41,14 @@ impl Secrets {
             return Err(Error::usage(format!("{key}: {path}: not a file")).hint(WRITE));
         }
         let file = std::fs::File::open(&full).map_err(cannot)?;
-        let mode = file.metadata().map_err(cannot)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let about = file.metadata().map_err(cannot)?;
+        let mode = about.permissions().mode() & 0o777;
+        if !is_private(&full, &file, about.uid(), mode) {
             let problem = format!("{key}: {path}: others can read or change this secret (mode {mode:03o})");
-            return Err(Error::usage(problem).hint(format!("chmod 600 {path}")));
+            let is_ours = about.uid() == rustix::process::geteuid().as_raw() && !is_read_only(&file);
+            let mend =
+                if is_ours { format!("chmod 600 {path}") } else { format!("you cannot change its mode: write {{ command = \"cat '{path}'\" }}") };
+            return Err(Error::usage(problem).hint(mend));
         }
         let mut bytes = Vec::new();
         file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
@@ -109,6 +114,18 @@ impl Secrets {
         };
         if status.success() { Ok(bytes) } else { Err(Error::usage(format!("{key}: the command failed ({status})")).hint(hint)) }
     }
+}
+
+/// Whether only those can read a secret who are meant to, as far as its mode says: its owner; root and a group, as an orchestrator mounts
+/// it; or everybody in this container, where the mount is read-only or under /run/secrets, and its mode cannot be changed.
+fn is_private(path: &Path, file: &File, owner: u32, mode: u32) -> bool {
+    let others_can_write = mode & 0o022 != 0;
+    let is_mounted = || is_read_only(file) || std::fs::canonicalize(path).is_ok_and(|path| path.starts_with("/run/secrets"));
+    mode & 0o077 == 0 || owner == 0 && mode & 0o037 == 0 || !others_can_write && is_mounted()
+}
+
+fn is_read_only(file: &File) -> bool {
+    rustix::fs::fstatvfs(file).is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
 impl SecretSource for Secrets {
@@ -193,7 +210,7 @@ mod tests {
     #[test]
     fn a_file_others_can_read_is_refused_with_the_command_that_mends_it() {
         let dir = tempfile::tempdir().unwrap();
-        for mode in [0o644, 0o640, 0o604, 0o620] {
+        for mode in [0o644, 0o604, 0o620, 0o660, 0o444] {
             file(dir.path(), "key", b"s3cret", mode);
             let error = resolve(dir.path(), "{ file = 'key' }").unwrap_err().to_string();
             assert!(error.contains("chmod 600 key") && error.contains("providers.relay.password") && !error.contains("s3cret"), "{error}");

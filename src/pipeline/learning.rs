@@ -28,7 +28,7 @@ pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Resu
 /// Keeps what was learned. What the ledger knows already is not written to the file again.
 pub async fn keep_learned(ledger: &dyn Ledger, learn: &Learn, learned: Vec<LedgerSuppression>) -> Result<()> {
     let new = ledger.not_kept(learned).await.map_err(ledger_error)?;
-    append(learn.file.clone(), new.clone()).await?;
+    append(learn.file.clone(), new.clone()).await;
     suppress(ledger, new).await
 }
 
@@ -45,7 +45,7 @@ pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Re
     };
     // The process may have died between the file and the ledger.
     let missing = new.iter().filter(|kept| !known.contains(&(kept.entry.clone(), kept.reason))).cloned().collect();
-    append(learn.file.clone(), missing).await?;
+    append(learn.file.clone(), missing).await;
     suppress(ledger, new).await
 }
 
@@ -59,10 +59,16 @@ fn listed(file: PathBuf) -> Result<HashSet<(String, crate::outcome::Reason)>> {
     suppression::list(&[file]).filter_map(in_force).collect()
 }
 
-async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) -> Result<()> {
-    match file.filter(|_| !entries.is_empty()) {
-        Some(file) => blocking(move || suppression::append(&file, &entries)).await,
-        None => Ok(()),
+/// Appends to the file where that can be written. Where it cannot, the ledger alone keeps what was learned, and nobody is mailed for want of
+/// a file: the ledger is always consulted.
+async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
+    static WARNED: std::sync::Once = std::sync::Once::new();
+    let Some(file) = file.filter(|_| !entries.is_empty()) else { return };
+    if let Err(error) = blocking(move || suppression::append(&file, &entries)).await {
+        let why = error.to_string();
+        WARNED.call_once(|| {
+            tracing::warn!("{}; the ledger keeps what is learned, and the run goes on", why.lines().next().unwrap_or_default());
+        });
     }
 }
 

@@ -66,6 +66,15 @@ pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
     if is_new { sync_directory(file).map_err(failed) } else { Ok(()) }
 }
 
+/// Why entries could not be appended to a suppression file, found without changing anything; `None` where they can be.
+pub fn unwritable(file: &Path) -> Option<String> {
+    let tried = match OpenOptions::new().append(true).open(file) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => tempfile::tempfile_in(directory(file)).map(drop),
+        opened => opened.map(drop),
+    };
+    tried.err().map(|why| why.to_string())
+}
+
 /// Takes entries out of a suppression file: for an address its own entry and its `sha256:` form. The file is replaced at once; it keeps
 /// its mode, comments, columns, and every line that cannot be understood. Texts that are no entry are refused with exit 2.
 pub fn remove(file: &Path, entries: &[String]) -> Result<Removed> {

@@ -21,7 +21,7 @@ mod screening;
 mod sorting;
 mod watched;
 
-pub use edit::{Removed, append, remove};
+pub use edit::{Removed, append, remove, unwritable};
 pub use entry::{Entry, Scope, parse_entry};
 pub use exchange::{ExportFormat, Import, List, Listed, export, import, list};
 pub use preset::{Preset, import_preset};

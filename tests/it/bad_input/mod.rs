@@ -3,6 +3,7 @@
 
 mod config;
 mod input;
+mod places;
 mod servers;
 mod state;
 
