@@ -93,6 +93,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Do everything but the wire, and say what would happen and how long it would take')
             [CompletionResult]::new('--accept-changes', '--accept-changes', [CompletionResultType]::ParameterName, 'Send a changed message under the same campaign')
+            [CompletionResult]::new('--again', '--again', [CompletionResultType]::ParameterName, 'Send although most of these people had this message under another campaign')
             [CompletionResult]::new('--provider-sandbox', '--provider-sandbox', [CompletionResultType]::ParameterName, 'Hand everything to the provider''s own sandbox or simulator, so that nobody gets mail; refused where it has none')
             [CompletionResult]::new('--ledger-lost', '--ledger-lost', [CompletionResultType]::ParameterName, 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again')
             [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 when there was nobody to send to')

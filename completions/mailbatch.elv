@@ -89,6 +89,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --dry-run 'Do everything but the wire, and say what would happen and how long it would take'
             cand --accept-changes 'Send a changed message under the same campaign'
+            cand --again 'Send although most of these people had this message under another campaign'
             cand --provider-sandbox 'Hand everything to the provider''s own sandbox or simulator, so that nobody gets mail; refused where it has none'
             cand --ledger-lost 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
             cand --error-on-empty 'Exit 9 when there was nobody to send to'

@@ -96,6 +96,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s C -l direct
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dry-run -d 'Do everything but the wire, and say what would happen and how long it would take'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l accept-changes -d 'Send a changed message under the same campaign'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l again -d 'Send although most of these people had this message under another campaign'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sandbox -d 'Hand everything to the provider\'s own sandbox or simulator, so that nobody gets mail; refused where it has none'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l ledger-lost -d 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-empty -d 'Exit 9 when there was nobody to send to'

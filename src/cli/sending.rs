@@ -41,6 +41,10 @@ pub struct SendArgs {
     #[arg(long)]
     pub accept_changes: bool,
 
+    /// Send although most of these people had this message under another campaign
+    #[arg(long)]
+    pub again: bool,
+
     /// Send every message to this address instead of its recipient
     #[arg(long, value_name = "ADDRESS", value_parser = words::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
     pub redirect_all_to: Option<Address>,

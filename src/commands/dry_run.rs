@@ -1,22 +1,23 @@
 //! `send --dry-run`: everything but the wire. Writes nothing but what it prints.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::address::key_of;
 use crate::commands::running::canary_size;
-use crate::commands::say;
 use crate::commands::send::{Sending, survey_notes};
+use crate::commands::{overlap, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, PlannedRow, Run, RunState};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Ledger, People, PlannedRow, Run, RunState};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
 use crate::plan;
 
 /// Reads, screens and renders everything, and says what a send would do and how long it would take under the limits.
-pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
+pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>) -> Result<Exit> {
     let bench = sending.bench;
-    let ledger = bench.existing_ledger()?;
     let secret = match &ledger {
         Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
         None => [0; 32],
@@ -38,8 +39,16 @@ pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
         Ok(())
     };
     let screening = sending.screening(&suppressions, secret);
-    let survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
+    let mut survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
     survey.judge(sending.args.list.screening.max_invalid, sending.args.list.screening.expect_count.as_ref())?;
+
+    let people = std::mem::take(&mut survey.people).finish();
+    let warning = match ledger {
+        Some(ledger) => twice(ledger, sending, people).await?,
+        None => None,
+    };
+    let mut notes = survey_notes(&survey);
+    notes.extend(warning);
 
     let sendable = survey.tally.open - earlier;
     let going = sending.args.limit.map_or(sendable, |limit| limit.min(sendable));
@@ -50,14 +59,14 @@ pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
     if bench.globals.json {
         let counts: serde_json::Map<_, _> = Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
         let object = serde_json::json!({
-            "v": 1, "type": "dry_run", "campaign": crate::commands::campaign::shown(&sending.campaign), "input": survey.rows(), "counts": counts,
+            "v": 1, "type": "dry_run", "campaign": crate::commands::campaign::shown(&sending.campaign.id), "input": survey.rows(), "counts": counts,
             "already_reached": earlier, "would_send": going, "canary": canary, "provider": sending.chosen.label(),
-            "seconds_under_limits": seconds, "filtered": survey.filtered, "notes": survey_notes(&survey),
+            "seconds_under_limits": seconds, "filtered": survey.filtered, "notes": notes,
         });
         say(&mut std::io::stdout(), &format!("{object}\n"))?;
         return Ok(Exit::OK);
     }
-    let mut text = format!("dry run of {}: nothing is sent, nothing is written\n", crate::commands::campaign::shown(&sending.campaign));
+    let mut text = format!("dry run of {}: nothing is sent, nothing is written\n", crate::commands::campaign::shown(&sending.campaign.id));
     for (outcome, count) in survey.tally.non_zero() {
         text.push_str(&format!("  {count:>9}  {outcome}\n"));
     }
@@ -80,11 +89,20 @@ pub(crate) async fn run(sending: &Sending<'_>) -> Result<Exit> {
         }
         None => text.push_str("no rate and no cap is configured: as fast as the provider takes it\n"),
     }
-    for note in sending.message.lint().iter().chain(&survey_notes(&survey)) {
+    for note in sending.message.lint().iter().chain(&notes) {
         text.push_str(&format!("note: {note}\n"));
     }
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)
+}
+
+/// What a send would say about people who had the message under another campaign.
+async fn twice(ledger: &dyn Ledger, sending: &Sending<'_>, people: People) -> Result<Option<String>> {
+    let Some(found) = overlap::find(ledger, sending, people).await? else { return Ok(None) };
+    let (found, campaign) = overlap::in_words(ledger, sending, &found).await?;
+    let is_allowed = sending.args.again || sending.args.target.campaign.is_some();
+    let refused = format!("; a send is refused without --campaign {campaign} or --again");
+    Ok(Some(if is_allowed { found } else { found + &refused }))
 }
 
 /// How long the slowest provider needs for its share of those who go; `None` where none of them is limited.
@@ -110,7 +128,9 @@ struct Reached {
 impl Reached {
     async fn read(ledger: &dyn Ledger, sending: &Sending<'_>) -> Result<Self> {
         let mut reached = Self::default();
-        let ours = |run: &Run| run.head.campaign == sending.campaign && run.head.env == sending.bench.settings.env && run.state != RunState::Planning;
+        let ours = |run: &Run| {
+            sending.campaign.ids.contains(&run.head.campaign) && run.head.env == sending.bench.settings.env && run.state != RunState::Planning
+        };
         let runs = ledger.runs().await.map_err(ledger_error)?;
         for run in runs.iter().filter(|run| ours(run)) {
             crate::commands::reports::each_row(ledger, &run.id, |row| {

@@ -11,6 +11,7 @@ pub mod generate;
 mod listen;
 mod loss;
 mod outlets;
+mod overlap;
 mod preview;
 mod provider;
 mod reconcile;

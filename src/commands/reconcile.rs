@@ -31,8 +31,7 @@ use crate::report::text::time;
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit> {
     let (bench, ledger, run) = resume::find(globals, Some(&args.run)).await?;
-    let head = &run.head;
-    let _lock = campaign::lock(&bench.settings.workspace.state_dir, &head.campaign, head.env.as_deref(), Duration::ZERO)?;
+    let _lock = campaign::lock_of(&bench.settings.workspace.state_dir, ledger.as_ref(), &run, Duration::ZERO).await?;
     recover(&bench, ledger.as_ref(), &run, false).await?;
     let before = ledger.standing(&run.id).await.map_err(ledger_error)?;
     let frozen = frozen(&run)?;

@@ -22,7 +22,7 @@ use crate::pipeline::ledger_error;
 /// Continues a run, or decides about one that waits.
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
-    let _lock = lock(&bench, &run, &args.sending)?;
+    let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     if args.abandon {
         return abandon(&bench, ledger.as_ref(), &run).await;
@@ -52,7 +52,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
 /// Sends again to those whom a finished attempt did not reach.
 pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, Some(&args.run)).await?;
-    let _lock = lock(&bench, &run, &args.sending)?;
+    let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     refuse_while_paused(ledger.as_ref()).await?;
     latched(&run)?;
@@ -80,10 +80,9 @@ pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workb
     Ok((bench, ledger, run))
 }
 
-fn lock(bench: &Workbench, run: &Run, sending: &SendingArgs) -> Result<campaign::Lock> {
+async fn lock(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<campaign::Lock> {
     check_reports(bench, sending)?;
-    let state_dir = &bench.settings.workspace.state_dir;
-    campaign::lock(state_dir, &run.head.campaign, run.head.env.as_deref(), sending.wait_lock.unwrap_or_default())
+    campaign::lock_of(&bench.settings.workspace.state_dir, ledger, run, sending.wait_lock.unwrap_or_default()).await
 }
 
 async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {

@@ -46,7 +46,7 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
     let ledger = bench.used_ledger()?;
     let run = bench.run(ledger.as_ref(), Some(name)).await?;
     let state_dir = &bench.settings.workspace.state_dir;
-    let _lock = campaign::lock(state_dir, &run.head.campaign, run.head.env.as_deref(), std::time::Duration::ZERO)?;
+    let _lock = campaign::lock_of(state_dir, ledger.as_ref(), &run, std::time::Duration::ZERO).await?;
     if !yes {
         let question =
             if run.state == RunState::Open { "the run is not finished; remove it all the same?" } else { "remove the run's rows and report?" };

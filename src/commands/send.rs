@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::address::Address;
 use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
+use crate::commands::campaign::{self, Apart, Asked, Campaign};
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
@@ -16,14 +17,14 @@ use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
-use crate::commands::{campaign, dry_run};
+use crate::commands::{dry_run, overlap};
 use crate::config::Chosen;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::{Filter, Format, ReadOptions};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Ledger, LedgerError, LedgerResult, Run, RunHead, RunState, Seal};
+use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
@@ -41,16 +42,32 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(&bench, &chosen, &message.needs(), args.provider_sandbox)?;
-    let campaign = identity(&bench, args, &message, &source, &lists)?;
+    let asked = asked(&bench, args, source.file, &lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
     }
-    let sending = Sending { bench: &bench, args, message: Arc::new(message), lists, filter, campaign, chosen };
-    if args.dry_run {
-        return dry_run::run(&sending).await;
+    if !args.dry_run {
+        check_reports(&bench, &args.sending)?;
     }
-    check_reports(&bench, &args.sending)?;
-    sending.run().await
+    let (ledger, lost) = if args.dry_run {
+        (bench.existing_ledger()?, None)
+    } else if args.ledger_lost {
+        let (ledger, remains, loss) = bench.ledger_after_loss()?;
+        (Some(ledger), Some((remains, loss)))
+    } else {
+        (Some(bench.ledger()?), None)
+    };
+    let apart = Apart { env: bench.settings.env.as_deref(), redirect: args.redirect_all_to.as_ref(), provider_sandbox: args.provider_sandbox };
+    let known = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let campaign = asked.find(known, &bench.settings.workspace, &apart).await?;
+    let mut sending = Sending { bench: &bench, args, message: Arc::new(message), lists, filter, campaign, chosen };
+    if let Some(ledger) = known {
+        sending.follow_link(ledger).await?;
+    }
+    match ledger {
+        Some(ledger) if !args.dry_run => sending.run(ledger, lost).await,
+        ledger => dry_run::run(&sending, ledger).await,
+    }
 }
 
 /// A send with everything it was told.
@@ -60,21 +77,30 @@ pub(crate) struct Sending<'a> {
     pub(crate) message: Arc<Message>,
     pub(crate) lists: Lists,
     pub(crate) filter: Option<Filter>,
-    pub(crate) campaign: String,
+    pub(crate) campaign: Campaign,
     /// Through whom it goes.
     pub(crate) chosen: Chosen<'a>,
 }
 
 impl Sending<'_> {
-    async fn run(&self) -> Result<Exit> {
-        let bench = self.bench;
-        let (ledger, lost) = if self.args.ledger_lost {
-            let (ledger, remains, loss) = bench.ledger_after_loss()?;
-            (ledger, Some((remains, loss)))
-        } else {
-            (bench.ledger()?, None)
-        };
-        beside(bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost)).await
+    async fn run(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
+        beside(self.bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost)).await
+    }
+
+    /// A link that has been pointed elsewhere since the campaign was last called by it: the same rows and the same message are the same
+    /// campaign all the same. Other ones are another campaign, but not while a run that was begun so is unfinished.
+    async fn follow_link(&mut self, ledger: &dyn Ledger) -> Result<()> {
+        let Some(old) = self.campaign.respelled.clone() else { return Ok(()) };
+        let latest = ledger.latest_run(&old, self.bench.settings.env.as_deref()).await.map_err(ledger_error)?;
+        let Some(run) = latest.filter(|_| !self.lists.has_stdin()) else { return Ok(()) };
+        let changed = self.changes(&run, &self.fingerprint()?);
+        if changed.is_empty() {
+            let kin = ledger.kin(&old).await.map_err(ledger_error)?;
+            self.campaign.go_on_as(old, kin);
+        } else if run.state == RunState::Open {
+            return Err(Campaign::is_respelled(&run, &format!("{} changed", has(&changed))));
+        }
+        Ok(())
     }
 
     /// Reads what a lost ledger left behind into the new one.
@@ -85,7 +111,7 @@ impl Sending<'_> {
             state_dir: &settings.workspace.state_dir,
             remains,
             loss,
-            campaign: &self.campaign,
+            campaign: &self.campaign.id,
             env: settings.env.as_deref(),
             id: settings.list.id.as_deref(),
         };
@@ -97,7 +123,11 @@ impl Sending<'_> {
     async fn run_by(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
         let bench = self.bench;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
-        let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign, bench.settings.env.as_deref(), wait)?;
+        let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign.ids, bench.settings.env.as_deref(), wait)?;
+        if !self.campaign.aliases.is_empty() {
+            // On the disk before anything is planned, so that no other spelling begins anew whatever happens from here on.
+            ledger.add_aliases(self.campaign.aliases.clone()).await.map_err(ledger_error)?;
+        }
         refuse_while_paused(ledger.as_ref()).await?;
         let mut taken = match lost {
             Some(lost) => Some(self.take_over(&ledger, lost).await?),
@@ -105,7 +135,7 @@ impl Sending<'_> {
         };
         let state_dir = &bench.settings.workspace.state_dir;
         let secret = ledger.secret_key().await.map_err(ledger_error)?;
-        let latest = ledger.latest_run(&self.campaign, bench.settings.env.as_deref()).await.map_err(ledger_error)?;
+        let latest = ledger.latest_run(&self.campaign.id, bench.settings.env.as_deref()).await.map_err(ledger_error)?;
         if let Some(run) = &latest
             && run.state == RunState::Open
         {
@@ -120,9 +150,9 @@ impl Sending<'_> {
             let changed = if self.lists.has_stdin() {
                 // Standard input can be read only once: it is planned first, and dropped again if nothing has changed.
                 let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
-                let changed = self.changes(&run, &fresh.head.list_fingerprint);
+                let changed = self.changes(&run, &fresh.run.head.list_fingerprint);
                 if changed.is_empty() || self.refuses(&run, &changed).is_some() {
-                    ledger.discard(&fresh.id).await.map_err(ledger_error)?;
+                    ledger.discard(&fresh.run.id).await.map_err(ledger_error)?;
                 } else {
                     planned = Some(fresh);
                 }
@@ -141,18 +171,22 @@ impl Sending<'_> {
             }
             follow_up(bench, &ledger, &run, self.args.sending.no_learn).await?;
         }
-        let run = match planned {
-            Some(run) => run,
+        let planned = match planned {
+            Some(planned) => planned,
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
+        if let Err(refusal) = overlap::judge(ledger.as_ref(), self, planned.people.clone()).await {
+            ledger.discard(&planned.run.id).await.map_err(ledger_error)?;
+            return Err(refusal);
+        }
         if let Some(taken) = taken
-            && let Err(error) = taken.finish(&ledger, state_dir, Some(&run)).await
+            && let Err(error) = taken.finish(&ledger, state_dir, Some(&planned.run)).await
         {
             // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
-            let _ = ledger.discard(&run.id).await;
+            let _ = ledger.discard(&planned.run.id).await;
             return Err(error);
         }
-        let run = self.seal(&ledger, run).await?;
+        let run = self.seal(&ledger, planned).await?;
         record(bench, &ledger, &run).await?;
         if let Some(closed) = unfinished {
             rewrite_report(bench, ledger.as_ref(), &closed).await?;
@@ -262,24 +296,26 @@ impl Sending<'_> {
 
     /// Why a campaign may not go on with what has changed; `None` where it may.
     fn refuses(&self, run: &Run, changed: &[&'static str]) -> Option<Error> {
-        let what = changed.join(" and ");
-        let have = if changed.len() > 1 { "have" } else { "has" };
-        let refuse =
-            |hint: &str| Some(Error::new(Exit::CHANGED, format!("{what} {have} changed since run {} of {}", run.id, run.head.name())).hint(hint));
+        let refuse = |hint: String| {
+            Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint))
+        };
         if changed.is_empty() {
             return None;
         }
         if self.args.target.campaign.is_none() {
-            return refuse("name the campaign: --campaign NAME sends to added rows only and never twice, a new name begins anew");
+            return refuse(format!(
+                "name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew",
+                run.head.name()
+            ));
         }
         if changed.contains(&"the message") && !self.args.accept_changes {
-            return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew");
+            return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());
         }
         None
     }
 
     /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
-    async fn plan(&self, ledger: &Arc<SqliteLedger>, suppressions: &Arc<Suppressions>, secret: [u8; 32], notes: &mut Vec<String>) -> Result<Run> {
+    async fn plan(&self, ledger: &Arc<SqliteLedger>, suppressions: &Arc<Suppressions>, secret: [u8; 32], notes: &mut Vec<String>) -> Result<Planned> {
         let screening = &self.args.list.screening;
         let frozen = Frozen {
             dedupe: screening.dedupe.to_string(),
@@ -291,7 +327,7 @@ impl Sending<'_> {
             route: FrozenRoute::of(&self.chosen),
         };
         let head = RunHead {
-            campaign: self.campaign.clone(),
+            campaign: self.campaign.id.clone(),
             env: self.bench.settings.env.clone(),
             kind: self.message.kind(),
             provider: self.chosen.label(),
@@ -313,7 +349,7 @@ impl Sending<'_> {
         };
         tracing::info!(run = id, rows = survey.rows(), sendable = survey.tally.open, filtered = survey.filtered, "lists read, screened and rendered");
         notes.extend(survey_notes(&survey));
-        Ok(Run {
+        let run = Run {
             id,
             head: RunHead { list_fingerprint: survey.fingerprint, ..head },
             state: RunState::Planning,
@@ -323,7 +359,8 @@ impl Sending<'_> {
             columns: survey.columns,
             exit: None,
             filtered: survey.filtered,
-        })
+        };
+        Ok(Planned { run, people: survey.people.finish() })
     }
 
     async fn read(&self, ledger: &Arc<SqliteLedger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
@@ -360,12 +397,12 @@ impl Sending<'_> {
             always: &self.bench.settings.canary.always,
             message: &self.message,
             secret,
-            campaign: &self.campaign,
+            campaign: &self.campaign.id,
             router: self.chosen.route.map(|route| Router::new(route, &secret)),
         }
     }
 
-    async fn seal(&self, ledger: &Arc<SqliteLedger>, run: Run) -> Result<Run> {
+    async fn seal(&self, ledger: &Arc<SqliteLedger>, Planned { run, people }: Planned) -> Result<Run> {
         let frozen = crate::commands::running::frozen(&run)?;
         let seal = Seal {
             list_fingerprint: run.head.list_fingerprint,
@@ -374,6 +411,7 @@ impl Sending<'_> {
             canary: canary_size(frozen.canary.as_deref())?,
             limit: self.args.limit,
             cohorts: outlets::cohorts(&self.chosen),
+            people: overlap::apart(self).map(|apart| (apart.to_owned(), people)),
         };
         ledger.seal(&run.id, seal).await.map_err(ledger_error)?;
         if self.args.sending.on_unknown == OnUnknown::Retry {
@@ -382,6 +420,17 @@ impl Sending<'_> {
         }
         ledger.run(&run.id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
     }
+}
+
+/// A run that is planned and not sealed, and whom it is for.
+struct Planned {
+    run: Run,
+    people: People,
+}
+
+/// What has changed, as the subject of a sentence with its verb.
+fn has(changed: &[&'static str]) -> String {
+    format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
 }
 
 /// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
@@ -443,20 +492,17 @@ fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
     }
 }
 
-fn identity(bench: &Workbench, args: &SendArgs, message: &Message, source: &crate::message::MessageSource, lists: &Lists) -> Result<String> {
-    let campaign = match &args.target.campaign {
-        Some(typed) => campaign::named(typed, &jiff::Zoned::now())?,
+/// What the send is called by.
+fn asked(bench: &Workbench, args: &SendArgs, message: Option<PathBuf>, lists: &Lists) -> Result<Asked> {
+    match &args.target.campaign {
+        Some(typed) => Asked::named(typed, &jiff::Zoned::now()),
         None if lists.has_stdin() => {
-            return Err(
-                Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send")
-            );
+            Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
         }
         None => {
-            let paths: Vec<PathBuf> = args.list.lists.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
-            let file = source.file.clone().unwrap_or_else(|| bench.settings.workspace.config_file.clone());
-            campaign::unnamed(message.name(), &file, &paths)
+            let workspace = &bench.settings.workspace;
+            let paths = args.list.lists.iter().map(|path| workspace.from_arguments(path)).collect();
+            Ok(Asked::files(message, workspace, paths))
         }
-    };
-    let campaign = args.redirect_all_to.as_ref().map_or_else(|| campaign.clone(), |to| campaign::redirected(&campaign, to));
-    Ok(if args.provider_sandbox { campaign::sandboxed(&campaign) } else { campaign })
+    }
 }

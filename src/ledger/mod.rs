@@ -440,8 +440,16 @@ pub trait Ledger: Send + Sync {
     /// All runs, newest first, planning ones included. Their `head.message` is null, because it may be large; `run` has it.
     fn runs(&self) -> BoxFuture<'_, LedgerResult<Vec<Run>>>;
     fn run(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
-    /// The newest run of a campaign in an environment, planning ones left out.
+    /// The newest run of a campaign, under any of its ids, in an environment; planning ones left out.
     fn latest_run(&self, campaign: &str, env: Option<&str>) -> BoxFuture<'_, LedgerResult<Option<Run>>>;
+    /// Every identity with the ids of campaigns that it has stood for.
+    fn aliases(&self) -> BoxFuture<'_, LedgerResult<Vec<(String, String)>>>;
+    /// Records that identities stand for campaigns: pairs of both. Ids under one identity are one campaign from then on.
+    fn add_aliases(&self, pairs: Vec<(String, String)>) -> BoxFuture<'_, LedgerResult<()>>;
+    /// All ids of the campaign with this id, itself first.
+    fn kin(&self, campaign: &str) -> BoxFuture<'_, LedgerResult<Vec<String>>>;
+    /// Whether most of these people had the same message under another campaign.
+    fn overlap(&self, query: OverlapQuery) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
     fn standing(&self, run: &str) -> BoxFuture<'_, LedgerResult<Standing>>;
     /// The run's rows in input order, `limit` at a time, after row `after`.
     fn rows(&self, run: &str, after: JobId, limit: usize) -> BoxFuture<'_, LedgerResult<Vec<LedgerRow>>>;
@@ -511,6 +519,18 @@ pub struct Seal {
     pub limit: Option<u64>,
     /// First choices of whole cohorts, which come before those of the rows.
     pub cohorts: Vec<(Cohort, String)>,
+    /// Whom the run is for, and the word that keeps it apart from runs of another sort; `None` where the list's people are not reached.
+    pub people: Option<(String, People)>,
+}
+
+/// The word for runs whose mail stays in the sandbox; that for others is empty.
+pub const APART_SANDBOX: &str = "sandbox";
+
+/// The seed of the hashes by which people are known to [`Sketch`], of the workspace's key.
+pub fn person_seed(secret: &[u8; 32]) -> u64 {
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&secret[8..16]);
+    u64::from_le_bytes(seed)
 }
 
 mod blame;
@@ -520,7 +540,9 @@ mod gates;
 mod learned;
 mod leases;
 pub mod loss;
+mod overlap;
 pub mod record;
+mod sketch;
 pub mod sqlite;
 pub mod trace;
 mod trend;
@@ -529,4 +551,6 @@ pub use blame::{Refusals, Refused};
 pub use facts::Fact;
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
+pub use overlap::{Overlap, OverlapQuery};
+pub use sketch::{People, Sketch};
 pub use trend::Trend;

@@ -16,7 +16,7 @@ use crate::address::{Address, has_unseen_ends};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
-use crate::ledger::PlannedRow;
+use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
 use crate::recipient::{Columns, Fields};
@@ -171,7 +171,8 @@ pub fn read(
                         survey.count_trimmed(row.list, row.line);
                     }
                 }
-                let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening, &lists.sources));
+                let people = &mut survey.people;
+                let rows = chunk.into_iter().map(|row| screen_and_render(row, &mut screen, screening, &lists.sources, people));
                 let rows = rows.collect::<Result<Vec<PlannedRow>>>()?;
                 rows.iter().for_each(|row| survey.count(row));
                 sink(rows)?;
@@ -265,10 +266,16 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
     Ok(read)
 }
 
-fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, screening: &Screening<'_>, lists: &[(Source, String)]) -> Result<PlannedRow> {
+fn screen_and_render(
+    row: OnItsWay,
+    screen: &mut screen::Screen<'_>,
+    screening: &Screening<'_>,
+    lists: &[(Source, String)],
+    people: &mut Sketch,
+) -> Result<PlannedRow> {
     let cell = row.view.email.of(&row.fields);
     let id = row.view.id.as_ref().map(|id| id.of(&row.fields));
-    let Screened { to, key, mut outcome, draw, always } = screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
+    let Screened { to, key, person, mut outcome, draw, always } = screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
         let list = lists.get(row.list as usize).map_or("?", |(_, name)| name);
         Error::refused(format!("{list}:{}: {what}", row.line)).hint("give each person one id, or leave list.id out")
     })?;
@@ -276,6 +283,9 @@ fn screen_and_render(row: OnItsWay, screen: &mut screen::Screen<'_>, screening: 
         && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(screening.message))
     {
         outcome = Some((Outcome::Invalid, Reason::Render, error.to_string()));
+    }
+    if outcome.is_none() {
+        people.offer(person, row.row);
     }
     let domain = to.as_ref().map_or_else(String::new, |to| to.domain().to_owned());
     let provider = match &screening.router {

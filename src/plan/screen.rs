@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::address::{Address, Dedupe};
 use crate::config::AllowRule;
+use crate::ledger::person_seed;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::plan::Router;
@@ -32,6 +33,8 @@ pub struct Screening<'a> {
 pub struct Screened {
     pub to: Option<Address>,
     pub key: String,
+    /// A keyed hash of the address, in any case; 0 where there is none.
+    pub person: u64,
     pub outcome: Option<(Outcome, Reason, String)>,
     pub draw: i64,
     pub always: bool,
@@ -42,6 +45,8 @@ pub(crate) struct Screen<'a> {
     seed: u64,
     /// The key of the draw of the canary: a keyed hash, so that a draw is the same after a restart and cannot be chosen from outside.
     draws: u64,
+    /// The key of the hashes by which people are compared with those of other runs.
+    people: u64,
     seen: Seen,
     /// A hash of the address that each id came with.
     ids: Numbered,
@@ -56,7 +61,8 @@ impl<'a> Screen<'a> {
         let always = by.always.iter().map(Address::folded).collect();
         let draws = xxh3_64_with_seed(by.campaign.as_bytes(), seed);
         let numbered = || Numbered::new(seed);
-        Self { by, seed, draws, seen: Seen::new(seed), ids: numbered(), occurrences: numbered(), always, always_found: HashSet::new() }
+        let people = person_seed(&by.secret);
+        Self { by, seed, draws, people, seen: Seen::new(seed), ids: numbered(), occurrences: numbered(), always, always_found: HashSet::new() }
     }
 
     /// How many addresses that belong into every canary are not in the lists.
@@ -69,6 +75,7 @@ impl<'a> Screen<'a> {
         let invalid = |detail: String| Screened {
             to: None,
             key: String::new(),
+            person: 0,
             outcome: Some((Outcome::Invalid, Reason::BadAddress, detail)),
             draw: 0,
             always: false,
@@ -110,11 +117,12 @@ impl<'a> Screen<'a> {
             let allowed = self.by.allow?.iter().any(|rule| rule.admits(&to));
             (!allowed).then(|| (Outcome::Suppressed, Reason::Policy, "not among the addresses that this environment allows".to_owned()))
         });
+        let person = xxh3_64_with_seed(folded.as_bytes(), self.people);
         let always = self.always.contains(&folded);
         if always {
             self.always_found.insert(folded);
         }
         let draw = xxh3_64_with_seed(key.as_bytes(), self.draws).cast_signed();
-        Ok(Screened { to: Some(to), key, outcome, draw, always })
+        Ok(Screened { to: Some(to), key, person, outcome, draw, always })
     }
 }

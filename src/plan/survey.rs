@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Error;
-use crate::ledger::PlannedRow;
+use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
 use crate::outcome::{Outcome, Reason, Tally};
 
@@ -25,6 +25,8 @@ pub struct Survey {
     pub always_missing: usize,
     /// Addresses that had invisible characters at an end, which were taken off, and the places of the first ones.
     pub trimmed: (u64, Vec<String>),
+    /// The sendable ones, for a comparison with other runs.
+    pub people: Sketch,
     bad: u64,
     bad_places: Vec<String>,
     unrendered: BTreeMap<String, (u64, Vec<String>)>,
@@ -41,6 +43,7 @@ impl Survey {
             notes: Vec::new(),
             always_missing: 0,
             trimmed: (0, Vec::new()),
+            people: Sketch::default(),
             bad: 0,
             bad_places: Vec::new(),
             unrendered: BTreeMap::new(),

@@ -12,6 +12,7 @@ mod events;
 mod evidence;
 mod examples;
 mod faults;
+mod identity;
 mod limits;
 mod listen;
 mod loss;

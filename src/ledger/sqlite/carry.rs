@@ -10,7 +10,7 @@ use ring::hmac;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::fault::Result;
-use super::words;
+use super::{aliases, words};
 use crate::address::{Address, key_of, older_spellings};
 use crate::outcome::{Outcome, Reason};
 
@@ -129,15 +129,19 @@ fn scope(conn: &Connection, seq: i64) -> Result<Scope> {
 /// Settles the rows of a run that is being sealed by what became of the same recipients before.
 pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<()> {
     let Scope { campaign, env, compare } = scope(conn, seq)?;
+    let kin = aliases::kin(conn, &campaign)?;
     let earlier: Vec<i64> = conn
-        .prepare("SELECT seq FROM runs WHERE campaign = ?1 AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
-        .query_map(params![campaign, env, seq], |row| row.get(0))?
+        .prepare("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND seq < ?3 AND state <> 0 ORDER BY seq")?
+        .query_map(params![serde_json::to_string(&kin)?, env, seq], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let removed = conn.prepare("SELECT 1 FROM reached LIMIT 1")?.exists([])?;
     if earlier.is_empty() && !removed {
         return Ok(());
     }
-    let hasher = Hasher::new(key, &campaign, env.as_deref());
+    let hashers: Vec<Hasher> = kin.iter().map(|campaign| Hasher::new(key, campaign, env.as_deref())).collect();
+    // The campaign's own id stands first; the others are only needed where removed runs went under them.
+    let Some((hasher, others)) = hashers.split_first() else { return Ok(()) };
+    let others = if removed { others } else { &[] };
     // The cache holds the hashes of a large run, which are looked up in no order.
     conn.execute_batch(
         "PRAGMA temp.cache_size = -16384;
@@ -145,9 +149,9 @@ pub(super) fn carry_over(conn: &Connection, key: &[u8; 32], seq: i64) -> Result<
          DELETE FROM temp.earlier;",
     )?;
     for (place, old) in earlier.iter().enumerate() {
-        gather(conn, &hasher, &compare, *old, place == 0)?;
+        gather(conn, hasher, &compare, *old, place == 0)?;
     }
-    apply(conn, &mut Lookup::new(conn, removed)?, &hasher, &compare, seq)?;
+    apply(conn, &mut Lookup::new(conn, removed)?, (hasher, others), &compare, seq)?;
     conn.execute_batch("DELETE FROM temp.earlier; PRAGMA shrink_memory")?;
     Ok(())
 }
@@ -240,7 +244,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-fn apply(conn: &Connection, lookup: &mut Lookup<'_>, hasher: &Hasher, compare: &Compare, seq: i64) -> Result<()> {
+fn apply(conn: &Connection, lookup: &mut Lookup<'_>, (hasher, others): (&Hasher, &[Hasher]), compare: &Compare, seq: i64) -> Result<()> {
     let (first, last) = words::ids_of(seq);
     let mut rows = conn.prepare(&format!(
         "SELECT id, state, key, email FROM recipients WHERE id > ?1 AND id <= ?2 AND key <> '' AND (state = 1 OR outcome = {}) ORDER BY id LIMIT 1000",
@@ -257,8 +261,10 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, hasher: &Hasher, compare: &
         after = *newest;
         for (id, state, key, email) in page {
             let mut best: Option<Found> = None;
-            let older = if lookup.removed.is_some() { hasher.older(compare, &key, &email) } else { Vec::new() };
-            for hash in hasher.wanted(compare, &key, &email).chain(older) {
+            let is_removed = lookup.removed.is_some();
+            let older = |hasher: &Hasher| if is_removed { hasher.older(compare, &key, &email) } else { Vec::new() };
+            let all = std::iter::once(hasher).chain(others).flat_map(|hasher| hasher.wanted(compare, &key, &email).chain(older(hasher)));
+            for hash in all {
                 if let Some(found) = lookup.find(&hash)?
                     && (best.is_none() || found.outcome == Outcome::Accepted)
                 {

@@ -3,6 +3,7 @@
 //! A request is answered after its commit has reached the disk. Several processes may share the file; each has one thread that writes and
 //! two that read, one for the questions that the pipeline asks while it sends and one for everything that may take longer.
 
+mod aliases;
 mod blame;
 mod canary;
 mod caps;
@@ -23,6 +24,7 @@ mod read;
 mod reconcile;
 mod recover;
 mod schema;
+mod sketches;
 mod threads;
 mod trend;
 mod why;
@@ -42,8 +44,8 @@ use self::read::Halves;
 use self::threads::Worker;
 use super::{
     Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Gate, Hold, KeptEvent, Leased, Ledger, LedgerResult, LedgerRow,
-    LedgerSuppression, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent,
-    Standing, Through, Trend, Unfiled, Wish,
+    LedgerSuppression, Overlap, OverlapQuery, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState, Seal,
+    Seen, Settled, Spent, Standing, Through, Trend, Unfiled, Wish,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -234,6 +236,23 @@ impl Ledger for SqliteLedger {
     fn latest_run(&self, campaign: &str, env: Option<&str>) -> BoxFuture<'_, LedgerResult<Option<Run>>> {
         let (campaign, env) = (campaign.to_owned(), env.map(str::to_owned));
         self.quick(move |conn| read::latest_run(conn, &campaign, env.as_deref()))
+    }
+
+    fn aliases(&self) -> BoxFuture<'_, LedgerResult<Vec<(String, String)>>> {
+        self.quick(aliases::all)
+    }
+
+    fn add_aliases(&self, pairs: Vec<(String, String)>) -> BoxFuture<'_, LedgerResult<()>> {
+        self.write(move |conn| aliases::add(conn, &pairs))
+    }
+
+    fn kin(&self, campaign: &str) -> BoxFuture<'_, LedgerResult<Vec<String>>> {
+        let campaign = campaign.to_owned();
+        self.quick(move |conn| aliases::kin(conn, &campaign))
+    }
+
+    fn overlap(&self, query: OverlapQuery) -> BoxFuture<'_, LedgerResult<Option<Overlap>>> {
+        self.long(move |conn| sketches::overlap(conn, &query, Timestamp::now()))
     }
 
     fn standing(&self, run: &str) -> BoxFuture<'_, LedgerResult<Standing>> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
 use super::fault::{Fault, Result};
 use super::words::{self, FINAL, OPEN, WAITING};
-use super::{canary, carry, events, known, names, ramp, recover, workspace};
+use super::{aliases, canary, carry, events, known, names, ramp, recover, sketches, workspace};
 use crate::ledger::{Gate, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::outcome::{Outcome, Reason};
 
@@ -36,8 +36,9 @@ fn seq_of_planned(conn: &Connection, run: &str) -> Result<i64> {
 }
 
 pub(super) fn begin(conn: &Connection, head: &RunHead, now: Timestamp) -> Result<RunId> {
-    let mut stale = conn.prepare_cached("SELECT seq FROM runs WHERE campaign = ?1 AND env IS ?2 AND state = 0")?;
-    let stale: Vec<i64> = stale.query_map(params![head.campaign, head.env], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut stale = conn.prepare_cached("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND state = 0")?;
+    let kin = aliases::kin_json(conn, &head.campaign)?;
+    let stale: Vec<i64> = stale.query_map(params![kin, head.env], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     for seq in stale {
         delete(conn, seq)?;
     }
@@ -155,6 +156,9 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
     let closed = close_unfinished(conn, boot, trace_dir, run, seq, now)?;
     let key = workspace::secret_key(conn)?;
     carry::carry_over(conn, &key, seq)?;
+    if let Some((apart, people)) = &seal.people {
+        sketches::keep(conn, seq, apart, people)?;
+    }
     if let Some(limit) = seal.limit {
         let cut: Option<i64> = conn
             .prepare("SELECT id FROM recipients WHERE run = ?1 AND state = 1 AND cohort = 1 ORDER BY id LIMIT 1 OFFSET ?2")?
@@ -196,12 +200,13 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
 
 /// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so none of them has a process.
 fn close_unfinished(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seq: i64, now: Timestamp) -> Result<Vec<String>> {
+    let campaign: String = conn.query_row("SELECT campaign FROM runs WHERE seq = ?1", [seq], |row| row.get(0))?;
     let open: Vec<(i64, String)> = conn
         .prepare(
-            "SELECT old.seq, old.id FROM runs old JOIN runs new ON new.seq = ?1 AND old.campaign = new.campaign AND old.env IS new.env
-             WHERE old.seq <> ?1 AND old.state = 1",
+            "SELECT old.seq, old.id FROM runs old JOIN runs new ON new.seq = ?1 AND old.env IS new.env
+             WHERE old.campaign IN (SELECT value FROM json_each(?2)) AND old.seq <> ?1 AND old.state = 1",
         )?
-        .query_map([seq], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![seq, aliases::kin_json(conn, &campaign)?], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut closed = Vec::new();
     for (old, id) in open {
@@ -290,6 +295,7 @@ pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()>
     let seq = seq_of(conn, run)?;
     let key = workspace::secret_key(conn)?;
     carry::keep_hashes(conn, &key, seq)?;
+    sketches::outlive(conn, seq, now)?;
     names::keep_tokens(conn, seq, now)?;
     events::forget(conn, seq)?;
     ramp::remember(conn)?;

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::aliases;
 use super::events;
 use super::fault::{Fault, Result};
 use super::plan::seq_of;
@@ -76,8 +77,8 @@ pub(super) fn run(conn: &Connection, id: &str) -> Result<Option<Run>> {
 
 pub(super) fn latest_run(conn: &Connection, campaign: &str, env: Option<&str>) -> Result<Option<Run>> {
     let id: Option<String> = conn
-        .prepare("SELECT id FROM runs WHERE campaign = ?1 AND env IS ?2 AND state <> 0 ORDER BY seq DESC LIMIT 1")?
-        .query_row(params![campaign, env], |row| row.get(0))
+        .prepare("SELECT id FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND state <> 0 ORDER BY seq DESC LIMIT 1")?
+        .query_row(params![aliases::kin_json(conn, campaign)?, env], |row| row.get(0))
         .optional()?;
     id.map_or(Ok(None), |id| run(conn, &id))
 }

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::aliases;
 use super::claim;
 use super::fault::Result;
 use super::plan::seq_of;
@@ -39,12 +40,11 @@ fn doubted(conn: &Connection, seq: i64) -> Result<HashMap<String, Vec<Doubted>>>
 
 /// All runs of the same campaign and environment, this one included.
 fn of_the_campaign(conn: &Connection, seq: i64) -> Result<Vec<i64>> {
+    let (campaign, env): (String, Option<String>) =
+        conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(conn
-        .prepare(
-            "SELECT other.seq FROM runs one JOIN runs other ON other.campaign = one.campaign AND other.env IS one.env
-             WHERE one.seq = ?1 AND other.state <> 0",
-        )?
-        .query_map([seq], |row| row.get(0))?
+        .prepare("SELECT seq FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND state <> 0")?
+        .query_map(params![aliases::kin_json(conn, &campaign)?, env], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?)
 }
 

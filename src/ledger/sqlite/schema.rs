@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Fault;
 
 /// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// The version this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -208,6 +208,28 @@ CREATE TABLE facts(
   at INTEGER NOT NULL,
   PRIMARY KEY (kind, subject)
 ) WITHOUT ROWID;
+";
+
+/// Which ids are one campaign, and whom each run is for, in a form that can be compared.
+const V5: &str = "
+-- identity: `p:` and a hash of the canonical paths of message and lists, `n:` and a name, or `s:` and a hash of the paths as they were typed.
+CREATE TABLE aliases(identity TEXT NOT NULL, campaign TEXT NOT NULL, PRIMARY KEY (identity, campaign)) WITHOUT ROWID;
+CREATE INDEX aliases_of_campaign ON aliases(campaign);
+
+-- The recipients of a run with the lowest keyed hashes of their addresses, up to `bound`; see sketch.rs for `members`. It outlives its run:
+-- then it holds those who were reached, the last of them at `reached_at`.
+CREATE TABLE sketches(
+  run INTEGER PRIMARY KEY,
+  campaign TEXT NOT NULL,
+  env TEXT,
+  apart TEXT NOT NULL,
+  message_fingerprint TEXT NOT NULL,
+  bound INTEGER NOT NULL,
+  removed_at INTEGER,
+  reached_at INTEGER,
+  members BLOB NOT NULL
+);
+CREATE INDEX sketches_of_message ON sketches(message_fingerprint);
 ";
 
 /// The version of the file behind `conn`; 0 for a file that holds nothing yet.

@@ -123,7 +123,9 @@ async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
 
 #[tokio::test]
 async fn a_ledger_of_an_older_version_stays_readable() {
-    for (fixture, numbers) in [("v1.sql", vec![1]), ("v2.sql", vec![1, 3]), ("v3.sql", vec![1, 3, 4]), ("v4.sql", vec![1, 3, 4])] {
+    for (fixture, numbers) in
+        [("v1.sql", vec![1]), ("v2.sql", vec![1, 3]), ("v3.sql", vec![1, 3, 4]), ("v4.sql", vec![1, 3, 4]), ("v5.sql", vec![1, 3, 4])]
+    {
         let dir = tempfile::tempdir().unwrap();
         let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger").join(fixture)).unwrap();
         Connection::open(dir.path().join("ledger.db")).unwrap().execute_batch(&dump).unwrap();
@@ -143,6 +145,11 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         assert_eq!(ledger.person("0123456789abcdef01234567").await.unwrap().is_some(), fixture >= "v3.sql");
         let facts: Vec<_> = ledger.recall("example").await.unwrap().into_iter().map(|fact| (fact.subject, fact.value)).collect();
         assert_eq!(facts.len(), usize::from(fixture >= "v4.sql"), "{fixture}: {facts:?}");
+        let kin = ledger.kin("spring").await.unwrap();
+        assert_eq!(kin, if fixture >= "v5.sql" { vec!["spring", "spring "] } else { vec!["spring"] });
+        let people = People { members: (1..=12).map(|n| (n, n)).collect(), bound: u64::MAX, count: 12 };
+        let overlap = ledger.overlap(asks("autumn", people)).await.unwrap();
+        assert_eq!(overlap.map(|found| (found.campaign, found.reached, found.of)), (fixture >= "v5.sql").then(|| ("winter".into(), 10, 12)));
     }
 }
 

@@ -6,6 +6,7 @@ mod claims;
 mod disk;
 mod events;
 mod evidence;
+mod overlap;
 mod plan;
 mod recovery;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::*;
-use crate::ledger::{LedgerError, Member, trace};
+use crate::ledger::{LedgerError, Member, People, Sketch, person_seed, trace};
 use crate::literal::CanarySize;
 use crate::outcome::Kind;
 use crate::provider::{Refusal, Verdict};
@@ -96,7 +97,20 @@ fn head() -> RunHead {
 }
 
 fn seal() -> Seal {
-    Seal { list_fingerprint: "l1".into(), columns: vec![vec!["email".into()]], filtered: 0, canary: None, limit: None, cohorts: vec![] }
+    Seal { list_fingerprint: "l1".into(), columns: vec![vec!["email".into()]], filtered: 0, canary: None, limit: None, cohorts: vec![], people: None }
+}
+
+/// Asks about people who are to have the message of [`head`] under a campaign.
+fn asks(campaign: &str, people: People) -> OverlapQuery {
+    OverlapQuery {
+        campaign: campaign.into(),
+        env: None,
+        apart: String::new(),
+        message_fingerprint: "m1".into(),
+        people,
+        since: Timestamp::now() - jiff::SignedDuration::from_hours(30 * 24),
+        sandboxes: vec![],
+    }
 }
 
 fn row(row: JobId, email: &str) -> PlannedRow {

@@ -1,0 +1,258 @@
+//! From what was typed to the campaign in the ledger.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use jiff::Zoned;
+
+use super::older::Places;
+use super::paths::{Files, Identity, Root, nfc};
+use super::{SIGN, redirected, sandboxed, shown};
+use crate::address::Address;
+use crate::config::Workspace;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, Run, RunState};
+use crate::pipeline::ledger_error;
+
+/// The most old campaigns whose paths are looked for.
+const MOST_OLD: usize = 200;
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// `--campaign`, with `{date} {week} {month}` filled in.
+    Named(String),
+    /// By the files alone.
+    Files(Files),
+}
+
+/// A campaign as a send goes on with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Campaign {
+    /// The id under which a run is planned.
+    pub(crate) id: String,
+    /// Every id whose lock belongs to it, and whose runs are its own.
+    pub(crate) ids: Vec<String>,
+    /// To be recorded before anything is planned.
+    pub(crate) aliases: Vec<(String, String)>,
+    /// A campaign that these files were once called by, through a link that has changed since.
+    pub(crate) respelled: Option<String>,
+}
+
+impl Asked {
+    /// The name as typed under `--campaign`, with `{date} {week} {month}` filled in.
+    pub(crate) fn named(typed: &str, now: &Zoned) -> Result<Self> {
+        let week = now.date().iso_week_date();
+        let name = typed
+            .replace("{date}", &now.strftime("%Y-%m-%d").to_string())
+            .replace("{week}", &format!("{}-W{:02}", week.year(), week.week()))
+            .replace("{month}", &now.strftime("%Y-%m").to_string());
+        let name = nfc(name.trim());
+        if name.is_empty() || name.len() > 200 || name.contains(['{', '}']) || name.chars().any(char::is_control) {
+            return Err(no_name(typed));
+        }
+        Ok(Self::Named(name))
+    }
+
+    /// The files of message and lists; paths are absolute, as typed.
+    pub(crate) fn files(message: Option<PathBuf>, workspace: &Workspace, lists: Vec<PathBuf>) -> Self {
+        Self::Files(Files { message, config: workspace.config_file.clone(), lists })
+    }
+
+    /// Finds the campaign. `ledger` is `None` where there is none yet.
+    pub(crate) async fn find(&self, ledger: Option<&dyn Ledger>, workspace: &Workspace, apart: &Apart<'_>) -> Result<Campaign> {
+        let book = Book::read(ledger).await?;
+        match self {
+            Self::Named(name) => book.named(name, apart).await,
+            Self::Files(files) => book.unnamed(files, workspace, apart).await,
+        }
+    }
+}
+
+fn no_name(typed: &str) -> Error {
+    Error::usage(format!("{typed:?} cannot name a campaign"))
+        .hint("use up to 200 letters, digits and signs other than # { }; {date}, {week} and {month} are filled in")
+}
+
+/// What makes a campaign of its own of the same name and files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Apart<'a> {
+    pub(crate) env: Option<&'a str>,
+    pub(crate) redirect: Option<&'a Address>,
+    pub(crate) provider_sandbox: bool,
+}
+
+impl Apart<'_> {
+    /// An id or an identity of the plain campaign, as that of this one.
+    fn of(&self, plain: &str) -> String {
+        let id = self.redirect.map_or_else(|| plain.to_owned(), |to| redirected(plain, to));
+        if self.provider_sandbox { sandboxed(&id) } else { id }
+    }
+
+    /// The plain id of a run's campaign if the run is apart in the same way.
+    fn plain<'r>(&self, run: &'r Run) -> Option<&'r str> {
+        let suffix = self.of("");
+        let text = |key| run.head.settings.get(key);
+        let is_redirected = text("redirect").is_some_and(|to| !to.is_null());
+        let is_sandboxed = text("provider_sandbox").is_some_and(|on| *on == true);
+        if is_redirected != self.redirect.is_some() || is_sandboxed != self.provider_sandbox {
+            return None;
+        }
+        run.head.campaign.strip_suffix(&suffix)
+    }
+}
+
+/// The ledger's campaigns.
+struct Book<'a> {
+    ledger: Option<&'a dyn Ledger>,
+    /// Newest first.
+    runs: Vec<Run>,
+    aliases: Vec<(String, String)>,
+}
+
+impl<'a> Book<'a> {
+    async fn read(ledger: Option<&'a dyn Ledger>) -> Result<Self> {
+        let Some(open) = ledger else { return Ok(Self { ledger, runs: Vec::new(), aliases: Vec::new() }) };
+        let runs = open.runs().await.map_err(ledger_error)?;
+        let runs = runs.into_iter().filter(|run| run.state != RunState::Planning).collect();
+        Ok(Self { ledger, runs, aliases: open.aliases().await.map_err(ledger_error)? })
+    }
+
+    /// The campaign of some ids: the newest run's id is used again, so that Message-IDs stay what they were.
+    async fn campaign(&self, mut ids: Vec<String>, fresh: String, aliases: Vec<(String, String)>) -> Result<Campaign> {
+        if let Some(ledger) = self.ledger {
+            for id in ids.clone() {
+                ids.extend(ledger.kin(&id).await.map_err(ledger_error)?);
+            }
+        }
+        let newest = self.runs.iter().map(|run| &run.head.campaign).find(|campaign| ids.contains(campaign));
+        let id = newest.or(ids.first()).unwrap_or(&fresh).clone();
+        ids.extend([id.clone(), fresh]);
+        ids.sort();
+        ids.dedup();
+        Ok(Campaign { id, ids, aliases, respelled: None })
+    }
+
+    /// Under a name: the campaign that has it, or else the one without a name that is shown as it.
+    async fn named(&self, name: &str, apart: &Apart<'_>) -> Result<Campaign> {
+        let here: Vec<&str> = self.runs.iter().filter(|run| run.head.env.as_deref() == apart.env).filter_map(|run| apart.plain(run)).collect();
+        // An older ledger may have the name in several forms.
+        let same: BTreeSet<&str> =
+            self.runs.iter().filter_map(|run| apart.plain(run)).filter(|id| *id == name || (!id.contains(SIGN) && nfc(id.trim()) == name)).collect();
+        if !same.is_empty() {
+            let identity = apart.of(&format!("n:{name}"));
+            let is_plain = same.len() == 1 && same.contains(name);
+            let ids: Vec<String> = same.into_iter().map(|id| apart.of(id)).collect();
+            let aliases = if is_plain { Vec::new() } else { ids.iter().map(|id| (identity.clone(), id.clone())).collect() };
+            return self.campaign(ids, apart.of(name), aliases).await;
+        }
+        let mut ids: Vec<String> = here.into_iter().filter(|id| id.contains(SIGN) && shown(id) == name).map(|id| apart.of(id)).collect();
+        ids.dedup();
+        // A campaign whose runs have been removed is known by its id alone.
+        let id = apart.of(name);
+        if ids.is_empty() && name.contains(SIGN) && self.aliases.iter().any(|(_, campaign)| *campaign == id) {
+            ids.push(id);
+        }
+        let Some(first) = ids.first() else {
+            return if name.contains(SIGN) { Err(no_name(name)) } else { self.campaign(Vec::new(), apart.of(name), Vec::new()).await };
+        };
+        let kin = match self.ledger {
+            Some(ledger) => ledger.kin(first).await.map_err(ledger_error)?,
+            None => Vec::new(),
+        };
+        if let Some(other) = ids.iter().find(|id| !kin.contains(id)) {
+            return Err(Error::usage(format!("several campaigns are called {name}: {first}, {other}"))
+                .hint(format!("--campaign '{first}' names one of them; `mailbatch runs --json` lists their runs")));
+        }
+        self.campaign(kin, first.clone(), Vec::new()).await
+    }
+
+    /// Under the files' own name.
+    async fn unnamed(&self, files: &Files, workspace: &Workspace, apart: &Apart<'_>) -> Result<Campaign> {
+        let root = Root::new(&workspace.root);
+        let Identity { canonical, spelled, id } = files.identity(&root);
+        let (canonical, spelled, fresh) = (apart.of(&canonical), spelled.map(|spelled| apart.of(&spelled)), apart.of(&id));
+        let known_as = |identity: &str| -> Vec<String> {
+            self.aliases.iter().filter(|(known, _)| known == identity).map(|(_, campaign)| campaign.clone()).collect()
+        };
+        let mut ids = known_as(&canonical);
+        if ids.is_empty() {
+            ids = self.older(&canonical, &Places::new(workspace, &root), apart).await?;
+        }
+        let through_link = spelled.as_deref().map(known_as).unwrap_or_default();
+        let respelled = if ids.is_empty() {
+            self.runs.iter().map(|run| &run.head.campaign).find(|campaign| through_link.contains(campaign)).cloned()
+        } else {
+            None
+        };
+        let mut campaign = self.campaign(ids.clone(), fresh, Vec::new()).await?;
+        ids.push(campaign.id.clone());
+        campaign.aliases = ids.into_iter().map(|id| (canonical.clone(), id)).collect();
+        campaign.aliases.extend(spelled.map(|spelled| (spelled, campaign.id.clone())));
+        campaign.aliases.dedup();
+        campaign.aliases.retain(|pair| !self.aliases.contains(pair));
+        campaign.respelled = respelled;
+        Ok(campaign)
+    }
+
+    /// Ids that earlier versions gave to the campaign with this identity.
+    async fn older(&self, canonical: &str, places: &Places<'_>, apart: &Apart<'_>) -> Result<Vec<String>> {
+        let Some(ledger) = self.ledger else { return Ok(Vec::new()) };
+        let mut seen: BTreeSet<&str> = self.aliases.iter().map(|(_, campaign)| campaign.as_str()).collect();
+        let mut found = Vec::new();
+        let plain = self.runs.iter().filter_map(|run| apart.plain(run).map(|plain| (run, plain)));
+        for (run, plain) in plain.filter(|(_, plain)| plain.contains(SIGN)).take(MOST_OLD) {
+            if !seen.insert(&run.head.campaign) {
+                continue;
+            }
+            let Some(run) = ledger.run(&run.id).await.map_err(ledger_error)? else { continue };
+            if places.identity(&run, plain).is_some_and(|identity| apart.of(&identity) == canonical) {
+                found.push(run.head.campaign.clone());
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Campaign {
+    /// Goes on with the campaign that the same command named before, although a link on the way leads elsewhere now.
+    pub(crate) fn go_on_as(&mut self, old: String, kin: Vec<String>) {
+        for (_, campaign) in &mut self.aliases {
+            campaign.clone_from(&old);
+        }
+        self.ids.extend(kin);
+        self.ids.push(old.clone());
+        self.id = old;
+        self.respelled = None;
+    }
+
+    /// The refusal where a link leads to another list while a run that it began is unfinished.
+    pub(crate) fn is_respelled(run: &Run, what: &str) -> Error {
+        Error::new(Exit::CHANGED, format!("a link leads elsewhere now, {what}, and run {} of {} is not finished", run.id, run.head.name())).hint(
+            format!(
+                "`mailbatch resume {}` finishes it and `mailbatch resume {} --abandon` closes it; --campaign NAME goes on under a name",
+                run.id, run.id
+            ),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_filled_in_and_odd_ones_refused() {
+        let now: Zoned = "2026-11-21T10:00:00[UTC]".parse().expect("a time");
+        let named = |typed: &str| match Asked::named(typed, &now) {
+            Ok(Asked::Named(name)) => Some(name),
+            _ => None,
+        };
+        assert_eq!(named("news-{date}-{week}-{month}").as_deref(), Some("news-2026-11-21-2026-W47-2026-11"));
+        assert_eq!(named(" fru\u{308}hling ").as_deref(), Some("fr\u{fc}hling"));
+        for bad in ["", " ", "a{year}", "a\nb"] {
+            assert_eq!(named(bad), None, "{bad:?}");
+        }
+    }
+}

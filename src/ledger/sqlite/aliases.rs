@@ -1,0 +1,39 @@
+//! The names of campaigns: which ids are one campaign.
+
+use rusqlite::{Connection, params};
+
+use super::fault::Result;
+
+/// An identity that begins so says how a campaign was spelled once. It joins nothing: what it names may have changed since.
+const SPELLED: &str = "s:";
+
+/// Every identity with a campaign that it has stood for.
+pub(super) fn all(conn: &Connection) -> Result<Vec<(String, String)>> {
+    let mut query = conn.prepare_cached("SELECT identity, campaign FROM aliases ORDER BY identity, campaign")?;
+    Ok(query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn add(conn: &Connection, pairs: &[(String, String)]) -> Result<()> {
+    let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO aliases(identity, campaign) VALUES (?1, ?2)")?;
+    pairs.iter().try_for_each(|(identity, campaign)| insert.execute([identity, campaign]).map(drop))?;
+    Ok(())
+}
+
+/// All ids of the campaign with this id, itself first.
+pub(super) fn kin(conn: &Connection, campaign: &str) -> Result<Vec<String>> {
+    let mut query = conn.prepare_cached(
+        "WITH RECURSIVE kin(campaign) AS (
+           VALUES (?1)
+           UNION
+           SELECT other.campaign FROM kin
+           JOIN aliases one ON one.campaign = kin.campaign AND substr(one.identity, 1, 2) <> ?2
+           JOIN aliases other ON other.identity = one.identity
+         ) SELECT campaign FROM kin",
+    )?;
+    Ok(query.query_map(params![campaign, SPELLED], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The same as a JSON array, for `IN (SELECT value FROM json_each(?))`.
+pub(super) fn kin_json(conn: &Connection, campaign: &str) -> Result<String> {
+    Ok(serde_json::to_string(&kin(conn, campaign)?)?)
+}
