@@ -58,6 +58,8 @@ tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l encoding -d 'The list\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -d 'What stands between the fields of a CSV list, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid -d 'Refuse the list when more of its rows are invalid' -r
@@ -114,6 +116,8 @@ tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l encoding -d 'The list\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter -d 'What stands between the fields of a CSV list, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invalid -d 'Refuse the list when more of its rows are invalid' -r
@@ -142,6 +146,8 @@ tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l encoding -d 'The list\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l delimiter -d 'What stands between the fields of a CSV list, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l message -d 'The message file: .md, .html or .txt' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l from -d 'The From header' -r

@@ -27,6 +27,12 @@ impl Columns {
         self.names.iter().position(|n| n == name)
     }
 
+    /// The first two places, from 0, of a name that stands more than once.
+    pub fn repeated(&self, name: &str) -> Option<(usize, usize)> {
+        let mut places = self.names.iter().enumerate().filter(|(_, n)| *n == name).map(|(place, _)| place);
+        Some((places.next()?, places.next()?))
+    }
+
     /// Adds a column at the end unless there is one of that name.
     pub fn add(&mut self, name: &str) {
         if self.position(name).is_none() {

@@ -193,6 +193,14 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "LABEL", value_parser = words::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
+    /// What stands between the fields of a CSV list, where it cannot be told: one character, or tab
+    #[arg(long, value_name = "CHAR", value_parser = words::delimiter, env = "MAILBATCH_DELIMITER", hide_env_values = true)]
+    pub delimiter: Option<u8>,
+
+    /// How many lines stand before the header of a CSV list
+    #[arg(long, value_name = "N", env = "MAILBATCH_SKIP_LINES", hide_env_values = true)]
+    pub skip_lines: Option<u64>,
+
     /// Only rows for which this expression is true, such as "country == 'FI'"
     #[arg(long = "where", value_name = "EXPR")]
     pub filter: Option<String>,

@@ -118,8 +118,28 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|e| e.to_string())
 }
 
-pub(super) fn encoding(text: &str) -> Result<&'static Encoding, String> {
-    Encoding::for_label(text.as_bytes()).ok_or_else(|| "unknown encoding; write utf-8, utf-16le, utf-16be or windows-1252".to_owned())
+/// An encoding, by any label of the Encoding Standard.
+pub(crate) fn encoding(text: &str) -> Result<&'static Encoding, String> {
+    Encoding::for_label_no_replacement(text.as_bytes())
+        .ok_or_else(|| "unknown encoding; write utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis, gbk or the like".to_owned())
+}
+
+/// What stands between fields: one character, or its name.
+pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        "comma" => Ok(b','),
+        "semicolon" => Ok(b';'),
+        "pipe" => Ok(b'|'),
+        "space" => Ok(b' '),
+        "colon" => Ok(b':'),
+        _ => match text.as_bytes() {
+            [byte] if crate::input::is_delimiter(*byte) => Ok(*byte),
+            _ => {
+                Err("write one character such as ; or | (no letter, digit, quote, @ . - _), or tab, comma, semicolon, pipe, colon, space".to_owned())
+            }
+        },
+    }
 }
 
 /// A moment (`2027-01-31T09:00:00Z`), or a day, which means its beginning in UTC.

@@ -8,7 +8,7 @@ use crate::cli::{CheckArgs, Globals};
 use crate::commands::outlets;
 use crate::commands::running::note_all;
 use crate::commands::say;
-use crate::commands::send::{lists, survey_notes};
+use crate::commands::send::{lists, say_when_quiet};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ use crate::input::Filter;
 use crate::ledger::{Ledger, PlannedRow, Standing};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
-use crate::plan::{self, Screening, Survey};
+use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
 
 /// Runs the command. Exit 4 when a send would refuse the list.
@@ -67,15 +67,18 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     });
     bench.warn_of_unwritable_suppressions();
     tell(&bench, &survey, &written, &odd)?;
+    say_when_quiet(&bench, &survey);
+    note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
-    note_all(&bench, &survey_notes(&survey));
-    survey.judge(args.list.screening.max_invalid, args.list.screening.expect_count.as_ref())?;
+    note_all(&bench, &survey.notes);
+    let written: Vec<String> = written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
+    survey.judge(args.list.screening.max_invalid, args.list.screening.expect_count.as_ref(), Some(&written.join(", ")))?;
     Ok(Exit::OK)
 }
 
 /// Counts addresses that are legal and often a mistake.
 fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut BTreeMap<&'static str, (u64, Vec<String>)>) {
-    const PLACES: usize = 5;
+    const PLACES: usize = 3;
     if row.key.is_empty() {
         return;
     }
@@ -116,7 +119,59 @@ fn write_rejected(bench: &Workbench, lists: &[PathBuf], survey: &Survey, rows: V
     Ok(written)
 }
 
+/// One kind of finding: how many, the first places, and one fix.
+struct Line {
+    rule: &'static str,
+    what: String,
+    count: u64,
+    places: Vec<String>,
+    fix: &'static str,
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
+        format!("{:>9} x {}: {}{more}\n            fix: {}\n", self.count, self.what, self.places.join(", "), self.fix)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let Self { rule, what, count, places, fix } = self;
+        serde_json::json!({"rule": rule, "what": what, "count": count, "places": places, "fix": fix})
+    }
+}
+
+/// Everything that was found, by kind: what keeps rows from being mailed, what reading changed, and what is legal and often a mistake.
+fn table(survey: &Survey, odd: &BTreeMap<&'static str, (u64, Vec<String>)>) -> Vec<Line> {
+    let defects = survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix });
+    let findings = survey.findings.iter().map(|found| Line {
+        rule: found.kind.rule(),
+        what: found.kind.what().to_owned(),
+        count: found.count,
+        places: found.places.clone(),
+        fix: found.kind.fix(),
+    });
+    let odd = odd.iter().map(|(what, (count, places))| Line {
+        rule: "odd_address",
+        what: format!("legal, but look: {what}"),
+        count: *count,
+        places: places.clone(),
+        fix: "nothing to do if these people asked for the mail",
+    });
+    let mut lines: Vec<Line> = defects.chain(findings).chain(odd).collect();
+    if survey.always_missing > 0 {
+        lines.push(Line {
+            rule: "always_missing",
+            what: "addresses under canary.always are not in the list and are not mailed".to_owned(),
+            count: survey.always_missing as u64,
+            places: vec!["mailbatch.toml".to_owned()],
+            fix: "add them to the list, or take them out of canary.always",
+        });
+    }
+    lines
+}
+
 fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], odd: &BTreeMap<&'static str, (u64, Vec<String>)>) -> Result<()> {
+    let lines = table(survey, odd);
     if bench.globals.json {
         let mut counts: serde_json::Map<String, serde_json::Value> =
             Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
@@ -124,6 +179,7 @@ fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], odd: &BTreeMap<
         let odd: serde_json::Map<String, serde_json::Value> = odd.iter().map(|(what, (count, _))| ((*what).to_owned(), (*count).into())).collect();
         let object = serde_json::json!({
             "v": 1, "type": "check", "input": survey.rows(), "filtered": survey.filtered, "counts": counts, "odd": odd,
+            "findings": lines.iter().map(Line::json).collect::<Vec<_>>(),
             "rejected": written.iter().map(|path| bench.settings.workspace.shown(path)).collect::<Vec<_>>(),
         });
         return say(&mut std::io::stdout(), &format!("{object}\n"));
@@ -139,9 +195,8 @@ fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], odd: &BTreeMap<
     if survey.filtered > 0 {
         text.push_str(&format!("  {:>9}  more left out by --where\n", survey.filtered));
     }
-    for (what, (count, places)) in odd {
-        let more = if *count > places.len() as u64 { ", …" } else { "" };
-        text.push_str(&format!("legal, but look: {count} with {what}: {}{more}\n", places.join(", ")));
+    for line in &lines {
+        text.push_str(&line.text());
     }
     for path in written {
         text.push_str(&format!("bad rows are in {}\n", bench.settings.workspace.shown(path)));

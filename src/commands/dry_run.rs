@@ -40,7 +40,7 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
     };
     let screening = sending.screening(&suppressions, secret);
     let mut survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
-    survey.judge(sending.args.list.screening.max_invalid, sending.args.list.screening.expect_count.as_ref())?;
+    survey.judge(sending.args.list.screening.max_invalid, sending.args.list.screening.expect_count.as_ref(), None)?;
 
     let people = std::mem::take(&mut survey.people).finish();
     let warning = match ledger {

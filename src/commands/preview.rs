@@ -69,6 +69,7 @@ fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<
     let (source, name) = &lists.sources[0];
     let mut reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
+    email.mark_in(&mut reader);
     let mut index = Arc::new(ColumnIndex::new(reader.columns()));
     let mut found: Vec<Shown> = Vec::new();
     let (mut number, mut renderable, mut draws) = (0, 0, Draws::new());

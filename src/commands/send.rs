@@ -16,7 +16,7 @@ use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
-use crate::commands::workbench::Workbench;
+use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::commands::{dry_run, overlap};
 use crate::config::Chosen;
 use crate::error::{Error, Result};
@@ -339,7 +339,7 @@ impl Sending<'_> {
         };
         let id = ledger.begin(head.clone()).await.map_err(ledger_error)?;
         let read = self.read(ledger, &id, suppressions, secret).await;
-        let survey = match read.and_then(|survey| survey.judge(screening.max_invalid, screening.expect_count.as_ref()).map(|()| survey)) {
+        let survey = match read.and_then(|survey| survey.judge(screening.max_invalid, screening.expect_count.as_ref(), None).map(|()| survey)) {
             Ok(survey) => survey,
             Err(error) => {
                 // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
@@ -349,6 +349,7 @@ impl Sending<'_> {
         };
         tracing::info!(run = id, rows = survey.rows(), sendable = survey.tally.open, filtered = survey.filtered, "lists read, screened and rendered");
         notes.extend(survey_notes(&survey));
+        say_when_quiet(self.bench, &survey);
         let run = Run {
             id,
             head: RunHead { list_fingerprint: survey.fingerprint, ..head },
@@ -440,6 +441,8 @@ async fn abandoned(ledger: &dyn Ledger, run: &Run) -> Result<bool> {
 
 /// The lists as typed, and how to read them.
 pub(crate) fn lists(bench: &Workbench, lists: &[PathBuf], reading: &ReadingArgs, email: Option<String>) -> Lists {
+    let settings = &bench.settings;
+    let email = email.or_else(|| settings.list.email.clone());
     let options = ReadOptions {
         format: reading.format.map(|format| match format {
             ListFormat::Csv => Format::Csv,
@@ -448,22 +451,26 @@ pub(crate) fn lists(bench: &Workbench, lists: &[PathBuf], reading: &ReadingArgs,
             ListFormat::Ndjson => Format::Ndjson,
         }),
         encoding: reading.encoding.map(|encoding| encoding.name().to_owned()),
-        delimiter: None,
+        delimiter: reading.delimiter,
+        skip_lines: reading.skip_lines,
+        email: email.clone(),
     };
-    let settings = &bench.settings;
-    Lists::new(
-        lists,
-        |path| settings.workspace.from_arguments(path),
-        options,
-        email.or_else(|| settings.list.email.clone()),
-        settings.list.id.clone(),
-    )
+    Lists::new(lists, |path| settings.workspace.from_arguments(path), options, email, settings.list.id.clone())
+}
+
+/// Says what decided who is mailed, where `-q` keeps the other notes back.
+pub(crate) fn say_when_quiet(bench: &Workbench, survey: &Survey) {
+    if bench.globals.quiet {
+        survey.decisive().iter().for_each(|line| eprintln_quietly(&format!("mailbatch: {line}")));
+    }
 }
 
 /// Lines for people about what reading the lists found.
 pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
     let mut notes = survey.notes.clone();
-    notes.extend(survey.defects());
+    notes.extend(survey.findings.iter().map(ToString::to_string));
+    notes.extend(survey.trimmed_note());
+    notes.extend(survey.defects().iter().map(ToString::to_string));
     if survey.always_missing > 0 {
         notes.push(format!("{} addresses under canary.always are not in the list and are not mailed", survey.always_missing));
     }

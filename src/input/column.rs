@@ -3,8 +3,77 @@
 use crate::error::{Error, Result};
 use crate::recipient::Columns;
 
-/// Headings that mean an e-mail address, letters and digits only: plain ones, and those of HubSpot, Salesforce, Mailchimp and Outlook exports.
-const HEADINGS: [&str; 8] = ["email", "emailaddress", "mail", "contactemail", "contactemailaddress", "leademail", "subscriberemail", "emailadresse"];
+/// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that spreadsheets and CRMs are used in, and
+/// those of HubSpot, Salesforce, Mailchimp and Outlook exports.
+const HEADINGS: [&str; 42] = [
+    "email",
+    "emails",
+    "emailaddress",
+    "mail",
+    "mailaddress",
+    "contactemail",
+    "contactemailaddress",
+    "leademail",
+    "subscriberemail",
+    "emailadresse",
+    "mailadresse",
+    "adressemail",
+    "adresseemail",
+    "adressedecourriel",
+    "courriel",
+    "adresseélectronique",
+    "adresseelectronique",
+    "correo",
+    "correoelectrónico",
+    "correoelectronico",
+    "direccióndecorreoelectrónico",
+    "direcciondecorreoelectronico",
+    "emaildirección",
+    "indirizzoemail",
+    "indirizzodipostaelettronica",
+    "postaelettronica",
+    "endereçodeemail",
+    "enderecodeemail",
+    "emailadres",
+    "adresemail",
+    "adresaemail",
+    "epost",
+    "epostadress",
+    "epostadresse",
+    "eposta",
+    "epostaadresi",
+    "sähköposti",
+    "sähköpostiosoite",
+    "электроннаяпочта",
+    "メールアドレス",
+    "电子邮件",
+    "電子メール",
+];
+
+/// Headings that mean one where no other does: of exports with several (Google Contacts, Outlook), of payments and surveys.
+const LESSER_HEADINGS: [&str; 12] = [
+    "email1value",
+    "emailaddress1",
+    "email1",
+    "email1address",
+    "primaryemail",
+    "customeremail",
+    "customeremailaddress",
+    "recipientemail",
+    "billingemail",
+    "personemail",
+    "useremail",
+    "memberemail",
+];
+
+/// Whether a heading can mean an e-mail address.
+pub(super) fn is_email_heading(cell: &str) -> bool {
+    // Most cells are longer, and this is asked of many.
+    cell.len() <= 60 && cell.chars().any(char::is_alphabetic) && {
+        let normal = normal(cell);
+        HEADINGS.contains(&normal.as_str()) || LESSER_HEADINGS.contains(&normal.as_str())
+    }
+}
 
 /// Finds the place of the e-mail column: exactly `configured` if given, else the only heading that can be meant.
 ///
@@ -12,6 +81,9 @@ const HEADINGS: [&str; 8] = ["email", "emailaddress", "mail", "contactemail", "c
 pub fn guess_email_column(columns: &Columns, configured: Option<&str>, list_name: &str) -> Result<usize> {
     let names = columns.names();
     if let Some(wanted) = configured {
+        if let Some((first, second)) = columns.repeated(wanted) {
+            return Err(twice(list_name, wanted, first, second));
+        }
         return columns.position(wanted).ok_or_else(|| {
             let error = Error::refused(format!("{list_name}: has no column {wanted:?} (its columns: {})", listed(names)));
             match nearest(names, wanted) {
@@ -20,7 +92,11 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, list_name
             }
         });
     }
-    let candidates: Vec<usize> = (0..names.len()).filter(|&place| HEADINGS.contains(&normal(&names[place]).as_str())).collect();
+    let of = |headings: &[&str]| -> Vec<usize> { (0..names.len()).filter(|&place| headings.contains(&normal(&names[place]).as_str())).collect() };
+    let mut candidates = of(&HEADINGS);
+    if candidates.is_empty() {
+        candidates = of(&LESSER_HEADINGS);
+    }
     let message = match candidates[..] {
         [only] => return Ok(only),
         [] => format!("{list_name}: no column is called email (its columns: {})", listed(names)),
@@ -29,7 +105,14 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, list_name
             format!("{list_name}: {} columns could hold the address: {} (all columns: {})", found.len(), listed(&found), listed(names))
         }
     };
-    Err(Error::refused(message).hint("name it: --email COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
+    Err(Error::refused(message)
+        .hint("name it: --email COLUMN (for preview --email-column COLUMN), or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
+}
+
+/// The refusal of a column that is used and stands twice; `first` and `second` are places from 0.
+pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Error {
+    Error::refused(format!("{list}: column {name:?} stands twice, as columns {} and {}", first + 1, second + 1))
+        .hint("rename one of them in the header")
 }
 
 fn normal(name: &str) -> String {
@@ -48,7 +131,12 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
-    let mut text = names.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| if name.is_empty() { "(no name)".to_owned() } else { name.escape_debug().to_string() })
+        .collect::<Vec<_>>()
+        .join(", ");
     if names.len() > SHOWN {
         text.push_str(&format!(" and {} more", names.len() - SHOWN));
     }

@@ -9,6 +9,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Serde, Value};
+use minijinja::{Error, ErrorKind};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::recipient::{Columns, Fields};
@@ -22,6 +23,8 @@ pub struct ColumnIndex {
     columns: Columns,
     places: Places,
     aliases: Places,
+    /// Names that stand more than once, with their first two places: which one is meant cannot be known.
+    repeated: HashMap<String, (usize, usize)>,
 }
 
 /// Names are looked up for every value of every row, where the standard hasher costs more than all the rest of a look-up.
@@ -45,16 +48,21 @@ impl Hasher for NameHasher {
 }
 
 impl ColumnIndex {
-    /// Prepares look-ups in `columns`; where a name stands twice the first counts.
+    /// Prepares look-ups in `columns`; a name that stands twice means none of its columns.
     pub fn new(columns: &Columns) -> Self {
         let mut places = Places::default();
         let mut aliases: HashMap<String, Option<usize>> = HashMap::new();
-        for (place, name) in columns.names().iter().enumerate() {
+        let mut repeated = HashMap::new();
+        for (place, name) in columns.names().iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            if let Some(&first) = places.get(name) {
+                repeated.entry(name.clone()).or_insert((first, place));
+            }
             places.entry(name.clone()).or_insert(place);
             aliases.entry(alias(name)).and_modify(|only| *only = None).or_insert(Some(place));
         }
+        places.retain(|name, _| !repeated.contains_key(name));
         let aliases = aliases.into_iter().filter_map(|(name, only)| Some((name, only?))).collect();
-        Self { columns: columns.clone(), places, aliases }
+        Self { columns: columns.clone(), places, aliases, repeated }
     }
 
     /// The columns themselves.
@@ -67,9 +75,34 @@ impl ColumnIndex {
         self.places.get(name).copied()
     }
 
+    /// Why `name` means no column although there are some that are called so, or whose snake_case form it is.
+    pub fn doubt(&self, name: &str) -> Option<Doubt> {
+        let (called, (first, second)) = self.repeated.iter().find(|(called, _)| *called == name || alias(called) == name)?;
+        Some(Doubt(format!("column {called:?} stands twice in the list, as columns {} and {}: rename one of them", first + 1, second + 1)))
+    }
+
     /// The place of the column that `name` means in a template: its own name, or its snake_case form where that is unambiguous.
     pub fn resolve(&self, name: &str) -> Option<usize> {
         self.exact(name).or_else(|| self.aliases.get(name).copied())
+    }
+}
+
+/// Why a name in a template means no column although the list has it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Doubt(String);
+
+impl Doubt {
+    /// The doubt that made the engine fail, if one did.
+    pub fn behind(error: &Error) -> Option<&Self> {
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            if let Some(doubt) = error.downcast_ref() {
+                return Some(doubt);
+            }
+            cause = error.source();
+        }
+        None
     }
 }
 
@@ -120,7 +153,13 @@ impl RowContext {
         let found = match &*self.fields {
             Fields::Text(record) => {
                 let place = if self.whole { self.columns.exact(name) } else { self.columns.resolve(name) };
-                place.map(|place| record.get(place).map(Value::from))
+                match place {
+                    Some(place) => Some(record.get(place).map(Value::from)),
+                    None => self.columns.doubt(name).map(|why| {
+                        let error = Error::new(ErrorKind::UndefinedError, why.to_string());
+                        Some(Value::from(error.with_source(why)))
+                    }),
+                }
             }
             Fields::Json(map) => {
                 let value = map.get(name).or_else(|| if self.whole { None } else { only_alias(map, name) });

@@ -7,16 +7,16 @@ use csv::StringRecord;
 use memchr::{memchr, memchr_iter, memchr3};
 
 use super::encoding::Text;
+use super::layout::looks_like_address;
 use super::problem::{Place, Problem};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 
 const QUOTE: u8 = b'"';
-
-/// The delimiters that are looked for, the likeliest first.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// How many records are compared to find the delimiter.
-const SAMPLE_RECORDS: usize = 20;
+/// The first of the two bytes of a no-break space in UTF-8.
+const NO_BREAK_SPACE_BEGINS: u8 = 0xc2;
+/// How MySQL and PHP write a quote inside quotes; CSV (RFC 4180) doubles it.
+const ESCAPED: &str = r#"\""#;
+const BACKSLASH_HINT: &str = r#"the list escapes quotes by a backslash (\"): export it with doubled quotes ("") instead"#;
 
 /// Records of a delimited text.
 pub(super) struct Delimited {
@@ -30,6 +30,8 @@ pub(super) struct Delimited {
     ended: bool,
     delimiter: u8,
     cell: String,
+    /// How many columns the list has, once its header has been read.
+    columns: usize,
     bytes_hint: usize,
     fields_hint: usize,
 }
@@ -41,11 +43,15 @@ enum Attempt {
 }
 
 impl Delimited {
-    /// Records of `buffer` and what follows it in `text`; without a `delimiter` it is found by looking at `buffer`.
-    pub(super) fn new(text: Text, buffer: String, delimiter: Option<u8>) -> Self {
-        let delimiter = delimiter.unwrap_or_else(|| find_delimiter(&buffer));
+    /// Records of `buffer`, from the byte `at` on that stands on `line`, and of what follows it in `text`.
+    pub(super) fn new(text: Text, buffer: String, (at, line): (usize, u64), delimiter: u8) -> Self {
         let (bytes_hint, fields_hint) = (128, 8);
-        Self { text, buffer, at: 0, line: 1, after_cr: false, ended: false, delimiter, cell: String::new(), bytes_hint, fields_hint }
+        Self { text, buffer, at, line, after_cr: false, ended: false, delimiter, cell: String::new(), columns: 0, bytes_hint, fields_hint }
+    }
+
+    /// Says how many columns the list has: a quote that swallowed rows is known by them.
+    pub(super) fn set_columns(&mut self, columns: usize) {
+        self.columns = columns;
     }
 
     /// The next record and the line on which it begins. Blank lines are skipped.
@@ -102,43 +108,39 @@ impl Delimited {
         let end = loop {
             let begin = at;
             let opened = line;
-            let mut from = at;
-            self.cell.clear();
-            if bytes.get(at) == Some(&QUOTE) {
-                // The quoted part: a doubled quote stands for one.
-                at += 1;
-                from = at;
-                loop {
-                    let Some(quote) = memchr(QUOTE, &bytes[at..]).map(|i| at + i) else {
-                        return self.unfinished(begin, opened, true);
-                    };
-                    line += memchr_iter(b'\n', &bytes[at..quote]).count() as u64;
-                    at = quote + 1;
-                    match bytes.get(at) {
-                        None if !self.ended => return self.unfinished(begin, opened, true),
-                        Some(&QUOTE) => {
-                            self.cell.push_str(&self.buffer[from..at]);
-                            at += 1;
-                            from = at;
-                        }
-                        _ => {
-                            self.cell.push_str(&self.buffer[from..quote]);
-                            from = at;
-                            break;
-                        }
-                    }
-                }
+            if matches!(bytes.get(at), Some(&(b' ' | b'\t' | NO_BREAK_SPACE_BEGINS))) {
+                at = before_quote(bytes, at, self.delimiter);
             }
-            let stop = memchr3(self.delimiter, b'\n', b'\r', &bytes[at..]).map(|i| at + i);
-            let Some(stop) = stop.or(self.ended.then_some(bytes.len())) else {
-                return self.unfinished(begin, opened, false);
-            };
-            let rest = &self.buffer[from..stop];
-            let cell = if self.cell.is_empty() {
-                rest
+            let (cell, stop) = if bytes.get(at) == Some(&QUOTE) {
+                let Some((quote, doubled)) = self.closing_quote(at + 1) else {
+                    return self.unfinished(begin, opened, true);
+                };
+                let source = &self.buffer[at + 1..quote];
+                line += memchr_iter(b'\n', source.as_bytes()).count() as u64;
+                let after = skip_blanks(bytes, quote + 1, self.delimiter);
+                match bytes.get(after) {
+                    None if !self.ended => return self.unfinished(begin, opened, true),
+                    None | Some(b'\r' | b'\n') => {}
+                    Some(&byte) if byte == self.delimiter => {}
+                    Some(_) => return Err(text_after_quote(opened, line, &self.buffer[at..after])),
+                }
+                if (line != opened || memchr(b'\r', source.as_bytes()).is_some()) && holds_a_row(source, self.delimiter, self.columns) {
+                    return Err(swallowed_rows(opened, line, source));
+                }
+                let cell = if doubled {
+                    self.cell.clear();
+                    undouble(source, &mut self.cell);
+                    &self.cell
+                } else {
+                    source
+                };
+                (cell, after)
             } else {
-                self.cell.push_str(rest);
-                &self.cell
+                let stop = memchr3(self.delimiter, b'\n', b'\r', &bytes[begin..]).map(|i| begin + i);
+                let Some(stop) = stop.or(self.ended.then_some(bytes.len())) else {
+                    return self.unfinished(begin, opened, false);
+                };
+                (&self.buffer[begin..stop], stop)
             };
             if cell.len() > MAX_FIELD_BYTES {
                 return Err(too_large(opened, false));
@@ -162,11 +164,27 @@ impl Delimited {
         Ok(Attempt::Record(record))
     }
 
+    /// Where the quote stands that closes the field whose text begins at `from`, and whether there are doubled ones before it. `None`
+    /// where the text that is there does not tell.
+    fn closing_quote(&self, from: usize) -> Option<(usize, bool)> {
+        let bytes = self.buffer.as_bytes();
+        let (mut at, mut doubled) = (from, false);
+        loop {
+            let quote = at + memchr(QUOTE, &bytes[at..])?;
+            match bytes.get(quote + 1) {
+                None if !self.ended => return None,
+                Some(&QUOTE) => (at, doubled) = (quote + 2, true),
+                _ => return Some((quote, doubled)),
+            }
+        }
+    }
+
     /// The text that is there ends inside the field that begins at `begin`.
     fn unfinished(&self, begin: usize, line: u64, quoted: bool) -> Result<Attempt, Problem> {
         if self.ended {
             let problem = Problem::new(Place::Line(line), "a quote is opened here and never closed: truncated?");
-            return Err(problem.hint("close the quote, double it if it belongs to the text, or export the list again"));
+            let hint = "close the quote, double it if it belongs to the text, or export the list again";
+            return Err(problem.hint(if self.buffer[begin..].contains(ESCAPED) { BACKSLASH_HINT } else { hint }));
         }
         // Twice the limit, because doubled quotes count once.
         if self.buffer.len() - begin > 2 * MAX_FIELD_BYTES + 2 {
@@ -190,51 +208,58 @@ fn too_large_record(line: u64) -> Problem {
     problem.hint("check its quotes and line ends")
 }
 
-/// The delimiter under which the first line has several fields and most of the following lines have as many.
-fn find_delimiter(sample: &str) -> u8 {
-    let mut best = (b',', 0.0, 1);
-    for delimiter in DELIMITERS {
-        let widths = widths(sample.as_bytes(), delimiter);
-        let Some(&header) = widths.first() else { continue };
-        let agreeing = widths.iter().filter(|&&width| width == header).count() as f64 / widths.len() as f64;
-        if header > 1 && (agreeing, header) > (best.1, best.2) {
-            best = (delimiter, agreeing, header);
-        }
-    }
-    best.0
+/// The place of the quote that follows after blanks, or `at` where none does.
+fn before_quote(bytes: &[u8], at: usize, delimiter: u8) -> usize {
+    let after = skip_blanks(bytes, at, delimiter);
+    if bytes.get(after) == Some(&QUOTE) { after } else { at }
 }
 
-/// How many fields each of the first records has.
-fn widths(sample: &[u8], delimiter: u8) -> Vec<usize> {
-    let mut widths = Vec::new();
-    let (mut width, mut quoted, mut field_begins, mut blank) = (1, false, true, true);
-    for &byte in sample {
-        if quoted {
-            quoted = byte != QUOTE;
-            continue;
+/// The first place from `at` on without a space, tab or no-break space that does not delimit fields.
+fn skip_blanks(bytes: &[u8], mut at: usize, delimiter: u8) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(&byte) if byte == delimiter => return at,
+            Some(b' ' | b'\t') => at += 1,
+            Some(&NO_BREAK_SPACE_BEGINS) if bytes.get(at + 1) == Some(&0xa0) => at += 2,
+            _ => return at,
         }
-        match byte {
-            b'\r' | b'\n' => {
-                if !blank {
-                    widths.push(width);
-                }
-                if widths.len() == SAMPLE_RECORDS {
-                    return widths;
-                }
-                (width, field_begins, blank) = (1, true, true);
-                continue;
-            }
-            QUOTE if field_begins => quoted = true,
-            _ if byte == delimiter => width += 1,
-            _ => {}
-        }
-        field_begins = byte == delimiter;
-        blank = false;
     }
-    if widths.is_empty() && !blank {
-        widths.push(width);
+}
+
+/// Appends the text between two quotes, with one quote for each doubled one.
+fn undouble(source: &str, out: &mut String) {
+    let mut rest = source;
+    while let Some(quote) = memchr(QUOTE, rest.as_bytes()) {
+        out.push_str(&rest[..=quote]);
+        rest = &rest[quote + 2..];
     }
-    widths
+    out.push_str(rest);
+}
+
+/// Whether a field over several lines holds what looks like another row: a cell of a later line is an address.
+fn holds_a_row(source: &str, delimiter: u8, columns: usize) -> bool {
+    source.split(['\n', '\r']).skip(1).any(|line| {
+        // Notes hold signatures with a bare address on a line; in a wide list this is no row.
+        let is_row = columns <= 2 || memchr(delimiter, line.as_bytes()).is_some();
+        is_row && line.split(char::from(delimiter)).any(looks_like_address)
+    })
+}
+
+fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
+    let what = if field.contains(ESCAPED) {
+        r#"text follows a closing quote: a quote behind a backslash (\") closes the field all the same"#
+    } else {
+        "text follows a closing quote"
+    };
+    let line = if opened == closed { String::new() } else { format!(" (the quote opens here and closes on line {closed})") };
+    let hint = if field.contains(ESCAPED) { BACKSLASH_HINT } else { r#"double each quote that belongs to the text (""), or export the list again"# };
+    Problem::new(Place::Line(opened), format!("{what}{line}")).hint(hint)
+}
+
+fn swallowed_rows(opened: u64, closed: u64, source: &str) -> Problem {
+    let what = format!("a quote opens here and closes on line {closed}, and the field between holds the address of another row");
+    let hint = "close the quote where its field ends; a cell that really holds these lines has to be put on one line";
+    Problem::new(Place::Line(opened), what).hint(if source.contains(ESCAPED) { BACKSLASH_HINT } else { hint })
 }
 
 #[cfg(test)]
@@ -252,7 +277,7 @@ mod tests {
         let mut text = Text::new(plain, Some(encoding_rs::UTF_8)).map_err(show)?;
         let mut first = String::new();
         text.fill(&mut first).map_err(show)?;
-        let mut records = Delimited::new(text, first, delimiter);
+        let mut records = Delimited::new(text, first, (0, 1), delimiter.unwrap_or(b','));
         let mut out = Vec::new();
         while let Some((line, record)) = records.next_record().map_err(show)? {
             out.push((line, record.iter().map(str::to_owned).collect()));
@@ -280,19 +305,45 @@ mod tests {
 
     #[test]
     fn quotes_are_undone() {
-        assert_eq!(cells("\"a\"\"b\",\"\",c\"d,\"e\"f\"g\n"), [row(1, &["a\"b", "", "c\"d", "ef\"g"])]);
+        assert_eq!(cells("\"a\"\"b\",\"\",c\"d,\"e\"\n"), [row(1, &["a\"b", "", "c\"d", "e"])]);
+        assert_eq!(cells("\"\"\"\",\"\"\"x\"\"\"\n"), [row(1, &["\"", "\"x\""])]);
         assert_eq!(cells("a,\"b\""), [row(1, &["a", "b"])]);
         assert_eq!(cells("a,"), [row(1, &["a", ""])]);
     }
 
     #[test]
-    fn the_delimiter_is_found_by_looking() {
-        assert_eq!(cells("email;name\na@b.example;\"x, y\"\n")[1], row(2, &["a@b.example", "x, y"]));
-        assert_eq!(cells("email\tname\na\tx,y\n")[1], row(2, &["a", "x,y"]));
-        assert_eq!(cells("email|name\na|b\n")[1], row(2, &["a", "b"]));
-        assert_eq!(cells("\"a;b;c\",d\n1,2\n")[0], row(1, &["a;b;c", "d"]));
-        assert_eq!(cells("email\na;b\n")[1], row(2, &["a;b"]), "one column has no delimiter");
-        assert_eq!(cells("email,tags;more\na,x\nb,y;z;w\n")[0], row(1, &["email", "tags;more"]));
+    fn blanks_around_a_quoted_field_do_not_count_and_others_do() {
+        assert_eq!(cells("a, \"b, c\" ,\u{a0}\t\"d\", e \n"), [row(1, &["a", "b, c", "d", " e "])]);
+        assert_eq!(read("a\t \"b\"\t\t\"c\"\n", Some(b'\t')).unwrap(), [row(1, &["a", "b", "", "c"])]);
+        assert_eq!(cells("a,  \n"), [row(1, &["a", "  "])]);
+    }
+
+    #[test]
+    fn text_after_a_closing_quote_is_refused_by_line() {
+        for (source, says) in [
+            ("a,b\n1,\"x\"y\n", "l:2: text follows a closing quote\nhint: double each quote"),
+            ("a,b\n1, \"x\" y\n", "l:2: text follows a closing quote\nhint: "),
+            ("a,b\n1,\"x \\\"y\\\" z\"\n", "l:2: text follows a closing quote: a quote behind a backslash (\\\")"),
+            ("a,b\n1,\"x\n2,y\n3,\"z\"\n", "l:2: text follows a closing quote (the quote opens here and closes on line 4)"),
+            ("a,b\n1,\"x \\\"\"\n", "l:2: a quote is opened here and never closed: truncated?\nhint: the list escapes quotes by a backslash"),
+        ] {
+            let error = read(source, None).unwrap_err();
+            assert!(error.starts_with(says), "{source}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_swallows_another_row_is_refused_and_a_note_over_lines_is_not() {
+        for source in
+            ["1,\"Ann\nb@example.com,Ben\",x\n", "1,\"Ann\r2,\"\"b@example.com\"\",Ben\rc\",x\n", "1,\"Ann\r\n2, <b@example.com> ,\r\n\",x\n"]
+        {
+            let error = read(source, None).unwrap_err();
+            assert!(error.starts_with("l:1: a quote opens here and closes on line "), "{source}: {error}");
+        }
+        let note = "1,\"Call Ann, or write to\nb@example.com, she said, or c@example.com please\nAnn\",x\n";
+        assert!(read(note, None).is_err(), "a cell of its own could be a person");
+        let note = "1,\"Call Ann, or write to\nMrs b@example.com at home\nAnn\",x\n";
+        assert_eq!(read(note, None).unwrap()[0].1.len(), 3);
     }
 
     #[test]
@@ -318,7 +369,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_is_read_as_the_csv_crate_reads_it(source in "[ab,;\"\n\r é]{0,60}", padding in 0_usize..3) {
+        fn every_text_is_read_as_the_csv_crate_reads_it(source in "[ab,;\"\n\ré]{0,60}", padding in 0_usize..3) {
             // The padding moves the text over a block border.
             let padding = if padding == 0 { String::new() } else { format!("{}\n", "p".repeat((64 << 10) - 20 * padding)) };
             let source = format!("{padding}{source}");
@@ -326,7 +377,7 @@ mod tests {
                 .records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
             match read(&source, Some(b',')) {
                 Ok(ours) => prop_assert_eq!(ours.into_iter().map(|(_, cells)| cells).collect::<Vec<_>>(), oracle),
-                Err(error) => prop_assert!(error.contains("never closed"), "{}", error),
+                Err(error) => prop_assert!(error.contains("never closed") || error.contains("text follows"), "{}", error),
             }
         }
 

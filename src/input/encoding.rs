@@ -48,6 +48,11 @@ impl Text {
         self.note.as_deref()
     }
 
+    /// Whether all of it has been read.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Appends the next block of text to `out`. Gives `false` when the text has ended.
     pub(super) fn fill(&mut self, out: &mut String) -> Result<bool, Problem> {
         if self.ended {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::column::guess_email_column;
+use super::column::{guess_email_column, twice};
 use super::{Format, ListReader};
 use crate::error::{Error, Result};
 use crate::recipient::Fields;
@@ -31,6 +31,9 @@ impl Place {
 
     /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header has none.
     pub fn named(reader: &ListReader, name: &str, setting: &str, list: &str) -> Result<Self> {
+        if let Some((first, second)) = reader.columns().repeated(name) {
+            return Err(twice(list, name, first, second));
+        }
         match reader.columns().position(name) {
             Some(at) => Ok(Self { at, name: name.to_owned() }),
             None if is_json(reader) => Ok(Self { at: 0, name: name.to_owned() }),
@@ -39,6 +42,11 @@ impl Place {
                 Err(error.hint(format!("correct {setting} in mailbatch.toml, or the list's first line")))
             }
         }
+    }
+
+    /// Says to the reader that this is the column of the addresses.
+    pub fn mark_in(&self, reader: &mut ListReader) {
+        reader.set_email(self.at, &self.name);
     }
 
     /// Makes sure that a guessed column is still the only one that can be meant after a JSON list has gained columns.

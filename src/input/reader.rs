@@ -1,6 +1,5 @@
 //! One list, whatever its format: its columns and its rows.
 
-use std::collections::HashMap;
 use std::io::Read;
 
 use csv::StringRecord;
@@ -9,8 +8,11 @@ use serde_json::{Map, Value};
 use super::compression::Plain;
 use super::delimited::Delimited;
 use super::encoding::{self, Text};
+use super::findings::{Finding, Findings, Kind};
 use super::json::{Array, Lines};
+use super::layout::{self, Known, is_marked, without_mark};
 use super::problem::{Place, Problem, ReadError};
+use super::tidy::{self, Tidy};
 use super::{Format, MAX_COLUMNS, Source};
 use crate::error::{Error, Result};
 use crate::recipient::{Columns, Fields};
@@ -24,6 +26,10 @@ pub struct ReadOptions {
     pub encoding: Option<String>,
     /// The byte between the fields of CSV and TSV.
     pub delimiter: Option<u8>,
+    /// How many lines stand before the header of CSV and TSV.
+    pub skip_lines: Option<u64>,
+    /// The name of the column with the addresses, by which the header is known.
+    pub email: Option<String>,
 }
 
 /// One row as it stands in its list.
@@ -52,6 +58,10 @@ pub struct ListReader {
     /// The first object of a JSON list, read early so that there are columns to choose from.
     ahead: Option<ListRow>,
     notes: Vec<String>,
+    findings: Findings,
+    tidy: Tidy,
+    /// The key of the addresses of a JSON list, once it is known.
+    email_key: Option<String>,
     ended: bool,
 }
 
@@ -89,30 +99,68 @@ impl ListReader {
         }
         let notes = text.note().map(|note| format!("{name} {note}")).into_iter().collect();
         let format = options.format.or_else(|| Format::by_suffix(name)).unwrap_or_else(|| Format::by_content(&first));
+        let body = match format {
+            Format::Json => Body::Array(Array::new(text, first)),
+            Format::Ndjson => Body::Lines(Lines::new(text, first)),
+            Format::Csv | Format::Tsv => return Self::build_delimited(name, format, (text, first), options, notes),
+        };
         let mut list = Self {
             name: name.to_owned(),
             format,
             columns: Columns::default(),
-            body: match format {
-                Format::Csv => Body::Delimited(Delimited::new(text, first, options.delimiter)),
-                Format::Tsv => Body::Delimited(Delimited::new(text, first, Some(options.delimiter.unwrap_or(b'\t')))),
-                Format::Json => Body::Array(Array::new(text, first)),
-                Format::Ndjson => Body::Lines(Lines::new(text, first)),
-            },
+            body,
             ahead: None,
             notes,
+            findings: Findings::default(),
+            tidy: Tidy { width: 0, email: None, has_marked_names: false },
+            email_key: None,
             ended: false,
         };
-        match &mut list.body {
-            Body::Delimited(records) => {
-                let Some((line, header)) = records.next_record()? else {
-                    return Err(Problem::new(Place::List, "has no header line").hint("the first line names the columns, e.g. email,first_name"));
-                };
-                list.columns = columns(line, &header)?;
-            }
-            Body::Array(_) | Body::Lines(_) => list.ahead = list.read()?,
-        }
+        list.ahead = list.read()?;
         Ok(list)
+    }
+
+    fn build_delimited(
+        name: &str,
+        format: Format,
+        (text, first): (Text, String),
+        options: &ReadOptions,
+        notes: Vec<String>,
+    ) -> Result<Self, Problem> {
+        let known = Known {
+            delimiter: options.delimiter,
+            preferred: (format == Format::Tsv).then_some(b'\t'),
+            skip_lines: options.skip_lines,
+            email: options.email.as_deref(),
+        };
+        let mut findings = Findings::default();
+        let layout = layout::find(&first, text.has_ended(), &known, &mut findings)?;
+        let mut records = Delimited::new(text, first, (layout.at, layout.line), layout.delimiter);
+        let Some((line, header)) = records.next_record()? else {
+            return Err(Problem::new(Place::List, "has no header line").hint("the first line names the columns, e.g. email,first_name"));
+        };
+        too_many(Place::Line(line), header.len())?;
+        records.set_columns(header.len());
+        let mut tidy = Tidy { width: header.len(), email: None, has_marked_names: layout.has_marked_names };
+        let mut ahead = None;
+        let columns = match layout.headless {
+            Some(place) => {
+                tidy.email = Some(place);
+                ahead = tidy.row(line, header, &mut findings);
+                headless_columns(tidy.width, place)
+            }
+            None => columns(&header, layout.is_marked),
+        };
+        if layout.is_marked {
+            findings.add(Kind::MarkedHeader, line);
+        }
+        for _ in 0..layout.descriptions {
+            if let Some((line, _)) = records.next_record()? {
+                findings.add(Kind::HeaderRows, line);
+            }
+        }
+        let body = Body::Delimited(records);
+        Ok(Self { name: name.to_owned(), format, columns, body, ahead, notes, findings, tidy, email_key: None, ended: false })
     }
 
     /// What messages call this list.
@@ -133,6 +181,21 @@ impl ListReader {
     /// What the operator should be told about how the list is read.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// What reading it has changed or left out up to now, by kind.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.findings.all(&self.name)
+    }
+
+    /// Says where the addresses are: rows that are struck out by a mark before them are left out from now on.
+    pub fn set_email(&mut self, place: usize, name: &str) {
+        self.tidy.email = Some(place);
+        self.email_key = Some(name.to_owned());
+        if self.ahead.as_ref().is_some_and(|row| self.is_struck_object(&row.fields)) {
+            let line = self.ahead.take().map_or(0, |row| row.line);
+            self.findings.add(Kind::Struck, line);
+        }
     }
 
     /// The next row; after an error or the end there are no more.
@@ -157,17 +220,34 @@ impl ListReader {
     }
 
     fn read(&mut self) -> Result<Option<ListRow>, Problem> {
-        let object = match &mut self.body {
-            Body::Delimited(records) => {
-                let Some((line, record)) = records.next_record()? else { return Ok(None) };
-                return Ok(Some(delimited_row(line, record, self.columns.names().len())));
+        loop {
+            let object = match &mut self.body {
+                Body::Delimited(records) => {
+                    let Some((line, record)) = records.next_record()? else { return Ok(None) };
+                    match self.tidy.row(line, record, &mut self.findings) {
+                        Some(row) => return Ok(Some(row)),
+                        None => continue,
+                    }
+                }
+                Body::Array(array) => array.next_object()?,
+                Body::Lines(lines) => lines.next_object()?,
+            };
+            let Some((line, map)) = object else { return Ok(None) };
+            self.learn_columns(&map)?;
+            let fields = Fields::Json(map);
+            if self.is_struck_object(&fields) {
+                self.findings.add(Kind::Struck, line);
+                continue;
             }
-            Body::Array(array) => array.next_object()?,
-            Body::Lines(lines) => lines.next_object()?,
-        };
-        let Some((line, map)) = object else { return Ok(None) };
-        self.learn_columns(&map)?;
-        Ok(Some(ListRow { line, fields: Fields::Json(map), defect: None }))
+            return Ok(Some(ListRow { line, fields, defect: None }));
+        }
+    }
+
+    fn is_struck_object(&self, fields: &Fields) -> bool {
+        match (fields, &self.email_key) {
+            (Fields::Json(map), Some(key)) => map.get(key).and_then(Value::as_str).is_some_and(is_marked),
+            _ => false,
+        }
     }
 
     fn learn_columns(&mut self, map: &Map<String, Value>) -> Result<(), Problem> {
@@ -197,32 +277,18 @@ fn label(options: &ReadOptions) -> Result<Option<&'static encoding_rs::Encoding>
     }
 }
 
-fn delimited_row(line: u64, mut record: StringRecord, width: usize) -> ListRow {
-    let found = record.len();
-    let defect = (found != width).then(|| {
-        let fields = if found == 1 { "field" } else { "fields" };
-        format!("row has {found} {fields}, the header has {width}")
-    });
-    for _ in found..width {
-        record.push_field("");
-    }
-    ListRow { line, fields: Fields::Text(record), defect }
+/// The columns of a header; what a cell is called does not depend on blanks, a mark before the address, or a spreadsheet's `="…"`.
+fn columns(header: &StringRecord, is_marked: bool) -> Columns {
+    let name = |(place, cell): (usize, &str)| {
+        let name = cell.trim();
+        if is_marked && place == 0 { without_mark(name).to_owned() } else { name.to_owned() }
+    };
+    Columns::new(tidy::unwrap(header).iter().enumerate().map(name).collect())
 }
 
-fn columns(line: u64, header: &StringRecord) -> Result<Columns, Problem> {
-    let place = Place::Line(line);
-    too_many(place, header.len())?;
-    let mut seen = HashMap::new();
-    for (number, name) in (1_usize..).zip(header.iter().map(str::trim)) {
-        if name.is_empty() {
-            return Err(Problem::new(place, format!("column {number} has no name")).hint("name it in the header, or delete the column"));
-        }
-        if let Some(first) = seen.insert(name, number) {
-            return Err(Problem::new(place, format!("column {name:?} stands twice, as columns {first} and {number}"))
-                .hint("rename one of them in the header"));
-        }
-    }
-    Ok(Columns::new(header.iter().map(|name| name.trim().to_owned()).collect()))
+/// The columns of a list without a header: only the one with the addresses has a name.
+fn headless_columns(width: usize, email: usize) -> Columns {
+    Columns::new((0..width).map(|place| if place == email { "email".to_owned() } else { String::new() }).collect())
 }
 
 fn too_many(place: Place, count: usize) -> Result<(), Problem> {
@@ -306,23 +372,44 @@ mod tests {
     }
 
     #[test]
-    fn nameless_and_repeated_columns_are_refused() {
-        assert!(refused("l.csv", "email,,name\n").starts_with("l.csv:1: column 2 has no name"));
-        assert!(refused("l.csv", "email,name,email \n").starts_with("l.csv:1: column \"email\" stands twice, as columns 1 and 3"));
+    fn nameless_and_repeated_columns_are_read() {
+        assert_eq!(open("l.csv", ",email,name,,name\n").unwrap().columns().names(), ["", "email", "name", "", "name"]);
+        assert_eq!(open("l.csv", "a@example.com,x\n").unwrap().columns().names(), ["email", ""]);
+        assert_eq!(open("l.csv", "#email,=\"x\"\n").unwrap().columns().names(), ["email", "x"]);
     }
 
     #[test]
-    fn a_ragged_row_is_kept_with_its_defect() {
+    fn a_list_without_a_header_keeps_its_first_row() {
+        assert_eq!(rows("l.csv", "a@example.com\nb@example.com\n"), [row(1, "a@example.com"), row(2, "b@example.com")]);
+    }
+
+    #[test]
+    fn a_ragged_row_is_filled_or_kept_with_its_defect() {
         let mut list = open("l.csv", "email,name\na\nb,c,d\ne,f\n").unwrap();
         let mut next = || list.next_row().unwrap().unwrap();
         let short = next();
-        assert_eq!(short.defect.as_deref(), Some("row has 1 field, the header has 2"));
-        assert_eq!(short.fields, Fields::Text(StringRecord::from(vec!["a", ""])));
+        assert_eq!((short.defect, short.fields), (None, Fields::Text(StringRecord::from(vec!["a", ""]))));
         let long = next();
         assert_eq!(long.defect.as_deref(), Some("row has 3 fields, the header has 2"));
         assert_eq!(long.fields, Fields::Text(StringRecord::from(vec!["b", "c", "d"])));
         let good = next();
         assert_eq!((good.defect, good.line), (None, 4));
+        assert_eq!(list.findings(), [Finding { kind: Kind::Short, count: 1, places: vec!["l.csv:2".to_owned()] }]);
+    }
+
+    #[test]
+    fn rows_that_are_struck_out_are_left_out_of_every_format() {
+        for (name, source) in [
+            ("l.csv", "email\n# of spring\n#a@example.com\nb@example.com\n"),
+            ("l.ndjson", "{\"email\":\"#x@example.com\"}\n{\"email\":\"b@example.com\"}\n{\"email\":\"-- c@example.com\"}\n"),
+        ] {
+            let mut list = open(name, source).unwrap();
+            list.set_email(0, "email");
+            let row = list.next_row().unwrap().unwrap();
+            assert_eq!(row.fields.text(list.columns(), "email").as_deref(), Some("b@example.com"));
+            assert!(list.next_row().is_none());
+            assert_eq!((list.findings()[0].kind, list.findings()[0].count), (Kind::Struck, 2), "{name}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::input::context::Doubt;
 
 use super::markdown;
 use super::plain::{Piece, Plain};
@@ -195,6 +196,7 @@ impl Templates {
             (None, Some(tag)) if tag.len() <= LONGEST_EXCERPT => format!("`{tag}`: {}", why.kind()),
             (None, _) => why.kind().to_string(),
         };
+        let message = Doubt::behind(why).map_or(message, ToString::to_string);
         let line = source.zip(why.line()).map(|(source, line)| absolute_line(source, line));
         RenderError { template: name.to_owned(), line, message, missing }
     }

@@ -15,7 +15,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use crate::address::{Address, has_unseen_ends};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
+use crate::input::{Filter, Finding, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
@@ -23,7 +23,7 @@ use crate::recipient::{Columns, Fields};
 
 pub use route::Router;
 pub use screen::{Screened, Screening};
-pub use survey::Survey;
+pub use survey::{Defect, Survey};
 
 /// Rows that go through the queue together.
 const TOGETHER: usize = 1_000;
@@ -77,8 +77,9 @@ struct Opened {
 
 fn open(lists: &Lists, at: usize) -> Result<Opened> {
     let (source, name) = &lists.sources[at];
-    let reader = Lists::open(source, name, &lists.options)?;
+    let mut reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
+    email.mark_in(&mut reader);
     let id = lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
     let view = View { index: Arc::new(ColumnIndex::new(reader.columns())), email, id };
     Ok(Opened { reader, view, name: name.clone() })
@@ -189,6 +190,7 @@ pub fn read(
         survey.filtered = read.filtered;
         survey.fingerprint = read.fingerprint;
         survey.notes.extend(read.notes);
+        survey.findings = read.findings;
         Ok(survey)
     })
 }
@@ -229,6 +231,7 @@ struct Read {
     filtered: u64,
     fingerprint: String,
     notes: Vec<String>,
+    findings: Vec<Finding>,
 }
 
 fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Result<Read> {
@@ -260,6 +263,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
         }
         read.columns.push(reader.columns().names().to_vec());
         read.notes.extend(reader.notes().iter().cloned());
+        read.findings.extend(reader.findings());
     }
     queue.hand_on();
     read.fingerprint = fingerprint.finish();

@@ -1,14 +1,40 @@
 //! What reading the lists found, in numbers and in the words of an error.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::error::Error;
+use crate::input::Finding;
 use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
 use crate::outcome::{Outcome, Reason, Tally};
 
-/// Places that an error names before it only counts.
-const PLACES: usize = 5;
+/// Places that are named of each kind before it is only counted.
+const PLACES: usize = 3;
+/// Kinds that are told apart: a hostile list could make every message different.
+const KINDS: usize = 20;
+
+/// One kind of reason why rows cannot be mailed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defect {
+    pub what: String,
+    pub count: u64,
+    /// The first places, as `list.csv:3`.
+    pub places: Vec<String>,
+    pub fix: &'static str,
+}
+
+/// One line for people.
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, count, places, .. } = self;
+        if *count == 1 {
+            return write!(f, "{}: {what}", places.join(""));
+        }
+        let more = if *count > places.len() as u64 { ", …" } else { "" };
+        write!(f, "{what}, in {count} rows: {}{more}", places.join(", "))
+    }
+}
 
 /// The sum of a reading.
 #[derive(Debug)]
@@ -21,15 +47,16 @@ pub struct Survey {
     pub columns: Vec<Vec<String>>,
     /// Lines for people: guessed encodings and the like.
     pub notes: Vec<String>,
+    /// What reading the lists changed or left out.
+    pub findings: Vec<Finding>,
     /// Addresses under `always` that are in no list.
     pub always_missing: usize,
     /// Addresses that had invisible characters at an end, which were taken off, and the places of the first ones.
     pub trimmed: (u64, Vec<String>),
     /// The sendable ones, for a comparison with other runs.
     pub people: Sketch,
-    bad: u64,
-    bad_places: Vec<String>,
-    unrendered: BTreeMap<String, (u64, Vec<String>)>,
+    /// By whether it is about the message, and in words.
+    defects: BTreeMap<(bool, String), (u64, Vec<String>)>,
 }
 
 impl Survey {
@@ -41,12 +68,11 @@ impl Survey {
             fingerprint: String::new(),
             columns: Vec::new(),
             notes: Vec::new(),
+            findings: Vec::new(),
             always_missing: 0,
             trimmed: (0, Vec::new()),
             people: Sketch::default(),
-            bad: 0,
-            bad_places: Vec::new(),
-            unrendered: BTreeMap::new(),
+            defects: BTreeMap::new(),
         }
     }
 
@@ -55,13 +81,8 @@ impl Survey {
             None => self.tally.open += 1,
             Some((outcome, reason, detail)) => {
                 self.tally.add(*outcome, 1);
-                if *reason == Reason::Render {
-                    self.unrendered(detail, row.list, row.line);
-                } else if *outcome == Outcome::Invalid && *reason == Reason::BadAddress {
-                    self.bad += 1;
-                    if self.bad_places.len() < PLACES {
-                        self.bad_places.push(format!("{}: {detail}", self.place(row.list, row.line)));
-                    }
+                if *outcome == Outcome::Invalid && matches!(reason, Reason::Render | Reason::BadAddress) {
+                    self.defect(*reason == Reason::Render, detail, row.list, row.line);
                 }
             }
         }
@@ -76,11 +97,13 @@ impl Survey {
         }
     }
 
-    fn unrendered(&mut self, detail: &str, list: u32, line: u64) {
+    fn defect(&mut self, is_rendering: bool, detail: &str, list: u32, line: u64) {
         let place = self.place(list, line);
-        // A hostile list could make every message different; one more group than people read is enough.
-        let group = if self.unrendered.len() < 20 || self.unrendered.contains_key(detail) { detail } else { "other causes" };
-        let (count, places) = self.unrendered.entry(group.to_owned()).or_default();
+        let mut kind = (is_rendering, detail.to_owned());
+        if self.defects.len() >= KINDS && !self.defects.contains_key(&kind) {
+            kind.1 = "other causes".to_owned();
+        }
+        let (count, places) = self.defects.entry(kind).or_default();
         *count += 1;
         if places.len() < PLACES {
             places.push(place);
@@ -96,28 +119,38 @@ impl Survey {
         self.tally.total()
     }
 
-    /// One line for each kind of defect, with places.
-    pub fn defects(&self) -> Vec<String> {
-        let mut lines = self.bad_places.clone();
-        if self.bad > lines.len() as u64 {
-            lines.push(format!("and {} more bad rows", self.bad - lines.len() as u64));
-        }
-        let (count, places) = &self.trimmed;
-        if *count > 0 {
-            let more = if *count > places.len() as u64 { ", …" } else { "" };
-            let addresses = if *count == 1 { "address" } else { "addresses" };
-            lines.push(format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")));
-        }
-        for (detail, (count, places)) in &self.unrendered {
-            let more = if *count > places.len() as u64 { ", …" } else { "" };
-            let rows = if *count == 1 { "row" } else { "rows" };
-            lines.push(format!("{detail}, in {count} {rows}: {}{more}", places.join(", ")));
-        }
-        lines
+    /// Why rows cannot be mailed, by kind; those of the message last.
+    pub fn defects(&self) -> Vec<Defect> {
+        let defect = |((is_rendering, what), (count, places)): (&(bool, String), &(u64, Vec<String>))| Defect {
+            what: what.clone(),
+            count: *count,
+            places: places.clone(),
+            fix: match is_rendering {
+                true => "fill in the column, or give the message a default: {{ name | default('friend') }}",
+                false if what.starts_with("row has") => "put quotes around a field that holds the delimiter, or correct the row",
+                false => "correct the address, or remove the row",
+            },
+        };
+        self.defects.iter().map(defect).collect()
     }
 
-    /// The refusals that can be told only when the last row has been read: a wrong or truncated list.
-    pub fn judge(&self, max_invalid: Percent, expect: Option<&ExpectCount>) -> Result<(), Error> {
+    /// Lines for people about what decides who is mailed; said also under `-q`.
+    pub fn decisive(&self) -> Vec<String> {
+        let findings = self.findings.iter().filter(|finding| finding.kind.changes_who()).map(ToString::to_string);
+        findings.chain(self.defects().iter().map(ToString::to_string)).collect()
+    }
+
+    /// The line about addresses that lost invisible characters at an end, where there are any.
+    pub fn trimmed_note(&self) -> Option<String> {
+        let (count, places) = &self.trimmed;
+        let more = if *count > places.len() as u64 { ", …" } else { "" };
+        let addresses = if *count == 1 { "address" } else { "addresses" };
+        (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")))
+    }
+
+    /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the
+    /// command has written the bad rows, if it is one that does.
+    pub fn judge(&self, max_invalid: Percent, expect: Option<&ExpectCount>, listed: Option<&str>) -> Result<(), Error> {
         if let Some(expect) = expect
             && !expect.admits(self.rows())
         {
@@ -127,12 +160,15 @@ impl Survey {
         let invalid = self.tally.get(Outcome::Invalid);
         if invalid as f64 > self.rows() as f64 * max_invalid.fraction() + 1e-9 {
             let share = 100.0 * invalid as f64 / self.rows() as f64;
-            let defects = self.defects().join("\n  ");
-            return Err(Error::refused(format!(
-                "{invalid} of {} rows cannot be mailed ({share:.1} %, {max_invalid} tolerated)\n  {defects}",
-                self.rows()
-            ))
-            .hint("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid"));
+            let what = format!("{invalid} of {} rows cannot be mailed ({share:.1} %, {max_invalid} tolerated)", self.rows());
+            return Err(match listed {
+                Some(file) => Error::refused(what).hint(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid")),
+                None => {
+                    let defects: Vec<String> = self.defects().iter().map(ToString::to_string).collect();
+                    Error::refused(format!("{what}\n  {}", defects.join("\n  ")))
+                        .hint("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid")
+                }
+            });
         }
         Ok(())
     }

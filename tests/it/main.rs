@@ -15,6 +15,7 @@ mod faults;
 mod identity;
 mod limits;
 mod listen;
+mod lists;
 mod loss;
 mod mailboxes;
 mod peers;

@@ -1,0 +1,148 @@
+//! What reading a list changed or left out, by kind: a count, the first places, and one fix.
+
+/// Places that are named before a kind is only counted.
+const PLACES: usize = 3;
+
+/// A kind of what the reader finds in a list and reads on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Title, notes and comments before the header.
+    Preamble,
+    /// Excel's `sep=` line.
+    Separator,
+    /// The first line holds an address, so there is no header.
+    NoHeader,
+    /// The header is behind a mark such as `#`.
+    MarkedHeader,
+    /// Rows between the header and the first recipient that describe the columns.
+    HeaderRows,
+    /// Rows struck out by a mark before their address.
+    Struck,
+    /// Rows without any value.
+    Blank,
+    /// Rows that were filled up with empty cells.
+    Short,
+    /// Rows whose empty cells beyond the header were dropped.
+    Surplus,
+    /// Cells such as `="00123"`.
+    Formula,
+    /// Cells whose text was encoded twice.
+    TwiceEncoded,
+}
+
+impl Kind {
+    const ALL: [Self; 11] = [
+        Self::Preamble,
+        Self::Separator,
+        Self::NoHeader,
+        Self::MarkedHeader,
+        Self::HeaderRows,
+        Self::Struck,
+        Self::Blank,
+        Self::Short,
+        Self::Surplus,
+        Self::Formula,
+        Self::TwiceEncoded,
+    ];
+
+    /// The name in JSON.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Preamble => "lines_before_header",
+            Self::Separator => "sep_line",
+            Self::NoHeader => "no_header",
+            Self::MarkedHeader => "marked_header",
+            Self::HeaderRows => "header_rows",
+            Self::Struck => "struck_out",
+            Self::Blank => "blank_row",
+            Self::Short => "short_row",
+            Self::Surplus => "surplus_cells",
+            Self::Formula => "formula_cell",
+            Self::TwiceEncoded => "encoded_twice",
+        }
+    }
+
+    /// What is the matter, for a table.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Preamble => "lines before the header are skipped",
+            Self::Separator => "Excel's sep= line is skipped",
+            Self::NoHeader => "the list has no header: its first line is a recipient, its only named column is email",
+            Self::MarkedHeader => "the header is behind a mark such as #, which is left out",
+            Self::HeaderRows => "rows below the header that describe columns are skipped",
+            Self::Struck => "rows struck out by #, //, --, * or ! are left out and not mailed",
+            Self::Blank => "rows without any value are skipped",
+            Self::Short => "rows with fewer fields than the header are filled with empty cells",
+            Self::Surplus => "rows with empty cells beyond the header lose those",
+            Self::Formula => "cells such as =\"00123\" are read as 00123",
+            Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
+        }
+    }
+
+    /// How to mend it.
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Self::Preamble => "delete the lines, or name how many they are: --skip-lines N",
+            Self::Separator => "nothing to do; --delimiter says it as well",
+            Self::NoHeader => "name the columns in a first line, e.g. email,first_name",
+            Self::MarkedHeader => "delete the mark",
+            Self::HeaderRows => "delete the rows",
+            Self::Struck => "delete the rows, or the marks if these people are to be mailed",
+            Self::Blank => "nothing to do",
+            Self::Short => "if a cell is missing in the middle of a row, correct the row",
+            Self::Surplus => "nothing to do",
+            Self::Formula => "nothing to do",
+            Self::TwiceEncoded => "export the list again as UTF-8, once",
+        }
+    }
+
+    /// Whether it decides who is mailed, so that it is said also under `-q`.
+    pub const fn changes_who(self) -> bool {
+        matches!(self, Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck)
+    }
+}
+
+/// The findings of one list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Findings {
+    found: [(u64, Vec<u64>); Kind::ALL.len()],
+}
+
+impl Findings {
+    /// Counts one, on this line.
+    pub(super) fn add(&mut self, kind: Kind, line: u64) {
+        let (count, places) = &mut self.found[kind as usize];
+        *count += 1;
+        if places.len() < PLACES {
+            places.push(line);
+        }
+    }
+
+    /// What was found, in the order of the kinds.
+    pub(super) fn all(&self, list: &str) -> Vec<Finding> {
+        let kinds = Kind::ALL.into_iter().zip(&self.found).filter(|(_, (count, _))| *count > 0);
+        let finding = |(kind, (count, places)): (Kind, &(u64, Vec<u64>))| Finding {
+            kind,
+            count: *count,
+            places: places.iter().map(|line| format!("{list}:{line}")).collect(),
+        };
+        kinds.map(finding).collect()
+    }
+}
+
+/// One kind of finding in one list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: Kind,
+    pub count: u64,
+    /// The first places, as `list.csv:3`.
+    pub places: Vec<String>,
+}
+
+/// One line for people: the kind, how many, and where.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
+        write!(f, "{} ({}): {}{more}", self.kind.what(), self.count, self.places.join(", "))
+    }
+}

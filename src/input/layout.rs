@@ -1,0 +1,501 @@
+//! What stands where in a delimited text, found in a sample of its beginning: the delimiter, the lines before the header, the header.
+//!
+//! The delimiter is the split that yields a column of addresses. The header is the first line with a heading that means an address;
+//! what stands before it is skipped, unless it is a recipient: a list without a header keeps its first row.
+
+use memchr::{memchr, memchr2, memchr3};
+
+use super::column::is_email_heading;
+use super::findings::{Findings, Kind};
+use super::problem::{Place, Problem};
+
+/// The delimiters that are looked for, the likeliest first.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// How many lines may stand before the header.
+const HEADER_LINES: usize = 40;
+/// How many records are compared to find the delimiter.
+const SAMPLE_RECORDS: usize = 50;
+/// How many rows below a header may describe its columns (Qualtrics has two).
+const DESCRIPTIONS: usize = 3;
+
+/// What is known before the text is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'a> {
+    /// The delimiter, as the flag names it.
+    pub(super) delimiter: Option<u8>,
+    /// The delimiter to prefer where several are as good.
+    pub(super) preferred: Option<u8>,
+    /// How many lines to skip.
+    pub(super) skip_lines: Option<u64>,
+    /// The name of the column with the addresses.
+    pub(super) email: Option<&'a str>,
+}
+
+/// Where the records begin and what they are.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) delimiter: u8,
+    /// The byte at which the header begins, or the first row where there is none.
+    pub(super) at: usize,
+    /// The line on which that is, from 1.
+    pub(super) line: u64,
+    /// The place of the addresses in a list without a header.
+    pub(super) headless: Option<usize>,
+    /// Whether the header is behind a mark such as `#`.
+    pub(super) is_marked: bool,
+    /// How many records below the header describe its columns.
+    pub(super) descriptions: usize,
+    /// Whether first cells of this list usually begin with a mark, as order names do (`#1001`).
+    pub(super) has_marked_names: bool,
+}
+
+/// Finds the layout of the text that `sample` begins; `whole` says that it is all of it.
+pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut Findings) -> Result<Layout, Problem> {
+    let lines = Lines::of(sample);
+    let mut first = 0;
+    let mut delimiter = known.delimiter;
+    if let Some((at, line)) = lines.starts.first().copied()
+        && let Some(separator) = separator(line_text(sample, at))
+    {
+        delimiter = delimiter.or(Some(separator));
+        findings.add(Kind::Separator, line);
+        first = 1;
+    }
+    if let Some(skip) = known.skip_lines {
+        let named = lines.starts.iter().position(|&(_, line)| line > skip);
+        first = first.max(named.ok_or_else(|| too_many_skipped(skip))?);
+    }
+    let named_start = known.skip_lines.is_some();
+    let starts = &lines.starts[first.min(lines.starts.len())..];
+    let starts = if named_start { &starts[..starts.len().min(1)] } else { &starts[..starts.len().min(HEADER_LINES)] };
+    let Some(&(begin, begin_line)) = starts.first() else {
+        let delimiter = delimiter.or(known.preferred).unwrap_or(DELIMITERS[0]);
+        let (at, line) = (sample.len(), lines.last);
+        return Ok(Layout { delimiter, at, line, headless: None, is_marked: false, descriptions: 0, has_marked_names: false });
+    };
+    let text = Sample { text: sample, whole };
+    let candidates: Vec<u8> = match delimiter {
+        Some(only) => vec![only],
+        None => known.preferred.into_iter().chain(DELIMITERS).collect(),
+    };
+    let mut best: Option<(Split, (usize, bool, u64, usize))> = None;
+    for candidate in candidates {
+        let split = Split::under(candidate, text, starts, known.email);
+        let score = (split.addresses, split.has_heading, split.agreeing, split.width);
+        if best.as_ref().is_none_or(|(_, most)| score > *most) {
+            best = Some((split, score));
+        }
+    }
+    let (split, _) = best.expect("there is at least one candidate");
+    let (at, line) = if split.headless.is_some() { (begin, begin_line) } else { starts[split.header] };
+    if split.headless.is_some() {
+        findings.add(Kind::NoHeader, line);
+    } else {
+        starts[..split.header].iter().for_each(|&(_, line)| findings.add(Kind::Preamble, line));
+    }
+    if split.headless == Some(Headless::Unclear) {
+        let problem = Problem::new(Place::Line(line), "the list has no header, and its first line holds several addresses");
+        return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
+    }
+    let headless = split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
+    let Split { delimiter, is_marked, descriptions, has_marked_names, .. } = split;
+    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, has_marked_names })
+}
+
+fn too_many_skipped(skip: u64) -> Problem {
+    let problem = Problem::new(Place::List, format!("--skip-lines {skip} leaves no header: the list, or its first 64 KiB, has no more lines"));
+    problem.hint("count the lines that stand before the header")
+}
+
+/// The lines of a text that are not blank: where they begin, and their numbers from 1.
+struct Lines {
+    starts: Vec<(usize, u64)>,
+    last: u64,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        // Skipped lines are among them.
+        const MOST: usize = 2_000;
+        let bytes = text.as_bytes();
+        let (mut starts, mut at, mut line) = (Vec::new(), 0, 1);
+        while at < bytes.len() && starts.len() < MOST {
+            let end = memchr2(b'\r', b'\n', &bytes[at..]).map_or(bytes.len(), |i| at + i);
+            if !text[at..end].trim().is_empty() {
+                starts.push((at, line));
+            }
+            at = if bytes[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
+            line += 1;
+        }
+        Self { starts, last: line }
+    }
+}
+
+fn line_text(text: &str, at: usize) -> &str {
+    let rest = &text[at..];
+    &rest[..memchr2(b'\r', b'\n', rest.as_bytes()).unwrap_or(rest.len())]
+}
+
+/// The delimiter that Excel's `sep=` line names, quoted or not.
+fn separator(line: &str) -> Option<u8> {
+    let line = line.trim_start_matches(['\u{feff}', ' ']);
+    let line = match line.strip_prefix('"') {
+        Some(quoted) => quoted.trim_end_matches([',', ';']).strip_suffix('"')?,
+        None => line,
+    };
+    let (name, value) = line.split_at_checked(4)?;
+    if !name.eq_ignore_ascii_case("sep=") {
+        return None;
+    }
+    match value.as_bytes() {
+        [b'\\', b't'] => Some(b'\t'),
+        // Excel itself pads the line to the width of the table.
+        [first, rest @ ..] if is_delimiter(*first) && rest.iter().all(|byte| byte == first || *byte == b' ') => Some(*first),
+        _ => None,
+    }
+}
+
+/// Whether this byte may stand between fields: nothing that belongs into a cell, a quote or an address.
+pub(crate) fn is_delimiter(byte: u8) -> bool {
+    byte == b'\t' || (byte.is_ascii_graphic() && !byte.is_ascii_alphanumeric() && !b"\"@.-_".contains(&byte)) || byte == b' '
+}
+
+/// The beginning of a text.
+#[derive(Clone, Copy)]
+struct Sample<'a> {
+    text: &'a str,
+    whole: bool,
+}
+
+impl<'a> Sample<'a> {
+    /// The cells of the record that begins at `at`, without quotes and blanks around them, and where the next one begins. Lenient: a
+    /// quote that is not closed in the sample is text. `None` at the end, and for a record that the sample may have cut.
+    fn record(self, at: usize, delimiter: u8) -> Option<(Vec<&'a str>, usize)> {
+        let bytes = self.text.as_bytes();
+        let mut at = at + bytes.get(at..)?.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if at >= bytes.len() {
+            return None;
+        }
+        let mut cells = Vec::new();
+        loop {
+            let begin = at;
+            while bytes.get(at).is_some_and(|byte| matches!(byte, b' ' | b'\t') && *byte != delimiter) {
+                at += 1;
+            }
+            if bytes.get(at) == Some(&b'"')
+                && let Some(end) = closing(bytes, at + 1)
+            {
+                at = end;
+            } else {
+                at = begin;
+            }
+            let stop = memchr3(delimiter, b'\n', b'\r', &bytes[at..]).map(|i| at + i);
+            let end = match stop {
+                Some(end) => end,
+                None if self.whole => bytes.len(),
+                None => return None,
+            };
+            cells.push(unwrapped(&self.text[begin..end]));
+            match bytes.get(end) {
+                Some(&byte) if byte == delimiter => at = end + 1,
+                Some(_) => return Some((cells, end + 1)),
+                None => return Some((cells, end)),
+            }
+        }
+    }
+}
+
+/// The byte behind the quote that closes a field.
+fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr(b'"', bytes.get(at..)?)? + 1;
+        if bytes.get(at) != Some(&b'"') {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+/// A cell without blanks, quotes, and a spreadsheet's `="…"` around it.
+fn unwrapped(cell: &str) -> &str {
+    let cell = cell.trim();
+    let cell = cell.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(cell);
+    cell.strip_prefix('=').unwrap_or(cell).trim_matches('"').trim()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Headless {
+    At(usize),
+    Unclear,
+}
+
+/// What a text is under one delimiter.
+struct Split {
+    delimiter: u8,
+    /// Which of the lines is the header.
+    header: usize,
+    has_heading: bool,
+    is_marked: bool,
+    headless: Option<Headless>,
+    /// How many records of the sample have an address in one same column.
+    addresses: usize,
+    /// Per mille of the records that are as wide as the header.
+    agreeing: u64,
+    width: usize,
+    descriptions: usize,
+    has_marked_names: bool,
+}
+
+impl Split {
+    fn under(delimiter: u8, text: Sample<'_>, starts: &[(usize, u64)], email: Option<&str>) -> Self {
+        let heads: Vec<Head<'_>> = starts.iter().filter_map(|&(at, _)| Head::at(text, at, delimiter, email)).collect();
+        let heading = pick(&heads);
+        // Somebody before the header would be lost with the lines that are skipped.
+        let is_lost =
+            |place: usize, before: usize| heads[..before].iter().any(|head| head.cells.get(place).is_some_and(|cell| is_plain_address(cell)));
+        let heading = heading.filter(|&at| heads[at].place.is_some_and(|place| !is_lost(place, at)));
+        let (header, headless) = match heading {
+            Some(at) => (at, None),
+            None => without_heading(&heads),
+        };
+        let mut split = Self {
+            delimiter,
+            header,
+            has_heading: heading.is_some(),
+            is_marked: heading.is_some_and(|at| heads[at].is_marked),
+            headless,
+            addresses: 0,
+            agreeing: 0,
+            width: heads.get(header).map_or(1, |head| head.cells.len()),
+            descriptions: 0,
+            has_marked_names: false,
+        };
+        let place = heading.and_then(|at| heads[at].place);
+        let begin = if headless.is_some() { starts[0].0 } else { heads.get(header).map_or(starts[0].0, |head| head.next) };
+        split.count(text, begin, place);
+        split
+    }
+
+    /// Looks at the records from `at` on.
+    fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
+        let (mut records, mut agreeing, mut marked) = (0, 0, 0);
+        let mut by_column: Vec<usize> = Vec::new();
+        while let Some((cells, next)) = text.record(at, self.delimiter) {
+            at = next;
+            if cells.iter().all(|cell| cell.is_empty()) {
+                continue;
+            }
+            records += 1;
+            if records <= DESCRIPTIONS && by_column.iter().all(|count| *count == 0) && is_description(&cells) {
+                self.descriptions = records;
+            }
+            agreeing += usize::from(cells.len() == self.width);
+            marked += usize::from(cells.first().is_some_and(|cell| is_marked(cell)));
+            if by_column.len() < cells.len() {
+                by_column.resize(cells.len(), 0);
+            }
+            cells.iter().zip(&mut by_column).for_each(|(cell, count)| *count += usize::from(looks_like_address(cell)));
+            if records == SAMPLE_RECORDS {
+                break;
+            }
+        }
+        if self.headless.is_some() {
+            self.descriptions = 0;
+        }
+        let at_heading = place.and_then(|place| by_column.get(place)).copied().filter(|count| *count > 0);
+        self.addresses = at_heading.or(by_column.iter().max().copied()).unwrap_or(0);
+        self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
+        self.has_marked_names = 2 * marked > records;
+    }
+}
+
+/// A line that may be the header.
+struct Head<'a> {
+    cells: Vec<&'a str>,
+    /// Where the next record begins.
+    next: usize,
+    /// Which cell is a heading that means an address.
+    place: Option<usize>,
+    is_marked: bool,
+}
+
+impl<'a> Head<'a> {
+    fn at(text: Sample<'a>, at: usize, delimiter: u8, email: Option<&str>) -> Option<Self> {
+        let (cells, next) = text.record(at, delimiter)?;
+        let place = match email {
+            Some(name) => cells.iter().position(|cell| *cell == name || without_mark(cell) == name),
+            None => cells.iter().position(|cell| is_email_heading(cell)),
+        };
+        let is_marked = cells.first().is_some_and(|cell| is_marked(cell) && (place == Some(0) || without_mark(cell) != ""));
+        Some(Self { cells, next, place, is_marked })
+    }
+}
+
+/// The line that is the header: the first with a heading that is not behind a mark, else the first behind one. A heading alone on its
+/// line may be a title where a wider one follows.
+fn pick(heads: &[Head<'_>]) -> Option<usize> {
+    const NEAR: usize = 5;
+    let with = |marked: bool| heads.iter().position(|head| head.place.is_some() && head.is_marked == marked);
+    let first = with(false).or_else(|| with(true))?;
+    if heads[first].cells.len() > 1 {
+        return Some(first);
+    }
+    let wider = (first + 1..heads.len().min(first + NEAR)).find(|&at| heads[at].place.is_some() && heads[at].cells.len() > 1);
+    Some(wider.unwrap_or(first))
+}
+
+/// The likely header of a list without a heading that means an address, or where its addresses are if it has no header at all.
+fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
+    let is_comment = |head: &Head<'_>| head.cells.first().is_some_and(|cell| is_marked(cell));
+    let begin = heads.iter().position(|head| !is_comment(head)).unwrap_or(0);
+    let Some(first) = heads.get(begin) else { return (0, None) };
+    let addresses: Vec<usize> = (0..first.cells.len()).filter(|&place| looks_like_address(first.cells[place])).collect();
+    match addresses[..] {
+        [] => {}
+        [only] => return (0, Some(Headless::At(only))),
+        _ => return (0, Some(Headless::Unclear)),
+    }
+    if first.cells.len() > 1 {
+        return (begin, None);
+    }
+    let people = heads.iter().position(|head| head.cells.iter().any(|cell| looks_like_address(cell))).unwrap_or(heads.len());
+    ((begin..people).find(|&at| heads[at].cells.len() > 1).unwrap_or(begin), None)
+}
+
+/// Qualtrics writes a row of JSON below its header.
+fn is_description(cells: &[&str]) -> bool {
+    cells.iter().find(|cell| !cell.is_empty()).is_some_and(|cell| cell.starts_with('{') && cell.contains("ImportId"))
+}
+
+/// Whether a cell begins with a mark that strikes out what follows.
+pub(super) fn is_marked(cell: &str) -> bool {
+    let cell = cell.trim_start();
+    cell.starts_with(['#', '*', '!']) || cell.starts_with("//") || cell.starts_with("--")
+}
+
+/// The cell without marks before it.
+pub(super) fn without_mark(cell: &str) -> &str {
+    cell.trim_start_matches(['#', '*', '!', '/', '-', ' ']).trim()
+}
+
+fn is_plain_address(cell: &str) -> bool {
+    looks_like_address(cell) && !is_marked(cell)
+}
+
+/// Whether the whole of a cell looks like an address; quotes, blanks and angle brackets around it do not count.
+pub(super) fn looks_like_address(cell: &str) -> bool {
+    let cell = cell.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\u{feff}'));
+    let Some((local, domain)) = cell.split_once('@') else { return false };
+    let is_part =
+        |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '@' | '"' | '<' | '>'));
+    is_part(local) && is_part(domain) && domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> (Layout, Vec<(Kind, u64)>) {
+        of(text, &Known::default())
+    }
+
+    fn of(text: &str, known: &Known<'_>) -> (Layout, Vec<(Kind, u64)>) {
+        let mut findings = Findings::default();
+        let layout = find(text, true, known, &mut findings).expect("sound");
+        (layout, findings.all("l").into_iter().map(|finding| (finding.kind, finding.count)).collect())
+    }
+
+    #[test]
+    fn the_delimiter_is_the_split_that_yields_a_column_of_addresses() {
+        for (text, delimiter) in [
+            ("Name, Vorname;E-Mail;Betrag (EUR, netto)\nMüller, Ann;ann@example.com;19,90\nRay, Ben;ben@example.com;5,00\n", b';'),
+            ("email;name\na@b.example;\"x, y\"\n", b';'),
+            ("email\tname\na@b.example\tx,y\n", b'\t'),
+            ("email|name\na@b.example|b\n", b'|'),
+            ("email\na;b\n", b','),
+            ("email,tags;more\na,x\nb,y;z;w\n", b','),
+            ("\"a;b;c\",d\n1,2\n", b','),
+            ("id;who\n1;a@b.example,c@d.example\n2;e@f.example\n", b';'),
+            ("a@b.example;x,y\nc@d.example;x,z\n", b';'),
+            ("email;name\n", b';'),
+        ] {
+            assert_eq!(char::from(found(text).0.delimiter), char::from(delimiter), "{text}");
+        }
+        assert_eq!(of("a!b,c\n", &Known { delimiter: Some(b'!'), ..Known::default() }).0.delimiter, b'!');
+    }
+
+    #[test]
+    fn lines_before_the_header_are_skipped_and_said() {
+        for (text, line, said) in [
+            ("email,name\na@b.example,A\n", 1, vec![]),
+            ("sep=;\r\nemail;name\r\na@b.example;A\r\n", 2, vec![(Kind::Separator, 1)]),
+            ("\"SEP=,\"\nemail,name\n", 2, vec![(Kind::Separator, 1)]),
+            ("Spring list\n\n\nname,email\nA,a@b.example\n", 4, vec![(Kind::Preamble, 1)]),
+            ("Spring list,,\nas of,2026-11-21,\nname,email,x\nA,a@b.example,\n", 3, vec![(Kind::Preamble, 2)]),
+            (
+                "Notes:\n\"When exporting, \"\"some\"\" are missing, e.g. those\"\n\nFirst Name,Email Address\nA,a@b.example\n",
+                4,
+                vec![(Kind::Preamble, 2)],
+            ),
+            ("# of spring\n#old@b.example,O\nemail,name\na@b.example,A\n", 3, vec![(Kind::Preamble, 2)]),
+            ("Exported by,me@b.example\nemail,name\na@b.example,A\n", 2, vec![(Kind::Preamble, 1)]),
+            ("Email\nemail,name\na@b.example,A\n", 2, vec![(Kind::Preamble, 1)]),
+        ] {
+            let (layout, findings) = found(text);
+            assert_eq!((layout.line, layout.headless), (line, None), "{text}");
+            assert_eq!(findings, said, "{text}");
+            assert!(text[layout.at..].to_lowercase().contains("mail"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_first_line_that_is_a_recipient_is_no_header() {
+        for (text, place) in [
+            ("a@b.example\nc@d.example\n", 0),
+            ("1,a@b.example,Ann\n2,c@d.example,Ben\n", 1),
+            ("# people\na@b.example\n", 0),
+            ("a@b.example,Ann\nemail,name\nc@d.example,Cem\n", 0),
+            ("\"a@b.example\";Ann\n", 0),
+        ] {
+            let (layout, findings) = found(text);
+            assert_eq!((layout.headless, layout.at), (Some(place), 0), "{text}");
+            assert_eq!(findings, [(Kind::NoHeader, 1)], "{text}");
+        }
+        assert!(find("a@b.example,c@d.example\n", true, &Known::default(), &mut Findings::default()).is_err());
+        assert_eq!(found("id,kontakt\n1,a@b.example\n").0.headless, None);
+    }
+
+    #[test]
+    fn lines_can_be_skipped_by_number_and_a_column_by_name() {
+        let text = "x\n\ny,z\nwho,email\na@b.example,c@d.example\n";
+        let known = |skip_lines, email| Known { skip_lines, email, ..Known::default() };
+        assert_eq!(of(text, &known(Some(3), None)).0.line, 4);
+        assert_eq!(of(text, &known(Some(1), None)).0.line, 3, "a blank line is never the header");
+        assert_eq!(of(text, &known(None, Some("who"))).0.line, 4);
+        assert!(find(text, true, &known(Some(9), None), &mut Findings::default()).is_err());
+    }
+
+    #[test]
+    fn a_header_behind_a_mark_and_rows_of_descriptions_are_known() {
+        let (layout, _) = found("#email,name\na@b.example,A\n");
+        assert!(layout.is_marked && layout.line == 1);
+        let (layout, findings) = found("# email,name\nemail,name,city\na@b.example,A,B\n");
+        assert!(!layout.is_marked && layout.line == 2 && findings == [(Kind::Preamble, 1)]);
+        let qualtrics = "StartDate,RecipientEmail\nStart Date,Recipient Email\n\"{\"\"ImportId\"\":\"\"x\"\"}\",\"{\"\"ImportId\"\":\"\"y\"\"}\"\n2026,a@b.example\n";
+        assert_eq!(found(qualtrics).0.descriptions, 2);
+        assert!(found("Name,Email\n#1001,a@b.example\n#1002,c@d.example\n").0.has_marked_names);
+        assert!(!found("Name,Email\nAnn,a@b.example\n#Ben,c@d.example\n").0.has_marked_names);
+    }
+
+    #[test]
+    fn a_sep_line_is_told_from_a_column() {
+        for (line, byte) in
+            [("sep=;", Some(b';')), ("SEP=\t", Some(b'\t')), ("\u{feff}\"sep=,\"", Some(b',')), ("sep=;;;", Some(b';')), ("sep=\\t", Some(b'\t'))]
+        {
+            assert_eq!(separator(line), byte, "{line}");
+        }
+        for line in ["sep=", "sep=x", "separator;email", "email", "sep=;email"] {
+            assert_eq!(separator(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Lists as spreadsheets, CRMs and people write them: read whole or refused by line, never with a person lost or struck out mailed.
+
+use crate::support::ran::{Ran, to};
+use crate::support::{Workspace, workspace};
+
+/// A sandbox whose message prints the name.
+fn sandbox() -> Workspace {
+    let ws = workspace();
+    ws.sandbox_config("").message("Hi", "Hello {{ name }}!");
+    ws.config(&ws.read("mailbatch.toml").replace("kind = \"marketing\"", "kind = \"transactional\""));
+    ws
+}
+
+fn sends(ws: &Workspace, arguments: &[&str], exit: i32) -> Ran {
+    ws.run(&[&["send"], arguments].concat()).ends(exit)
+}
+
+/// Sends the list and asserts who is mailed, and what each mail greets.
+#[track_caller]
+fn mails(name: &str, list: impl AsRef<[u8]>, greeted: &[(&str, &str)]) -> Ran {
+    let ws = sandbox();
+    ws.file(name, list);
+    let ran = sends(&ws, &[name], 0);
+    let mut found: Vec<(String, String)> = ws
+        .outbox()
+        .values()
+        .map(|raw| {
+            let message = mail_parser::MessageParser::default().parse(raw).expect("a message");
+            let text = message.body_text(0).expect("a text").into_owned();
+            let name = text.split("Hello ").nth(1).and_then(|rest| rest.split('!').next()).expect("a greeting").to_owned();
+            (to(raw), name)
+        })
+        .collect();
+    found.sort();
+    let expected: Vec<(String, String)> = greeted.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned())).collect();
+    assert_eq!(found, expected);
+    ran
+}
+
+/// The list is refused by `send` and `check` with these words, and nothing is mailed.
+#[track_caller]
+fn refuses(list: impl AsRef<[u8]>, says: &[&str]) {
+    let ws = sandbox();
+    ws.file("list.csv", list);
+    for arguments in [&["check", "list.csv"][..], &["send", "list.csv", "--dry-run"], &["send", "list.csv"]] {
+        let ran = ws.run(arguments).ends(4);
+        for text in says {
+            assert!(ran.err.contains(text) || ran.out.contains(text), "{arguments:?}: no {text:?} in {}{}", ran.out, ran.err);
+        }
+    }
+    assert!(ws.outbox().is_empty());
+}
+
+const ANN: (&str, &str) = ("ann@example.com", "Ann");
+const BEN: (&str, &str) = ("ben@example.com", "Ben");
+
+#[test]
+fn a_quote_that_is_astray_is_refused_by_line() {
+    refuses(
+        "email,name,city\nann@example.com,\"Ann \\\"Annie\\\" Lee, PhD\",Oslo\nben@example.com,\"Ben \\\"B\\\" Ray\",Rome\n",
+        &["list.csv:2: text follows a closing quote", "(\\\")", "hint: ", "doubled quotes"],
+    );
+    refuses(
+        "email,name,city\nann@example.com,\"Ann,Oslo\nben@example.com,Ben,Rome\ncara@example.com,Cara\",Bern\n",
+        &["list.csv:2: a quote opens here and closes on line 4", "address of another row"],
+    );
+    refuses("email;name\nann@example.com;\"Ann\nben@example.com;\"Ben\"\n", &["list.csv:2: text follows a closing quote", "line 3"]);
+    refuses("email,name\nann@example.com,\"Ann\n", &["list.csv:2: a quote is opened here and never closed"]);
+}
+
+#[test]
+fn blanks_around_quotes_do_not_count() {
+    let list = "email, name, city\nann@example.com, \"Lee, Ann\", Oslo\nben@example.com, \"Ben\" , Rome\n";
+    mails("list.csv", list, &[("ann@example.com", "Lee, Ann"), BEN]);
+}
+
+#[test]
+fn what_stands_before_the_header_is_skipped_and_said() {
+    for list in ["sep=;\r\nemail;name\r\nann@example.com;Ann\r\n", "\u{feff}\"sep=;\"\r\nemail;name\r\nann@example.com;Ann\r\n"] {
+        mails("list.csv", list, &[ANN]).says("Excel's sep= line is skipped");
+    }
+    let titled = "Spring list;;\nas of 21.11.2026\n\n# from CRM\nname;email;x\nAnn;ann@example.com;\n";
+    mails("list.csv", titled, &[ANN]).says("lines before the header are skipped (3): list.csv:1, list.csv:2, list.csv:4");
+    let ws = sandbox();
+    ws.file("list.csv", "email,name\nann@example.com,old\nemail,name\nann@example.com,Ann\n");
+    sends(&ws, &["list.csv", "--skip-lines", "2"], 0);
+    assert_eq!(ws.mailed(), ["ann@example.com"]);
+    sends(&ws, &["list.csv", "--skip-lines", "9", "--campaign", "x"], 4).says("--skip-lines 9 leaves no header");
+}
+
+#[test]
+fn the_delimiter_is_what_yields_addresses_or_what_is_named() {
+    let german = "Name, Vorname;E-Mail;name\nMüller, Ann;ann@example.com;Ann\nRay, Ben;ben@example.com;Ben\n";
+    mails("list.csv", german, &[ANN, BEN]);
+    mails("list.tsv", "email,name\nann@example.com,Ann\n", &[ANN]);
+    let ws = sandbox();
+    ws.file("list.csv", "email~name\nann@example.com~Ann\n");
+    sends(&ws, &["list.csv"], 4);
+    sends(&ws, &["list.csv", "--delimiter", "~"], 0);
+    assert_eq!(ws.mailed(), ["ann@example.com"]);
+    sends(&ws, &["list.csv", "--delimiter", "xy"], 2).says("tab, comma, semicolon");
+    ws.file("tabs.csv", "email\tname\nben@example.com\tBen\n");
+    assert!(ws.run(&["preview", "tabs.csv", "--delimiter", "tab"]).ends(0).out.contains("Ben"));
+}
+
+#[test]
+fn short_rows_are_filled_and_longer_ones_invalid() {
+    let list = "email,phone,name\nann@example.com,1,Ann,,\nben@example.com,2,Ben\n\n,,\n  \n";
+    mails("list.csv", list, &[ANN, BEN]).says("lose those (1): list.csv:2").says("rows without any value are skipped (2): list.csv:5, list.csv:6");
+    let list = "email,name,phone\nann@example.com,Ann\nben@example.com,Ben,123\n";
+    mails("list.csv", list, &[ANN, BEN]).says("filled with empty cells (1): list.csv:2");
+    refuses("email,name\nann@example.com,Lee, Ann\n", &["row has 3 fields, the header has 2"]);
+}
+
+#[test]
+fn columns_without_a_name_or_with_the_same_are_refused_only_where_they_are_used() {
+    for list in
+        [",email,name\n0,ann@example.com,Ann\n", "email,name,\nann@example.com,Ann,\n", "email,name,Comment,Comment\nann@example.com,Ann,a,b\n"]
+    {
+        mails("list.csv", list, &[ANN]);
+    }
+    let ws = sandbox();
+    ws.file("list.csv", "email,name,Comment,Comment\nann@example.com,Ann,a,b\n").message("Hi", "Hello {{ comment }}!");
+    sends(&ws, &["list.csv"], 4).says("column \"Comment\" stands twice in the list, as columns 3 and 4");
+    ws.file("list.csv", "email,name,name\nann@example.com,Ann,b\n").message("Hi", "Hello {{ name }}!");
+    sends(&ws, &["list.csv"], 4).says("column \"name\" stands twice");
+    sends(&ws, &["list.csv", "--where", "name == 'Ann'"], 4).says("stands twice");
+    ws.file("list.csv", "email,email,name\nann@example.com,ben@example.com,Ann\n");
+    sends(&ws, &["list.csv"], 4).says("2 columns could hold the address");
+    sends(&ws, &["list.csv", "--email", "email"], 4).says("column \"email\" stands twice, as columns 1 and 2");
+}
+
+#[test]
+fn a_spreadsheets_protection_of_numbers_is_undone() {
+    let list = "email,code,name\nann@example.com,x,\"=\"\"00123\"\"\"\n=\"ben@example.com\",y,=\"00456\"\n";
+    mails("list.csv", list, &[("ann@example.com", "00123"), ("ben@example.com", "00456")]);
+}
+
+#[test]
+fn rows_that_are_struck_out_are_never_mailed() {
+    let list = "email,name\n# people of spring\n#ann@example.com,Ann\n// x@example.com,X\n--y@example.com,Y\n*z@example.com,Z\n! q@example.com,Q\nben@example.com,Ben\n";
+    mails("list.csv", list, &[BEN]).says("are left out and not mailed (6): list.csv:2, list.csv:3, list.csv:4, …");
+    mails("list.csv", "name,email\n#Ann,ann@example.com\nBen,ben@example.com\n", &[BEN]);
+    mails("list.csv", "#email,name\nann@example.com,Ann\n", &[ANN]).says("the header is behind a mark");
+    mails("list.csv", "order,email,name\n#1001,ann@example.com,Ann\n#1002,ben@example.com,Ben\n", &[ANN, BEN]);
+    mails("list.csv", "email,name\nben@example.com,#Ben\n", &[("ben@example.com", "#Ben")]);
+    mails("list.json", r##"[{"email":"#ann@example.com","name":"Ann"},{"email":"ben@example.com","name":"Ben"}]"##, &[BEN]);
+    let ws = sandbox();
+    ws.file("list.csv", list);
+    let quiet = ws.run(&["-q", "send", "list.csv"]).ends(0);
+    assert!(quiet.err.contains("left out and not mailed (6)") && quiet.out.is_empty(), "{}", quiet.err);
+}
+
+#[test]
+fn a_list_without_a_header_keeps_its_first_person() {
+    let ws = sandbox();
+    ws.message("Hi", "Hello {{ email }}!");
+    for list in
+        ["ann@example.com\nben@example.com\n", "1,ann@example.com,Ann\n2,ben@example.com,Ben\n", "# of spring\nann@example.com\nben@example.com\n"]
+    {
+        ws.file("list.csv", list);
+        let dry = ws.run(&["send", "list.csv", "--dry-run", "--json"]).ends(0).object();
+        assert_eq!(dry["would_send"], 2, "{list}");
+        assert!(dry["notes"].to_string().contains("the list has no header"), "{dry}");
+    }
+    refuses("ann@example.com,ben@example.com\n", &["list.csv:1: the list has no header", "several addresses"]);
+}
