@@ -24,7 +24,9 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, _) = bench.message(&args.message)?;
     outlets::check(&bench, &bench.settings.chosen(args.target.provider.as_deref())?, &message.needs(), false)?;
-    let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    // All that can be found is found first; the guess is refused at the end.
+    lists.options.accept_guess = true;
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let ledger = bench.existing_ledger()?;
     let secret = match &ledger {
@@ -70,9 +72,9 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     say_when_quiet(&bench, &survey);
     note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
-    note_all(&bench, &survey.notes);
     let written: Vec<String> = written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
     survey.judge(args.list.screening.max_invalid, args.list.screening.expect_count.as_ref(), Some(&written.join(", ")))?;
+    survey.judge_encoding()?;
     Ok(Exit::OK)
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::address::Address;
 use crate::cli::{Globals, PreviewArgs};
 use crate::commands::send::lists;
-use crate::commands::workbench::Workbench;
+use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::commands::{make_private_dir, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -64,12 +64,16 @@ fn harmless(text: &str) -> String {
 }
 
 fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<Shown>> {
-    let lists = lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
+    let mut lists = lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
+    lists.options.accept_guess = true;
     let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let (source, name) = &lists.sources[0];
     let mut reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
     email.mark_in(&mut reader);
+    if let Some(guess) = reader.guess() {
+        eprintln_quietly(&format!("mailbatch: {name}: {}\nhint: {}", guess.message(), guess.hint()));
+    }
     let mut index = Arc::new(ColumnIndex::new(reader.columns()));
     let mut found: Vec<Shown> = Vec::new();
     let (mut number, mut renderable, mut draws) = (0, 0, Draws::new());

@@ -16,12 +16,12 @@ use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
-use crate::commands::workbench::{Workbench, eprintln_quietly};
+use crate::commands::workbench::{Workbench, ask, eprintln_quietly, has_person};
 use crate::commands::{dry_run, overlap};
 use crate::config::Chosen;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::input::{Filter, Format, ReadOptions};
+use crate::input::{Filter, Format, ReadOptions, Source};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
@@ -38,7 +38,10 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         format_of(path)?;
     }
     let (message, source) = bench.message(&args.message)?;
-    let lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
+    if has_person() && !args.sending.yes {
+        lists.options.accept_guess = agreed_to_guesses(&lists)?;
+    }
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(&bench, &chosen, &message.needs(), args.provider_sandbox)?;
@@ -454,8 +457,24 @@ pub(crate) fn lists(bench: &Workbench, lists: &[PathBuf], reading: &ReadingArgs,
         delimiter: reading.delimiter,
         skip_lines: reading.skip_lines,
         email: email.clone(),
+        accept_guess: false,
     };
     Lists::new(lists, |path| settings.workspace.from_arguments(path), options, email, settings.list.id.clone())
+}
+
+/// Asks whether lists whose encoding can only be guessed are read rightly. False where there is nothing to ask; a no refuses the list.
+fn agreed_to_guesses(lists: &Lists) -> Result<bool> {
+    let options = ReadOptions { accept_guess: true, ..lists.options.clone() };
+    let mut agreed = false;
+    for (source, name) in lists.sources.iter().filter(|(source, _)| matches!(source, Source::Path(_))) {
+        let reader = Lists::open(source, name, &options)?;
+        let Some(guess) = reader.guess() else { continue };
+        if !ask(&format!("{name} {}\nis the text right, and may it be mailed so?", guess.message())) {
+            return Err(Error::refused(format!("{name}: its encoding is not known")).hint(guess.hint()));
+        }
+        agreed = true;
+    }
+    Ok(agreed)
 }
 
 /// Says what decided who is mailed, where `-q` keeps the other notes back.
@@ -467,7 +486,8 @@ pub(crate) fn say_when_quiet(bench: &Workbench, survey: &Survey) {
 
 /// Lines for people about what reading the lists found.
 pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
-    let mut notes = survey.notes.clone();
+    let guessed = survey.guesses.iter().map(|(list, guess)| format!("{list} is read as {}, a guess that was agreed to", guess.label()));
+    let mut notes: Vec<String> = guessed.collect();
     notes.extend(survey.findings.iter().map(ToString::to_string));
     notes.extend(survey.trimmed_note());
     notes.extend(survey.defects().iter().map(ToString::to_string));

@@ -274,7 +274,7 @@ mod tests {
     fn read(source: &str, delimiter: Option<u8>) -> Result<Vec<(u64, Vec<String>)>, String> {
         let show = |problem: Problem| problem.in_list("l").to_string();
         let plain = Plain::new("l", Box::new(Cursor::new(source.as_bytes().to_vec()))).map_err(show)?;
-        let mut text = Text::new(plain, Some(encoding_rs::UTF_8)).map_err(show)?;
+        let mut text = Text::new(plain, Some(encoding_rs::UTF_8), false).map_err(show)?;
         let mut first = String::new();
         text.fill(&mut first).map_err(show)?;
         let mut records = Delimited::new(text, first, (0, 1), delimiter.unwrap_or(b','));

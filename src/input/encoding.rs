@@ -1,10 +1,11 @@
-//! Bytes become UTF-8 text: byte order marks, UTF-16 with and without one, Windows-1252, and anything that is named by its label.
+//! Bytes become UTF-8 text: byte order marks, UTF-16 with and without one, and anything that is named by its label.
 //!
 //! Text is never repaired: a byte that does not fit stops the list, since a replaced character might stand in somebody's address.
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
 use super::compression::Plain;
+use super::detect::{Detected, Guess, detect};
 use super::problem::{Place, Problem};
 
 /// How much is read at a time, and how much of the beginning decides the encoding.
@@ -21,31 +22,37 @@ pub(super) struct Text {
     line: u64,
     decoder: Option<Decoder>,
     ended: bool,
-    note: Option<String>,
+    guess: Option<Guess>,
 }
 
 impl Text {
-    /// Looks at the first block and settles the encoding: `label` if given, else the mark, else what the bytes can be.
-    pub(super) fn new(mut bytes: Plain, label: Option<&'static Encoding>) -> Result<Self, Problem> {
+    /// Looks at the first block and settles the encoding: `label` if given, else the mark, else what the bytes are. One that can only be
+    /// guessed is refused unless `accept_guess`.
+    pub(super) fn new(mut bytes: Plain, label: Option<&'static Encoding>, accept_guess: bool) -> Result<Self, Problem> {
         let mut block = vec![0; BLOCK_BYTES];
         let held = bytes.read_full(&mut block)?;
         let first = &block[..held];
+        let mut guess = None;
         let (encoding, skip) = match (label, Encoding::for_bom(first)) {
             (None, Some((encoding, mark))) => (encoding, mark),
-            (None, None) => (guess(first, held < BLOCK_BYTES), 0),
+            (None, None) => match detect(first, held < BLOCK_BYTES) {
+                Detected::Known(encoding) => (encoding, 0),
+                Detected::Guessed(guessed) if accept_guess => (guess.insert(guessed).encoding, 0),
+                Detected::Guessed(guessed) => return Err(Problem::new(Place::List, guessed.message()).hint(guessed.hint())),
+                Detected::Unknown => return Err(no_text()),
+            },
             // A mark knows better than a label: nothing else begins with one, and `utf-16` does not tell the order of its octets.
             (Some(_), Some((marked, mark))) => (marked, mark),
             (Some(label), None) => (label, 0),
         };
-        let note = (label.is_none() && encoding == WINDOWS_1252).then(|| "is read as Windows-1252, for it is no UTF-8".to_owned());
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
         block.copy_within(skip..held, 0);
-        Ok(Self { bytes, block, held: held - skip, offset: skip as u64, line: 1, decoder, ended: false, note })
+        Ok(Self { bytes, block, held: held - skip, offset: skip as u64, line: 1, decoder, ended: false, guess })
     }
 
-    /// What the reader of a report should know about the encoding.
-    pub(super) fn note(&self) -> Option<&str> {
-        self.note.as_deref()
+    /// The encoding where it is only guessed.
+    pub(super) fn guess(&self) -> Option<&Guess> {
+        self.guess.as_ref()
     }
 
     /// Whether all of it has been read.
@@ -95,7 +102,7 @@ impl Text {
         let line = self.line + newlines(good);
         let at = self.offset + good.len() as u64;
         let problem = Problem::new(Place::Line(line), format!("byte 0x{:02X} at offset {at} is no UTF-8", bad[0]));
-        Err(problem.hint("if the list comes from Excel or an old system, try --encoding windows-1252"))
+        Err(problem.hint("mend the byte there; if the whole list comes from Excel or an old system, try --encoding windows-1252"))
     }
 
     fn decode(&mut self, out: &mut String) -> Result<usize, Problem> {
@@ -127,36 +134,9 @@ pub(super) fn by_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
 }
 
-fn guess(first: &[u8], whole: bool) -> &'static Encoding {
-    if let Some(wide) = guess_utf_16(first) {
-        return wide;
-    }
-    match std::str::from_utf8(first) {
-        Ok(_) => UTF_8,
-        Err(error) if error.error_len().is_none() && !whole => UTF_8,
-        Err(_) => WINDOWS_1252,
-    }
-}
-
-/// Text in a Latin script has a zero in every other byte of its UTF-16.
-fn guess_utf_16(first: &[u8]) -> Option<&'static Encoding> {
-    let pairs = first.len() / 2;
-    if pairs < 2 {
-        return None;
-    }
-    let (mut high_first, mut low_first) = (0, 0);
-    for pair in first.chunks_exact(2) {
-        high_first += usize::from(pair[0] == 0);
-        low_first += usize::from(pair[1] == 0);
-    }
-    let (most, few) = (pairs * 2 / 5, pairs / 20);
-    if low_first > most && high_first <= few {
-        Some(UTF_16LE)
-    } else if high_first > most && low_first <= few {
-        Some(UTF_16BE)
-    } else {
-        None
-    }
+fn no_text() -> Problem {
+    Problem::new(Place::List, "is neither UTF-8 nor text in an encoding that can be guessed")
+        .hint("is it a spreadsheet (.xlsx) or another file? export it as CSV in UTF-8; if it is text, name its encoding: --encoding LABEL")
 }
 
 fn newlines(text: &[u8]) -> u64 {
@@ -176,10 +156,10 @@ pub(super) mod tests {
     fn read(data: Vec<u8>, label: Option<&str>) -> Result<(String, Option<String>), String> {
         let show = |problem: Problem| problem.in_list("l").to_string();
         let plain = Plain::new("l", Box::new(Cursor::new(data))).map_err(show)?;
-        let mut text = Text::new(plain, label.map(|label| by_label(label).expect("known"))).map_err(show)?;
+        let mut text = Text::new(plain, label.map(|label| by_label(label).expect("known")), true).map_err(show)?;
         let mut out = String::new();
         while text.fill(&mut out).map_err(show)? {}
-        Ok((out, text.note().map(str::to_owned)))
+        Ok((out, text.guess().map(Guess::label)))
     }
 
     #[test]
@@ -209,10 +189,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_utf_8_from_the_start_is_windows_1252_and_says_so() {
-        let (text, note) = read(b"email,name\na@example.com,Zo\xeb \x80\n".to_vec(), None).unwrap();
-        assert_eq!(text, "email,name\na@example.com,Zoë €\n");
-        assert!(note.unwrap().contains("Windows-1252"));
+    fn what_is_no_utf_8_from_the_start_is_refused_unless_a_guess_is_accepted() {
+        let list = b"email,name\na@example.com,Zo\xeb \x80\n";
+        let (text, guess) = read(list.to_vec(), None).unwrap();
+        assert_eq!((text.as_str(), guess.as_deref()), ("email,name\na@example.com,Zoë €\n", Some("windows-1252")));
+        let plain = Plain::new("l", Box::new(Cursor::new(list.to_vec()))).unwrap();
+        let error = Text::new(plain, None, false).err().expect("a guess").in_list("l").to_string();
+        assert!(error.contains("2: …@example.com,Zoë €") && error.contains("--encoding windows-1252"), "{error}");
         assert_eq!(read(b"Zo\xeb".to_vec(), Some("latin1")).unwrap(), ("Zoë".to_owned(), None));
     }
 
@@ -234,7 +217,7 @@ pub(super) mod tests {
 
     #[test]
     fn labels_are_those_of_the_encoding_standard() {
-        assert_eq!(by_label("Windows-1252"), Some(WINDOWS_1252));
+        assert_eq!(by_label("Windows-1252"), Some(encoding_rs::WINDOWS_1252));
         assert!(by_label("shift_jis").is_some() && by_label("utf-7").is_none());
     }
 }

@@ -10,6 +10,7 @@ mod column;
 mod compression;
 pub mod context;
 mod delimited;
+mod detect;
 mod encoding;
 mod filter;
 mod findings;
@@ -24,6 +25,7 @@ mod source;
 mod tidy;
 
 pub use column::guess_email_column;
+pub use detect::Guess;
 pub use filter::Filter;
 pub use findings::{Finding, Kind};
 pub use fingerprint::Fingerprint;

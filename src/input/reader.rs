@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::compression::Plain;
 use super::delimited::Delimited;
+use super::detect::Guess;
 use super::encoding::{self, Text};
 use super::findings::{Finding, Findings, Kind};
 use super::json::{Array, Lines};
@@ -30,6 +31,8 @@ pub struct ReadOptions {
     pub skip_lines: Option<u64>,
     /// The name of the column with the addresses, by which the header is known.
     pub email: Option<String>,
+    /// Whether to read a list whose encoding can only be guessed; otherwise it is refused.
+    pub accept_guess: bool,
 }
 
 /// One row as it stands in its list.
@@ -57,7 +60,7 @@ pub struct ListReader {
     body: Body,
     /// The first object of a JSON list, read early so that there are columns to choose from.
     ahead: Option<ListRow>,
-    notes: Vec<String>,
+    guess: Option<Guess>,
     findings: Findings,
     tidy: Tidy,
     /// The key of the addresses of a JSON list, once it is known.
@@ -91,18 +94,18 @@ impl ListReader {
         options: &ReadOptions,
         label: Option<&'static encoding_rs::Encoding>,
     ) -> Result<Self, Problem> {
-        let mut text = Text::new(Plain::new(name, reader)?, label)?;
+        let mut text = Text::new(Plain::new(name, reader)?, label, options.accept_guess)?;
         let mut first = String::new();
         text.fill(&mut first)?;
         if first.is_empty() {
             return Err(Problem::new(Place::List, "is empty").hint("even a list without recipients has a header; did the export fail?"));
         }
-        let notes = text.note().map(|note| format!("{name} {note}")).into_iter().collect();
+        let guess = text.guess().cloned();
         let format = options.format.or_else(|| Format::by_suffix(name)).unwrap_or_else(|| Format::by_content(&first));
         let body = match format {
             Format::Json => Body::Array(Array::new(text, first)),
             Format::Ndjson => Body::Lines(Lines::new(text, first)),
-            Format::Csv | Format::Tsv => return Self::build_delimited(name, format, (text, first), options, notes),
+            Format::Csv | Format::Tsv => return Self::build_delimited(name, format, (text, first), options, guess),
         };
         let mut list = Self {
             name: name.to_owned(),
@@ -110,7 +113,7 @@ impl ListReader {
             columns: Columns::default(),
             body,
             ahead: None,
-            notes,
+            guess,
             findings: Findings::default(),
             tidy: Tidy { width: 0, email: None, has_marked_names: false },
             email_key: None,
@@ -125,7 +128,7 @@ impl ListReader {
         format: Format,
         (text, first): (Text, String),
         options: &ReadOptions,
-        notes: Vec<String>,
+        guess: Option<Guess>,
     ) -> Result<Self, Problem> {
         let known = Known {
             delimiter: options.delimiter,
@@ -160,7 +163,7 @@ impl ListReader {
             }
         }
         let body = Body::Delimited(records);
-        Ok(Self { name: name.to_owned(), format, columns, body, ahead, notes, findings, tidy, email_key: None, ended: false })
+        Ok(Self { name: name.to_owned(), format, columns, body, ahead, guess, findings, tidy, email_key: None, ended: false })
     }
 
     /// What messages call this list.
@@ -178,9 +181,9 @@ impl ListReader {
         &self.columns
     }
 
-    /// What the operator should be told about how the list is read.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+    /// The encoding, where it is only a guess that was accepted.
+    pub fn guess(&self) -> Option<&Guess> {
+        self.guess.as_ref()
     }
 
     /// What reading it has changed or left out up to now, by kind.
@@ -433,8 +436,9 @@ mod tests {
         assert_eq!(rows("l.csv", utf_16(source, false)), expected);
         assert_eq!(rows("l.csv.gz", gzip(&utf_16(&format!("\u{feff}{source}"), true))), expected);
         let old = b"email;name\na@example.com;Zo\xeb\n";
-        assert_eq!(rows("l.csv", *old), expected);
-        assert_eq!(open("l.csv", *old).unwrap().notes(), ["l.csv is read as Windows-1252, for it is no UTF-8"]);
+        assert!(refused("l.csv", *old).contains("--encoding windows-1252"));
+        let accepted = ReadOptions { accept_guess: true, ..ReadOptions::default() };
+        assert_eq!(open_with("l.csv", *old, &accepted).unwrap().guess().map(Guess::label).as_deref(), Some("windows-1252"));
         let options = ReadOptions { encoding: Some("klingon".to_owned()), ..ReadOptions::default() };
         assert_eq!(open_with("l.csv", source, &options).unwrap_err().exit(), Exit::USAGE);
     }

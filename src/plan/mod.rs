@@ -15,7 +15,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use crate::address::{Address, has_unseen_ends};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, Finding, Fingerprint, Format, ListReader, ListRow, Place, ReadOptions, Source};
+use crate::input::{Filter, Finding, Fingerprint, Format, Guess, ListReader, ListRow, Place, ReadOptions, Source};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
@@ -189,7 +189,7 @@ pub fn read(
         survey.columns = read.columns;
         survey.filtered = read.filtered;
         survey.fingerprint = read.fingerprint;
-        survey.notes.extend(read.notes);
+        survey.guesses = read.guesses;
         survey.findings = read.findings;
         Ok(survey)
     })
@@ -230,7 +230,7 @@ struct Read {
     columns: Vec<Vec<String>>,
     filtered: u64,
     fingerprint: String,
-    notes: Vec<String>,
+    guesses: Vec<(String, Guess)>,
     findings: Vec<Finding>,
 }
 
@@ -262,7 +262,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
             }
         }
         read.columns.push(reader.columns().names().to_vec());
-        read.notes.extend(reader.notes().iter().cloned());
+        read.guesses.extend(reader.guess().map(|guess| (name, guess.clone())));
         read.findings.extend(reader.findings());
     }
     queue.hand_on();

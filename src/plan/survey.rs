@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::Error;
-use crate::input::Finding;
+use crate::input::{Finding, Guess};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
 use crate::outcome::{Outcome, Reason, Tally};
@@ -45,8 +45,8 @@ pub struct Survey {
     pub filtered: u64,
     pub fingerprint: String,
     pub columns: Vec<Vec<String>>,
-    /// Lines for people: guessed encodings and the like.
-    pub notes: Vec<String>,
+    /// Lists whose encoding was guessed, and how.
+    pub guesses: Vec<(String, Guess)>,
     /// What reading the lists changed or left out.
     pub findings: Vec<Finding>,
     /// Addresses under `always` that are in no list.
@@ -67,7 +67,7 @@ impl Survey {
             filtered: 0,
             fingerprint: String::new(),
             columns: Vec::new(),
-            notes: Vec::new(),
+            guesses: Vec::new(),
             findings: Vec::new(),
             always_missing: 0,
             trimmed: (0, Vec::new()),
@@ -132,6 +132,14 @@ impl Survey {
             },
         };
         self.defects.iter().map(defect).collect()
+    }
+
+    /// The refusal of a list whose encoding is only a guess, where nobody has agreed to it.
+    pub fn judge_encoding(&self) -> Result<(), Error> {
+        match self.guesses.first() {
+            Some((list, guess)) => Err(Error::refused(format!("{list}: {}", guess.message())).hint(guess.hint())),
+            None => Ok(()),
+        }
     }
 
     /// Lines for people about what decides who is mailed; said also under `-q`.

@@ -124,7 +124,7 @@ fn columns_without_a_name_or_with_the_same_are_refused_only_where_they_are_used(
     sends(&ws, &["list.csv"], 4).says("column \"Comment\" stands twice in the list, as columns 3 and 4");
     ws.file("list.csv", "email,name,name\nann@example.com,Ann,b\n").message("Hi", "Hello {{ name }}!");
     sends(&ws, &["list.csv"], 4).says("column \"name\" stands twice");
-    sends(&ws, &["list.csv", "--where", "name == 'Ann'"], 4).says("stands twice");
+    sends(&ws, &["list.csv", "--where", "name == 'Ann'"], 2).says("stands twice");
     ws.file("list.csv", "email,email,name\nann@example.com,ben@example.com,Ann\n");
     sends(&ws, &["list.csv"], 4).says("2 columns could hold the address");
     sends(&ws, &["list.csv", "--email", "email"], 4).says("column \"email\" stands twice, as columns 1 and 2");
@@ -164,4 +164,38 @@ fn a_list_without_a_header_keeps_its_first_person() {
         assert!(dry["notes"].to_string().contains("the list has no header"), "{dry}");
     }
     refuses("ann@example.com,ben@example.com\n", &["list.csv:1: the list has no header", "several addresses"]);
+}
+
+#[test]
+fn an_encoding_is_never_guessed_into_the_mail() {
+    for (list, shown, label, name) in [
+        (
+            &b"email;name\nann@example.com;\xc0\xed\xed\xe0\nben@example.com;\xc2\xe8\xea\xf2\xee\xf0\n"[..],
+            "2: …@example.com;",
+            "windows-1251",
+            "Анна",
+        ),
+        (b"email;name\nann@example.com;\xa3ukasz \x9cwi\xb9tek\n", "2: …@example.com;", "windows-1250", "Łukasz świątek"),
+        (b"email,name\nann@example.com,\x8eR\x93c\n", "2: …@example.com,", "shift_jis", "山田"),
+    ] {
+        refuses(list, &["list.csv: is not UTF-8; as ", shown, "hint: if the text is right: --encoding "]);
+        let ws = sandbox();
+        ws.file("list.csv", list);
+        assert!(ws.run(&["preview", "list.csv"]).ends(0).err.contains("is not UTF-8"));
+        sends(&ws, &["list.csv", "--encoding", label], 0);
+        let greets = |raw: &Vec<u8>| {
+            mail_parser::MessageParser::default().parse(raw).is_some_and(|mail| mail.body_text(0).is_some_and(|text| text.contains(name)))
+        };
+        assert!(ws.outbox().values().any(greets), "{label}");
+        // The same without a file.
+        let piped = ws.run_with(&["-q", "send", "-", "--campaign", "piped"], list).ends(4);
+        assert!(piped.err.contains("--encoding"), "{}", piped.err);
+    }
+}
+
+#[test]
+fn one_bad_byte_in_utf_8_is_refused_by_line_and_byte() {
+    let mut list = "email,name\n".to_owned() + &"ann@example.com,Jürgen\n".repeat(50);
+    list.push_str("ben@example.com,B");
+    refuses([list.as_bytes(), b"\xfcrgen\n"].concat(), &["list.csv:52: byte 0xFC at offset ", "no UTF-8", "--encoding"]);
 }

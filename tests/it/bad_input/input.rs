@@ -79,7 +79,8 @@ fn invalid_utf_8_is_refused_by_line_and_offset() {
     let ws = sandbox();
     ws.file("list.csv", b"email,name\na@example.com,Zo\xeb\n");
     is_refused(&ws, &["send", "list.csv", "--encoding", "utf-8"], REFUSED, &["list.csv:2: ", "0xEB"]);
-    sends(&ws, &["send", "list.csv"], 1);
+    is_refused(&ws, &["send", "list.csv"], REFUSED, &["list.csv: is not UTF-8", "2: …@example.com,Zoë", "--encoding windows-1252"]);
+    sends(&ws, &["send", "list.csv", "--encoding", "windows-1252"], 1);
     let parsed = outbox(&ws);
     let message = mail_parser::MessageParser::default().parse(&parsed[0]).expect("a message");
     assert_eq!(message.subject(), Some("Hi Zoë"));

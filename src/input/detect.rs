@@ -1,0 +1,199 @@
+//! Which encoding bytes are in that no mark and no flag names. UTF-8 and UTF-16 are known; anything else is only a guess, shown with
+//! lines as read and never mailed by itself.
+
+use chardetng::EncodingDetector;
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+/// How many lines show what a guess makes of the text.
+const SHOWN: usize = 3;
+/// How many characters of such a line are shown.
+const LONGEST: usize = 120;
+
+/// What the beginning of a list is.
+#[derive(Debug)]
+pub(super) enum Detected {
+    /// UTF-8 or UTF-16; a byte of UTF-8 that is wrong is refused when it is read.
+    Known(&'static Encoding),
+    /// Something else, and what it is likely to be.
+    Guessed(Guess),
+    /// Something else that makes sense in no encoding.
+    Unknown,
+}
+
+/// A likely encoding, and the first lines that tell whether it is right.
+#[derive(Clone, Debug)]
+pub struct Guess {
+    pub encoding: &'static Encoding,
+    /// Lines with more than ASCII, as read; the names in addresses are left out.
+    pub lines: Vec<String>,
+}
+
+impl Guess {
+    /// What a person is asked, and an unattended command refused with.
+    pub fn message(&self) -> String {
+        let name = self.label();
+        let lines: String = self.lines.iter().map(|line| format!("\n  {line}")).collect();
+        format!("is not UTF-8; as {name}, which is a guess, its lines are:{lines}")
+    }
+
+    /// The label for `--encoding`.
+    pub fn label(&self) -> String {
+        self.encoding.name().to_ascii_lowercase()
+    }
+
+    /// How to go on.
+    pub fn hint(&self) -> String {
+        format!(
+            "if the text is right: --encoding {}; otherwise name another (windows-1250, windows-1251, windows-1252, iso-8859-2, shift_jis, \
+             gbk, ...), or export the list as UTF-8",
+            self.label()
+        )
+    }
+}
+
+/// Looks at the first bytes; `whole` says that there are no more.
+pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
+    if let Some(wide) = utf_16(first) {
+        return Detected::Known(wide);
+    }
+    let is_escaped = first.windows(3).any(|bytes| matches!(bytes, b"\x1b$B" | b"\x1b$@" | b"\x1b(J"));
+    if !is_escaped && is_utf_8(first, whole) {
+        return Detected::Known(UTF_8);
+    }
+    let mut detector = EncodingDetector::new();
+    detector.feed(first, whole);
+    let encoding = detector.guess(None, false);
+    match lines(first, whole, encoding) {
+        Some(lines) => Detected::Guessed(Guess { encoding, lines }),
+        None => Detected::Unknown,
+    }
+}
+
+/// Whether this is UTF-8, perhaps with a few bytes that are wrong: then most of what is not ASCII is right.
+fn is_utf_8(first: &[u8], whole: bool) -> bool {
+    let (mut right, mut wrong, mut rest) = (0_usize, 0_usize, first);
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(text) => {
+                right += text.chars().filter(|c| !c.is_ascii()).count();
+                return wrong == 0 || right > wrong;
+            }
+            Err(error) => {
+                let (good, bad) = rest.split_at(error.valid_up_to());
+                right += String::from_utf8_lossy(good).chars().filter(|c| !c.is_ascii()).count();
+                let Some(length) = error.error_len() else {
+                    wrong += usize::from(whole);
+                    return wrong == 0 || right > wrong;
+                };
+                wrong += 1;
+                rest = &bad[length..];
+            }
+        }
+    }
+}
+
+/// Text in a Latin script has a zero in every other byte of its UTF-16.
+fn utf_16(first: &[u8]) -> Option<&'static Encoding> {
+    let pairs = first.len() / 2;
+    if pairs < 2 {
+        return None;
+    }
+    let (mut high_first, mut low_first) = (0, 0);
+    for pair in first.chunks_exact(2) {
+        high_first += usize::from(pair[0] == 0);
+        low_first += usize::from(pair[1] == 0);
+    }
+    let (most, few) = (pairs * 2 / 5, pairs / 20);
+    if low_first > most && high_first <= few {
+        Some(UTF_16LE)
+    } else if high_first > most && low_first <= few {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+/// The first lines with more than ASCII as read in this encoding; `None` where it makes no sense of the text.
+fn lines(first: &[u8], whole: bool, encoding: &'static Encoding) -> Option<Vec<String>> {
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(decoder.max_utf8_buffer_length(first.len())?);
+    let (_, _, has_failed) = decoder.decode_to_string(first, &mut text, whole);
+    if has_failed || !is_plausible(&text) {
+        return None;
+    }
+    let numbered = (1_u64..).zip(text.lines()).filter(|(_, line)| !line.is_ascii());
+    Some(numbered.take(SHOWN).map(|(number, line)| format!("{number}: {}", shown(line))).collect())
+}
+
+/// Whether this can be what people wrote: no control characters, none that is private, and no word in two scripts.
+fn is_plausible(text: &str) -> bool {
+    let is_odd =
+        |c: char| (c.is_control() && !matches!(c, '\t' | '\r' | '\n')) || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fffd}' | '\u{2500}'..='\u{259f}');
+    let is_mixed = |word: &str| {
+        let is_of = |range: fn(char) -> bool| word.chars().any(range);
+        let latin = is_of(|c| c.is_ascii_alphabetic() || matches!(c, 'À'..='ɏ'));
+        latin && is_of(|c| matches!(c, 'Ͱ'..='ԯ' | '֐'..='ۿ'))
+    };
+    let mixed = text
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_ascii())
+        .fold((0, 0), |(mixed, all), word| (mixed + usize::from(is_mixed(word)), all + 1));
+    !text.chars().any(is_odd) && 10 * mixed.0 <= mixed.1
+}
+
+/// A line for people: without what a terminal would obey, cut, and without the local parts of addresses.
+fn shown(line: &str) -> String {
+    let mut out = String::new();
+    for word in line.split_inclusive(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"')) {
+        match word.rsplit_once('@') {
+            Some((_, domain)) => {
+                out.push_str("…@");
+                out.push_str(domain);
+            }
+            None => out.push_str(word),
+        }
+    }
+    let cut: String = out.chars().take(LONGEST).map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+    if cut.len() < out.len() { format!("{cut}…") } else { cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guessed(bytes: &[u8]) -> Guess {
+        match detect(bytes, true) {
+            Detected::Guessed(guess) => guess,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn code_pages_are_guessed_with_lines_as_read() {
+        let list = "email;name\nann@example.com;Анна Иванова\nben@example.com;Виктор Павлов\n";
+        let (bytes, _, _) = encoding_rs::WINDOWS_1251.encode(list);
+        let guess = guessed(&bytes);
+        assert_eq!(guess.label(), "windows-1251");
+        assert_eq!(guess.lines, ["2: …@example.com;Анна Иванова", "3: …@example.com;Виктор Павлов"]);
+        let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode("email,name\nann@example.com,山田太郎\nben@example.com,さくら\n");
+        assert_eq!(guessed(&bytes).encoding, encoding_rs::SHIFT_JIS);
+        assert_eq!(guessed(b"email\nann@example.com,\x1b$B;3ED\x1b(B\n").encoding, encoding_rs::ISO_2022_JP);
+        assert!(guessed(b"email,name\na@example.com,Zo\xeb\n").lines[0].ends_with("Zoë"));
+    }
+
+    #[test]
+    fn utf_8_with_a_few_wrong_bytes_is_utf_8() {
+        let mut bytes = "email,name\n".to_owned() + &"a@example.com,Jürgen\n".repeat(5);
+        bytes.push_str("b@example.com,B");
+        let bytes = [bytes.as_bytes(), b"\xff\n"].concat();
+        let is_utf_8 = |bytes: &[u8], whole| matches!(detect(bytes, whole), Detected::Known(found) if found == UTF_8);
+        assert!(is_utf_8(&bytes, true) && is_utf_8("Zo\u{eb}".as_bytes(), true));
+        assert!(is_utf_8(&"Zo\u{eb}".as_bytes()[..3], false), "cut inside a character");
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_guessed() {
+        let noise: Vec<u8> = (0..4_000_u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).filter(|byte| *byte != 0).collect();
+        assert!(matches!(detect(&noise, true), Detected::Unknown));
+    }
+}
