@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::outcome::Reason;
 use crate::pipeline::retry::RetryPolicy;
-use crate::provider::Refusal;
+use crate::provider::{Refusal, Reply};
 
 /// Provider-level failures in a row that open the breaker.
 const OPENS_AFTER: u32 = 5;
+/// One failure of this length is enough before the provider has taken anything, where another stands in for it.
+pub(crate) const ENOUGH_AT_FIRST: Duration = Duration::from_secs(15);
 /// How long an open breaker waits before it lets one probe through.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
@@ -36,6 +39,9 @@ pub(crate) struct Breaker {
     failures: u32,
     since: Option<Instant>,
     wait_until: Option<Instant>,
+    /// Since when it asks to be left alone, and has taken nothing.
+    throttled_since: Option<Instant>,
+    is_open: bool,
     last: Option<Refusal>,
     gave_up: Option<Refusal>,
     exhausted: Option<Refusal>,
@@ -44,14 +50,27 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, failures: 0, since: None, wait_until: None, last: None, gave_up: None, exhausted: None, broken: None }
+        Self {
+            policy,
+            failures: 0,
+            since: None,
+            wait_until: None,
+            throttled_since: None,
+            is_open: false,
+            last: None,
+            gave_up: None,
+            exhausted: None,
+            broken: None,
+        }
     }
 
     /// A whole exchange went wrong for a reason that is not a recipient's.
-    pub(crate) fn failed(&mut self, refusal: Refusal, now: Instant, draw: f64) {
+    pub(crate) fn failed(&mut self, failure: Failure, now: Instant, draw: f64) {
+        let Failure { refusal, took, is_first_chance } = failure;
         self.failures += 1;
-        let since = *self.since.get_or_insert(now);
-        let delay = if self.failures >= OPENS_AFTER { PROBE_AFTER.min(self.policy.max) } else { self.policy.ceiling(self.failures).mul_f64(draw) };
+        let since = *self.since.get_or_insert(now.checked_sub(took).unwrap_or(now));
+        self.is_open |= self.failures >= OPENS_AFTER || (is_first_chance && now.saturating_duration_since(since) >= ENOUGH_AT_FIRST);
+        let delay = if self.is_open { PROBE_AFTER.min(self.policy.max) } else { self.policy.ceiling(self.failures).mul_f64(draw) };
         if now + delay > since + self.policy.give_up_after {
             self.gave_up = Some(refusal.clone());
         }
@@ -64,17 +83,34 @@ impl Breaker {
         self.failures = 0;
         self.since = None;
         self.wait_until = None;
+        self.is_open = false;
         self.last = None;
+    }
+
+    /// Something was taken.
+    pub(crate) fn took_some(&mut self) {
+        self.throttled_since = None;
+    }
+
+    /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its own it is waited for as
+    /// long as retries last. A wait that is longer than that is a quota: the rest is held, or others take over. Returns how long it is
+    /// left alone.
+    pub(crate) fn throttled(&mut self, refusal: Refusal, wait: Duration, reply: &Reply, now: Instant) -> Duration {
+        let is_named = reply.is_wait_named;
+        let most = self.policy.give_up_after;
+        let since = *self.throttled_since.get_or_insert(now.checked_sub(reply.lasted).unwrap_or(now));
+        if is_named && wait > most {
+            let detail = format!("asks to be left alone for {}: {}", words(wait), refusal.detail);
+            self.exhausted = Some(Refusal { reason: Reason::Cap, detail, ..refusal });
+        } else if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since) > most {
+            self.gave_up = Some(refusal);
+        }
+        if is_named { wait } else { wait.min(self.policy.max) }
     }
 
     /// The provider will take nothing until somebody mends it.
     pub(crate) fn stop(&mut self, refusal: Refusal) {
         self.broken = Some(refusal);
-    }
-
-    /// It has failed, or asked for less, for longer than retries last.
-    pub(crate) fn give_up(&mut self, refusal: Refusal) {
-        self.gave_up.get_or_insert(refusal);
     }
 
     /// The provider takes nothing more in this execution, because its quota is used up.
@@ -102,7 +138,7 @@ impl Breaker {
 
     /// Whether it has failed so often in a row that others take over until it is heard to take mail again.
     pub(crate) fn is_open(&self) -> bool {
-        self.failures >= OPENS_AFTER
+        self.is_open
     }
 
     /// What the provider said last, while it fails.
@@ -117,10 +153,28 @@ impl Breaker {
     }
 }
 
+/// A failed exchange.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) refusal: Refusal,
+    /// How long it went on.
+    pub(crate) took: Duration,
+    /// The provider has taken nothing yet, and another stands in for it.
+    pub(crate) is_first_chance: bool,
+}
+
+/// A wait in hours, minutes and seconds.
+fn words(wait: Duration) -> String {
+    match (wait.as_secs() / 3_600, wait.as_secs() / 60 % 60, wait.as_secs() % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Reason;
 
     fn refusal(reason: Reason, code: &str) -> Refusal {
         Refusal::new(reason, code, "text")
@@ -130,14 +184,70 @@ mod tests {
         Breaker::new(RetryPolicy::default())
     }
 
+    fn failure() -> Failure {
+        Failure { refusal: refusal(Reason::Session, "421"), took: Duration::ZERO, is_first_chance: false }
+    }
+
+    #[test]
+    fn one_failure_of_fifteen_seconds_is_enough_where_another_stands_in_and_nothing_was_taken_yet() {
+        let start = Instant::now();
+        let failed = |took: u64, is_first_chance: bool| {
+            let mut breaker = breaker();
+            breaker.failed(Failure { took: Duration::from_secs(took), is_first_chance, ..failure() }, start, 1.0);
+            breaker.is_open()
+        };
+        assert_eq!([failed(15, true), failed(14, true), failed(60, false)], [true, false, false]);
+        let mut breaker = breaker();
+        breaker.failed(Failure { is_first_chance: true, ..failure() }, start, 1.0);
+        breaker.failed(Failure { is_first_chance: true, ..failure() }, start + ENOUGH_AT_FIRST, 1.0);
+        assert!(breaker.is_open(), "failures that go on for as long are one");
+        breaker.succeeded();
+        assert!(!breaker.is_open());
+    }
+
+    fn named() -> Reply {
+        Reply { is_wait_named: true, ..Reply::default() }
+    }
+
+    #[test]
+    fn a_named_wait_is_waited_for_as_long_as_retries_last_and_a_longer_one_is_a_quota() {
+        let (minute, start) = (Duration::from_secs(60), Instant::now());
+        let limited = || refusal(Reason::Rate, "429");
+        let mut breaker = breaker();
+        for n in 0..7 {
+            assert_eq!(breaker.throttled(limited(), 2 * minute, &named(), start + 2 * n * minute), 2 * minute);
+            assert_eq!(breaker.state(start), State::Closed, "{n}");
+        }
+        let mut other = Breaker::new(RetryPolicy::default());
+        other.throttled(limited(), minute, &named(), start);
+        other.took_some();
+        other.throttled(limited(), minute, &named(), start + 15 * minute);
+        assert_eq!(other.state(start), State::Closed, "it took some meanwhile");
+        breaker.throttled(limited(), 2 * minute, &named(), start + 14 * minute);
+        assert!(matches!(breaker.state(start), State::GaveUp(_)));
+        other.throttled(limited(), 16 * minute, &named(), start + 15 * minute);
+        assert!(matches!(other.state(start), State::Exhausted(refusal) if refusal.reason == Reason::Cap && refusal.detail.contains("16 min")));
+    }
+
+    #[test]
+    fn a_wait_that_is_our_guess_is_no_longer_than_a_retry_and_ends_when_retries_do() {
+        let policy = RetryPolicy { give_up_after: Duration::from_secs(2), base: Duration::ZERO, max: Duration::from_millis(100) };
+        let (mut breaker, start) = (Breaker::new(policy), Instant::now());
+        let wait = Duration::from_secs(30);
+        assert_eq!(breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start), policy.max);
+        assert_eq!(breaker.state(start), State::Closed);
+        breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start + Duration::from_secs(3));
+        assert!(matches!(breaker.state(start), State::GaveUp(_)));
+    }
+
     #[test]
     fn it_waits_longer_with_each_failure_and_probes_after_five() {
         let (mut breaker, start) = (breaker(), Instant::now());
         for n in 1..=4 {
-            breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
+            breaker.failed(failure(), start, 1.0);
             assert_eq!(breaker.state(start), State::Waits(start + Duration::from_secs(1 << n)));
         }
-        breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
+        breaker.failed(failure(), start, 1.0);
         assert_eq!(breaker.state(start), State::Open(start + PROBE_AFTER));
         assert_eq!((breaker.state(start + PROBE_AFTER), breaker.is_open()), (State::HalfOpen, true));
         breaker.succeeded();
@@ -147,8 +257,8 @@ mod tests {
     #[test]
     fn it_gives_up_when_the_failures_last_too_long() {
         let (mut breaker, start) = (breaker(), Instant::now());
-        breaker.failed(refusal(Reason::Session, "421"), start, 1.0);
-        breaker.failed(refusal(Reason::Session, "421"), start + Duration::from_secs(15 * 60), 1.0);
+        breaker.failed(failure(), start, 1.0);
+        breaker.failed(failure(), start + Duration::from_secs(15 * 60), 1.0);
         assert!(matches!(breaker.state(start), State::GaveUp(_)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
@@ -12,7 +13,7 @@ use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
 use crate::outcome::Reason;
 use crate::pipeline::heard::Heard;
 use crate::pipeline::press::{Press, idempotency_key};
-use crate::pipeline::wire::{ClaimWire, Pacers};
+use crate::pipeline::wire::{ClaimWire, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{Outlet, Parts, ledger_error};
 use crate::provider::{Claim, Health, Job, JobId, Reply};
 
@@ -49,6 +50,9 @@ pub(crate) struct Ticket {
     pub(crate) instead_of: Option<InsteadOf>,
     pub(crate) pacers: Pacers,
     pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) opened: watch::Receiver<()>,
+    pub(crate) patience: Duration,
+    pub(crate) first_request: Option<FirstRequest>,
     /// Chunks that may be rendered at once.
     pub(crate) renderers: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
@@ -93,7 +97,12 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let Claimed::Batch(batch) = claim else {
         return Ok(Done::NotClaimed { way: ticket.way, rows: names, suppressed: taken_out, why: claim });
     };
-    let _connection = ticket.connections.acquire().await.map_err(|_| Error::internal("the connection limit is closed"))?;
+    // A claim that is withdrawn before there is a connection for it goes on without one: nothing of it is begun.
+    let _connection = tokio::select! {
+        biased;
+        () = withdrawn(&ticket.stop, &ticket.opened) => None,
+        permit = ticket.connections.acquire() => Some(permit.map_err(|_| Error::internal("the connection limit is closed"))?),
+    };
     let rows = Arc::new(rows);
     let wire = ClaimWire {
         batch,
@@ -102,6 +111,9 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         trace: Arc::clone(&parts.trace),
         heard: ticket.heard,
         stop: ticket.stop,
+        opened: ticket.opened,
+        patience: ticket.patience,
+        first_request: ticket.first_request,
         screened: Mutex::new(Vec::new()),
         left: ticket.left,
         recipients,

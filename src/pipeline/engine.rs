@@ -4,6 +4,7 @@ mod admit;
 mod blame;
 mod phase;
 mod station;
+mod trust;
 mod view;
 mod watch;
 
@@ -17,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::phase::Waiting;
-use self::station::Station;
+use self::station::{CameOf, Station};
 use self::watch::Watch;
 use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Gate, LedgerError, Standing};
@@ -28,7 +29,7 @@ use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
 use crate::pipeline::{Parts, Why, ledger_error};
 use crate::progress::RateMeter;
-use crate::provider::{BoxFuture, Health, JobId, Verdict};
+use crate::provider::{BoxFuture, Health, JobId, Reply, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -104,11 +105,14 @@ struct Engine {
 
 impl Engine {
     async fn new(parts: Arc<Parts>) -> Result<Self> {
-        let stations = blame::stations(&parts).await?;
+        let mut stations = blame::stations(&parts).await?;
         // Recipients may have been opened again.
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
         take_in(&parts).await?;
+        for station in &mut stations {
+            station.trust.recall(&parts).await?;
+        }
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
         Ok(Self {
             stations,
@@ -193,7 +197,7 @@ impl Engine {
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }
-            Done::Sent { way, batch, rows, claimed_at, reply, screened, suppressed } => {
+            Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed } => {
                 self.returned(way);
                 for row in rows.iter().map(|row| &row.row).chain(&suppressed) {
                     self.out.remove(row);
@@ -218,7 +222,7 @@ impl Engine {
                 station.pacers.throttle.passed(reply.items.len() as u64, Instant::now());
                 let has_accepted = reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
                 let learned = self.learned(way.through, translated.learned);
-                let (parts, feedback, void) = (Arc::clone(&self.parts), reply.feedback, translated.void);
+                let (parts, feedback, void) = (Arc::clone(&self.parts), std::mem::take(&mut reply.feedback), translated.void);
                 // The rows are open again only when this has been committed, so the cursors go back first and find them later.
                 for row in &void {
                     self.reopened(*row);
@@ -231,8 +235,10 @@ impl Engine {
                     learning::keep(&parts, learned).await?;
                     parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
                 }));
-                let health = self.weigh(way.through, reply.health, has_accepted).await?;
-                self.note_health(way.through, &health, !reply.items.is_empty());
+                reply.health = self.weigh(way.through, std::mem::take(&mut reply.health), has_accepted).await?;
+                self.note_health(way.through, &reply);
+                let most = reply.most_per_request.map(|most| most as u64);
+                self.stations[way.through].trust.keep(&self.parts, most).await?;
                 if self.gathered.len() >= TOGETHER || !void.is_empty() {
                     self.settle_gathered();
                 }
@@ -297,8 +303,11 @@ impl Engine {
         self.stations.iter_mut().for_each(|station| station.lanes.wake());
     }
 
-    fn note_health(&mut self, through: usize, health: &Health, answered: bool) {
+    fn note_health(&mut self, through: usize, reply: &Reply) {
+        let now = Instant::now();
+        let has_stand_in = self.has_stand_in(through, now);
         let outlet = &self.parts.outlets[through];
+        let health = &reply.health;
         match health {
             Health::Fine => {}
             Health::SlowDown(wait) => tracing::info!(provider = outlet.name, seconds = wait.as_secs_f64(), "asked to slow down"),
@@ -309,7 +318,18 @@ impl Engine {
                 tracing::debug!(detail = ?refusal.detail, "the provider says");
             }
         }
-        self.stations[through].fares(outlet, health, answered, Instant::now());
+        let came_of = CameOf { reply, has_stand_in };
+        self.stations[through].fares(&came_of, now);
+    }
+
+    /// Lets others take over for a provider whose first request has gone on for long: what comes of it still counts.
+    fn look_at_first_requests(&mut self) {
+        let now = Instant::now();
+        for place in 0..self.stations.len() {
+            if self.stations[place].first_request_lasts(now) && self.has_stand_in(place, now) {
+                self.stations[place].took_nothing_so_far(now);
+            }
+        }
     }
 
     fn capped(&mut self, through: usize, cap: &str, room: u64, until: Timestamp) {
@@ -365,6 +385,7 @@ impl Engine {
         }
         self.look_at_canary().await?;
         self.watch_rules().await?;
+        self.look_at_first_requests();
         self.wake_lanes();
         self.tell_slowdowns().await?;
         self.show();

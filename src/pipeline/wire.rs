@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,53 @@ impl Pacers {
     }
 }
 
+/// When the request was written that shows whether a provider takes anything; shared by its claims and the loop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FirstRequest {
+    since: Arc<Mutex<Option<Instant>>>,
+    is_answered: Arc<AtomicBool>,
+}
+
+impl FirstRequest {
+    fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        // One instant, written whole.
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begins(&self) {
+        let mut since = self.since();
+        if !self.is_answered.load(Ordering::Acquire) {
+            since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Something was taken, whenever its claim comes back.
+    fn was_taken(&self) {
+        self.is_answered.store(true, Ordering::Release);
+        self.is_over();
+    }
+
+    /// It came back, or waits for as long as the provider said.
+    pub(crate) fn is_over(&self) {
+        *self.since() = None;
+    }
+
+    /// For how long it has gone on.
+    pub(crate) fn lasts(&self, now: Instant) -> Duration {
+        self.since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
+/// Resolves when a claim's members that have not been begun are to be given back: everything stops, or the breaker has opened since. A
+/// loop that is gone has stopped.
+pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Receiver<()>) {
+    let (mut stop, mut opened) = (stop.clone(), opened.clone());
+    tokio::select! {
+        _ = stop.wait_for(|stopped| *stopped) => {}
+        _ = opened.changed() => {}
+    }
+}
+
 /// The wire of one claim.
 pub(crate) struct ClaimWire {
     pub(crate) batch: i64,
@@ -96,6 +144,12 @@ pub(crate) struct ClaimWire {
     pub(crate) heard: Arc<Heard>,
     /// True as soon as nothing more may be begun.
     pub(crate) stop: watch::Receiver<bool>,
+    /// Changes when the provider's breaker opens: what has not been begun by then is given back.
+    pub(crate) opened: watch::Receiver<()>,
+    /// For how long a request is repeated of which nothing was taken.
+    pub(crate) patience: Duration,
+    /// Until the provider has taken anything.
+    pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and hand-over.
     pub(crate) screened: Mutex<Vec<(JobId, Reason, String)>>,
     /// How many recipients of the run were left when the claim was made.
@@ -132,12 +186,11 @@ impl ClaimWire {
         }
     }
 
-    /// Waits for what the limits grant, unless the run stops before.
+    /// Waits for what the limits grant, unless the claim is withdrawn before.
     async fn unless_stopped(&self, granted: impl Future<Output = LedgerResult<()>>) -> Result<(), Stopped> {
-        let mut stop = self.stop.clone();
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stopped| *stopped) => Err(Stopped::Run),
+            () = withdrawn(&self.stop, &self.opened) => Err(Stopped::Run),
             // A ledger that can grant nothing any more stops the claim; the loop meets the same error and reports it.
             granted = granted => granted.map_err(|_| Stopped::Run),
         }
@@ -147,7 +200,7 @@ impl ClaimWire {
 impl Wire for ClaimWire {
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
         Box::pin(async move {
-            if self.is_stopped() {
+            if self.is_withdrawn() {
                 return Err(Stopped::Run);
             }
             self.screen(job)?;
@@ -164,7 +217,7 @@ impl Wire for ClaimWire {
         if !self.pacers.let_everybody_go() {
             return None;
         }
-        Some(if self.is_stopped() { Err(Stopped::Run) } else { self.screen(job) })
+        Some(if self.is_withdrawn() { Err(Stopped::Run) } else { self.screen(job) })
     }
 
     fn fit(&self, jobs: &[&Job]) -> usize {
@@ -174,7 +227,7 @@ impl Wire for ClaimWire {
     fn together<'a>(&'a self, jobs: &'a [&'a Job]) -> BoxFuture<'a, Result<Vec<JobId>, Stopped>> {
         Box::pin(async move {
             let going: Vec<&Job> = jobs.iter().copied().filter(|job| self.screen(job).is_ok()).collect();
-            if self.is_stopped() {
+            if self.is_withdrawn() {
                 return Err(Stopped::Run);
             }
             if !going.is_empty() {
@@ -203,6 +256,9 @@ impl Wire for ClaimWire {
     }
 
     fn announce(&self, jobs: &[JobId]) -> io::Result<Ticket> {
+        if let Some(first) = &self.first_request {
+            first.begins();
+        }
         self.trace.announce(self.batch, jobs)
     }
 
@@ -211,6 +267,9 @@ impl Wire for ClaimWire {
     }
 
     fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {
+        if let Some(first) = self.first_request.as_ref().filter(|_| matches!(verdict, Verdict::Accepted { .. })) {
+            first.was_taken();
+        }
         // Replies come in about the order of the members.
         let row = self.rows.iter().find(|row| row.row == job);
         self.heard.answered(self.batch, row, verdict);
@@ -219,6 +278,24 @@ impl Wire for ClaimWire {
 
     fn pending(&self, jobs: &[JobId], detail: &str) -> io::Result<()> {
         self.trace.pending(self.batch, jobs, detail)
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn waits_as_asked(&self) {
+        if let Some(first) = &self.first_request {
+            first.is_over();
+        }
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.is_stopped() || self.opened.has_changed().unwrap_or(true)
+    }
+
+    fn withdrawn(&self) -> BoxFuture<'_, ()> {
+        Box::pin(withdrawn(&self.stop, &self.opened))
     }
 
     fn stopped(&self) -> BoxFuture<'_, ()> {

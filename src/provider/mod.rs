@@ -292,6 +292,12 @@ pub struct Reply {
     /// One verdict for each member that was begun, in no particular order.
     pub items: Vec<(JobId, Verdict)>,
     pub health: Health,
+    /// Whether the wait of [`Health::SlowDown`] is the provider's own, and no guess of ours.
+    pub is_wait_named: bool,
+    /// How long the exchange went on in which nothing was taken, where it is measured.
+    pub lasted: Duration,
+    /// The most recipients of one request, where the account turned out to be allowed fewer than the API.
+    pub most_per_request: Option<usize>,
     /// What the provider told at once about messages that it took (the sandbox).
     pub feedback: Vec<(JobId, Feedback)>,
 }
@@ -304,6 +310,9 @@ pub enum Stopped {
     /// Nothing more of this claim may be begun: the run stops or is paused.
     Run,
 }
+
+/// For how long a request is repeated at most while the provider says that nothing of it was taken.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a provider asks and tells while it sends.
 pub trait Wire: Send + Sync {
@@ -342,6 +351,21 @@ pub trait Wire: Send + Sync {
     fn pending(&self, _jobs: &[JobId], _detail: &str) -> std::io::Result<()> {
         Ok(())
     }
+    /// For how long a request of which nothing was taken may be repeated; then the provider has failed.
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+    /// A request waits for a time that the provider named, which is no failure however long it lasts. By default of no matter.
+    fn waits_as_asked(&self) {}
+    /// Whether what has not been begun is to be given back: the run stops, or the provider's breaker has opened since the claim. By default
+    /// never.
+    fn is_withdrawn(&self) -> bool {
+        false
+    }
+    /// Resolves when what has not been begun is to be given back. By default never.
+    fn withdrawn(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
     /// Resolves when the run stops. By default never.
     fn stopped(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
@@ -362,7 +386,7 @@ pub trait Provider: Send + Sync {
     /// Called by at most `in_flight` tasks at once.
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply>;
     /// A hash of where it sends and with which credentials, the same for the same account and key: a repeat elsewhere is a second send.
-    /// To be had from whoever knows idempotency keys.
+    /// To be had from every provider that knows idempotency keys, and from those whose account may be allowed less than another.
     fn account(&self) -> Option<[u8; 32]> {
         None
     }

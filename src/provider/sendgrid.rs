@@ -83,6 +83,10 @@ impl Provider for SendGrid {
         Some(self)
     }
 
+    fn account(&self) -> Option<[u8; 32]> {
+        Some(self.http.account())
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

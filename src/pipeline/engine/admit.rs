@@ -91,6 +91,7 @@ impl Engine {
         self.out.extend(rows.iter().map(|row| row.row));
         let instead_of = self.passed_over(way, now);
         let left = self.left_behind();
+        let patience = self.stations[way.through].patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
         let station = &mut self.stations[way.through];
         station.under_way += 1;
         let ticket = Ticket {
@@ -98,6 +99,9 @@ impl Engine {
             instead_of,
             pacers: station.pacers.clone(),
             stop: station.stop.subscribe(),
+            opened: station.opened(),
+            patience,
+            first_request: station.first_request(),
             renderers: self.renderers.clone(),
             connections: station.connections.clone(),
             buffers: self.buffers.clone(),
@@ -144,6 +148,14 @@ impl Engine {
         std::iter::once(first).chain(self.parts.order.iter().copied().filter(move |place| *place != first))
     }
 
+    /// Whether another provider takes, or will soon, what this one does not.
+    pub(super) fn has_stand_in(&self, place: usize, now: Instant) -> bool {
+        self.candidates(place).skip(1).any(|other| {
+            let readiness = self.stations[other].readiness(&self.parts.outlets[other], now, self.parts.limits.wait_on_cap);
+            !self.watch.holds_provider(other) && !matches!(readiness, Readiness::Out { .. })
+        })
+    }
+
     fn taker(&self, first: usize, now: Instant) -> Taker {
         let mut wake: Option<Instant> = None;
         let mut all_final = true;
@@ -172,7 +184,8 @@ impl Engine {
     fn chunk_size(&self, through: usize, now: Instant) -> usize {
         let connections: u64 = self.parts.outlets.iter().map(|outlet| outlet.in_flight as u64).sum();
         let fair_share = self.phase_tally().open / (2 * connections) + 1;
-        let most = self.stations[through].most(&self.parts.outlets[through], fair_share, now);
+        let canary = (self.phase == Cohort::Canary).then(|| self.phase_tally().total());
+        let most = self.stations[through].most(&self.parts.outlets[through], fair_share, canary, now);
         usize::try_from(self.left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
     }
 

@@ -67,7 +67,7 @@ impl Engine {
             if station.is_braked {
                 self.parts.ledger.forget(brake::KIND, &name).await.map_err(ledger_error)?;
             }
-            station.trust();
+            station.accepted();
         }
         if let Some(blame) = station.heard.everybody_refused().filter(|_| !station.is_proved) {
             station.is_proved = true;

@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
+use super::trust::Trust;
 use crate::ledger::{LedgerSuppression, Through};
 use crate::outcome::Reason;
-use crate::pipeline::breaker::{Breaker, State};
+use crate::pipeline::breaker::{Breaker, ENOUGH_AT_FIRST, Failure, State};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::sameness::Sameness;
-use crate::pipeline::wire::Pacers;
+use crate::pipeline::wire::{FirstRequest, Pacers};
 use crate::pipeline::{Outlet, Parts, retry};
-use crate::provider::{Health, JobId, Refusal};
-
-/// Recipients of the first chunks; the number doubles with each chunk of which something was accepted.
-const FIRST_CHUNK: u64 = 2;
+use crate::provider::{Health, JobId, PATIENCE, Refusal, Reply, Verdict};
 
 /// One provider of an execution.
 pub(super) struct Station {
@@ -31,6 +29,11 @@ pub(super) struct Station {
     pub(super) heard: Arc<Heard>,
     /// True as soon as nothing more may be begun there.
     pub(super) stop: watch::Sender<bool>,
+    /// Told each time the breaker opens, so that what has not been begun by then is given back.
+    opened: watch::Sender<()>,
+    /// Whether it has taken anything in this execution.
+    has_accepted: bool,
+    first_request: FirstRequest,
     /// Chunks on their way there.
     pub(super) under_way: usize,
     /// Admit nothing before then: it asked to be left alone.
@@ -39,16 +42,13 @@ pub(super) struct Station {
     capped: Option<(Instant, String)>,
     /// Room under the tightest cap when it was last met.
     room: Option<u64>,
-    /// The most recipients of a chunk until it has shown that it takes mail: what refuses everybody must not burn the list.
-    trusted_with: u64,
     /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
     pub(super) is_braked: bool,
     /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
     pub(super) is_proved: bool,
-    /// It has asked for less since then and accepted nothing.
-    limited_since: Option<Instant>,
     /// What was learned and may still turn out to be its own fault.
     pub(super) pending: Vec<(JobId, LedgerSuppression)>,
+    pub(super) trust: Trust,
     /// Who was last seen taking its recipients instead.
     pub(super) instead: Option<usize>,
 }
@@ -119,15 +119,17 @@ impl Station {
             connections: Arc::new(Semaphore::new(outlet.in_flight)),
             heard: Arc::new(Heard::new(stop.clone(), same)),
             stop,
+            opened: watch::Sender::new(()),
+            has_accepted: false,
+            first_request: FirstRequest::default(),
             under_way: 0,
             quiet_until: None,
             capped: None,
             room: None,
-            trusted_with: FIRST_CHUNK,
             is_braked,
             is_proved: false,
-            limited_since: None,
             pending: Vec::new(),
+            trust: Trust::new(parts, outlet),
             instead: None,
         }
     }
@@ -161,6 +163,7 @@ impl Station {
         match state {
             State::Waits(until) => Readiness::Later(until),
             State::HalfOpen if self.under_way > 0 => Readiness::Busy,
+            _ if self.trust.goes_alone() && self.under_way > 0 => Readiness::Busy,
             _ if self.under_way >= outlet.in_flight * ahead => Readiness::Busy,
             _ => Readiness::Takes,
         }
@@ -168,12 +171,12 @@ impl Station {
 
     /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a second's worth of the rate, the room
     /// under a cap, and one for a probe.
-    pub(super) fn most(&self, outlet: &Outlet, fair_share: u64, now: Instant) -> u64 {
+    pub(super) fn most(&self, outlet: &Outlet, fair_share: u64, canary: Option<u64>, now: Instant) -> u64 {
         if self.is_braked || self.breaker.state(now) == State::HalfOpen {
             return 1;
         }
         let can = outlet.provider.capabilities();
-        let mut most = (can.max_recipients as u64).min(fair_share.max(can.per_request as u64)).min(self.trusted_with);
+        let mut most = (can.max_recipients as u64).min(fair_share.max(can.per_request as u64)).min(self.trust.most(canary));
         if let Some(rate) = outlet.rate {
             // A batch leaves when all of it may; single messages go one by one, and a second's worth is shared by the connections.
             let paced = match can.per_request {
@@ -185,12 +188,12 @@ impl Station {
         self.room.map_or(most, |room| most.min(room.max(1)))
     }
 
-    /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are few.
-    pub(super) fn trust(&mut self) {
+    /// Some of a chunk was accepted.
+    pub(super) fn accepted(&mut self) {
         self.is_braked = false;
-        self.limited_since = None;
-        let times = if self.may_request_each(Duration::from_secs(1)) { 2 } else { 8 };
-        self.trusted_with = self.trusted_with.saturating_mul(times);
+        self.has_accepted = true;
+        self.breaker.took_some();
+        self.trust.accepted(!self.may_request_each(Duration::from_secs(1)));
     }
 
     /// Whether its requests are not limited to less than one each `time`.
@@ -209,27 +212,97 @@ impl Station {
         self.capped = Instant::now().checked_add(wait).map(|until| (until, text));
     }
 
-    /// Takes note of how it fares. `answered` tells whether anybody of the chunk was.
-    pub(super) fn fares(&mut self, outlet: &Outlet, health: &Health, answered: bool, now: Instant) {
-        match health {
-            Health::Fine if answered => self.breaker.succeeded(),
+    /// Hears of the breaker's opening from now on.
+    pub(super) fn opened(&self) -> watch::Receiver<()> {
+        self.opened.subscribe()
+    }
+
+    /// For how long a request of its next chunk is repeated while nothing of it is taken. A probe shows at once; and before it has taken
+    /// anything it is not waited for long where another stands in for it.
+    pub(super) fn patience(&self, outlet: &Outlet, has_stand_in: bool) -> Duration {
+        let patience = match () {
+            () if self.breaker.is_open() => Duration::ZERO,
+            () if has_stand_in && !self.has_accepted => ENOUGH_AT_FIRST,
+            () => PATIENCE,
+        };
+        patience.min(outlet.retry.give_up_after)
+    }
+
+    /// Where a claim notes when its first request is written, while the provider has taken nothing yet.
+    pub(super) fn first_request(&self) -> Option<FirstRequest> {
+        (!self.has_accepted).then(|| self.first_request.clone())
+    }
+
+    /// Whether the first request has gone on for so long that others take over.
+    pub(super) fn first_request_lasts(&self, now: Instant) -> bool {
+        !self.has_accepted && !self.breaker.is_open() && self.first_request.lasts(now) >= ENOUGH_AT_FIRST
+    }
+
+    /// Opens the breaker for a first request that goes on and on.
+    pub(super) fn took_nothing_so_far(&mut self, now: Instant) {
+        let words = format!("nothing was taken within {} s", ENOUGH_AT_FIRST.as_secs());
+        let refusal = Refusal::new(Reason::NoReply, "", words);
+        self.failed(Failure { refusal, took: ENOUGH_AT_FIRST, is_first_chance: true }, now);
+    }
+
+    fn failed(&mut self, failure: Failure, now: Instant) {
+        let was_open = self.breaker.is_open();
+        self.breaker.failed(failure, now, retry::draw());
+        if self.breaker.is_open() && !was_open {
+            self.opened.send_replace(());
+        }
+    }
+
+    /// Takes note of how it fares.
+    pub(super) fn fares(&mut self, came_of: &CameOf<'_>, now: Instant) {
+        self.first_request.is_over();
+        match &came_of.reply.health {
+            Health::Fine if came_of.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
             Health::SlowDown(wait) => {
-                let quiet = (*wait).min(outlet.retry.max);
-                self.quiet_until = Some(now + quiet);
-                let since = *self.limited_since.get_or_insert(now);
-                if now + quiet > since + outlet.retry.give_up_after {
-                    let detail = format!("it has asked for less and accepted nothing for {:?}", outlet.retry.give_up_after);
-                    self.breaker.give_up(Refusal::new(Reason::Rate, "", detail));
-                }
+                let refusal = came_of.given_back_for().unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
+                let quiet = self.breaker.throttled(refusal, *wait, came_of.reply, now);
+                // Two that were told to wait at about the same time may have been told different times.
+                self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
             }
-            Health::Failing(refusal) => self.breaker.failed(refusal.clone(), now, retry::draw()),
+            Health::Failing(refusal) => {
+                let is_first_chance = came_of.has_stand_in && !self.has_accepted;
+                self.failed(Failure { refusal: refusal.clone(), took: came_of.reply.lasted, is_first_chance }, now);
+            }
             Health::Exhausted(refusal) => self.breaker.exhausted(refusal.clone()),
-            Health::Stop(refusal) => self.breaker.stop(refusal.clone()),
+            Health::Stop(refusal) => {
+                // A key says nothing about what it takes otherwise.
+                if refusal.reason != Reason::Auth {
+                    self.trust.lost();
+                }
+                self.breaker.stop(refusal.clone());
+            }
         }
         if matches!(self.breaker.state(now), State::Broken(_) | State::Exhausted(_) | State::GaveUp(_)) {
             self.stop.send_replace(true);
         }
+    }
+}
+
+/// What came of a chunk, as far as it is about the provider.
+pub(super) struct CameOf<'a> {
+    pub(super) reply: &'a Reply,
+    /// Whether another provider takes its recipients meanwhile.
+    pub(super) has_stand_in: bool,
+}
+
+impl CameOf<'_> {
+    /// Whether any member was answered, and not only given back.
+    fn was_answered(&self) -> bool {
+        self.reply.items.iter().any(|(_, verdict)| !matches!(verdict, Verdict::NotTaken { counts: false, .. }))
+    }
+
+    /// What was said about the first member that was given back.
+    fn given_back_for(&self) -> Option<Refusal> {
+        self.reply.items.iter().find_map(|(_, verdict)| match verdict {
+            Verdict::NotTaken { refusal, counts: false } => Some(refusal.clone()),
+            _ => None,
+        })
     }
 }

@@ -1,7 +1,8 @@
 //! How a claim is handed over to an API: the one place where batches are cut, repeated, waited for and bisected.
 //!
 //! The rules it keeps:
-//! - A repeat is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
+//! - A repeat after doubt is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
+//! - A service that takes nothing of a request for as long as the wire has patience has failed; a wait that it names is throttling.
 //! - After doubt only an answer about each member settles anything: a refusal of the repeat says nothing about the first request, unless the
 //!   service marks it as what it had answered to the first.
 //! - A replay begins in doubt, and is never cut.
@@ -24,7 +25,8 @@ use super::answer::without_addresses;
 use super::follow::follow;
 use super::{Answer, Api, Fault, Http, Inexpressible, Later, Read, Request};
 use crate::outcome::Reason;
-use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Stopped, Verdict, Wire};
+use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire};
+use crate::replies::{Meaning, Place, Reading, classify};
 
 /// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
@@ -38,7 +40,7 @@ pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 impl Http {
     /// Hands over one claim in as many requests as the API's limits demand.
     pub(in crate::provider) async fn hand_over(&self, claim: &Claim, wire: &dyn Wire, api: &dyn Api) -> Reply {
-        let size = api.limits().recipients.max(1);
+        let size = api.limits().recipients.min(self.most.load(Ordering::Acquire)).max(1);
         let jobs: Vec<&Job> = claim.jobs.iter().collect();
         let todo = jobs.chunks(size).map(<[&Job]>::to_vec).collect();
         let mut hand_over = HandOver { http: self, api, wire, claim, todo, reply: Reply::default() };
@@ -98,8 +100,10 @@ struct HandOver<'a> {
 enum Ended {
     Read(Read),
     NotWritten(Health),
-    /// Asked to wait for longer than it can be waited for here.
+    /// The service named a wait that is too long to be waited for here.
     TooLong(Duration, Refusal),
+    /// Nothing was taken for as long as a request is repeated.
+    UsedUp(Refusal),
     /// The run stops while nothing has been taken.
     Stopped(Refusal),
 }
@@ -108,9 +112,10 @@ impl<'a> HandOver<'a> {
     async fn batch(&mut self, jobs: Vec<&'a Job>) -> Result<(), Halt> {
         if let Some(wait) = self.asked_to_wait() {
             if wait > LONGEST_WAIT {
+                self.reply.is_wait_named = true;
                 return self.fares(Health::SlowDown(wait));
             }
-            tokio::time::sleep(wait).await;
+            self.unless_withdrawn(tokio::time::sleep(wait)).await.ok_or(Halt)?;
         }
         let fit = self.wire.fit(&jobs);
         if fit < jobs.len() && !self.claim.is_replay {
@@ -135,7 +140,10 @@ impl<'a> HandOver<'a> {
         if let Err(error) = self.wire.crossing(&ids) {
             return self.fares(untraced(&error));
         }
-        match self.exchange(&going, &request).await {
+        let begun = Instant::now();
+        let ended = self.exchange(&going, &request).await;
+        self.reply.lasted = begun.elapsed();
+        match ended {
             Ended::Read(Read::Each(verdicts)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
                 self.ease(&verdicts);
@@ -144,7 +152,7 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))?;
-                self.fares(Health::Stop(without_addresses(refusal)))
+                self.fares(stops(refusal))
             }
             Ended::Read(Read::Later(later)) => {
                 let verdicts = follow(self.http, self.api, self.wire, &going, later).await;
@@ -160,13 +168,14 @@ impl<'a> HandOver<'a> {
                     Ok(())
                 }
             },
+            Ended::Read(Read::TooMany(most, refusal)) => self.smaller(&going, most, &refusal),
             Ended::Read(Read::Named(refused)) => self.without(&going, refused),
             Ended::Read(Read::Doubt(refusal)) => {
                 let detail = format!("{} {}", refusal.code, refusal.detail).trim().to_owned();
                 going.iter().try_for_each(|job| self.settle(job, Verdict::Unknown { detail: detail.clone() }))?;
                 self.fares(Health::Failing(without_addresses(refusal)))
             }
-            Ended::Read(Read::Stop(refusal)) => self.refused(&going, &refusal, Health::Stop(without_addresses(refusal.clone()))),
+            Ended::Read(Read::Stop(refusal)) => self.refused(&going, &refusal, stops(refusal.clone())),
             Ended::Read(Read::Again { refusal, .. }) | Ended::Stopped(refusal) => self.refused(&going, &refusal, Health::Fine),
             Ended::NotWritten(health) => {
                 let refusal = match &health {
@@ -175,7 +184,20 @@ impl<'a> HandOver<'a> {
                 };
                 self.refused(&going, &refusal, health)
             }
-            Ended::TooLong(wait, refusal) => self.refused(&going, &refusal, Health::SlowDown(wait)),
+            Ended::TooLong(wait, refusal) => {
+                self.reply.is_wait_named = true;
+                self.refused(&going, &refusal, Health::SlowDown(wait))
+            }
+            Ended::UsedUp(refusal) => self.refused(&going, &refusal, Health::Failing(without_addresses(refusal.clone()))),
+        }
+    }
+
+    /// Waits, and returns nothing where the claim is withdrawn before.
+    async fn unless_withdrawn<T>(&self, waited_for: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.wire.withdrawn() => None,
+            waited = waited_for => Some(waited),
         }
     }
 
@@ -234,6 +256,22 @@ impl<'a> HandOver<'a> {
         true
     }
 
+    /// Puts members in front of what is still to be done in requests of at most so many, and remembers the number.
+    fn smaller(&mut self, jobs: &[&'a Job], most: usize, refusal: &Refusal) -> Result<(), Halt> {
+        // An account that is allowed none, or fewer than it says, would have the request go for ever.
+        if most == 0 || most >= jobs.len() || self.claim.is_replay {
+            return self.refused(jobs, refusal, Health::Stop(without_addresses(refusal.clone())));
+        }
+        self.http.most.fetch_min(most, Ordering::AcqRel);
+        self.reply.most_per_request = Some(most);
+        jobs.iter().try_for_each(|job| self.trace(job, &not_taken(refusal)))?;
+        jobs.chunks(most).rev().for_each(|piece| self.todo.push_front(piece.to_vec()));
+        // What was cut before was cut for the API's own limit.
+        let todo = std::mem::take(&mut self.todo);
+        self.todo = todo.into_iter().flat_map(|jobs| jobs.chunks(most).map(<[&Job]>::to_vec).collect::<Vec<_>>()).collect();
+        Ok(())
+    }
+
     /// Puts several members in front of what is still to be done, in so many pieces of about the same number.
     fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
         let pieces = pieces.max(2).min(jobs.len());
@@ -256,6 +294,7 @@ impl<'a> HandOver<'a> {
     /// Sends a request, again where that is safe, until something is known or the time for it is over.
     async fn exchange(&mut self, jobs: &[&Job], request: &Request) -> Ended {
         let first = Instant::now();
+        let patience = self.wire.patience();
         let mut doubt = self.claim.is_replay.then(|| Refusal::new(Reason::NoReply, "", "the first request was not answered"));
         let mut wait = FIRST_WAIT;
         loop {
@@ -275,22 +314,31 @@ impl<'a> HandOver<'a> {
             };
             let mut pause = wait;
             let mut held_up = Refusal::new(Reason::Session, "", "");
+            let mut is_named = false;
             match (read, &doubt) {
                 (named @ (Read::Each(_) | Read::EachAndStop(..)), _) => return Ended::Read(named),
                 (Read::Later(later), _) => return Ended::Read(Read::Later(later)),
                 (Read::Again { wait: asked, refusal }, _) => {
-                    // A clock cannot count to whatever a header may say.
-                    pause = asked.unwrap_or(wait).min(LONGEST_WISH);
+                    // No time at all is no wait. A clock cannot count to whatever a header may say.
+                    let named = asked.filter(|asked| !asked.is_zero()).map(|asked| asked.min(LONGEST_WISH));
+                    let left = patience.saturating_sub(first.elapsed());
+                    pause = named.unwrap_or_else(|| if doubt.is_none() { wait.min(left) } else { wait });
                     if refusal.reason == Reason::Rate {
                         self.http.quiet_until().replace(Instant::now() + pause);
                         self.wire.throttled(pause);
                     }
                     if doubt.is_none() {
-                        if pause > LONGEST_WAIT || first.elapsed() + pause > SAME_HAND_OVER {
-                            return Ended::TooLong(pause, refusal);
-                        }
-                        if jobs.first().is_some_and(|job| self.wire.slot_now(job) == Some(Err(Stopped::Run))) {
-                            return Ended::Stopped(refusal);
+                        match named {
+                            Some(named) if named > LONGEST_WAIT || named > left => {
+                                return Ended::TooLong(named, refusal);
+                            }
+                            None if left.is_zero() => return Ended::UsedUp(refusal),
+                            _ if self.wire.is_withdrawn() => return Ended::Stopped(refusal),
+                            Some(_) => {
+                                is_named = true;
+                                self.wire.waits_as_asked();
+                            }
+                            None => {}
                         }
                     }
                     held_up = refusal;
@@ -302,27 +350,35 @@ impl<'a> HandOver<'a> {
                 (decided, None) => return Ended::Read(decided),
                 (decided, Some(_)) if is_the_firsts => return Ended::Read(decided),
                 // The repeat was refused for a reason of its own: the first request is as much in doubt as before.
-                (Read::Stop(_) | Read::Unnamed(_) | Read::Named(_), Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
+                (Read::Stop(_) | Read::Unnamed(_) | Read::Named(_) | Read::TooMany(..), Some(doubt)) => {
+                    return Ended::Read(Read::Doubt(doubt.clone()));
+                }
             }
             if let Some(doubt) = &doubt
                 && (is_final || !self.may_repeat(first, pause))
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }
-            tokio::time::sleep(pause).await;
+            let slept = tokio::time::sleep(pause);
+            match &doubt {
+                Some(_) => slept.await,
+                None if self.unless_withdrawn(slept).await.is_none() => return Ended::Stopped(held_up),
+                None => {}
+            }
             wait = (wait * 2).min(LONGEST_WAIT);
             let left = SAME_HAND_OVER.saturating_sub(first.elapsed());
             match (tokio::time::timeout(left, self.wire.again(jobs, doubt.is_some())).await, &doubt) {
                 (Ok(Ok(())), _) => {}
                 (_, Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
                 (Ok(Err(_)), None) => return Ended::Stopped(held_up),
-                (Err(_), None) => return Ended::TooLong(pause, held_up),
+                (Err(_), None) if is_named => return Ended::TooLong(pause, held_up),
+                (Err(_), None) => return Ended::UsedUp(held_up),
             }
         }
     }
 
     fn read(&self, jobs: &[&Job], answer: &Answer) -> Read {
-        let read = self.http.foreign(answer).unwrap_or_else(|| self.api.read(jobs, answer));
+        let read = self.http.foreign(answer).unwrap_or_else(|| about_us(self.api.read(jobs, answer), answer));
         let told = match &read {
             Read::Each(verdicts) | Read::EachAndStop(verdicts, _) | Read::Later(Later { so_far: verdicts, .. }) => verdicts.len(),
             _ => jobs.len(),
@@ -387,6 +443,25 @@ impl<'a> HandOver<'a> {
         self.reply.health = health;
         Err(Halt)
     }
+}
+
+/// A refusal whose words are known to be about us stops, whatever status and code an API gives it; a quota is no bad key.
+fn about_us(read: Read, answer: &Answer) -> Read {
+    let (Read::Stop(refusal) | Read::Unnamed(refusal) | Read::Again { wait: None, refusal }) = &read else { return read };
+    let Reading { means, is_known } = classify(answer.status.as_u16(), None, &refusal.detail, Place::Api);
+    let with = |reason: Reason| Read::Stop(Refusal { reason, ..refusal.clone() });
+    match means {
+        Meaning::Quota if is_known => with(Reason::Cap),
+        Meaning::Credentials if is_known && matches!(read, Read::Unnamed(_)) => with(Reason::Auth),
+        Meaning::Sender | Meaning::Relay if is_known && matches!(read, Read::Unnamed(_)) => with(Reason::Policy),
+        _ => read,
+    }
+}
+
+/// What a refusal that is about us means for the provider.
+fn stops(refusal: Refusal) -> Health {
+    let refusal = without_addresses(refusal);
+    if refusal.reason == Reason::Cap { Health::Exhausted(refusal) } else { Health::Stop(refusal) }
 }
 
 fn not_taken(refusal: &Refusal) -> Verdict {

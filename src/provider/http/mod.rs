@@ -19,7 +19,7 @@ mod tests;
 
 use std::error::Error as _;
 use std::num::NonZeroU32;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -111,6 +111,9 @@ pub(super) enum Read {
     Unnamed(Refusal),
     /// Nothing was taken, because of these members alone, by their place in the request; the others may go once more without them.
     Named(Vec<(usize, Refusal)>),
+    /// Nothing was taken, because the account may have no more than so many recipients in a request; the members may go again in smaller
+    /// ones.
+    TooMany(usize, Refusal),
     /// Nothing was taken, and nothing will be until somebody mends it: credentials, account, quota, a defect of ours.
     Stop(Refusal),
     /// It may have been taken.
@@ -151,6 +154,8 @@ pub(super) struct Http {
     quiet_until: Mutex<Option<Instant>>,
     /// Whether anything there has ever answered as the API would.
     is_the_api: AtomicBool,
+    /// The most recipients of a request that the account may have.
+    most: AtomicUsize,
 }
 
 impl std::fmt::Debug for Http {
@@ -186,6 +191,7 @@ impl Http {
             secrets: RwLock::default(),
             quiet_until: Mutex::new(None),
             is_the_api: AtomicBool::new(false),
+            most: AtomicUsize::new(usize::MAX),
         })
     }
 

@@ -8,7 +8,7 @@
 //! - Idempotency: none. A request that was written and not answered leaves its recipients `Unknown`, and so does any 5xx.
 //! - Quirks: one id for all of a request. A wrong path can answer 200 "Mailgun Magnificent API". Limits of the hour are 420 as well as 429,
 //!   and how long to wait stands in the prose, as seconds or as a date. Suppressed addresses are taken, and told about later. An address
-//!   twice in a request is mailed once.
+//!   twice in a request is mailed once. An account on probation may have ten recipients in a request, which only a refusal tells.
 
 use std::collections::BTreeSet;
 
@@ -127,6 +127,10 @@ impl Provider for Mailgun {
 
     fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
         Some(self)
+    }
+
+    fn account(&self) -> Option<[u8; 32]> {
+        Some(self.http.account())
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -261,6 +265,11 @@ fn failure(answer: &Answer) -> Read {
     // "Domain example.com is not allowed to send: recipient limit exceeded, try again after Mon, 25 Aug 2025 07:00:31 UTC"
     let wait = answer.wait_in(message);
     match answer.status {
+        // "Only 10 recipients per request is allowed on probation."
+        status if status.is_client_error() && message.contains("recipients per request") => match number(message) {
+            Some(most) => Read::TooMany(most, refusal(Reason::Policy)),
+            None => Read::Stop(refusal(Reason::Policy)),
+        },
         status if status == StatusCode::TOO_MANY_REQUESTS || status.as_u16() == LIMITED => Read::Again { wait, refusal: refusal(Reason::Rate) },
         StatusCode::BAD_REQUEST => match parameter(message) {
             Some("to") => Read::Unnamed(refusal(Reason::BadAddress)),
@@ -274,6 +283,11 @@ fn failure(answer: &Answer) -> Read {
         },
         _ => by_status(answer, refusal(Reason::Policy)),
     }
+}
+
+/// The first number of a sentence.
+fn number(message: &str) -> Option<usize> {
+    message.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?.parse().ok()
 }
 
 /// The parameter that a refusal is about: "to parameter is not a valid address. please check documentation", or with its name in quotation

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{CONTRACTS, handed_over, mailgun};
+use super::{CONTRACTS, handed_over, mailgun, sendgrid};
 use crate::support::http::{Act, Answer};
 
 /// Statuses of 4xx that no service of the suite documents for a hand-over. Those of a limit or of credentials are tested by themselves.
@@ -22,6 +22,22 @@ fn a_status_that_a_service_does_not_document_stops_it_at_the_first_request() {
             assert_eq!(work.report().counts(), BTreeMap::from([("held", 60)]), "{what}");
             assert_eq!(handed_over(&server).len(), 1, "{what}");
         }
+    }
+}
+
+#[test]
+fn sendgrids_credits_are_a_quota_and_no_bad_key() {
+    let words = json!({ "errors": [{ "message": "Maximum credits exceeded", "field": null, "help": null }] }).to_string();
+    for taken_first in [0, 1] {
+        let words = words.clone();
+        let (server, _service) =
+            sendgrid::CONTRACT.service(move |number, _| (number >= taken_first).then(|| Act::Answer(Answer::json(401, words.clone()))));
+        let work = sendgrid::CONTRACT.workspace(&server.url(), "", 60);
+        let ran = work.run(&["send", "list.csv"]).ends(8).says("Maximum credits exceeded");
+        assert!(!ran.err.contains("api_key"), "{}", ran.err);
+        assert_eq!(work.report().with("held").len(), 60 - 10 * taken_first);
+        assert!(work.report().column("mb_reason").iter().all(|reason| ["", "cap"].contains(reason)));
+        assert_eq!(handed_over(&server).len(), taken_first + 1);
     }
 }
 

@@ -191,6 +191,17 @@ impl Contract {
         (server, service)
     }
 
+    /// A service that answers what `refused` says to every request with more than `most` messages, and takes all others.
+    pub(super) fn limited(&'static self, most: usize, refused: impl Fn() -> Answer + Send + Sync + 'static) -> (HttpServer, Arc<Mutex<Service>>) {
+        let service = Arc::new(Mutex::new(Service::default()));
+        let shared = Arc::clone(&service);
+        let server = HttpServer::start(move |_, request| {
+            let is_too_many = (self.mails)(request).len() > most;
+            Act::Answer(if is_too_many { refused() } else { self.take(&shared, request) })
+        });
+        (server, service)
+    }
+
     /// The ids that the service may have given to a message: its own, or that of its request where there is only one.
     pub(super) fn ids(&self, server: &HttpServer, mail: &Mail) -> Vec<String> {
         let of_all: fn(&[Mail]) -> String = match self.kind {

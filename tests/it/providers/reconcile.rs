@@ -14,10 +14,10 @@ use crate::support::{Workspace, wait_for};
 
 const ROWS: usize = 40;
 
-/// A workspace whose run was killed while the service had the request with number 2 and did not answer; who was in it.
+/// A workspace whose run was killed while the service had the request with number 1 and did not answer; who was in it.
 fn killed(contract: &'static Contract, was_taken: bool) -> (HttpServer, Arc<Mutex<Service>>, Workspace, usize) {
     let (server, service) = contract.service(move |number, take| {
-        (number == 2).then(|| {
+        (number == 1).then(|| {
             if was_taken {
                 take();
             }
@@ -26,8 +26,8 @@ fn killed(contract: &'static Contract, was_taken: bool) -> (HttpServer, Arc<Mute
     });
     let work = contract.workspace(&server.url(), "", ROWS);
     let running = work.start(&["send", "list.csv"]);
-    assert!(wait_for(|| handed_over(&server).len() == 3, LONG), "{}", contract.kind);
-    let in_doubt = (contract.mails)(&handed_over(&server)[2]).len();
+    assert!(wait_for(|| handed_over(&server).len() == 2, LONG), "{}", contract.kind);
+    let in_doubt = (contract.mails)(&handed_over(&server)[1]).len();
     assert!(running.kill(), "it had ended");
     (server, service, work, in_doubt)
 }
@@ -40,16 +40,16 @@ fn a_replay_settles_whoever_was_taken_and_mails_who_was_not() {
             // Without it nothing is sent, and nothing is known.
             let asked = work.run(&["reconcile", "latest", "--json"]).ends(6).object();
             assert_eq!((asked["unknown"].as_u64(), asked["settled"].as_array().map(Vec::len)), (Some(in_doubt as u64), Some(0)));
-            assert_eq!(handed_over(&server).len(), 3, "{}", contract.kind);
+            assert_eq!(handed_over(&server).len(), 2, "{}", contract.kind);
             work.run(&["reconcile", "latest", "--replay"]).ends(0).says(&format!("{in_doubt} accepted by replay"));
             let requests = handed_over(&server);
             let name = contract.key_header.expect("it knows keys");
-            assert_eq!((requests[2].header(name), &requests[2].body), (requests[3].header(name), &requests[3].body), "{}", contract.kind);
+            assert_eq!((requests[1].header(name), &requests[1].body), (requests[2].header(name), &requests[2].body), "{}", contract.kind);
             work.run(&["send", "list.csv"]).ends(0);
             let service = service.lock().unwrap();
             assert_eq!((service.addresses(), service.replays), (everybody(ROWS), usize::from(was_taken)), "{}", contract.kind);
             assert_eq!(work.report().counts(), BTreeMap::from([("accepted", ROWS)]));
-            let mail = &(contract.mails)(&requests[2])[0];
+            let mail = &(contract.mails)(&requests[1])[0];
             assert_eq!(work.report().cell(mail.address(), "mb_provider_id"), format!("id-{}", mail.id));
             work.run(&["why", "latest", mail.address()]).ends(0).says("reconciled").says("under its key").says("accepted");
         }
@@ -64,10 +64,10 @@ fn a_replay_that_would_not_be_the_same_request_does_not_go() {
     let ran = work.run(&["reconcile", "latest", "--replay", "--json"]).ends(6).says("would not be the same");
     assert_eq!(ran.object()["unknown"].as_u64(), Some(in_doubt as u64));
     // Nor with somebody in it who must not be mailed any more.
-    let somebody = (resend::CONTRACT.mails)(&handed_over(&server)[2])[0].address().to_owned();
+    let somebody = (resend::CONTRACT.mails)(&handed_over(&server)[1])[0].address().to_owned();
     work.config(&format!("{config}\n[suppression]\nfiles = [\"stop.csv\"]\n")).file("stop.csv", format!("{somebody}\n"));
     work.run(&["reconcile", "latest", "--replay"]).ends(6).says("has been suppressed since");
-    assert_eq!(handed_over(&server).len(), 3);
+    assert_eq!(handed_over(&server).len(), 2);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_replay_that_would_go_to_another_account_does_not_go() {
         refused("another base_url");
         work.config(&config).secret("key", "sk_other");
         refused("another key");
-        assert_eq!(handed_over(&server).len(), 3, "{}", contract.kind);
+        assert_eq!(handed_over(&server).len(), 2, "{}", contract.kind);
         // The key in the ledger ends in what tells accounts apart, and in nothing of the key.
         let header = contract.key_header.expect("it knows keys");
         let keys: Vec<String> = handed_over(&server).iter().map(|request| request.header(header).to_owned()).collect();

@@ -71,10 +71,10 @@ fn a_containers_role_is_asked_for_and_asked_again_when_its_credentials_have_expi
     // The agent is just starting when it is asked for the first time, so its second answer is the first with credentials.
     let agent = agent(Some(Answer::json(503, "hunter2")));
     let server = HttpServer::start(|number, request| {
-        is_of(request, if number <= 2 { 1 } else { 2 });
+        is_of(request, if number <= 1 { 1 } else { 2 });
         // The words hold what they should not.
         let words = json!({ "message": "session/hunter2/1 is expired" }).to_string();
-        if number == 2 { Act::Answer(Answer::json(403, words).with("x-amzn-ErrorType", "ExpiredTokenException")) } else { taken(request) }
+        if number == 1 { Act::Answer(Answer::json(403, words).with("x-amzn-ErrorType", "ExpiredTokenException")) } else { taken(request) }
     });
     let work = workspace(&server.url(), 40);
     work.file("token", format!("{TOKEN}\n"));
