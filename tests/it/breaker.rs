@@ -126,7 +126,8 @@ fn a_connection_lost_in_the_middle_of_a_message_is_retried() {
     // More than lies in the buffers between the two, so that the server is gone before the final dot could be written.
     let script = Script::default().without("SIZE").rule(Rule::new(Step::Body, Action::Drop).first(2)).without_data();
     let server = Recorder::with(script);
-    let work = relayed(&server, QUICK, 3);
+    // Rendering so much takes a slow machine a while, which counts.
+    let work = relayed(&server, "retry = { for = \"60s\", base = \"20ms\", max = \"100ms\" }", 3);
     work.file("large.bin", vec![b'x'; 24 << 20])
         .file("message.md", "+++\nsubject = \"Hello\"\nattachments = [{ path = \"large.bin\" }]\n+++\nDear {{ name }}\n");
     work.run(&["send", "list.csv"]).ends(0);

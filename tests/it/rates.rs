@@ -95,7 +95,7 @@ fn requests_are_paced_by_their_own_rate_and_repeats_count() {
     let work = batches(&server, "request_rate = \"4/s\"\nin_flight = 4", 900);
     work.run(&["send", "list.csv"]).ends(0);
     let times: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
-    assert!(times.len() >= 12, "{} requests", times.len());
+    assert_eq!(times.len(), 11, "a trial, nine full requests and the repeat");
     let most = most_a_second(&times, JITTER);
     assert!(most <= 4, "{most} requests within one second, 4 allowed");
     assert_eq!(work.report().counts().get("accepted"), Some(&900));
@@ -110,13 +110,13 @@ fn a_paced_batch_that_waits_hears_the_signal_to_stop_and_gives_its_members_back(
     send.signal(crate::support::Signal::INT);
     send.ends_within(130, 10 * SECOND);
     let report = work.report();
-    assert_eq!((report.counts().get("accepted"), report.counts().get("held")), (Some(&2), Some(&298)));
+    assert_eq!((report.counts().get("accepted"), report.counts().get("held")), (Some(&10), Some(&290)));
 }
 
 #[test]
 fn a_service_that_is_throttled_gets_half_and_slowly_more_and_never_more_than_the_rate() {
     let throttles = || Answer::json(429, "{\"statusCode\":429,\"name\":\"rate_limit_exceeded\",\"message\":\"slow\"}").with("Retry-After", "0");
-    let server = HttpServer::start(move |number, request| if number == 7 { Act::Answer(throttles()) } else { takes(request) });
+    let server = HttpServer::start(move |number, request| if number == 3 { Act::Answer(throttles()) } else { takes(request) });
     let work = batches(&server, "rate = \"40/s\"\nin_flight = 2\nrequest_rate = \"1000/s\"", 220);
     let ran = work.run(&["send", "list.csv", "--progress", "plain", "--stats", "1s"]).ends(0);
     assert!(ran.err.contains("api asked to slow down: from "), "{}", ran.err);
@@ -125,7 +125,7 @@ fn a_service_that_is_throttled_gets_half_and_slowly_more_and_never_more_than_the
     work.run(&["why", &work.newest_run(), &last]).ends(0).says("slowed down").says("api asked to slow down");
     let requests = server.requests();
     let taken = |requests: &[crate::support::http::Request]| -> usize { requests.iter().map(|r| r.json().as_array().map_or(0, Vec::len)).sum() };
-    let (throttled, rest) = (requests[7].at, &requests[8..]);
+    let (throttled, rest) = (requests[3].at, &requests[4..]);
     let soon: Vec<_> = rest.iter().filter(|request| request.at < throttled + 2 * SECOND).cloned().collect();
     // Half of 40 a second, a twentieth of 40 more each second, and the batches that were on their way.
     assert!(taken(&soon) <= 2 * 24 + 40, "{} within two seconds", taken(&soon));

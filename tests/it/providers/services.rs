@@ -77,11 +77,12 @@ fn a_key_that_emulates_resend_knows_for_another_body_stops_the_run() {
 fn is_described(contract: &Contract, api: &Service, wrong: &str) -> BTreeMap<String, usize> {
     let counts = |report: &crate::support::ran::Report| report.counts().into_iter().map(|(outcome, count)| (outcome.to_owned(), count)).collect();
     let work = contract.workspace(&api.url(), wrong, 10);
-    work.run(&["send", "list.csv"]).ends(3);
+    // The same refusal for everybody is about our requests, so it costs nobody.
+    work.run(&["send", "list.csv"]).ends(7);
     let refused: BTreeMap<String, usize> = counts(&work.report());
-    assert_eq!(refused, BTreeMap::from([("rejected".into(), 10)]), "Prism looks at what it is sent:\n{}", api.log());
+    assert_eq!(refused, BTreeMap::from([("held".into(), 10)]), "Prism looks at what it is sent:\n{}", api.log());
     let before = violations(api);
-    assert!(before >= 10, "Prism names what it refuses:\n{}", api.log());
+    assert!(before > 0, "Prism names what it refuses:\n{}", api.log());
     let work = contract.workspace(&api.url(), "", 10);
     work.run(&["send", "list.csv"]);
     assert_eq!(violations(api), before, "{}", api.log());
