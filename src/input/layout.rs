@@ -326,7 +326,7 @@ impl<'a> Head<'a> {
             Some(name) => cells.iter().position(|cell| *cell == name || without_mark(cell) == name),
             None => cells.iter().position(|cell| is_email_heading(cell)),
         };
-        let is_marked = cells.first().is_some_and(|cell| is_marked(cell) && (place == Some(0) || without_mark(cell) != ""));
+        let is_marked = cells.first().is_some_and(|cell| is_marked(cell) && (place == Some(0) || !without_mark(cell).is_empty()));
         Some(Self { cells, next, place, is_marked })
     }
 }
