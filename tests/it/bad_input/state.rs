@@ -152,7 +152,7 @@ fn a_changed_list_or_message_is_refused_with_what_changed() {
     let ws = sandbox();
     sends(&ws, &["send", "list.csv"], 2);
     ws.file("list.csv", format!("{LIST}c@example.com,Cem\n"));
-    let said = is_refused(&ws, &["send", "list.csv"], 14, &["the list has changed", "message/list", "--campaign NAME"]);
+    let said = is_refused(&ws, &["send", "list.csv"], 14, &["the list has changed", "--campaign message/list"]);
     assert!(!said.contains('#'), "{said}");
     ws.message("Ho {{ name }}", "Hello {{ name }}");
     is_refused(&ws, &["send", "list.csv"], 14, &["the list and the message have changed"]);
