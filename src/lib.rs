@@ -38,6 +38,7 @@ pub mod ledger;
 pub mod limit;
 mod listen;
 pub mod message;
+pub mod output;
 pub mod pipeline;
 pub mod plan;
 pub mod provider;

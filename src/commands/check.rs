@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::address::Address;
 use crate::cli::{CheckArgs, Globals};
 use crate::commands::outlets;
+use crate::commands::own_files::{add_inputs, own_files, target};
 use crate::commands::running::note_all;
 use crate::commands::say;
 use crate::commands::send::{lists, say_when_quiet};
@@ -15,6 +16,7 @@ use crate::exit::Exit;
 use crate::input::Filter;
 use crate::ledger::{Ledger, PlannedRow, Standing};
 use crate::outcome::Outcome;
+use crate::output::OwnFiles;
 use crate::pipeline::ledger_error;
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
@@ -22,7 +24,7 @@ use crate::report::{Format, Head, Options, ReportFile, ReportRow};
 /// Runs the command. Exit 4 when a send would refuse the list.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
-    let (message, _) = bench.message(&args.message)?;
+    let (message, source) = bench.message(&args.message)?;
     outlets::check(&bench, &bench.settings.chosen(args.target.provider.as_deref())?, &message.needs(), false)?;
     let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
     // All that can be found is found first; the guess is refused at the end.
@@ -34,6 +36,8 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         None => [0; 32],
     };
     let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let mut own = own_files(&bench, ledger).await;
+    add_inputs(&mut own, &bench, &args.list.lists, &args.list.screening.suppress, &source);
     let suppressions = bench.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
     let screening = Screening {
         suppressions: &suppressions,
@@ -58,7 +62,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Ok(())
     };
     let survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
-    let written = write_rejected(&bench, &args.list.lists, &survey, rejected, args.spreadsheet_safe).unwrap_or_else(|error| {
+    let written = write_rejected(&bench, args, &survey, rejected, &own).unwrap_or_else(|error| {
         // The rows are in the list, and their number is printed.
         let why = error.to_string();
         bench.warn(&format!(
@@ -100,7 +104,8 @@ fn report_row(row: PlannedRow) -> ReportRow {
 }
 
 /// One file beside each list that has rejected rows; for standard input, in the directory the command started in.
-fn write_rejected(bench: &Workbench, lists: &[PathBuf], survey: &Survey, rows: Vec<ReportRow>, spreadsheet_safe: bool) -> Result<Vec<PathBuf>> {
+fn write_rejected(bench: &Workbench, args: &CheckArgs, survey: &Survey, rows: Vec<ReportRow>, own: &OwnFiles) -> Result<Vec<PathBuf>> {
+    let lists = &args.list.lists;
     let head = Head::of_lists(lists.iter().map(|path| path.display().to_string()).collect(), survey.columns.clone());
     let mut by_list = BTreeMap::<u32, Vec<ReportRow>>::new();
     for row in rows {
@@ -112,9 +117,9 @@ fn write_rejected(bench: &Workbench, lists: &[PathBuf], survey: &Survey, rows: V
         let name = if list.as_os_str() == "-" { "stdin".into() } else { list.clone().into_os_string() };
         let mut name = name;
         name.push(".rejected.csv");
-        let path = bench.settings.workspace.from_arguments(PathBuf::from(name));
-        let options = Options { spreadsheet_safe, ..Options::default() };
-        let mut file = ReportFile::create(&path, Format::Csv, &head, &Standing::default(), options)?;
+        let target = target(bench, "the file of bad rows,", &PathBuf::from(name), own)?;
+        let options = Options { spreadsheet_safe: args.spreadsheet_safe, ..Options::default() };
+        let mut file = ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options)?;
         rows.iter().try_for_each(|row| file.row(row))?;
         written.push(file.finish()?);
     }

@@ -1,6 +1,7 @@
 //! `completions` and `man`: generated from the command line's definition, the same for the same version everywhere.
 
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
@@ -10,6 +11,7 @@ use super::say;
 use crate::cli::Cli;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::output::{OwnFiles, Target};
 
 /// The shells `completions/` has a script for, with the name each of them looks for.
 pub const COMPLETIONS: &[(Shell, &str)] = &[
@@ -33,11 +35,26 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8(script).expect("names and help are UTF-8")
 }
 
-/// Writes one man page for mailbatch and one for each of its commands into `dir`, which is made if need be.
+/// Writes one man page for mailbatch and one for each of its commands into `dir`, which is made if need be. They are written aside and
+/// renamed; a link out of `dir` is refused before the first is.
 pub fn man(dir: &Path) -> Result<Exit> {
-    std::fs::create_dir_all(dir)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
-        .map_err(|e| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory you can write to"))?;
+    let failed = |e: io::Error| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory you can write to");
+    let aside = || -> io::Result<_> {
+        fs::create_dir_all(dir)?;
+        let aside = tempfile::Builder::new().prefix(".mailbatch-man-").tempdir_in(dir)?;
+        clap_mangen::generate_to(Cli::command(), aside.path())?;
+        let names = fs::read_dir(aside.path())?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
+        Ok((aside, names))
+    };
+    let (aside, names) = aside().map_err(failed)?;
+    let target = |name| {
+        let path = dir.join(name);
+        Target::of(&path, &path.display().to_string(), &OwnFiles::default())
+    };
+    let targets = names.iter().map(target).collect::<Result<Vec<Target>>>()?;
+    for (name, target) in names.iter().zip(&targets) {
+        fs::rename(aside.path().join(name), target.path()).map_err(failed)?;
+    }
     Ok(Exit::OK)
 }
 

@@ -12,6 +12,7 @@ mod listen;
 mod loss;
 mod outlets;
 mod overlap;
+mod own_files;
 mod preview;
 mod provider;
 mod reconcile;

@@ -1,12 +1,13 @@
 //! `mailbatch preview`: the message as one recipient gets it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::address::Address;
 use crate::cli::{Globals, PreviewArgs};
+use crate::commands::own_files::{add_inputs, own_files, target};
 use crate::commands::send::lists;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::commands::{make_private_dir, say};
@@ -14,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Place};
+use crate::ledger::Ledger;
 use crate::message::{Ident, Message, Rendered, preview_text};
+use crate::output::{self, Target};
 use crate::plan::Lists;
 use crate::recipient::Fields;
 
@@ -27,25 +30,28 @@ struct Shown {
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
-    let (message, _) = bench.message(&args.message)?;
+    let (message, source) = bench.message(&args.message)?;
     let shown = tokio::task::block_in_place(|| pick(&bench, args, &message))?;
     if shown.is_empty() {
         return Err(Error::refused("no row of the list fits").hint("`mailbatch check` says what is wrong with the rows"));
     }
     if let Some(dir) = &args.out {
-        let dir = bench.settings.workspace.from_arguments(dir);
-        make_private_dir(&dir)?;
-        for one in &shown {
-            let path = dir.join(format!("row-{}.eml", one.row));
-            write(&path, &one.rendered.bytes)?;
-            bench.note(&format!("wrote {}", bench.settings.workspace.shown(&path)));
+        // A ledger that cannot be read keeps nobody from looking at a message.
+        let ledger = bench.existing_ledger().ok().flatten();
+        let mut own = own_files(&bench, ledger.as_deref().map(|ledger| ledger as &dyn Ledger)).await;
+        add_inputs(&mut own, &bench, std::slice::from_ref(&args.list), &[], &source);
+        let place = |one: &Shown| target(&bench, "--out", &dir.join(format!("row-{}.eml", one.row)), &own);
+        let targets = shown.iter().map(place).collect::<Result<Vec<Target>>>()?;
+        for (one, target) in shown.iter().zip(&targets) {
+            write(target, &one.rendered.bytes)?;
+            bench.note(&format!("wrote {}", bench.settings.workspace.shown(target.typed())));
         }
     } else if args.open {
         let dir = bench.settings.workspace.state_dir.join("preview");
         make_private_dir(&dir)?;
         for one in &shown {
             let path = dir.join(format!("row-{}.eml", one.row));
-            write(&path, &one.rendered.bytes)?;
+            write(&Target::chosen(&path), &one.rendered.bytes)?;
             open(&path)?;
         }
     } else if bench.globals.json {
@@ -154,11 +160,9 @@ fn render(bench: &Workbench, message: &Message, index: &Arc<ColumnIndex>, fields
     message.render(index, fields, to, &ident).map_err(|e| e.to_string())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(bytes)).map_err(|e| Error::internal(format!("{}: {e}", path.display())))
+fn write(target: &Target, bytes: &[u8]) -> Result<()> {
+    output::write(target, bytes)
+        .map_err(|e| Error::internal(format!("{}: {e}", target.path().display())).hint("name a directory that you can write to"))
 }
 
 fn open(path: &PathBuf) -> Result<()> {

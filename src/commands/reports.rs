@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use futures_util::stream::{self, StreamExt};
 
 use crate::cli::SendingArgs;
+use crate::commands::own_files::{own_files, target};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::loss::report_directory;
 use crate::ledger::record::{self, RunRecord};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
+use crate::output::{OwnFiles, Target, is_in_place};
 use crate::pipeline::ledger_error;
 use crate::provider::JobId;
 use crate::report::{self, Head, Options, ReportFile};
@@ -76,15 +78,15 @@ pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) 
 pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
     let run = bench.run(ledger, Some(run)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
-    write_reports(ledger, &run, &standing, &[standard_report(bench, &run)?], Options::default()).await
+    write_reports(ledger, &run, &standing, &[Target::chosen(&standard_report(bench, &run)?)], Options::default()).await
 }
 
 /// Writes reports of how a run stands, all in one pass over its rows.
-pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, paths: &[PathBuf], options: Options) -> Result<()> {
+pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, targets: &[Target], options: Options) -> Result<()> {
     let head = Head::from(run);
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        files.push(ReportFile::create(path, format_of(path)?, &head, standing, options.clone())?);
+    let mut files = Vec::with_capacity(targets.len());
+    for target in targets {
+        files.push(ReportFile::create(target, format_of(target.typed())?, &head, standing, options.clone())?);
     }
     each_row(ledger, &run.id, |row| {
         let row = row.into();
@@ -101,17 +103,49 @@ pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Sta
     Ok(())
 }
 
-/// The format that a report file's suffix asks for; exit 2 for one that there is not, before anything is sent.
+/// Writes the report that is always written where `standard` says so, and those that were asked for. A place that has become unfit since
+/// the start costs no other report; its error is returned at the end.
+pub(crate) async fn write_asked(
+    bench: &Workbench,
+    ledger: &dyn Ledger,
+    (run, standing): (&Run, &Standing),
+    sending: &SendingArgs,
+    standard: Option<&Path>,
+) -> Result<()> {
+    let mut targets: Vec<Target> = standard.map(Target::chosen).into_iter().collect();
+    let mut refused = None;
+    if !sending.report.is_empty() {
+        let own = own_files(bench, Some(ledger)).await;
+        for path in &sending.report {
+            match target(bench, "--report", path, &own) {
+                Ok(target) => targets.push(target),
+                Err(error) => refused = Some(error),
+            }
+        }
+    }
+    let options = Options { spreadsheet_safe: sending.spreadsheet_safe, ..Options::default() };
+    write_reports(ledger, run, standing, &targets, options).await?;
+    refused.map_or(Ok(()), Err)
+}
+
+/// The format that a report file's suffix asks for, and CSV for a FIFO, a device and standard output, whose names say nothing; exit 2 for a
+/// suffix that there is not, before anything is sent.
 pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
-    report::Format::of_path(path).ok_or_else(|| {
+    let unnamed = || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
+    report::Format::of_path(path).or_else(unnamed).ok_or_else(|| {
         Error::usage(format!("{}: the suffix names no report format", path.display())).hint("use .csv .ndjson .json .html .xml .md or .txt")
     })
 }
 
-/// Refuses reports that could not be written, before anything is sent.
-pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs) -> Result<()> {
-    sending.report.iter().try_for_each(|path| {
-        format_of(path)?;
-        report::check_writable(&bench.settings.workspace.from_arguments(path))
-    })
+/// Refuses reports that could not be written or would replace a file of the workspace's own, before anything is sent. A `trial` makes
+/// missing directories and finds out whether they can be written to.
+pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs, own: &OwnFiles, trial: bool) -> Result<()> {
+    for path in &sending.report {
+        let target = target(bench, "--report", path, own)?;
+        format_of(&bench.settings.workspace.from_arguments(path))?;
+        if trial {
+            report::check_writable(&target)?;
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::cli::{Globals, ReportArgs, ReportFormat, StatusArgs, WaitArgs, WhyArgs};
+use crate::commands::own_files::{own_files, target};
 use crate::commands::reports::{each_row, format_of};
 use crate::commands::running::frozen;
 use crate::commands::suppress::places;
@@ -88,7 +89,8 @@ pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit>
         Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
     let format = format_asked(&bench, args)?;
     if let Some(path) = &args.output {
-        let mut file = ReportFile::create(&bench.settings.workspace.from_arguments(path), format, &head, &standing, options)?;
+        let target = target(&bench, "-o", path, &own_files(&bench, Some(ledger.as_ref())).await)?;
+        let mut file = ReportFile::create(&target, format, &head, &standing, options)?;
         each_row(ledger.as_ref(), &run.id, |row| file.row(&row.into())).await?;
         file.finish()?;
         return Ok(Exit::OK);
@@ -113,7 +115,7 @@ pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit>
 fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
     match (args.format, &args.output) {
         (Some(format), _) => Ok(of(format)),
-        (None, Some(path)) => format_of(path),
+        (None, Some(path)) => format_of(&bench.settings.workspace.from_arguments(path)),
         (None, None) if bench.globals.json => Ok(Format::Ndjson),
         (None, None) => Ok(Format::Table),
     }
@@ -126,7 +128,7 @@ async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks:
     let text = report::trend(&rows, format, width())?;
     match &args.output {
         None => say(&mut std::io::stdout(), &text)?,
-        Some(path) => report::write_text(&bench.settings.workspace.from_arguments(path), &text)?,
+        Some(path) => report::write_text(&target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?, &text)?,
     }
     Ok(Exit::OK)
 }

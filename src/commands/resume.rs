@@ -7,6 +7,7 @@ use crate::commands::campaign;
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
+use crate::commands::own_files::own_files;
 use crate::commands::reports::{check_reports, forget_report, rewrite_report};
 use crate::commands::running::{Going, frozen, nothing_to_do, recover};
 use crate::commands::send::refuse_while_paused;
@@ -81,7 +82,9 @@ pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workb
 }
 
 async fn lock(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<campaign::Lock> {
-    check_reports(bench, sending)?;
+    if !sending.report.is_empty() {
+        check_reports(bench, sending, &own_files(bench, Some(ledger)).await, true)?;
+    }
     campaign::lock_of(&bench.settings.workspace.state_dir, ledger, run, sending.wait_lock.unwrap_or_default()).await
 }
 

@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, record, rewrite_report, standard_report, write_reports};
+use crate::commands::reports::{forget_report, record, rewrite_report, standard_report, write_asked};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -24,7 +24,7 @@ use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
-use crate::report::{self, Options, SummaryExtra};
+use crate::report::{self, SummaryExtra};
 use crate::suppression::Suppressions;
 
 /// What else is frozen with a run, beside its message and rows.
@@ -41,6 +41,12 @@ pub(crate) struct Frozen {
     pub(crate) canary: Option<String>,
     /// The message's path as typed, for people.
     pub(crate) message: String,
+    /// Where its lists lie, absolute: no output may replace them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lists: Vec<PathBuf>,
+    /// Where its message lies, absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message_file: Option<PathBuf>,
     /// Its providers, where there are several to choose from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) route: Option<FrozenRoute>,
@@ -304,11 +310,8 @@ impl Going<'_> {
     async fn tell(&self, ended: Ended, started: Instant) -> Result<Exit> {
         let Ended { run, standing, handed_over, earned, next } = ended;
         let standard = standard_report(self.bench, &run)?;
-        let mut paths = vec![standard.clone()];
-        paths.extend(self.sending.report.iter().map(|path| self.bench.settings.workspace.from_arguments(path)));
-        let options = Options { spreadsheet_safe: self.sending.spreadsheet_safe, ..Options::default() };
         // Whatever becomes of the reports, the summary is told: the ledger has everything.
-        let written = write_reports(self.ledger.as_ref(), &run, &standing, &paths, options).await;
+        let written = write_asked(self.bench, self.ledger.as_ref(), (&run, &standing), self.sending, Some(&standard)).await;
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
         let shown = self.bench.settings.workspace.shown(&standard);
         let mut notes = self.notes.clone();
@@ -392,14 +395,10 @@ pub(crate) async fn nothing_to_do(
     sending: &SendingArgs,
     exit: Exit,
 ) -> Result<Exit> {
-    let mut paths: Vec<PathBuf> = sending.report.iter().map(|path| bench.settings.workspace.from_arguments(path)).collect();
     // The process may have been killed between the run's end and its report, or between what was found out later and that.
     let standard = standard_report(bench, run)?;
-    if !standard.exists() {
-        paths.push(standard);
-    }
-    let options = Options { spreadsheet_safe: sending.spreadsheet_safe, ..Options::default() };
-    write_reports(ledger, run, standing, &paths, options).await?;
+    let missing = (!standard.exists()).then_some(standard.as_path());
+    write_asked(bench, ledger, (run, standing), sending, missing).await?;
     let unknown = standing.tally.get(Outcome::Unknown);
     let next = match unknown {
         0 => format!("mailbatch report {}", run.id),

@@ -14,6 +14,7 @@ use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
+use crate::commands::own_files::{add_inputs, own_files};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
 use crate::commands::workbench::{Workbench, ask, eprintln_quietly, has_person};
@@ -35,7 +36,7 @@ use crate::suppression::Suppressions;
 pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     for path in &args.sending.report {
-        format_of(path)?;
+        format_of(&bench.settings.workspace.from_arguments(path))?;
     }
     let (message, source) = bench.message(&args.message)?;
     let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
@@ -45,12 +46,9 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(&bench, &chosen, &message.needs(), args.provider_sandbox)?;
-    let asked = asked(&bench, args, source.file, &lists)?;
+    let asked = asked(&bench, args, source.file.clone(), &lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
-    }
-    if !args.dry_run {
-        check_reports(&bench, &args.sending)?;
     }
     let (ledger, lost) = if args.dry_run {
         (bench.existing_ledger()?, None)
@@ -62,8 +60,13 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     };
     let apart = Apart { env: bench.settings.env.as_deref(), redirect: args.redirect_all_to.as_ref(), provider_sandbox: args.provider_sandbox };
     let known = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    if !args.sending.report.is_empty() {
+        let mut own = own_files(&bench, known).await;
+        add_inputs(&mut own, &bench, &args.list.lists, &args.list.screening.suppress, &source);
+        check_reports(&bench, &args.sending, &own, !args.dry_run)?;
+    }
     let campaign = asked.find(known, &bench.settings.workspace, &apart).await?;
-    let mut sending = Sending { bench: &bench, args, message: Arc::new(message), lists, filter, campaign, chosen };
+    let mut sending = Sending { bench: &bench, args, message: Arc::new(message), message_file: source.file.clone(), lists, filter, campaign, chosen };
     if let Some(ledger) = known {
         sending.follow_link(ledger).await?;
     }
@@ -78,6 +81,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) bench: &'a Workbench,
     pub(crate) args: &'a SendArgs,
     pub(crate) message: Arc<Message>,
+    /// Where the message lies, unless it stands in the configuration.
+    pub(crate) message_file: Option<PathBuf>,
     pub(crate) lists: Lists,
     pub(crate) filter: Option<Filter>,
     pub(crate) campaign: Campaign,
@@ -327,6 +332,8 @@ impl Sending<'_> {
             suppress: screening.suppress.iter().map(|file| self.bench.settings.workspace.from_arguments(file)).collect(),
             canary: self.args.canary.or(self.bench.settings.canary.size).map(|size| size.to_string()),
             message: self.message.name().to_owned(),
+            lists: self.lists.paths(),
+            message_file: self.message_file.clone(),
             route: FrozenRoute::of(&self.chosen),
         };
         let head = RunHead {

@@ -1,7 +1,7 @@
 //! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger; what is removed leaves both.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind};
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -9,11 +9,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::address::Address;
 use crate::cli::{self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand};
+use crate::commands::own_files::{own_files, target};
 use crate::commands::say;
 use crate::commands::workbench::{Workbench, learned};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerSuppression};
+use crate::output::{Output, Target};
 use crate::pipeline::ledger_error;
 use crate::suppression::{self, Entry, ExportFormat, Import, Preset};
 
@@ -201,15 +203,19 @@ async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {
         cli::ExportFormat::Csv => ExportFormat::Csv,
         cli::ExportFormat::Ndjson => ExportFormat::Ndjson,
     };
-    list(bench, args.output.as_ref().map(|path| bench.settings.workspace.from_arguments(path)), format).await
+    list(bench, args.output.as_deref(), format).await
 }
 
-async fn list(bench: &Workbench, output: Option<PathBuf>, format: ExportFormat) -> Result<Exit> {
+async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) -> Result<Exit> {
     let ledger = bench.existing_ledger()?;
     let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let output = match output {
+        Some(path) => Some(target(bench, "-o", path, &own_files(bench, ledger).await)?),
+        None => None,
+    };
     let format = if bench.globals.json { ExportFormat::Ndjson } else { format };
     tokio::task::block_in_place(|| match output {
-        Some(path) => to_file(&path, format, all(bench, ledger)),
+        Some(target) => to_file(&target, format, all(bench, ledger)),
         None => {
             let (mut failure, mut out) = (None, BufWriter::new(std::io::stdout().lock()));
             match suppression::export(sound(all(bench, ledger), &mut failure), format, &mut out) {
@@ -224,16 +230,18 @@ async fn list(bench: &Workbench, output: Option<PathBuf>, format: ExportFormat) 
 }
 
 /// Writes a whole export or none: what is there stays until all has been written.
-fn to_file(path: &Path, format: ExportFormat, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
-    let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", path.display()));
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new().prefix(".suppressions-").tempfile_in(dir).map_err(failed)?;
+fn to_file(target: &Target, format: ExportFormat, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
+    let failed = |e: std::io::Error| {
+        Error::internal(format!("{}: the export cannot be written: {e}", target.path().display())).hint("name a file that you can write")
+    };
+    let mut file = BufWriter::new(Output::begin(target).map_err(failed)?);
     let mut failure = None;
-    suppression::export(sound(entries, &mut failure), format, BufWriter::new(file.as_file())).map_err(failed)?;
+    suppression::export(sound(entries, &mut failure), format, &mut file).map_err(failed)?;
     if let Some(failure) = failure {
         return Err(failure);
     }
-    file.persist(path).map_err(|e| failed(e.error))?;
+    file.flush().map_err(failed)?;
+    file.into_inner().map_err(|e| failed(e.into_error()))?.finish().map_err(failed)?;
     Ok(())
 }
 

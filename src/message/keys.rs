@@ -1,7 +1,7 @@
 //! What can be said about a message, in its front matter, in mailbatch.toml or by flags, and which of the three wins.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -17,6 +17,18 @@ pub struct MessageSource {
     pub inline: MessageKeys,
     /// What flags and the environment say.
     pub flags: MessageKeys,
+}
+
+impl MessageSource {
+    /// The files that the message is read from: its own and its attachments, as far as they can be found.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.file.iter().cloned().collect();
+        let directory = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let front = self.file.as_deref().and_then(|file| super::file::read(file).ok()).and_then(|file| file.keys.attachments);
+        files.extend(front.iter().flatten().map(|key| directory.join(&key.path)));
+        files.extend(self.inline.attachments.iter().flatten().map(|key| key.path.clone()));
+        files
+    }
 }
 
 /// The keys of a message; each may be absent.

@@ -54,6 +54,12 @@ impl Lists {
         self.sources.iter().map(|(_, name)| name.clone()).collect()
     }
 
+    /// Where they lie; standard input lies nowhere.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let path = |(source, _): &(Source, String)| if let Source::Path(path) = source { Some(path.clone()) } else { None };
+        self.sources.iter().filter_map(path).collect()
+    }
+
     /// Opens one of the sources; its errors name it as it was typed.
     pub fn open(source: &Source, typed: &str, options: &ReadOptions) -> Result<ListReader> {
         match source {

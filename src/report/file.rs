@@ -1,27 +1,31 @@
 //! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its owner only, or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 use super::{Format, Head, Options, ReportRow, Writer};
 use crate::error::{Error, Result};
 use crate::ledger::Standing;
+use crate::output::{self, Output, Target};
 
 /// A report on its way to a file: written beside it, and put in its place when finished. Dropped early, it leaves nothing behind.
 pub struct ReportFile {
     path: PathBuf,
-    writer: Writer<BufWriter<NamedTempFile>>,
+    writer: Writer<BufWriter<Output>>,
 }
 
 impl ReportFile {
     /// Begins a report; missing directories are made, with mode 0700. Errs when the directory cannot be written to.
-    pub fn create(path: &Path, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
-        let dir = directory(path);
-        let file = begin(path, dir)?;
-        let writer = Writer::new(format, head, standing, options, BufWriter::with_capacity(1 << 16, file)).map_err(|e| unwritable(path, &e))?;
+    pub fn create(target: &Target, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
+        let path = target.path();
+        if path.is_dir() {
+            return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
+        }
+        let begin = || -> io::Result<_> {
+            let file = BufWriter::with_capacity(1 << 16, Output::begin(target)?);
+            Writer::new(format, head, standing, options, file)
+        };
+        let writer = begin().map_err(|e| unwritable(path, &e))?;
         Ok(Self { path: path.to_owned(), writer })
     }
 
@@ -32,37 +36,15 @@ impl ReportFile {
 
     /// Syncs the report and puts it in its place.
     pub fn finish(self) -> Result<PathBuf> {
-        let path = self.path;
-        let place = || -> io::Result<()> {
-            let file = self.writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-            put_in_place(file, &path)
-        };
-        place().map_err(|e| unwritable(&path, &e))?;
-        Ok(path)
+        let Self { path, writer } = self;
+        let place = || -> io::Result<PathBuf> { writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.finish() };
+        place().map_err(|e| unwritable(&path, &e))
     }
-}
-
-/// The file beside `path` that is to be put in its place; missing directories are made.
-fn begin(path: &Path, dir: &Path) -> Result<NamedTempFile> {
-    make_dir(dir).map_err(|e| unwritable(path, &e))?;
-    if path.is_dir() {
-        return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
-    }
-    // The temporary file is made with mode 0600, which the rename keeps.
-    tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(dir).map_err(|e| unwritable(path, &e))
-}
-
-fn put_in_place(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    // The rename itself lasts only when the directory has been synced.
-    File::open(directory(path))?.sync_all()
 }
 
 /// Writes a text that is a report as a whole.
-pub fn write_text(path: &Path, text: &str) -> Result<()> {
-    let mut file = begin(path, directory(path))?;
-    file.write_all(text.as_bytes()).and_then(|()| put_in_place(file, path)).map_err(|e| unwritable(path, &e))
+pub fn write_text(target: &Target, text: &str) -> Result<()> {
+    output::write(target, text.as_bytes()).map_err(|e| unwritable(target.path(), &e))
 }
 
 /// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown suffix and as the file system does.
@@ -77,7 +59,7 @@ pub fn write_file<R: Into<ReportRow>>(
         Error::usage(format!("{}: no report format has this suffix", path.display()))
             .hint("use .csv, .ndjson, .jsonl, .json, .html, .xml (JUnit), .md or .txt")
     })?;
-    let mut file = ReportFile::create(path, format, head, standing, options)?;
+    let mut file = ReportFile::create(&Target::chosen(path), format, head, standing, options)?;
     for row in rows {
         file.row(&row.into())?;
     }
@@ -85,28 +67,11 @@ pub fn write_file<R: Into<ReportRow>>(
 }
 
 /// Whether a report could be written there, found by trying; makes missing directories, leaves no file. Errs with exit 2 naming the flag.
-pub fn check_writable(path: &Path) -> Result<()> {
-    let refused = |why: String| Error::usage(format!("--report {}: {why}", path.display())).hint("name a file in a directory that you can write to");
-    if path.is_dir() {
-        return Err(refused("is a directory".to_owned()));
-    }
-    let dir = directory(path);
-    make_dir(dir)
-        .and_then(|()| tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(dir))
-        .map_err(|e| refused(format!("cannot be written there: {e}")))?;
-    Ok(())
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn make_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
+pub fn check_writable(target: &Target) -> Result<()> {
+    target.try_out().map_err(|e| {
+        Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().display()))
+            .hint("name a file in a directory that you can write to")
+    })
 }
 
 fn unwritable(path: &Path, why: &io::Error) -> Error {
@@ -116,6 +81,8 @@ fn unwritable(path: &Path, why: &io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::super::fixture;
     use super::*;
 
@@ -139,7 +106,7 @@ mod tests {
     fn a_report_that_is_not_finished_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let (head, standing, rows) = fixture::run();
-        let mut file = ReportFile::create(&dir.path().join("run.html"), Format::Html, &head, &standing, Options::default()).unwrap();
+        let mut file = ReportFile::create(&Target::chosen(&dir.path().join("run.html")), Format::Html, &head, &standing, Options::default()).unwrap();
         file.row(&rows[0]).unwrap();
         drop(file);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -151,7 +118,7 @@ mod tests {
         let (head, standing, rows) = fixture::run();
         let error = write_file(&dir.path().join("run.pdf"), &head, &standing, rows, Options::default()).unwrap_err();
         assert!(error.to_string().contains("hint: use .csv"), "{error}");
-        let error = ReportFile::create(dir.path(), Format::Csv, &head, &standing, Options::default()).err().unwrap();
+        let error = ReportFile::create(&Target::chosen(dir.path()), Format::Csv, &head, &standing, Options::default()).err().unwrap();
         assert!(error.to_string().contains("is a directory"), "{error}");
     }
 }

@@ -18,6 +18,7 @@ mod listen;
 mod lists;
 mod loss;
 mod mailboxes;
+mod outputs;
 mod peers;
 mod providers;
 mod rates;

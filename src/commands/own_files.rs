@@ -1,0 +1,75 @@
+//! Which files an output must not replace: those of the workspace, of the runs in its ledger, and of the command that is running.
+
+use std::path::{Path, PathBuf};
+
+use crate::commands::running::frozen;
+use crate::commands::workbench::Workbench;
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::message::MessageSource;
+use crate::output::{OwnFiles, Target};
+
+const LIST: &str = "a list of this workspace";
+const MESSAGE: &str = "the message";
+const SUPPRESSIONS: &str = "a suppression file";
+
+/// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer adds none: the command itself says so.
+pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) -> OwnFiles {
+    let workspace = &bench.settings.workspace;
+    let mut own = OwnFiles::default();
+    own.add_state_dir(&workspace.state_dir);
+    own.add(&workspace.config_file, "the configuration");
+    if let Some(file) = bench.settings.message.get("file").and_then(toml::Value::as_str) {
+        own.add(&workspace.from_config(file), MESSAGE);
+    }
+    bench.settings.suppression_files.iter().for_each(|file| own.add(file, SUPPRESSIONS));
+    // Also those of other environments, attachments, keys and secrets.
+    let text = std::fs::read_to_string(&workspace.config_file).unwrap_or_default();
+    let mut named = Vec::new();
+    strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
+    for file in named {
+        let path = workspace.from_config(&file);
+        if path.is_file() {
+            own.add(&path, "a file that the configuration names");
+        }
+    }
+    own.add_stdin(LIST);
+    let runs = match ledger {
+        Some(ledger) => ledger.runs().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    for run in &runs {
+        for list in run.head.lists.iter().filter(|list| *list != "-") {
+            own.add(&workspace.from_arguments(list), LIST);
+            own.add(&workspace.from_config(list), LIST);
+        }
+        let Ok(frozen) = frozen(run) else { continue };
+        frozen.suppress.iter().for_each(|file| own.add(file, SUPPRESSIONS));
+        frozen.lists.iter().for_each(|file| own.add(file, LIST));
+        frozen.message_file.iter().for_each(|file| own.add(file, MESSAGE));
+    }
+    own
+}
+
+/// Adds the files that a command reads.
+pub(crate) fn add_inputs(own: &mut OwnFiles, bench: &Workbench, lists: &[PathBuf], suppress: &[PathBuf], source: &MessageSource) {
+    let workspace = &bench.settings.workspace;
+    lists.iter().filter(|list| list.as_os_str() != "-").for_each(|list| own.add(&workspace.from_arguments(list), LIST));
+    suppress.iter().for_each(|file| own.add(&workspace.from_arguments(file), SUPPRESSIONS));
+    source.files().iter().for_each(|file| own.add(file, MESSAGE));
+}
+
+/// The place that a flag names.
+pub(crate) fn target(bench: &Workbench, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
+    Target::of(&bench.settings.workspace.from_arguments(path), &format!("{flag} {}", path.display()), own)
+}
+
+/// Adds every text in a configuration to `found`.
+fn strings(value: toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) => found.push(text),
+        toml::Value::Array(values) => values.into_iter().for_each(|value| strings(value, found)),
+        toml::Value::Table(table) => table.into_iter().for_each(|(_, value)| strings(value, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,379 @@
+//! Files that an operator names to be written. Rule: none of them may cost the workspace a file of its own.
+//!
+//! A regular file is written aside and renamed, so that it appears whole or not at all. What exists and is no regular file (a FIFO, a device),
+//! and a name of standard output such as `/dev/stdout`, is written in place: a rename would put a regular file where the device was.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Access, OFlags};
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+/// How long a FIFO is waited for that no program reads.
+const READER: Duration = Duration::from_secs(60);
+
+/// How many links are followed from one to the next.
+const LINKS: usize = 40;
+
+/// The files of a workspace that no output may replace: known by their canonical paths, and by their inodes, so that hard links and bind
+/// mounts count too.
+#[derive(Clone, Debug, Default)]
+pub struct OwnFiles {
+    state_dirs: Vec<PathBuf>,
+    files: Vec<(PathBuf, &'static str)>,
+    open: Vec<((u64, u64), &'static str)>,
+}
+
+impl OwnFiles {
+    /// Adds a state directory: everything in it, and everything that could be made there.
+    pub fn add_state_dir(&mut self, dir: &Path) {
+        self.state_dirs.push(canonical(dir));
+    }
+
+    /// Adds a file, whether it exists or not; `what` names its kind, as in "the configuration".
+    pub fn add(&mut self, path: &Path, what: &'static str) {
+        self.files.push((canonical(path), what));
+    }
+
+    /// Adds what standard input reads from, where that is a regular file.
+    pub fn add_stdin(&mut self, what: &'static str) {
+        let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+        if let Ok(about) = file.and_then(|file| file.metadata())
+            && about.is_file()
+        {
+            self.open.push((identity(&about), what));
+        }
+    }
+
+    /// What the file at `path` is to the workspace; `None` where it is no file of its own.
+    fn find(&self, path: &Path) -> Option<&'static str> {
+        const STATE: &str = "in the state directory, where mailbatch keeps its own files";
+        let path = canonical(path);
+        if self.is_in_state_dir(&path) {
+            return Some(STATE);
+        }
+        if let Some((_, what)) = self.files.iter().find(|(own, _)| *own == path) {
+            return Some(what);
+        }
+        self.find_inode(&fs::metadata(&path).ok()?)
+    }
+
+    /// The same for a file that is known by its inode alone.
+    fn find_inode(&self, about: &Metadata) -> Option<&'static str> {
+        const LINKED: &str = "a file of the state directory under another name";
+        let wanted = identity(about);
+        let is_wanted = |path: &Path| fs::metadata(path).is_ok_and(|about| identity(&about) == wanted);
+        let named = self.files.iter().find(|(own, _)| is_wanted(own)).map(|(_, what)| *what);
+        let open = || self.open.iter().find(|(own, _)| *own == wanted).map(|(_, what)| *what);
+        named.or_else(open).or_else(|| self.state_dirs.iter().any(|dir| holds(dir, wanted)).then_some(LINKED))
+    }
+
+    fn is_in_state_dir(&self, path: &Path) -> bool {
+        let identity_of = |path: &Path| fs::metadata(path).ok().map(|about| identity(&about));
+        self.state_dirs.iter().any(|dir| {
+            let own = identity_of(dir);
+            path.starts_with(dir) || (own.is_some() && path.ancestors().skip(1).any(|above| identity_of(above) == own))
+        })
+    }
+}
+
+/// Whether a state directory holds the file. Copies of mail are left out: they are many, and none is needed again.
+fn holds(dir: &Path, wanted: (u64, u64)) -> bool {
+    let Ok(entries) = fs::read_dir(dir) else { return false };
+    entries.flatten().any(|entry| match entry.metadata() {
+        Ok(about) if about.is_dir() => !["outbox", "preview"].iter().any(|name| entry.file_name() == *name) && holds(&entry.path(), wanted),
+        Ok(about) => identity(&about) == wanted,
+        Err(_) => false,
+    })
+}
+
+fn identity(about: &Metadata) -> (u64, u64) {
+    (about.dev(), about.ino())
+}
+
+/// The path without links, `.` and `..`, as far as it exists; the rest as it is written.
+fn canonical(path: &Path) -> PathBuf {
+    let mut known = path.to_owned();
+    let mut rest = Vec::new();
+    loop {
+        if let Ok(mut found) = fs::canonicalize(&known) {
+            for part in rest.into_iter().rev() {
+                match part {
+                    Component::ParentDir => {
+                        found.pop();
+                    }
+                    part => found.push(part),
+                }
+            }
+            return found;
+        }
+        let parts: Vec<Component<'_>> = path.components().collect();
+        let taken = rest.len() + 1;
+        if taken >= parts.len() {
+            return path.to_owned();
+        }
+        rest.push(parts[parts.len() - taken]);
+        known = parts[..parts.len() - taken].iter().collect();
+    }
+}
+
+/// A place where an output may be written.
+#[derive(Clone, Debug)]
+pub struct Target {
+    typed: PathBuf,
+    path: PathBuf,
+    way: Way,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Aside,
+    InPlace,
+    Stdout,
+    Stderr,
+}
+
+impl Target {
+    /// The place that `path` names; `shown` is how messages name it, with its flag. Exit 2 for a file of the workspace's own, a link that
+    /// leads out of its directory, and a directory.
+    pub fn of(path: &Path, shown: &str, own: &OwnFiles) -> Result<Self> {
+        let target = Self::resolve(path, shown)?;
+        let what = match target.way {
+            Way::Stdout => open_stream(Way::Stdout).ok().and_then(|file| file.metadata().ok()),
+            Way::Stderr => open_stream(Way::Stderr).ok().and_then(|file| file.metadata().ok()),
+            Way::Aside | Way::InPlace => None,
+        };
+        let what = match (what, target.way) {
+            (Some(about), _) if about.is_file() => own.find_inode(&about),
+            (_, Way::Aside | Way::InPlace) => own.find(&target.path),
+            _ => None,
+        };
+        match what {
+            None => Ok(target),
+            Some(what) => Err(Error::usage(format!("{shown}: this is {what}; an output would replace it")).hint("name another file")),
+        }
+    }
+
+    /// A place that the program has chosen itself.
+    pub fn chosen(path: &Path) -> Self {
+        Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside }
+    }
+
+    fn resolve(path: &Path, shown: &str) -> Result<Self> {
+        let target = |path: &Path, way| Self { typed: path.to_owned(), path: path.to_owned(), way };
+        if let Some(way) = stream(path) {
+            return Ok(target(path, way));
+        }
+        let about = fs::metadata(path);
+        let is_system = canonical(directory(path)).starts_with("/dev") || canonical(directory(path)).starts_with("/proc");
+        let is_link = fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
+        let end = if is_link && !is_system { Self::follow(path, shown)? } else { path.to_owned() };
+        match about {
+            Ok(about) if about.is_dir() => Err(Error::usage(format!("{shown}: is a directory")).hint("name a file, as in out/report.csv")),
+            Ok(about) if !about.is_file() || (is_link && is_system) => Ok(Self { path: end, ..target(path, Way::InPlace) }),
+            _ => Ok(Self { path: end, ..target(path, Way::Aside) }),
+        }
+    }
+
+    /// Where a link ends, also when there is no file yet. A link that leads out of its directory is refused.
+    fn follow(path: &Path, shown: &str) -> Result<PathBuf> {
+        let refused = |why: String| Error::usage(format!("{shown}: {why}")).hint("name the file itself");
+        let home = canonical(directory(path));
+        let mut end = path.to_owned();
+        for _ in 0..LINKS {
+            match fs::read_link(&end) {
+                Ok(next) => end = directory(&end).join(next),
+                Err(_) => {
+                    let place = canonical(&end);
+                    if !place.starts_with(&home) {
+                        return Err(refused(format!("is a symbolic link that leads out of its directory, to {}", place.display())));
+                    }
+                    return Ok(place);
+                }
+            }
+        }
+        Err(refused("is a symbolic link that leads back to itself".to_owned()))
+    }
+
+    /// Where the output will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path that was named; the suffix of this one says the format.
+    pub fn typed(&self) -> &Path {
+        &self.typed
+    }
+
+    /// Tries whether an output could be written there, and leaves nothing; missing directories are made with mode 0700.
+    pub fn try_out(&self) -> io::Result<()> {
+        match self.way {
+            Way::Aside => beside(&self.path).map(drop),
+            Way::InPlace => Ok(rustix::fs::access(&self.path, Access::WRITE_OK)?),
+            Way::Stdout | Way::Stderr => open_stream(self.way).map(drop),
+        }
+    }
+}
+
+/// Whether an output of this name is written in place, and its format cannot be told by a suffix.
+pub fn is_in_place(path: &Path) -> bool {
+    stream(path).is_some() || fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
+}
+
+/// The stream of this process that a name of the system stands for.
+fn stream(path: &Path) -> Option<Way> {
+    let is = |names: [&str; 3]| names.iter().any(|name| path == Path::new(name));
+    if is(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+        return Some(Way::Stdout);
+    }
+    is(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"]).then_some(Way::Stderr)
+}
+
+/// The stream itself, not opened again: that would begin a file anew which the shell appends to, and fails for a socket.
+fn open_stream(way: Way) -> io::Result<File> {
+    let stream = if way == Way::Stderr { io::stderr().as_fd().try_clone_to_owned() } else { io::stdout().as_fd().try_clone_to_owned() };
+    stream.map(File::from)
+}
+
+/// An output that is being written. Dropped before [`Output::finish`], it leaves a regular file as it was.
+#[derive(Debug)]
+pub struct Output {
+    path: PathBuf,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Aside(NamedTempFile),
+    InPlace(File),
+}
+
+impl Output {
+    /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600.
+    pub fn begin(target: &Target) -> io::Result<Self> {
+        let sink = match target.way {
+            Way::Aside => Sink::Aside(beside(&target.path)?),
+            Way::InPlace => Sink::InPlace(open_in_place(&target.path)?),
+            Way::Stdout | Way::Stderr => Sink::InPlace(open_stream(target.way)?),
+        };
+        Ok(Self { path: target.path.clone(), sink })
+    }
+
+    /// Syncs a regular file and puts it in its place.
+    pub fn finish(self) -> io::Result<PathBuf> {
+        match self.sink {
+            Sink::InPlace(_) => Ok(self.path),
+            Sink::Aside(file) => {
+                file.as_file().sync_all()?;
+                file.persist(&self.path).map_err(|e| e.error)?;
+                // The rename itself lasts only when the directory has been synced.
+                File::open(directory(&self.path))?.sync_all()?;
+                Ok(self.path)
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Aside(file) => file.write(bytes),
+            // A reader that has left has seen enough.
+            Sink::InPlace(file) => match file.write(bytes) {
+                Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+                written => written,
+            },
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Aside(file) => file.flush(),
+            Sink::InPlace(file) => file.flush(),
+        }
+    }
+}
+
+/// Writes a whole output.
+pub fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
+    let mut output = Output::begin(target)?;
+    output.write_all(bytes)?;
+    output.finish().map(drop)
+}
+
+/// A new file in the directory of `path`, mode 0600, which a rename keeps.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let dir = directory(path);
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").tempfile_in(dir)
+}
+
+/// Opens a FIFO or a device. A FIFO that no program reads would hold the process for ever: it is waited for and then given up.
+fn open_in_place(path: &Path) -> io::Result<File> {
+    let flags = |flags: OFlags| flags.bits().cast_signed();
+    if !fs::metadata(path)?.file_type().is_fifo() {
+        return OpenOptions::new().append(true).custom_flags(flags(OFlags::NOCTTY)).open(path);
+    }
+    let begun = Instant::now();
+    loop {
+        match OpenOptions::new().write(true).custom_flags(flags(OFlags::NONBLOCK)).open(path) {
+            Ok(file) => {
+                rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+                return Ok(file);
+            }
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                if begun.elapsed() >= READER {
+                    return Err(io::Error::new(ErrorKind::TimedOut, "no program reads this FIFO"));
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_canonical_as_far_as_it_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap();
+        fs::create_dir(top.join("a")).unwrap();
+        std::os::unix::fs::symlink(top.join("a"), top.join("b")).unwrap();
+        for (path, place) in [("b/x.csv", "a/x.csv"), ("a/../b/new/x", "a/new/x"), ("new/../x", "x"), ("a/./x", "a/x"), ("a", "a")] {
+            assert_eq!(canonical(&top.join(path)), top.join(place), "{path}");
+        }
+    }
+
+    #[test]
+    fn own_files_are_known_by_path_and_by_inode() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("state/trace")).unwrap();
+        for file in ["state/trace/x.log", "list.csv", "other.csv"] {
+            fs::write(at(file), "x").unwrap();
+        }
+        fs::hard_link(at("state/trace/x.log"), at("hard.csv")).unwrap();
+        fs::hard_link(at("list.csv"), at("again.csv")).unwrap();
+        let mut own = OwnFiles::default();
+        own.add_state_dir(&at("state"));
+        own.add(&at("list.csv"), "a list");
+        own.add(&at("not-yet.csv"), "a suppression file");
+        for path in ["state/new.csv", "state/trace/x.log", "hard.csv", "list.csv", "again.csv", "not-yet.csv", "state/../list.csv"] {
+            assert!(Target::of(&at(path), path, &own).is_err(), "{path}");
+        }
+        Target::of(&at("other.csv"), "other.csv", &own).unwrap();
+    }
+}
