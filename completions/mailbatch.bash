@@ -389,7 +389,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__check)
-            opts="-C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --spreadsheet-safe --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --expect-count --suppress --message --from --subject --campaign --env --provider --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -456,6 +456,10 @@ _mailbatch() {
                     return 0
                     ;;
                 --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rejected)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

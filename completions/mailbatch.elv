@@ -125,6 +125,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --campaign 'The campaign''s name; {date}, {week} and {month} are filled in'
             cand --env 'Overlay [env.NAME] of the configuration'
             cand --provider 'The provider, by its name under [providers]'
+            cand --rejected 'Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'

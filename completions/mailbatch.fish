@@ -129,6 +129,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l subject -d
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l campaign -d 'The campaign\'s name; {date}, {week} and {month} are filled in' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l provider -d 'The provider, by its name under [providers]' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l rejected -d 'Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l spreadsheet-safe -d 'Guard cells that a spreadsheet would take for a formula'

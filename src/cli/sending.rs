@@ -76,6 +76,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub target: TargetArgs,
 
+    /// Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+
     /// Guard cells that a spreadsheet would take for a formula
     #[arg(long)]
     pub spreadsheet_safe: bool,

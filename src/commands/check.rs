@@ -1,7 +1,8 @@
 //! `mailbatch check`: everything `send` would refuse, found without sending. Writes LIST.rejected.csv.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::address::Address;
 use crate::cli::{CheckArgs, Globals};
@@ -14,9 +15,11 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::Filter;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, PlannedRow, Standing};
+use crate::message::MessageSource;
 use crate::outcome::Outcome;
-use crate::output::OwnFiles;
+use crate::output::{OwnFiles, Target};
 use crate::pipeline::ledger_error;
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
@@ -30,7 +33,11 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     // All that can be found is found first; the guess is refused at the end.
     lists.options.accept_guess = true;
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
-    let ledger = bench.existing_ledger()?;
+    let rejected_to = match &args.rejected {
+        Some(path) => Some(place_of_rejected(&bench, args, path, &source).await?),
+        None => None,
+    };
+    let ledger = ledger_to_read(&bench)?;
     let secret = match &ledger {
         Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
         None => [0; 32],
@@ -62,11 +69,11 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Ok(())
     };
     let survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
-    let written = write_rejected(&bench, args, &survey, rejected, &own).unwrap_or_else(|error| {
+    let written = write_rejected(&bench, args, &survey, rejected, (&own, rejected_to.as_ref())).unwrap_or_else(|error| {
         // The rows are in the list, and their number is printed.
         let why = error.to_string();
         bench.warn(&format!(
-            "warning: {}; the counts are complete; for the bad rows in a file copy the list to a directory that you can write to",
+            "warning: {}; the counts are complete; --rejected FILE writes the bad rows to another place",
             why.lines().next().unwrap_or_default()
         ));
         Vec::new()
@@ -103,10 +110,52 @@ fn report_row(row: PlannedRow) -> ReportRow {
     ReportRow { row: row.row, list: row.list, line: row.line, email: row.email, outcome, reason, detail, fields: row.fields, ..ReportRow::default() }
 }
 
-/// One file beside each list that has rejected rows; for standard input, in the directory the command started in.
-fn write_rejected(bench: &Workbench, args: &CheckArgs, survey: &Survey, rows: Vec<ReportRow>, own: &OwnFiles) -> Result<Vec<PathBuf>> {
+/// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be written, the list is checked without it.
+fn ledger_to_read(bench: &Workbench) -> Result<Option<Arc<SqliteLedger>>> {
+    let unwritable = bench.unwritable_state();
+    match (bench.existing_ledger(), unwritable) {
+        (Ok(ledger), None) => Ok(ledger),
+        (Ok(ledger), Some(why)) => {
+            bench.warn(&format!("warning: {why}; `send` would refuse to begin"));
+            Ok(ledger)
+        }
+        (Err(_), Some(why)) => {
+            bench.warn(&format!("warning: {why}; `send` would refuse to begin, and what the ledger suppresses is not counted here"));
+            Ok(None)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// Where `--rejected` writes; exit 2 for a place that is unfit, before the list is read.
+async fn place_of_rejected(bench: &Workbench, args: &CheckArgs, path: &Path, source: &MessageSource) -> Result<Target> {
+    let ledger = bench.existing_ledger().ok().flatten();
+    let mut own = own_files(bench, ledger.as_deref().map(|ledger| ledger as &dyn Ledger)).await;
+    add_inputs(&mut own, bench, &args.list.lists, &args.list.screening.suppress, source);
+    let target = target(bench, "--rejected", path, &own)?;
+    target.try_out().map_err(|e| {
+        Error::usage(format!("--rejected {}: cannot be written there: {e}", path.display())).hint("name a file in a directory that you can write to")
+    })?;
+    Ok(target)
+}
+
+/// One file beside each list that has rejected rows; for standard input, in the directory the command started in. Where another place is
+/// named, one file for all lists, also when no row is bad: an older one there would be taken for today's.
+fn write_rejected(
+    bench: &Workbench,
+    args: &CheckArgs,
+    survey: &Survey,
+    rows: Vec<ReportRow>,
+    (own, place): (&OwnFiles, Option<&Target>),
+) -> Result<Vec<PathBuf>> {
     let lists = &args.list.lists;
+    let options = || Options { spreadsheet_safe: args.spreadsheet_safe, ..Options::default() };
     let head = Head::of_lists(lists.iter().map(|path| path.display().to_string()).collect(), survey.columns.clone());
+    if let Some(place) = place {
+        let mut file = ReportFile::create(place, Format::Csv, &head, &Standing::default(), options())?;
+        rows.iter().try_for_each(|row| file.row(row))?;
+        return Ok(vec![file.finish()?]);
+    }
     let mut by_list = BTreeMap::<u32, Vec<ReportRow>>::new();
     for row in rows {
         by_list.entry(row.list).or_default().push(row);
@@ -118,8 +167,7 @@ fn write_rejected(bench: &Workbench, args: &CheckArgs, survey: &Survey, rows: Ve
         let mut name = name;
         name.push(".rejected.csv");
         let target = target(bench, "the file of bad rows,", &PathBuf::from(name), own)?;
-        let options = Options { spreadsheet_safe: args.spreadsheet_safe, ..Options::default() };
-        let mut file = ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options)?;
+        let mut file = ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options())?;
         rows.iter().try_for_each(|row| file.row(row))?;
         written.push(file.finish()?);
     }

@@ -24,6 +24,7 @@ use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
 use crate::pipeline::ledger_error;
 use crate::report::text::{clean, time};
+use crate::suppression;
 
 /// How many events are written down in one go, and how many messages wait to be.
 const AT_ONCE: usize = 256;
@@ -133,9 +134,18 @@ impl Intake {
 
     /// Appends what was learned to the first suppression file.
     async fn file(&self) -> Result<()> {
+        static WARNED: std::sync::Once = std::sync::Once::new();
         let settings = &self.bench.settings;
-        if let Some(file) = settings.suppression_files.first() {
-            file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await?;
+        if let Some(file) = settings.suppression_files.first()
+            && let Err(error) = file_learned(self.ledger.as_ref(), &settings.workspace.state_dir, file).await
+        {
+            // What the file cannot take stays in the ledger, which is asked before anybody is mailed.
+            let Some(why) = suppression::unwritable(file) else { return Err(error) };
+            let shown = settings.workspace.shown(file);
+            WARNED.call_once(|| {
+                self.bench
+                    .warn(&format!("warning: suppression file {shown} cannot be written ({why}): what was learned is kept in the ledger alone"));
+            });
         }
         Ok(())
     }

@@ -31,13 +31,35 @@ impl Workbench {
 
     /// Opens the ledger, making it if there is none.
     pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>> {
-        SqliteLedger::open(&self.settings.workspace.state_dir).map(Arc::new).map_err(ledger_error)
+        SqliteLedger::open(&self.settings.workspace.state_dir).map(Arc::new).map_err(|error| {
+            let error = ledger_error(error);
+            match self.unwritable_state() {
+                Some(why) if error.exit() == crate::exit::Exit::INTERNAL => {
+                    Error::internal(why).hint("the ledger is written there before anything is sent; give this user write permission")
+                }
+                _ => error,
+            }
+        })
     }
 
     /// Opens the ledger of a workspace that has lost an earlier one, making it if there is none.
     pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<SqliteLedger>, Remains, Loss)> {
         let opened = SqliteLedger::open_after_loss(&self.settings.workspace.state_dir).map_err(ledger_error)?;
         Ok((Arc::new(opened.0), opened.1, opened.2))
+    }
+
+    /// Why the state directory cannot be written, found without changing anything; `None` where it can be.
+    pub(crate) fn unwritable_state(&self) -> Option<String> {
+        use rustix::fs::{Access, access};
+        let dir = &self.settings.workspace.state_dir;
+        let there = dir.ancestors().find(|dir| dir.exists()).filter(|dir| dir.is_dir())?;
+        let mut tried = access(there, Access::WRITE_OK | Access::EXEC_OK);
+        let ledger = dir.join("ledger.db");
+        if tried.is_ok() && ledger.exists() {
+            tried = access(&ledger, Access::WRITE_OK);
+        }
+        let why = std::io::Error::from(tried.err()?);
+        Some(format!("the state directory {} cannot be written: {why}", self.settings.workspace.shown(dir)))
     }
 
     /// Opens the ledger if there is one.

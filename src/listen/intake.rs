@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -24,11 +25,13 @@ pub(super) struct Intake {
     believe: Believe,
     metrics: Arc<Metrics>,
     learned: Notify,
+    /// The file could not be written when it was last tried, and that has been said.
+    has_warned: AtomicBool,
 }
 
 impl Intake {
     pub(super) fn new(ledger: Arc<dyn Ledger>, state_dir: PathBuf, file: Option<PathBuf>, believe: Believe, metrics: Arc<Metrics>) -> Self {
-        Self { ledger, state_dir, file, believe, metrics, learned: Notify::new() }
+        Self { ledger, state_dir, file, believe, metrics, learned: Notify::new(), has_warned: AtomicBool::new(false) }
     }
 
     /// Writes events down; they are durable when it returns. After an error some of them may be, and all may come again.
@@ -72,12 +75,15 @@ impl Intake {
         match file_learned(self.ledger.as_ref(), &self.state_dir, file).await {
             Ok(0) => true,
             Ok(count) => {
+                self.has_warned.store(false, Ordering::Relaxed);
                 self.metrics.add(FILED, &[], count);
                 true
             }
             Err(why) => {
                 self.metrics.add(FILING_FAILED, &[], 1);
-                tracing::warn!("the suppression file: {why}; the ledger knows what was learned, and it is tried again");
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("the suppression file: {why}; the ledger knows what was learned, and it is tried again");
+                }
                 false
             }
         }

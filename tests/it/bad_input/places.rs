@@ -74,3 +74,75 @@ fn secrets_are_taken_as_orchestrators_mount_them_or_the_way_out_is_one_that_work
     let said = stderr(&output);
     assert!(output.status.code() == Some(2) && said.contains("command = \"cat 's/relay.key'\"") && !said.contains("chmod"), "{said}");
 }
+
+#[test]
+fn bad_rows_go_where_rejected_names_a_place() {
+    let ws = sandbox();
+    ws.file("bad.csv", "email,name\nann@example.com,Ann\nnot-an-address,Ben\n").file("worse.csv", "email,name\nnor-this,Cy\n");
+    let output = run(&ws, &["check", "bad.csv", "worse.csv", "--max-invalid", "100%", "--rejected", "out/rows.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let rows = ws.read("out/rows.csv");
+    assert!(rows.contains("not-an-address") && rows.contains("nor-this"), "{rows}");
+    assert!(!ws.join("bad.csv.rejected.csv").exists());
+    let output = run(&ws, &["check", "list.csv", "--rejected", "out/rows.csv"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!ws.read("out/rows.csv").contains("not-an-address"), "no row is bad now");
+    for place in ["list.csv", "message.md", "mailbatch.toml", ".mailbatch/x.csv", "message.md/x.csv"] {
+        let output = run(&ws, &["check", "list.csv", "--rejected", place]);
+        assert!(output.status.code() == Some(2) && stderr(&output).contains("hint: "), "{place}: {}", stderr(&output));
+    }
+    // A list that is named as the bad rows of another would be is no place for them.
+    ws.file("bad.csv.rejected.csv", "email,name\nzoe@example.com,Zoe\n");
+    let output = run(&ws, &["check", "bad.csv", "bad.csv.rejected.csv", "--max-invalid", "100%"]);
+    assert!(output.status.code() == Some(0) && stderr(&output).contains("--rejected FILE"), "{}", stderr(&output));
+    assert!(ws.read("bad.csv.rejected.csv").contains("zoe@example.com"));
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_said_by_check_and_refused_by_send() {
+    let ws = sandbox();
+    let mut first = as_nobody(&ws);
+    assert!(first.args(["send", "list.csv"]).status().expect("it runs").success());
+    let mut check = as_nobody(&ws);
+    mode(&ws, ".mailbatch", 0o555);
+    mode(&ws, ".mailbatch/ledger.db", 0o444);
+    let output = check.args(["check", "list.csv"]).output().expect("it runs");
+    let (said, out) = (stderr(&output), String::from_utf8_lossy(&output.stdout).into_owned());
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(out.contains("2  sendable") && said.contains("the state directory .mailbatch cannot be written"), "{out}{said}");
+    ws.file("other.csv", "email,name\nc@example.com,Cy\n");
+    let before = outbox(&ws).len();
+    let mut send = as_nobody(&ws);
+    mode(&ws, ".mailbatch", 0o555);
+    mode(&ws, ".mailbatch/ledger.db", 0o444);
+    let output = send.args(["send", "other.csv"]).output().expect("it runs");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the state directory .mailbatch cannot be written") && said.contains("hint: "), "{said}");
+    assert_eq!(outbox(&ws).len(), before);
+}
+
+#[test]
+fn what_bounces_say_is_kept_where_the_suppression_file_cannot_be_written() {
+    let ws = sandbox();
+    ws.config(&format!("{}[suppression]\nfiles = [\"crm/stop.csv\"]\n", ws.read("mailbatch.toml")));
+    ws.file("crm/stop.csv", "email\nx@example.net\n");
+    assert_eq!(run(&ws, &["send", "list.csv"]).status.code(), Some(0));
+    ws.file(
+        "bounce.eml",
+        "From: MAILER-DAEMON@mx.example.com\nTo: news@acme.example\nSubject: Undelivered\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo such user.\n\n\
+         --b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.com\n\nFinal-Recipient: rfc822; a@example.com\n\
+         Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n\n--b--\n",
+    );
+    let mut ingest = as_nobody(&ws);
+    mode(&ws, "crm/stop.csv", 0o444);
+    mode(&ws, "crm", 0o555);
+    let output = ingest.args(["events", "ingest", "bounce.eml"]).output().expect("it runs");
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("crm/stop.csv cannot be written"), "{said}");
+    assert_eq!(ws.read("crm/stop.csv"), "email\nx@example.net\n");
+    let output = run(&ws, &["suppress", "check", "a@example.com"]);
+    assert_eq!(output.status.code(), Some(0), "the ledger has it: {}", stderr(&output));
+}
