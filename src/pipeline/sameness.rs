@@ -47,6 +47,8 @@ pub(crate) struct Sameness {
     accepts: bool,
     /// The receiving domains of the list, where it has fewer than three, with whether a recipient of each was accepted.
     few: Option<Vec<(String, bool)>>,
+    /// The receiving domain of all mail, where it is redirected.
+    redirected: Option<String>,
     /// What the provider refused everybody with when it was last stopped.
     brake: Option<String>,
     retried: HashSet<JobId>,
@@ -84,12 +86,17 @@ pub(crate) fn sign_of(refusal: &Refusal, email: &str, domain: &str) -> String {
 }
 
 impl Sameness {
-    /// Goes on from what the ledger knows; `brake` is what stopped the provider last. Returns what that proves already.
-    pub(crate) fn resumed(refusals: &Refusals, brake: Option<String>) -> (Self, Option<Proved>) {
-        let few = (refusals.domains.len() < DOMAINS).then(|| refusals.domains.iter().map(|domain| (domain.clone(), false)).collect());
+    /// Goes on from what the ledger knows; `brake` is what stopped the provider last, `redirected` the domain that all mail goes to instead of
+    /// its recipients'. Returns what that proves already.
+    pub(crate) fn resumed(refusals: &Refusals, brake: Option<String>, redirected: Option<&str>) -> (Self, Option<Proved>) {
+        let few = match redirected {
+            Some(domain) => Some(vec![(domain.to_owned(), false)]),
+            None => (refusals.domains.len() < DOMAINS).then(|| refusals.domains.iter().map(|domain| (domain.clone(), false)).collect()),
+        };
         let mut same = Self {
             has_accepted: refusals.has_accepted,
             few,
+            redirected: redirected.map(str::to_owned),
             brake,
             retried: refusals.retried.iter().copied().collect(),
             absolved: refusals.absolved.iter().copied().collect(),
@@ -137,6 +144,7 @@ impl Sameness {
     }
 
     fn accepted(&mut self, domain: &str) {
+        let domain = self.redirected.as_deref().unwrap_or(domain);
         (self.has_accepted, self.accepts, self.permanent, self.transient, self.brake) = (true, true, None, None, None);
         if let Some((_, accepted)) = self.few.as_mut().and_then(|few| few.iter_mut().find(|(known, accepted)| !accepted && known == domain)) {
             *accepted = true;
@@ -148,6 +156,7 @@ impl Sameness {
             return None;
         }
         let sign = sign_of(refusal, email, domain);
+        let domain = self.redirected.as_deref().unwrap_or(domain);
         let is_brake = self.brake.as_ref() == Some(&sign);
         let streak = Streak::add(&mut self.permanent, sign, row, domain);
         let count = streak.rows.len();
@@ -184,7 +193,8 @@ impl Sameness {
         if !is_slow && row.attempts > 0 || replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means == Meaning::Greylisted {
             return None;
         }
-        let streak = Streak::add(&mut self.transient, sign, row.row, &row.domain);
+        let domain = self.redirected.as_deref().unwrap_or(&row.domain);
+        let streak = Streak::add(&mut self.transient, sign, row.row, domain);
         if streak.rows.len() < TRANSIENT || streak.domains.len() < DOMAINS {
             return None;
         }
@@ -242,7 +252,7 @@ pub(crate) mod tests {
     /// How many refusals in a row it takes after `before` acceptances in a list over so many domains; 0 where a hundred prove nothing.
     fn needed(before: u64, domains: u64, verdict: &Verdict) -> u64 {
         let list = Refusals { domains: (0..domains.min(3)).map(|n| format!("d{n}.example")).collect(), ..Refusals::default() };
-        let (mut same, _) = Sameness::resumed(&list, None);
+        let (mut same, _) = Sameness::resumed(&list, None, None);
         let row = |n: u64| of_domain(n, &format!("d{}.example", n % domains));
         (0..before).for_each(|n| assert!(same.answered(&row(n), &accepted()).is_none()));
         (1..=100).find(|n| same.answered(&row(before + n), verdict).is_some()).unwrap_or(0)
@@ -266,7 +276,7 @@ pub(crate) mod tests {
     #[test]
     fn one_recipient_counts_once_and_an_acceptance_begins_anew() {
         let no = rejected(Reason::Policy, "550", "no");
-        let (mut same, _) = Sameness::resumed(&Refusals { domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() }, None);
+        let (mut same, _) = Sameness::resumed(&Refusals { domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() }, None, None);
         assert!((0..50).all(|_| same.answered(&row(1), &no).is_none()));
         for n in 0..100 {
             let verdict = if n % 3 == 0 { accepted() } else { no.clone() };
@@ -278,9 +288,9 @@ pub(crate) mod tests {
     fn a_retry_of_the_rejected_proves_nothing_and_neither_does_one_that_was_absolved_and_is_refused_again() {
         let no = rejected(Reason::Policy, "550", "no");
         let domains = vec!["a".into(), "b".into(), "c".into()];
-        let (mut same, _) = Sameness::resumed(&Refusals { domains: domains.clone(), retried: (0..50).collect(), ..Refusals::default() }, None);
+        let (mut same, _) = Sameness::resumed(&Refusals { domains: domains.clone(), retried: (0..50).collect(), ..Refusals::default() }, None, None);
         assert!((0..50).all(|n| same.answered(&row(n), &no).is_none()));
-        let (mut same, _) = Sameness::resumed(&Refusals { domains, absolved: (0..50).collect(), ..Refusals::default() }, None);
+        let (mut same, _) = Sameness::resumed(&Refusals { domains, absolved: (0..50).collect(), ..Refusals::default() }, None, None);
         same.answered(&row(99), &accepted());
         assert!((0..50).all(|n| same.answered(&row(n), &no).is_none()));
     }
@@ -295,11 +305,11 @@ pub(crate) mod tests {
             detail: "no".into(),
         };
         let refusals = Refusals { since: vec![refused(1), refused(2)], domains: vec!["a".into(), "b".into(), "c".into()], ..Refusals::default() };
-        let (mut same, proved) = Sameness::resumed(&refusals, None);
+        let (mut same, proved) = Sameness::resumed(&refusals, None, None);
         assert!(proved.is_none());
         let proved = same.answered(&row(3), &rejected(Reason::Policy, "550", "no"));
         assert!(matches!(proved, Some(Proved::Refuses(blame)) if blame.rows == [1, 2, 3]));
-        let (mut same, _) = Sameness::resumed(&Refusals::default(), Some("550 no".into()));
+        let (mut same, _) = Sameness::resumed(&Refusals::default(), Some("550 no".into()), None);
         assert!(same.answered(&row(7), &rejected(Reason::Policy, "550", "no")).is_some());
     }
 

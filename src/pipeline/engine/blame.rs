@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::station::Station;
+use crate::address::Address;
 use crate::error::Result;
 use crate::ledger::{LedgerSuppression, Refusals};
 use crate::outcome::Reason;
@@ -23,11 +24,12 @@ pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
     let ledger = &parts.ledger;
     let brakes = ledger.recall(brake::KIND).await.map_err(ledger_error)?;
     let has_history = parts.standing.tally.open < parts.standing.tally.total();
+    let redirected = parts.redirect.as_ref().map(Address::domain);
     let mut stations = Vec::with_capacity(parts.outlets.len());
     for (place, outlet) in parts.outlets.iter().enumerate() {
         let refusals = ledger.refusals(&parts.run.id, &outlet.name, has_history).await.map_err(ledger_error)?;
         let mut brake = brakes.iter().find(|fact| fact.subject == outlet.name).map(brake::sign);
-        let (mut same, proved) = Sameness::resumed(&refusals, brake.clone());
+        let (mut same, proved) = Sameness::resumed(&refusals, brake.clone(), redirected);
         let mut pending = Vec::new();
         if let Some(Proved::Refuses(blame)) = proved {
             // The process before this one ended between the proof and what follows from it.
@@ -35,7 +37,7 @@ pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
             ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await.map_err(ledger_error)?;
             brake = Some(blame.sign);
             let rest = ledger.refusals(&parts.run.id, &outlet.name, has_history).await.map_err(ledger_error)?;
-            same = Sameness::resumed(&rest, brake.clone()).0;
+            same = Sameness::resumed(&rest, brake.clone(), redirected).0;
         } else if !refusals.has_accepted && parts.learn.is_some() && parts.redirect.is_none() {
             pending = unlearned(&refusals, &outlet.name);
         }

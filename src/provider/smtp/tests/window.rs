@@ -139,7 +139,7 @@ async fn a_refused_sender_is_the_providers_failure_for_all_of_the_window() {
     let answers: &'static str = Box::leak(format!("{refused}\r\n250 ok\r\n{refused}\r\n250 ok\r\n{refused}").into_boxed_str());
     let ran = windowed("", &[&[CHUNKING, ALONE, &[Chunks(3), Say(answers)]]], 5).await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 not taken 550 5.7.1", "3 not taken 550 5.7.1", "4 not taken 550 5.7.1"]);
-    assert_eq!(failing(&ran.reply.health), "no");
+    assert_eq!(stopped(&ran.reply.health), (Reason::Policy, "no".to_owned()), "three in a row are no passing failure");
 }
 
 #[tokio::test]
