@@ -243,7 +243,7 @@ impl Doubts<'_> {
                 Assumed::Taken => (taken(None), "taken"),
                 Assumed::NotTaken => {
                     let refusal = Refusal::new(Reason::NoReply, "", "assumed not to have been taken");
-                    (Settled::GaveUp { refusal }, "not taken")
+                    (Settled::GaveUp { refusal, counts: true }, "not taken")
                 }
             };
             verdicts.push(Reconciled { row: row.row, settled, evidence: format!("assumed {verdict} by {by}") });
@@ -318,7 +318,7 @@ fn taken(provider_id: Option<String>) -> Settled {
 fn settled(verdict: Verdict) -> Option<Settled> {
     match verdict {
         Verdict::Unknown { .. } => None,
-        Verdict::NotTaken { refusal, .. } => Some(Settled::GaveUp { refusal }),
+        Verdict::NotTaken { refusal, .. } => Some(Settled::GaveUp { refusal, counts: true }),
         decided => Some(Settled::Final(decided)),
     }
 }

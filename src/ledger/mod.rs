@@ -228,7 +228,7 @@ pub enum Settled {
     /// Open again, not before `at`.
     Retry { refusal: Refusal, at: Timestamp, counts: bool },
     /// Still transient when we gave up: `deferred`.
-    GaveUp { refusal: Refusal },
+    GaveUp { refusal: Refusal, counts: bool },
     /// Never begun: open again, nothing counted.
     Void,
     /// Suppressed by us between claim and hand-over.
@@ -420,6 +420,8 @@ pub trait Ledger: Send + Sync {
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
     /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason; they are opened again by `reopen`.
     fn hold_rest(&self, run: &str, reason: Reason, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// Gives every row up that waits for another attempt after a refusal: it is `deferred` with what was said last. Returns how many.
+    fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>>;
     /// The same for some of them, without the rows in `except`, who may be about to be claimed.
     fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Moves up to `more` open recipients of the rest into the canary, spread as it was drawn. They go through `provider` if one is named.

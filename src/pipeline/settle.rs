@@ -78,7 +78,7 @@ fn settle(row: &LedgerRow, verdict: &Verdict, claimed_at: Timestamp, now: Timest
     let failures = row.attempts + u32::from(*counts);
     match policy.next(row.first_at.unwrap_or(claimed_at), now, failures.max(1), draw()) {
         Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },
-        None => Settled::GaveUp { refusal: refusal.clone() },
+        None => Settled::GaveUp { refusal: refusal.clone(), counts: *counts },
     }
 }
 

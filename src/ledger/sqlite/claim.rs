@@ -160,8 +160,9 @@ impl<'a> Change<'a> {
             Settled::Final(Verdict::Rejected(r)) => done(Outcome::Rejected, Some(r.reason), &r.code, &r.detail, "rejected"),
             Settled::Final(Verdict::Suppressed(r)) => done(Outcome::Suppressed, Some(r.reason), &r.code, &r.detail, "suppressed"),
             Settled::Final(Verdict::Unknown { detail }) => done(Outcome::Unknown, Some(Reason::NoReply), "", detail, "unknown"),
-            Settled::Final(Verdict::NotTaken { refusal: r, .. }) | Settled::GaveUp { refusal: r } => {
-                done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred")
+            Settled::Final(Verdict::NotTaken { refusal: r, .. }) => done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred"),
+            Settled::GaveUp { refusal: r, counts } => {
+                Self { attempts: i64::from(*counts), ..done(Outcome::Deferred, Some(r.reason), &r.code, &r.detail, "deferred") }
             }
             Settled::Retry { refusal: r, at, counts } => Self {
                 attempts: i64::from(*counts),

@@ -194,6 +194,11 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| plan::hold(conn, plan::seq_of(conn, &run)?, reason, &detail, Timestamp::now()))
     }
 
+    fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>> {
+        let run = run.to_owned();
+        self.write(move |conn| plan::give_up(conn, plan::seq_of(conn, &run)?, Timestamp::now()))
+    }
+
     fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
         self.write(move |conn| evidence::hold(conn, &run, &hold, &except, &detail, Timestamp::now()))

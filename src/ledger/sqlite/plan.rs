@@ -236,6 +236,19 @@ pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, no
     Ok(held as u64)
 }
 
+/// Makes every row `deferred` that waits for another attempt after a refusal. One that waits because nothing of it was begun stays.
+pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64> {
+    let waiting = format!("run = ?1 AND cohort IN (0, 1) AND state = {WAITING} AND reason IS NOT NULL");
+    conn.prepare(&format!(
+        "INSERT INTO attempts(recipient, at, what, reason, code, detail) SELECT id, ?2, 'deferred', reason, code, detail FROM recipients WHERE {waiting}"
+    ))?
+    .execute(params![seq, now.as_microsecond()])?;
+    let given_up = conn
+        .prepare(&format!("UPDATE recipients SET state = 0, outcome = ?2, next_at = NULL WHERE {waiting}"))?
+        .execute(params![seq, words::outcome_number(Outcome::Deferred)])?;
+    Ok(given_up as u64)
+}
+
 /// Remembers a decision about many rows of a run at once.
 pub(super) fn note(conn: &Connection, seq: i64, what: &str, detail: &str, now: Timestamp) -> Result<()> {
     conn.execute("INSERT INTO decisions(run, at, what, detail) VALUES (?1, ?2, ?3, ?4)", params![seq, now.as_microsecond(), what, detail])?;

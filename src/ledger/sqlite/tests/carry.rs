@@ -3,7 +3,7 @@ use super::*;
 /// A finished run whose rows 1 to 5 are accepted, rejected, unknown, deferred, held.
 async fn earlier(bed: &Bed) -> RunId {
     let run = bed.simple(5).await;
-    bed.settled(&run, vec![(1, accepted()), (2, rejected()), (3, unknown()), (4, Settled::GaveUp { refusal: refusal() })]).await;
+    bed.settled(&run, vec![(1, accepted()), (2, rejected()), (3, unknown()), (4, Settled::GaveUp { refusal: refusal(), counts: true })]).await;
     bed.ledger.hold_rest(&run, Reason::Canary, "").await.unwrap();
     bed.ledger.finish(&run, RunState::Finished, 12).await.unwrap();
     run
@@ -131,7 +131,7 @@ async fn acceptance_wins_over_whatever_came_before_or_after_and_else_the_newest_
     bed.ledger.finish(&one, RunState::Finished, 6).await.unwrap();
     let two = bed.simple(4).await;
     assert_eq!(bed.ledger.reopen(&two, &[Outcome::Unknown, Outcome::Rejected]).await.unwrap(), 3);
-    bed.settled(&two, vec![(2, accepted()), (3, Settled::GaveUp { refusal: refusal() }), (4, rejected())]).await;
+    bed.settled(&two, vec![(2, accepted()), (3, Settled::GaveUp { refusal: refusal(), counts: true }), (4, rejected())]).await;
     bed.ledger.finish(&two, RunState::Finished, 5).await.unwrap();
     let three = bed.simple(4).await;
     let outcomes: Vec<_> = bed.outcomes(&three).await.into_iter().map(|(outcome, _)| outcome).collect();

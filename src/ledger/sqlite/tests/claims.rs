@@ -16,7 +16,7 @@ async fn each_verdict_becomes_its_outcome() {
                 (4, Settled::Final(Verdict::Suppressed(Refusal::new(Reason::Complaint, "406", "inactive")))),
                 (5, Settled::Retry { refusal: refusal(), at: later, counts: true }),
                 (6, Settled::Retry { refusal: refusal(), at: later, counts: false }),
-                (7, Settled::GaveUp { refusal: Refusal::new(Reason::Rate, "451", "slow down") }),
+                (7, Settled::GaveUp { refusal: Refusal::new(Reason::Rate, "451", "slow down"), counts: true }),
                 (8, Settled::Void),
                 (9, Settled::Screened { reason: Reason::Unsubscribe, detail: "entry".into() }),
             ],

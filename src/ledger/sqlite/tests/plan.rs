@@ -148,7 +148,7 @@ async fn a_limit_keeps_the_first_sendable_rows_and_the_canary_is_drawn_from_them
 async fn held_rows_can_be_opened_again_and_why_tells_both() {
     let bed = Bed::new();
     let run = bed.simple(4).await;
-    bed.settled(&run, vec![(1, accepted()), (2, Settled::GaveUp { refusal: refusal() })]).await;
+    bed.settled(&run, vec![(1, accepted()), (2, Settled::GaveUp { refusal: refusal(), counts: true })]).await;
     bed.settled(&run, vec![(3, Settled::Retry { refusal: refusal(), at: Timestamp::now(), counts: true })]).await;
     assert_eq!(bed.ledger.hold_rest(&run, Reason::Interrupted, "").await.unwrap(), 2);
     assert_eq!(bed.outcomes(&run).await[2], (Some(Outcome::Held), Some(Reason::Interrupted)));
