@@ -22,6 +22,8 @@ pub(super) struct Known {
 const ANY: &[Place] = &[Place::Greeting, Place::Hello, Place::Auth, Place::Mail, Place::Rcpt, Place::Message, Place::Api, Place::Bounce];
 /// Where a login is refused.
 const LOGIN: &[Place] = &[Place::Auth];
+/// Where one recipient is at hand.
+const RECIPIENT: &[Place] = &[Place::Rcpt, Place::Message];
 /// Where nothing has been said about a recipient.
 const BEFORE: &[Place] = &[Place::Greeting, Place::Hello, Place::Auth, Place::Mail];
 
@@ -33,6 +35,15 @@ const fn known(says: &'static str, digits: &'static str, at: &'static [Place], m
 pub(super) const KNOWN: &[Known] = &[
     // ----- one mailbox, although words of rate or quota are used
     known("user you are trying to contact is receiving", "45", ANY, Meaning::Busy, "Gmail, support.google.com/mail/answer/6592"),
+    known("has received too many", "45", ANY, Meaning::Busy, "MailEnable, Zimbra cbpolicyd by recipient"),
+    known("receiving too many", "45", ANY, Meaning::Busy, "hMailServer, Zoho"),
+    known("for this recipient", "4", RECIPIENT, Meaning::Busy, "policyd, cbpolicyd quotas by recipient"),
+    known("to this recipient", "4", RECIPIENT, Meaning::Busy, "Exchange Online 4.7.x, recipient rate limit"),
+    known("for this mailbox", "4", RECIPIENT, Meaning::Busy, "hosters with limits by mailbox"),
+    known("to this mailbox", "4", RECIPIENT, Meaning::Busy, "hosters with limits by mailbox"),
+    known("recipient has too many", "4", RECIPIENT, Meaning::Busy, "cbpolicyd quotas by recipient"),
+    known("mailbox has too many", "4", RECIPIENT, Meaning::Full, "Courier, Dovecot quota by number of messages"),
+    known("mailbox is throttl", "4", RECIPIENT, Meaning::Busy, "hosters with limits by mailbox"),
     known("recipient*receiving mail*too quickly", "45", ANY, Meaning::Busy, "Gmail, support.google.com/mail/answer/6592"),
     known("out of storage space", "45", ANY, Meaning::Full, "Gmail, support.google.com/mail/?p=OverQuotaTemp"),
     known("recipient*mailbox*quota", "45", ANY, Meaning::Full, "Dovecot, Cyrus: quota_full_tempfail and the like"),
@@ -41,6 +52,14 @@ pub(super) const KNOWN: &[Known] = &[
     known("user is over quota", "45", ANY, Meaning::Full, "Yahoo, Zimbra"),
     known("user over quota", "45", ANY, Meaning::Full, "cPanel"),
     known("over quota", "45", ANY, Meaning::Full, "qmail, Courier"),
+    known("recipient verify", "45", RECIPIENT, Meaning::Gone, "Exim, verify = recipient/callout"),
+    known("verify recipient", "45", RECIPIENT, Meaning::Gone, "callouts of MDaemon, Exim"),
+    known("recipient verification", "45", RECIPIENT, Meaning::Gone, "Barracuda, Postfix verify(8)"),
+    known("unverified address", "45", RECIPIENT, Meaning::Gone, "Postfix, reject_unverified_recipient"),
+    known("recipient address*blocked using", "45", RECIPIENT, Meaning::Policy, "Postfix, reject_rhsbl_recipient"),
+    known("blocked by recipient", "45", RECIPIENT, Meaning::Policy, "Zoho, Proofpoint: a recipient's own block list"),
+    known("blocked by the recipient", "45", RECIPIENT, Meaning::Policy, "Proofpoint Essentials, MailChannels: a recipient's own block list"),
+    known("recipient has blocked", "45", RECIPIENT, Meaning::Policy, "hosters with block lists by mailbox"),
     known("greylist", "4", ANY, Meaning::Greylisted, "postgrey, rspamd, RFC 6647"),
     known("graylist", "4", ANY, Meaning::Greylisted, "milter-greylist, RFC 6647"),
     known("grey-list", "4", ANY, Meaning::Greylisted, "RFC 6647"),
@@ -126,9 +145,16 @@ pub(super) const KNOWN: &[Known] = &[
     known("sender address rejected: not owned by", "45", ANY, Meaning::Sender, "Postfix, reject_sender_login_mismatch"),
     known("sender address is not allowed", "45", ANY, Meaning::Sender, "GMX, WEB.DE"),
     known("traffic not accepted from this ip", "45", ANY, Meaning::Sender, "Exchange Online AS(7230)"),
-    known("blocked using", "45", ANY, Meaning::Sender, "Postfix, reject_rbl_client; Spamhaus"),
+    known("host*blocked using", "45", ANY, Meaning::Sender, "Postfix, reject_rbl_client; Spamhaus"),
+    known("client*blocked using", "45", ANY, Meaning::Sender, "Postfix, reject_rbl_client with a text of its own"),
+    known("sender address*blocked using", "45", ANY, Meaning::Sender, "Postfix, reject_rhsbl_sender"),
+    known("your ip*blocked using", "45", ANY, Meaning::Sender, "Exim and cPanel with lists of addresses"),
+    known("ip address*blocked using", "45", ANY, Meaning::Sender, "Exim and cPanel with lists of addresses"),
+    known("blocked using zen.spamhaus.org", "45", ANY, Meaning::Sender, "Spamhaus ZEN, which lists addresses only"),
     known("listed at*spamhaus", "45", ANY, Meaning::Sender, "Exim, Haraka with Spamhaus"),
-    known("spamhaus.org", "45", ANY, Meaning::Sender, "Spamhaus, links of its lists"),
+    known("black list at*spamhaus", "45", ANY, Meaning::Sender, "Exim, dnslists in ACLs"),
+    known("spamhaus.org/query/ip", "45", ANY, Meaning::Sender, "Spamhaus, links of its lists of addresses"),
+    known("spamhaus.org/sbl", "45", ANY, Meaning::Sender, "Spamhaus, links of its lists of addresses"),
     known("listed in*dnsbl", "45", ANY, Meaning::Sender, "Sendmail, rspamd"),
     known("client host*blocked", "45", ANY, Meaning::Sender, "Postfix, Exchange Online banned sender"),
     known("banned sending ip", "45", ANY, Meaning::Sender, "Exchange Online 5.7.606"),
@@ -154,8 +180,8 @@ pub(super) const KNOWN: &[Known] = &[
     known("username and password not accepted", "5", BEFORE, Meaning::Credentials, "Gmail 5.7.8"),
     known("authentication unsuccessful", "5", LOGIN, Meaning::Credentials, "Exchange Online 5.7.3, 5.7.139"),
     // ----- sent too much for now
-    known("mailbox unavailable*try again later", "45", ANY, Meaning::Rate, "GMX, nodemailer/nodemailer#1555, PHPMailer/PHPMailer#1114"),
-    known("failure sending mail*try again later", "45", ANY, Meaning::Rate, "GMX, jstedfast/MailKit#968"),
+    known("mailbox unavailable*try again later", "5", ANY, Meaning::Rate, "GMX, nodemailer/nodemailer#1555, PHPMailer/PHPMailer#1114"),
+    known("failure sending mail*try again later", "5", ANY, Meaning::Rate, "GMX, jstedfast/MailKit#968"),
     known("relay limit exceeded", "45", ANY, Meaning::Rate, "Gmail, peak SMTP relay limit"),
     known("rate limit", "45", ANY, Meaning::Rate, "Fastmail, Mailgun, Outlook.com"),
     known("ratelimit", "45", ANY, Meaning::Rate, "rspamd in mailcow, mailcow/mailcow-dockerized#1497"),
@@ -166,7 +192,14 @@ pub(super) const KNOWN: &[Known] = &[
     known("rate exceeded", "4", ANY, Meaning::Rate, "Exim ratelimit ACLs"),
     known("allowed rate", "4", ANY, Meaning::Rate, "Exim ratelimit ACLs"),
     known("throttl", "4", ANY, Meaning::Rate, "Amazon SES, Exchange Online"),
-    known("too many", "4", ANY, Meaning::Rate, "Postfix anvil, Exim, Amazon SES"),
+    known("too many concurrent", "4", ANY, Meaning::Rate, "Amazon SES, Exim"),
+    known("too many", "4", BEFORE, Meaning::Rate, "Postfix anvil, Exim, Amazon SES"),
+    known("too many connections", "4", ANY, Meaning::Rate, "Postfix anvil, Exim, Yahoo"),
+    known("too many messages", "4", ANY, Meaning::Rate, "Exim, policyd"),
+    known("too many mails", "4", ANY, Meaning::Rate, "hosters with policyd"),
+    known("too many emails", "4", ANY, Meaning::Rate, "hosters with policyd"),
+    known("too many recipients", "4", ANY, Meaning::Rate, "Postfix anvil, policyd"),
+    known("too many requests", "4", ANY, Meaning::Rate, "APIs, RFC 6585"),
     known("too frequent", "4", ANY, Meaning::Rate, "SendGrid, Mailfence"),
     known("too quickly", "4", ANY, Meaning::Rate, "Gmail"),
     known("too fast", "4", ANY, Meaning::Rate, "Orange, Laposte"),

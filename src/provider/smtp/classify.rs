@@ -36,7 +36,12 @@ pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
     let refusal = Refusal { detail: format!("at {step}: {}", refusal.detail), ..refusal };
-    of_provider(reading, &refusal, answer.class() == 5).unwrap_or(Health::Failing(refusal))
+    match of_provider(reading, &refusal, answer.class() == 5) {
+        Some(health @ (Health::Stop(_) | Health::Exhausted(_))) => health,
+        // A login that is refused for now is tried again seldom, whatever it says: servers lock accounts that ask too often.
+        _ if step == Step::Auth => Health::Failing(Refusal { reason: Reason::Auth, ..refusal }),
+        health => health.unwrap_or(Health::Failing(refusal)),
+    }
 }
 
 /// What a 421 says about the provider; `None` where it merely closes the connection.
@@ -63,9 +68,19 @@ fn of_provider(reading: Reading, refusal: &Refusal, is_permanent: bool) -> Optio
         Meaning::Quota => Some(Health::Exhausted(refusal.clone())),
         Meaning::Credentials if !is_permanent => Some(Health::Failing(refusal.clone())),
         Meaning::Credentials => Some(Health::Stop(refusal.clone())),
-        _ if reading.is_known && reading.means.about() == About::Provider => Some(Health::Stop(refusal.clone())),
+        _ if reading.is_known && reading.means.about() == About::Provider => Some(Health::Stop(explained(reading.means, refusal))),
         _ => None,
     }
+}
+
+/// The refusal with what mends it, where the server's words leave that open.
+fn explained(means: Meaning, refusal: &Refusal) -> Refusal {
+    let advice = match means {
+        Meaning::Relay => "the relay takes nothing from us for others: is a login missing?",
+        Meaning::Hello => "the relay refuses the name that we say at EHLO: set helo to this machine's full name in DNS",
+        _ => return refusal.clone(),
+    };
+    Refusal { detail: format!("{} ({advice})", refusal.detail), ..refusal.clone() }
 }
 
 fn read(step: Step, answer: &Answer) -> Reading {
@@ -83,7 +98,11 @@ fn read(step: Step, answer: &Answer) -> Reading {
 
 fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
     let is_recipients = matches!(step, Step::Rcpt | Step::Data | Step::Message);
-    let refusal = Refusal::new(reason(reading.means, answer.class() == 5), answer.code_text(), answer.text());
+    let reason = match reading.means {
+        Meaning::Greylisted if answer.enhanced().is_none_or(|enhanced| enhanced.subject != 7) => Reason::MailboxTransient,
+        means => reason(means, answer.class() == 5),
+    };
+    let refusal = Refusal::new(reason, answer.code_text(), answer.text());
     Refusal { mailbox_gone: is_recipients && reading.means == Meaning::Gone && replies::is_certainly_gone(&answer.code_text()), ..refusal }
 }
 
@@ -145,6 +164,8 @@ mod tests {
             (Rcpt, "452 4.2.2 mailbox full", "not taken mailbox_transient counts"),
             (Rcpt, "550 5.7.1 blocked", "rejected policy"),
             (Rcpt, "450 4.7.1 greylisted", "not taken policy counts"),
+            (Rcpt, "450 4.2.0 Greylisted, come back later", "not taken mailbox_transient counts"),
+            (Rcpt, "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", "not taken session, stop"),
             (Rcpt, "550 no such user", "rejected mailbox_gone"),
             (Rcpt, "550 5.5.0 mailbox unavailable", "rejected mailbox_gone"),
             (Rcpt, "450 busy", "not taken mailbox_transient counts"),
@@ -193,6 +214,10 @@ mod tests {
         assert_eq!(closing(&answer("421 4.4.2 idle for too long")), None);
         assert!(matches!(judge_session(Step::Greeting, &answer("554 5.7.1 no")), Health::Failing(_)));
         assert!(matches!(judge_session(Step::Auth, &answer("504 5.5.4 unknown mechanism")), Health::Stop(_)));
-        assert!(matches!(judge_session(Step::Auth, &answer("454 4.7.0 later")), Health::Failing(_)));
+        for later in ["454 4.7.0 later", "451 4.7.0 too many logins", "421 4.3.2 not now"] {
+            assert!(matches!(judge_session(Step::Auth, &answer(later)), Health::Failing(refusal) if refusal.reason == Reason::Auth), "{later}");
+        }
+        let credits = judge_session(Step::Auth, &answer("451 Authentication failed: Maximum credits exceeded"));
+        assert!(matches!(credits, Health::Exhausted(_)));
     }
 }
