@@ -70,7 +70,12 @@ impl Breaker {
         self.failures += 1;
         let since = *self.since.get_or_insert(now.checked_sub(took).unwrap_or(now));
         self.is_open |= self.failures >= OPENS_AFTER || (is_first_chance && now.saturating_duration_since(since) >= ENOUGH_AT_FIRST);
-        let delay = if self.is_open { PROBE_AFTER.min(self.policy.max) } else { self.policy.ceiling(self.failures).mul_f64(draw) };
+        let delay = match &refusal {
+            // A login that is refused for now: the pauses grow for certain, for servers lock accounts that ask too often.
+            refusal if refusal.reason == Reason::Auth => self.policy.ceiling(self.failures),
+            _ if self.is_open => PROBE_AFTER.min(self.policy.max),
+            _ => self.policy.ceiling(self.failures).mul_f64(draw),
+        };
         if now + delay > since + self.policy.give_up_after {
             self.gave_up = Some(refusal.clone());
         }
@@ -252,6 +257,16 @@ mod tests {
         assert_eq!((breaker.state(start + PROBE_AFTER), breaker.is_open()), (State::HalfOpen, true));
         breaker.succeeded();
         assert_eq!(breaker.state(start), State::Closed);
+    }
+
+    #[test]
+    fn the_pauses_between_logins_grow_for_certain() {
+        let (mut breaker, start) = (breaker(), Instant::now());
+        for n in 1..=7 {
+            breaker.failed(Failure { refusal: refusal(Reason::Auth, "454"), ..failure() }, start, 0.0);
+            assert_eq!(breaker.state(start + Duration::from_secs(1 << n)), State::HalfOpen);
+            assert_ne!(breaker.state(start + Duration::from_secs((1 << n) - 1)), State::HalfOpen);
+        }
     }
 
     #[test]

@@ -390,6 +390,11 @@ pub trait Provider: Send + Sync {
     fn account(&self) -> Option<[u8; 32]> {
         None
     }
+    /// Whether a session begins with a login. Then one recipient goes alone until anything was answered, so that a login which is refused is
+    /// tried once and not by every connection; by default it does not.
+    fn logs_in(&self) -> bool {
+        false
+    }
     /// What else its API offers; by default nothing.
     fn by_hand(&self) -> Option<&dyn by_hand::ByHand> {
         None

@@ -42,6 +42,8 @@ pub(super) struct Station {
     capped: Option<(Instant, String)>,
     /// Room under the tightest cap when it was last met.
     room: Option<u64>,
+    /// It wants a login, and has answered nothing since one was last refused: one recipient at a time goes until it has.
+    awaits_login: bool,
     /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
     pub(super) is_braked: bool,
     /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
@@ -126,6 +128,7 @@ impl Station {
             quiet_until: None,
             capped: None,
             room: None,
+            awaits_login: outlet.provider.logs_in(),
             is_braked,
             is_proved: false,
             pending: Vec::new(),
@@ -152,7 +155,7 @@ impl Station {
             State::HalfOpen if self.under_way > 0 && self.breaker.is_open() => return out(None, false, failing()),
             _ => {}
         }
-        if self.is_braked && self.under_way > 0 {
+        if self.goes_one_by_one() && self.under_way > 0 {
             return Readiness::Busy;
         }
         if let Some(until) = self.quiet_until.filter(|until| *until > now) {
@@ -172,7 +175,7 @@ impl Station {
     /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a second's worth of the rate, the room
     /// under a cap, and one for a probe.
     pub(super) fn most(&self, outlet: &Outlet, fair_share: u64, canary: Option<u64>, now: Instant) -> u64 {
-        if self.is_braked || self.breaker.state(now) == State::HalfOpen {
+        if self.goes_one_by_one() || self.breaker.state(now) == State::HalfOpen {
             return 1;
         }
         let can = outlet.provider.capabilities();
@@ -186,6 +189,11 @@ impl Station {
             most = most.min(paced).max(1);
         }
         self.room.map_or(most, |room| most.min(room.max(1)))
+    }
+
+    /// Whether one recipient at a time shows if it takes anything.
+    fn goes_one_by_one(&self) -> bool {
+        self.is_braked || self.awaits_login
     }
 
     /// Some of a chunk was accepted.
@@ -256,6 +264,7 @@ impl Station {
     /// Takes note of how it fares.
     pub(super) fn fares(&mut self, came_of: &CameOf<'_>, now: Instant) {
         self.first_request.is_over();
+        self.awaits_login &= !came_of.was_answered();
         match &came_of.reply.health {
             Health::Fine if came_of.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
@@ -267,6 +276,7 @@ impl Station {
                 self.pacers.throttle.slow_down(quiet, now);
             }
             Health::Failing(refusal) => {
+                self.awaits_login |= refusal.reason == Reason::Auth;
                 let is_first_chance = came_of.has_stand_in && !self.has_accepted;
                 self.failed(Failure { refusal: refusal.clone(), took: came_of.reply.lasted, is_first_chance }, now);
             }

@@ -12,7 +12,7 @@ impl ByHand for Smtp {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
             let place = format!("{}:{}", self.settings.host, self.settings.port);
-            let session = match self.open().await {
+            let session = match self.open(std::time::Instant::now()).await {
                 Ok(session) => session,
                 Err(health) => return vec![Finding::of_trouble(&Trouble::from(health))],
             };

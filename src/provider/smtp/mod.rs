@@ -35,6 +35,7 @@ mod window;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -72,6 +73,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         refused_outright: AtomicU32::new(0),
         addresses: Addresses::default(),
         relays: Relays::default(),
+        login_refused_at: Mutex::default(),
     }))
 }
 
@@ -88,6 +90,8 @@ struct Smtp {
     refused_outright: AtomicU32,
     addresses: Addresses,
     relays: Relays,
+    /// When a login was last refused for now.
+    login_refused_at: Mutex<Option<Instant>>,
 }
 
 impl Provider for Smtp {
@@ -103,13 +107,18 @@ impl Provider for Smtp {
         Box::pin(async move {
             let _permit = self.permit().await;
             let todo = claim.jobs.iter().collect();
-            let mut hand_over = HandOver { smtp: self, wire, todo, granted: None, session: None, reply: Reply::default() };
+            let begun_at = Instant::now();
+            let mut hand_over = HandOver { smtp: self, wire, todo, granted: None, session: None, begun_at, reply: Reply::default() };
             while !hand_over.todo.is_empty() && hand_over.advance().await.is_ok() {}
             let HandOver { session, reply, .. } = hand_over;
             // An envelope that is out belongs to a job of this claim; nothing else may follow it on this connection.
             self.idle().extend(session.filter(|session| !session.envelope_is_out));
             reply
         })
+    }
+
+    fn logs_in(&self) -> bool {
+        self.settings.credentials.is_some()
     }
 
     fn by_hand(&self) -> Option<&dyn super::by_hand::ByHand> {
@@ -151,8 +160,8 @@ impl Smtp {
         }
     }
 
-    /// A session that can take a message now: the given one, an idle one, or else a new one.
-    async fn ready(&self, session: Option<Session>) -> Result<Session, Health> {
+    /// A session that can take a message now: the given one, an idle one, or else a new one, for a claim that began then.
+    async fn ready(&self, session: Option<Session>, begun_at: Instant) -> Result<Session, Health> {
         let pooled = || self.idle().pop();
         if let Some(mut session) = session.or_else(pooled) {
             if session.is_usable(&self.settings) {
@@ -160,11 +169,21 @@ impl Smtp {
             }
             session.connection.quit().await;
         }
-        self.open().await
+        self.open(begun_at).await
     }
 
-    async fn open(&self) -> Result<Session, Health> {
-        Session::open(&self.settings, &self.addresses, &self.relays).await
+    /// A new session. Where another claim's login has been refused since this one began, none is tried: that refusal speaks for both, and
+    /// what has not been begun is given back.
+    async fn open(&self, begun_at: Instant) -> Result<Session, Health> {
+        let refused_at = || self.login_refused_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused_at().is_some_and(|at| at >= begun_at) {
+            return Err(Health::Fine);
+        }
+        let opened = Session::open(&self.settings, &self.addresses, &self.relays).await;
+        if matches!(&opened, Err(Health::Failing(refusal)) if refusal.reason == Reason::Auth) {
+            *refused_at() = Some(Instant::now());
+        }
+        opened
     }
 }
 
@@ -181,6 +200,7 @@ struct HandOver<'a> {
     granted: Option<JobId>,
     /// The session in use, with nothing under way on it but the envelope of the granted job.
     session: Option<Session>,
+    begun_at: Instant,
     reply: Reply,
 }
 
@@ -241,7 +261,7 @@ impl<'a> HandOver<'a> {
                         return self.fares(untraced(&error));
                     }
                     drop(session);
-                    session = self.opened(self.smtp.open().await)?;
+                    session = self.opened(self.smtp.open(self.begun_at).await)?;
                 }
                 Ended::Broken(fault) => {
                     let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
@@ -250,7 +270,7 @@ impl<'a> HandOver<'a> {
                 // Nothing of it was begun; alone it fares like any other.
                 Ended::NotBehind => {
                     drop(session);
-                    session = self.opened(self.smtp.open().await)?;
+                    session = self.opened(self.smtp.open(self.begun_at).await)?;
                 }
                 Ended::Untraced(error) => return self.fares(untraced(&error)),
             }
@@ -289,7 +309,7 @@ impl<'a> HandOver<'a> {
     }
 
     async fn ready(&mut self, session: Option<Session>) -> Result<Session, Halt> {
-        self.opened(self.smtp.ready(session).await)
+        self.opened(self.smtp.ready(session, self.begun_at).await)
     }
 
     fn opened(&mut self, session: Result<Session, Health>) -> Result<Session, Halt> {

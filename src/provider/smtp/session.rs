@@ -20,6 +20,7 @@ use super::relay::{Relay, Relays};
 use super::reply::Answer;
 use super::settings::{Encryption, Settings, address_literal};
 use super::step::{Fault, Step};
+use super::tls;
 use crate::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
@@ -102,7 +103,10 @@ impl Session {
                 return Err(Health::Stop(Refusal::new(Reason::Auth, "", detail)));
             }
             let mechanism = Mechanism::choose(settings.mechanism, &extensions).ok_or_else(|| nothing_fits(settings.mechanism, &extensions))?;
-            let answer = authenticate(&mut connection, mechanism, who).await.map_err(|fault| fault.health())?;
+            let answer = match authenticate(&mut connection, mechanism, who).await {
+                Ok(answer) | Err(Fault::Closing(Step::Auth, answer)) => answer,
+                Err(fault) => return Err(fault.health()),
+            };
             if answer.class() != 2 {
                 return Err(judge_session(Step::Auth, &answer));
             }
@@ -170,12 +174,26 @@ async fn greet(settings: &Settings, stream: TcpStream, peer: SocketAddr, is_last
     let helo = settings.helo.clone().or_else(|| stream.local_addr().ok().map(|own| address_literal(own.ip())));
     let is_final = |health: Health| if matches!(health, Health::Stop(_)) { Ungreeted::Final(health) } else { Ungreeted::Passing(health) };
     let stream = match settings.encryption {
-        Encryption::Implicit => shake_hands(settings, stream).await.map_err(is_final)?,
+        Encryption::Implicit => shake_hands(settings, stream).await.map_err(|health| is_final(named_scheme(settings, health)))?,
         _ => Stream::Plain(stream),
     };
+    let begins_plain = matches!(stream, Stream::Plain(_));
     let mut connection = Connection::new(stream, settings.limits);
     let limit = if is_last { settings.limits.answer(Step::Greeting) } else { settings.limits.answer(Step::Greeting).min(GREETING) };
-    let greeting = connection.greeting(limit).await.map_err(|fault| Ungreeted::Passing(fault.health()))?;
+    let greeting = {
+        let mut greeting = std::pin::pin!(connection.greeting(limit));
+        tokio::select! {
+            biased;
+            greeting = &mut greeting => greeting,
+            is_spoken = speaks_tls_first(settings, peer, limit), if begins_plain => {
+                if is_spoken {
+                    return Err(Ungreeted::Final(wrong_scheme(settings, "the server waits for a TLS handshake and says nothing before it", "smtps")));
+                }
+                greeting.await
+            }
+        }
+    };
+    let greeting = greeting.map_err(|fault| Ungreeted::Passing(fault.health()))?;
     match greeting.code {
         220 => {
             let helo = helo.unwrap_or_else(|| "[127.0.0.1]".to_owned());
@@ -185,6 +203,34 @@ async fn greet(settings: &Settings, stream: TcpStream, peer: SocketAddr, is_last
         code if code >= 400 => Err(Ungreeted::Passing(judge_session(Step::Greeting, &greeting))),
         _ => Err(Ungreeted::Final(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health())),
     }
+}
+
+/// Whether a server that does not greet waits for TLS instead. It is tried over a connection of its own, and only after a while, for some
+/// servers make every client wait for their greeting and distrust those that speak before it.
+async fn speaks_tls_first(settings: &Settings, peer: SocketAddr, limit: Duration) -> bool {
+    const PORT_OF_TLS: u16 = 465;
+    let patience = if settings.port == PORT_OF_TLS { Duration::from_secs(1) } else { Duration::from_secs(8) };
+    tokio::time::sleep(patience.min(limit.mul_f64(0.8))).await;
+    let spoken = async {
+        match TcpStream::connect(peer).await {
+            Ok(stream) => settings.tls.is_spoken(stream).await,
+            Err(_) => false,
+        }
+    };
+    timeout(Duration::from_secs(5), spoken).await.unwrap_or(false)
+}
+
+/// What a handshake came to that began the session: where the server does not know what TLS is there, another scheme is meant.
+fn named_scheme(settings: &Settings, health: Health) -> Health {
+    match health {
+        Health::Stop(refusal) if refusal.detail == tls::NO_TLS => wrong_scheme(settings, &refusal.detail, "smtp+starttls"),
+        other => other,
+    }
+}
+
+fn wrong_scheme(settings: &Settings, what: &str, scheme: &str) -> Health {
+    let detail = format!("{what}; write {scheme}://{}:{} in its url, or use another port", settings.host, settings.port);
+    Health::Stop(Refusal::new(Reason::Session, "", super::reply::shorten(&detail)))
 }
 
 fn unreachable(settings: &Settings, why: &str) -> Health {

@@ -40,7 +40,18 @@ impl Tls {
         };
         TlsConnector::from(config).connect(self.server_name.clone(), stream).await.map_err(|error| diagnose(&error))
     }
+
+    /// Whether the other side answers a TLS handshake; without a time limit of its own.
+    pub(super) async fn is_spoken(&self, stream: TcpStream) -> bool {
+        match self.upgrade(stream).await {
+            Ok(_) => true,
+            Err(health) => matches!(health, Health::Stop(refusal) if refusal.detail != NO_TLS),
+        }
+    }
 }
+
+/// What is said of an answer to a handshake that is none.
+pub(super) const NO_TLS: &str = "the server answers the TLS handshake with something else";
 
 /// A certificate that does not verify will not verify the next time either; anything else may be a passing failure.
 fn diagnose(error: &std::io::Error) -> Health {
@@ -48,6 +59,7 @@ fn diagnose(error: &std::io::Error) -> Health {
         Some(rustls::Error::InvalidCertificate(why)) => {
             stop(&format!("the server's certificate does not verify: {why}; name its root under ca_file"))
         }
+        Some(rustls::Error::InvalidMessage(_)) => stop(NO_TLS),
         Some(other) => Health::Failing(refusal(&format!("the TLS handshake failed: {other}"))),
         None => Health::Failing(refusal(&format!("the TLS handshake failed: {error}"))),
     }

@@ -94,6 +94,37 @@ async fn a_certificate_that_does_not_verify_stops_the_provider() {
     }
 }
 
+/// Sends one message by STARTTLS to a server that never greets: one that waits for TLS, or for nothing at all.
+async fn ungreeted(acceptor: Option<TlsAcceptor>) -> Reply {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("url = \"smtp+starttls://{}\"\ntimeouts = {{ command = \"500ms\" }}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            match acceptor.clone() {
+                Some(acceptor) => drop(tokio::spawn(async move { acceptor.accept(stream).await.is_ok() })),
+                None => open.push(stream),
+            }
+        }
+    });
+    let provider = connect(&settings(&url, Path::new("/nowhere/state"))).unwrap();
+    provider.send(&claim(jobs(&["a@x.example"])), &Recorder::default()).await
+}
+
+#[tokio::test]
+async fn a_server_that_waits_for_tls_stops_the_provider_and_the_other_scheme_is_named() {
+    let (reason, detail) = stopped(&ungreeted(Some(certificate().0)).await.health);
+    assert_eq!(reason, Reason::Session);
+    assert!(detail.contains("write smtps://127.0.0.1:"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_greets_and_speaks_no_tls_fails() {
+    let detail = failing(&ungreeted(None).await.health);
+    assert!(detail.contains("no answer at the greeting"), "{detail}");
+}
+
 #[tokio::test]
 async fn what_is_injected_before_the_handshake_is_never_read() {
     let script =

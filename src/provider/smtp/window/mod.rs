@@ -89,7 +89,7 @@ impl<'a> HandOver<'a> {
         let mut session = self.ready(Some(session)).await?;
         if (session.needs_reset || session.used_at.elapsed() >= FRESH) && !session.reset().await {
             drop(session);
-            session = self.opened(self.smtp.open().await)?;
+            session = self.opened(self.smtp.open(self.begun_at).await)?;
         }
         if self.smtp.width(&session).is_none() {
             // Not the server that it was; this one gets the message by DATA.
