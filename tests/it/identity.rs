@@ -417,3 +417,41 @@ fn the_ledger_of_an_older_version_answers_for_its_runs() {
     work.run(&["send", "copy.csv"]).ends(14).says("20 of these 20 people");
     work.run(&["send", "./list.csv"]).ends(0).says("nothing to do");
 }
+
+#[test]
+fn an_older_ledgers_lists_are_found_in_another_normal_form_and_outside_of_a_workspace_that_moved() {
+    let work = sandbox(4);
+    let top = work.path().canonicalize().expect("it is there");
+    for (composed, decomposed) in [("fr\u{fc}hling.csv", "fru\u{308}hling.csv"), ("\u{e9}t\u{e9}/list.csv", "e\u{301}te\u{301}/list.csv")] {
+        let (composed, decomposed) = (Path::new(composed), Path::new(decomposed));
+        let _ = std::fs::create_dir(top.join(composed).parent().expect("a directory"));
+        std::fs::copy(top.join("list.csv"), top.join(composed)).expect("room");
+        work.run(&["send", &composed.display().to_string()]).ends(0);
+        let name = if composed.components().count() > 1 { "message/list" } else { "message/fr\u{fc}hling" };
+        age(&work, &old_id(name, &top.join("message.md"), &top.join(composed)));
+        let first = |path: &Path| top.join(path.components().next().expect("a name"));
+        std::fs::rename(first(composed), first(decomposed)).expect("writable");
+        work.run(&["send", &decomposed.display().to_string()]).ends(0).says("nothing to do");
+    }
+
+    let parent = workspace();
+    let source = sandbox(4);
+    let top = parent.path().canonicalize().expect("it is there");
+    let copied = Command::new("cp").arg("-a").arg(source.path()).arg(top.join("ws")).status().expect("cp is everywhere");
+    assert!(copied.success());
+    std::fs::rename(top.join("ws/list.csv"), top.join("away.csv")).expect("writable");
+    let run = |dir: &str, arguments: &[&str]| {
+        let mut command = parent.mailbatch();
+        command.current_dir(top.join(dir)).args(arguments);
+        Ran::from(command)
+    };
+    run("ws", &["send", "../away.csv"]).ends(0);
+    let ledger = Connection::open(top.join("ws/.mailbatch/ledger.db")).expect("a ledger");
+    let id = old_id("message/away", &top.join("ws/message.md"), &top.join("ws/../away.csv"));
+    ledger.execute("UPDATE runs SET campaign = ?1", [id]).expect("a ledger");
+    ledger.execute_batch("DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; PRAGMA user_version = 4").expect("a ledger");
+    drop(ledger);
+    std::fs::create_dir(top.join("deep")).expect("writable");
+    std::fs::rename(top.join("ws"), top.join("deep/ws")).expect("writable");
+    run("deep/ws", &["send", "../../away.csv"]).ends(0).says("nothing to do");
+}

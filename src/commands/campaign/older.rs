@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ring::digest;
 
 use super::SIGN;
-use super::paths::{Files, Root, hex, lexical};
+use super::paths::{Files, Root, hex, lexical, nfc};
 use crate::config::Workspace;
 use crate::ledger::Run;
 
@@ -61,7 +61,7 @@ impl<'a> Places<'a> {
         let root = self.root.path();
         let all = || files.message.iter().chain(&files.lists).map(|path| lexical(path));
         if all().any(|path| path.starts_with(root)) {
-            return all().all(|path| path.exists()).then_some(files);
+            return there(&files);
         }
         let olds: BTreeSet<PathBuf> = all().flat_map(|path| path.ancestors().skip(1).map(Path::to_path_buf).collect::<Vec<_>>()).collect();
         let mut olds: Vec<PathBuf> = olds.into_iter().collect();
@@ -70,12 +70,36 @@ impl<'a> Places<'a> {
             let at = |path: &PathBuf| lexical(path).strip_prefix(old).map_or_else(|_| path.clone(), |below| root.join(below));
             Files { message: files.message.as_ref().map(at), config: files.config.clone(), lists: files.lists.iter().map(at).collect() }
         };
-        let is_there = |files: &Files| {
-            let mut paths = files.message.iter().chain(&files.lists);
-            paths.clone().any(|path| path.starts_with(root)) && paths.all(|path| path.exists())
-        };
-        olds.iter().map(|old| translated(old)).find(is_there).or_else(|| all().all(|path| path.exists()).then_some(files.clone()))
+        let is_below = |files: &Files| files.message.iter().chain(&files.lists).any(|path| path.starts_with(root));
+        olds.iter().map(|old| translated(old)).filter(is_below).find_map(|files| there(&files)).or_else(|| there(&files))
     }
+}
+
+/// The files as they are found now; `None` where one of them is not there.
+fn there(files: &Files) -> Option<Files> {
+    let message = match &files.message {
+        Some(message) => Some(found(message)?),
+        None => None,
+    };
+    let lists = files.lists.iter().map(|list| found(list)).collect::<Option<_>>()?;
+    Some(Files { message, config: files.config.clone(), lists })
+}
+
+/// Where a path leads now: its names may be written in another normal form, and a directory that `..` leads out of may be gone.
+fn found(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path.to_path_buf());
+    }
+    let path = lexical(path);
+    if path.exists() {
+        return Some(path);
+    }
+    let name = nfc(path.file_name()?.to_str()?);
+    if name.is_ascii() {
+        return found(path.parent()?).map(|dir| dir.join(&name)).filter(|path| path.exists());
+    }
+    let mut entries = std::fs::read_dir(found(path.parent()?)?).ok()?.flatten();
+    entries.find(|entry| entry.file_name().to_str().is_some_and(|other| nfc(other) == name)).map(|entry| entry.path())
 }
 
 /// The fingerprint that earlier versions made.
