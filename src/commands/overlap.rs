@@ -79,7 +79,11 @@ pub(crate) async fn judge(ledger: &dyn Ledger, sending: &Sending<'_>, people: Pe
     if has_person() && ask(&format!("{found}\nsend it to all of these again?")) {
         return Ok(());
     }
-    let quoted = if campaign.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c)) { campaign } else { format!("'{campaign}'") };
+    let quoted = if campaign.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c)) {
+        campaign
+    } else {
+        format!("'{}'", campaign.replace('\'', r"'\''"))
+    };
     Err(Error::new(Exit::CHANGED, found)
         .hint(format!("--campaign {quoted} goes on with that campaign and sends only to the others; --again sends to all of these again")))
 }
