@@ -14,10 +14,10 @@ use crate::commands::reports::earlier_report;
 use crate::error::{Error, Result};
 use crate::events::{Bounce, EventKind, feedback_word};
 use crate::ledger::loss::{Loss, Remains, report_directory};
-use crate::ledger::record::RunRecord;
+use crate::ledger::record::{self, RunRecord};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::{self, Trace};
-use crate::ledger::{Adopted, Ledger, LedgerSuppression, Run, RunId};
+use crate::ledger::{Adopted, Ledger, LedgerSuppression, Run, RunId, RunState};
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::ledger_error;
 use crate::provider::{JobId, Verdict};
@@ -60,12 +60,14 @@ impl Takeover<'_> {
             taken.notes.push("the ledger knows every run that reports and traces name; --ledger-lost changes nothing".to_owned());
             return Ok(taken);
         }
+        self.close_overtaken(&mut taken).await?;
         let runs: Vec<RunId> = self.loss.runs().into_iter().cloned().collect();
         for run in runs {
             if self.loss.stale.contains(&run) {
                 // What it knows of the run is kept; the report then says what came later.
-                self.ledger.remove(&run).await.map_err(ledger_error)?;
+                self.ledger.set_aside(&run).await.map_err(ledger_error)?;
             }
+            self.refuse_bare_record(&run)?;
             let record = self.remains.records.get(&run).cloned().flatten();
             let (people, learned) = self.report(&run, record.as_ref()).await?;
             let rows = self.trace_rows(&run)?;
@@ -95,6 +97,42 @@ impl Takeover<'_> {
         } else {
             vec![own]
         }
+    }
+
+    /// Closes unfinished runs of the campaigns whose later runs the ledger has lost: their open rows may have been reached by those since.
+    async fn close_overtaken(&self, taken: &mut TakenOver) -> Result<()> {
+        let lost: Vec<_> = self.loss.runs().into_iter().map(|run| self.remains.records.get(run).cloned().flatten()).collect();
+        let lost: Vec<_> = lost.iter().flat_map(|record| self.campaigns(record.as_ref())).collect();
+        for run in self.ledger.runs().await.map_err(ledger_error)? {
+            let own = (run.head.campaign.as_str(), run.head.env.as_deref());
+            if run.state != RunState::Open || self.loss.stale.contains(&run.id) || !lost.iter().any(|lost| may_be_same(own, *lost)) {
+                continue;
+            }
+            let rows = self.trace_rows(&run.id)?;
+            self.ledger.set_aside(&run.id).await.map_err(ledger_error)?;
+            taken.notes.push(format!("run {} is closed: later runs of {} may have reached its open rows", run.id, run.head.name()));
+            if rows.is_empty() {
+                self.ledger.adopted(vec![run.id]).await.map_err(ledger_error)?;
+            } else {
+                let record = self.remains.records.get(&run.id).cloned().flatten();
+                taken.traced.push(Traced { run: run.id, record, rows });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a run of which there is only a record: its latest execution ended without a report, and its traces are gone too.
+    fn refuse_bare_record(&self, run: &str) -> Result<()> {
+        let has_report = report_directory(self.state_dir).join(format!("{run}.csv")).exists();
+        if has_report || self.remains.traces.contains_key(run) || !self.remains.records.contains_key(run) {
+            return Ok(());
+        }
+        let record = record::path(self.state_dir, run);
+        Err(Error::usage(format!("run {run} has a record, but neither a report nor a trace that says which recipients it reached")).hint(format!(
+            "restore .mailbatch/reports, .mailbatch/trace or the ledger from a backup; moving {} away gives the run up, and the recipients that it \
+             reached may be mailed twice",
+            record.display()
+        )))
     }
 
     /// Reads a run's newest report, if it has one. Returns how many people it names as reached or refused, and how many of them it suppresses.

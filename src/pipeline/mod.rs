@@ -160,7 +160,7 @@ pub fn ledger_error(error: LedgerError) -> Error {
         ),
         LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
         LedgerError::Broken { .. } => Error::internal(error.to_string())
-            .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup, for without it nobody knows who has been mailed"),
+            .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first"),
         LedgerError::Gone(_) => Error::internal(error.to_string()),
     }
 }

@@ -82,7 +82,9 @@ fn the_reports_are_read_first_and_nobody_is_mailed_again() {
     assert_eq!(report.with("already_accepted"), ["ann@example.net"]);
     // The mailbox that was gone is learned anew, for no suppression file has it.
     assert_eq!((report.with("suppressed"), report.with("unknown")), (vec!["reject+x@example.net"], vec!["unknown+x@example.net"]));
-    assert_eq!(report.cell("defer+x@example.net", "mb_attempts"), first.cell("defer+x@example.net", "mb_attempts"), "and was tried again");
+    // How often depends on how fast the machine is.
+    let tries = |report: &Report| report.cell("defer+x@example.net", "mb_attempts").parse::<u32>().expect("a number");
+    assert!(tries(&first) > 1 && tries(&report) > 1, "and was tried again");
     // The other campaign's report counts for the other campaign, and nothing is asked any more.
     work.run(&["send", "plain.csv", "--campaign", "other", "--yes"]).ends(6);
     assert_eq!(work.outbox().len(), before);
@@ -258,4 +260,89 @@ fn damage_ends_in_a_clear_error_within_seconds() {
     work.file(FILES[0], &good);
     work.run(&["resume"]).ends(0);
     assert_eq!(work.outbox().len(), 300);
+}
+
+/// A run that was interrupted after about 20 of 60 recipients and killed later on, and the ledger as it was in between, put back.
+fn killed_after_a_backup() -> (Workspace, Recorder) {
+    let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
+    let work = relayed(&server, "in_flight = 1", 60);
+    work.run(&["send", "list.csv", "--yes", "--limit", "10"]).ends(0);
+    let old = backup(&work);
+    let send = work.start(&["send", "list.csv", "--yes"]);
+    wait_for_count(&server, 20);
+    assert!(send.kill());
+    // An answer may be under way to a process that is gone.
+    std::thread::sleep(Duration::from_millis(200));
+    lose(&work);
+    work.file(FILES[0], &old);
+    (work, server)
+}
+
+#[test]
+fn an_older_copy_and_a_trace_that_came_after_it_reach_each_recipient_once() {
+    let (work, server) = killed_after_a_backup();
+    let before = server.count();
+    work.run(&["send", "list.csv", "--yes"]).ends(2).says("an older copy");
+    // Taking over fails: what it has to go by is still there, and still asked for.
+    work.file("list.csv", lists::csv(61));
+    for _ in 0..2 {
+        work.run(&["send", "list.csv", "--yes", "--ledger-lost"]).ends(2).says("the list has changed since");
+        work.run(&["send", "list.csv", "--yes"]).ends(2).says("--ledger-lost");
+    }
+    work.file("list.csv", lists::csv(60));
+    assert_eq!(server.count(), before);
+    let exit = work.run(&["send", "list.csv", "--yes", "--ledger-lost"]).code;
+    assert!(matches!(exit, 0 | 6), "{exit}");
+    let mut all = server.recipients();
+    all.dedup();
+    assert_eq!((all.len(), &all), (server.count(), &everybody(60)), "each once");
+}
+
+#[test]
+fn an_unfinished_run_of_an_older_copy_does_not_go_on_where_a_later_run_has_been() {
+    let work = sandbox(20);
+    work.run(&["send", "list.csv", "--campaign", "spring", "--limit", "5"]).ends(0);
+    let (old, first) = (backup(&work), work.newest_run());
+    work.file("more.csv", lists::csv(21));
+    work.run(&["send", "more.csv", "--campaign", "spring"]).ends(0);
+    assert_eq!(work.outbox().len(), 21);
+    lose(&work);
+    work.file(FILES[0], &old);
+    work.run(&["resume", &first]).ends(2).says("an older copy");
+    work.file("other.csv", "email,name\nbea@example.net,Bea\n");
+    work.run(&["send", "other.csv", "--campaign", "other", "--ledger-lost"]).ends(0).says(&format!("run {first} is closed"));
+    work.run(&["resume", &first]).ends(2);
+    work.run(&["send", "list.csv", "--campaign", "spring"]).ends(0);
+    let mailed = work.report().with("already_accepted").len();
+    assert_eq!((mailed, work.report().with("accepted").len()), (20, 0));
+}
+
+#[test]
+fn a_run_of_which_only_a_record_is_left_is_not_taken_for_one_that_reached_nobody() {
+    let work = sandbox(6);
+    work.run(&["send", "list.csv"]).ends(0);
+    let run = work.newest_run();
+    lose(&work);
+    std::fs::remove_dir_all(work.join(".mailbatch/reports")).expect("reports");
+    std::fs::remove_dir_all(work.join(".mailbatch/trace")).expect("traces");
+    for _ in 0..2 {
+        work.run(&["send", "list.csv", "--ledger-lost"]).ends(2).says(&run).says("neither a report nor a trace").says("hint: ");
+        work.run(&["send", "list.csv"]).ends(2).says("--ledger-lost");
+    }
+    assert_eq!(work.outbox().len(), 6);
+}
+
+#[test]
+fn locks_alone_are_nothing_to_go_on_by() {
+    let work = sandbox(6);
+    work.run(&["send", "list.csv"]).ends(0);
+    lose(&work);
+    for dir in ["reports", "runs", "trace"] {
+        std::fs::remove_dir_all(work.join(".mailbatch").join(dir)).expect("it was there");
+    }
+    for _ in 0..2 {
+        work.run(&["send", "list.csv", "--ledger-lost"]).ends(2).says("the ledger is gone").says("no report and no trace");
+        work.run(&["send", "list.csv"]).ends(2).says("the ledger is gone");
+    }
+    assert!(!work.join(FILES[0]).exists(), "nothing is made in its place");
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
-use super::plan::seq_of;
+use super::plan::{self, seq_of};
 use super::{SqliteLedger, carry, words, workspace};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{Adopted, LedgerResult, RunId};
@@ -20,6 +20,13 @@ impl SqliteLedger {
     /// The number of the last batch that was ever made.
     pub async fn batches(&self) -> LedgerResult<i64> {
         self.quick.ask(batches).await
+    }
+
+    /// Removes a run that the ledger knows from an earlier time, and keeps what it reached. Its files stay and are a sign of a loss until
+    /// the run is recorded by `adopted`, so that they are read again should taking them over fail half-way.
+    pub async fn set_aside(&self, run: &str) -> LedgerResult<()> {
+        let run = run.to_owned();
+        self.writer.ask(move |conn| plan::set_aside(conn, &run, Timestamp::now())).await
     }
 
     /// Keeps hashes of what became of people in runs of a campaign that the ledger has lost, so that they count as reached. What is kept

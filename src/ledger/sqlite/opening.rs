@@ -35,9 +35,18 @@ impl SqliteLedger {
         if loss.is_empty() { Ok(ledger) } else { Err(ledger.lost(loss.describe(&remains, newest.as_deref()))) }
     }
 
-    /// Opens the ledger of a state directory that has lost an earlier one, making it when it is missing. Returns how the two disagree.
+    /// Opens the ledger of a state directory that has lost an earlier one, making it when it is missing. Returns how the two disagree. Errs
+    /// with `LedgerError::Lost` where locks show that there was a ledger and nothing says what became of its runs; nothing is made then.
     pub fn open_after_loss(state_dir: &Path) -> LedgerResult<(Self, Remains, Loss)> {
+        let path = state_dir.join("ledger.db");
         let remains = read_remains(state_dir)?;
+        if remains.runs().is_empty()
+            && is_missing(&path)?
+            && let Some(what) = remains.describe()
+        {
+            let what = format!("{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached");
+            return Err(LedgerError::Lost { path: path.display().to_string(), what });
+        }
         let (ledger, loss, _) = Self::open_beside(state_dir, &remains)?;
         Ok((ledger, remains, loss))
     }

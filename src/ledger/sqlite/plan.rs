@@ -305,6 +305,12 @@ pub(super) fn discard(conn: &Connection, run: &str) -> Result<()> {
 }
 
 pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
+    set_aside(conn, run, now)?;
+    known::note_past(conn, run, now)
+}
+
+/// Removes a run and keeps what it reached, but not that it has been removed: files that name it are a sign of a loss.
+pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<()> {
     let seq = seq_of(conn, run)?;
     let key = workspace::secret_key(conn)?;
     carry::keep_hashes(conn, &key, seq)?;
@@ -312,7 +318,6 @@ pub(super) fn remove(conn: &Connection, run: &str, now: Timestamp) -> Result<()>
     names::keep_tokens(conn, seq, now)?;
     events::forget(conn, seq)?;
     ramp::remember(conn)?;
-    known::note_past(conn, run, now)?;
     conn.execute(
         "UPDATE batches SET run = 0, key = '', members = x'', trace = NULL, settled_at = coalesce(settled_at, ?2) WHERE run = ?1",
         params![seq, now.as_microsecond()],
