@@ -1,9 +1,13 @@
 //! One input row and its fields, as read from a list and as frozen in the ledger.
 
+mod json_row;
+
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
+
+pub use json_row::{JsonRow, RepeatedKey};
 
 /// The columns of one list, in order. A JSON list may gain columns as its rows are read; a CSV list never does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,19 +51,16 @@ pub enum Fields {
     /// Cells in the order of the list's columns.
     Text(csv::StringRecord),
     /// A JSON object, in the order in which it was written.
-    Json(serde_json::Map<String, Value>),
+    Json(JsonRow),
 }
 
 impl Fields {
-    /// The text of the column called `name`; numbers and booleans in JSON are written as JSON writes them, `null` is absent.
+    /// The text of the column called `name`; numbers in JSON are as they stand in the list, booleans as JSON writes
+    /// them, `null` is absent.
     pub fn text(&self, columns: &Columns, name: &str) -> Option<String> {
         match self {
             Self::Text(record) => record.get(columns.position(name)?).map(str::to_owned),
-            Self::Json(map) => match map.get(name)? {
-                Value::Null => None,
-                Value::String(text) => Some(text.clone()),
-                other => Some(other.to_string()),
-            },
+            Self::Json(row) => row.text(name).map(Into::into),
         }
     }
 
@@ -78,7 +79,7 @@ impl Fields {
                 out.push(']');
                 out
             }
-            Self::Json(map) => serde_json::to_string(map).expect("a JSON object can be written"),
+            Self::Json(row) => row.encode(),
         }
     }
 
@@ -92,7 +93,8 @@ impl Fields {
             }
             Ok(Self::Text(record))
         } else {
-            Ok(Self::Json(serde_json::from_str(text)?))
+            let row = JsonRow::new(serde_json::from_str(text)?, text);
+            Ok(Self::Json(row.map_err(serde::de::Error::custom)?))
         }
     }
 }
@@ -214,7 +216,7 @@ mod tests {
         let cells = Fields::Text(csv::StringRecord::from(vec!["ann@example.com", "Zoë \"Z\" \\ \n", ""]));
         assert_eq!(Fields::decode(&cells.encode()).expect("valid"), cells);
         let object: serde_json::Map<String, Value> = serde_json::from_str(r#"{"b":1,"a":[{"x":null}],"":"é"}"#).expect("valid");
-        let json = Fields::Json(object);
+        let json = Fields::Json(object.into());
         assert_eq!(Fields::decode(&json.encode()).expect("valid"), json);
         assert_eq!(json.text(&Columns::default(), "b").as_deref(), Some("1"));
     }

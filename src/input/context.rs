@@ -9,10 +9,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Serde, Value};
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, ErrorKind, State};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::recipient::{Columns, Fields};
+use crate::recipient::{Columns, Fields, JsonRow};
 
 /// The name under which the whole row can be reached.
 const ROW: &str = "row";
@@ -161,9 +161,10 @@ impl RowContext {
                     }),
                 }
             }
-            Fields::Json(map) => {
-                let value = map.get(name).or_else(|| if self.whole { None } else { only_alias(map, name) });
-                value.map(|value| (!value.is_null()).then(|| json_value(value)))
+            Fields::Json(row) if name == NUMBERS => row.has_texts().then(|| Some(Value::from_object(Floats::of(row)))),
+            Fields::Json(row) => {
+                let value = row.value(name).or_else(|| if self.whole { None } else { row.value(only_alias(row, name)?) });
+                value.map(|(value, texts)| (!value.is_null()).then(|| json_value(value, texts)))
             }
         };
         match found {
@@ -179,7 +180,7 @@ impl RowContext {
     fn names(&self) -> Vec<Value> {
         match &*self.fields {
             Fields::Text(_) => self.columns.columns().names().iter().map(|name| Value::from(name.as_str())).collect(),
-            Fields::Json(map) => map.keys().map(|name| Value::from(name.as_str())).collect(),
+            Fields::Json(row) => row.keys().map(|name| Value::from(name.as_str())).collect(),
         }
     }
 }
@@ -198,18 +199,77 @@ impl Object for RowContext {
     }
 }
 
-/// The value of the only key whose snake_case form is `name`.
-fn only_alias<'a>(map: &'a serde_json::Map<String, serde_json::Value>, name: &str) -> Option<&'a serde_json::Value> {
-    let mut with_alias = map.iter().filter(|(key, _)| alias(key) == name);
-    let (_, value) = with_alias.next()?;
-    with_alias.next().is_none().then_some(value)
+/// The only key whose snake_case form is `name`.
+fn only_alias<'a>(row: &'a JsonRow, name: &str) -> Option<&'a str> {
+    let mut with_alias = row.keys().filter(|key| alias(key) == name);
+    let key = with_alias.next()?;
+    with_alias.next().is_none().then_some(key)
 }
 
-fn json_value(value: &serde_json::Value) -> Value {
+/// A value as the engine computes with it; `texts` are those of its numbers, if any of the row's numbers needs one.
+fn json_value(value: &serde_json::Value, texts: &[Box<str>]) -> Value {
     match value {
         serde_json::Value::String(text) => Value::from(text.as_str()),
+        other if texts.is_empty() => Value::from(Serde(other)),
+        other => exact_value(other, &mut texts.iter()),
+    }
+}
+
+fn exact_value<'a>(value: &serde_json::Value, texts: &mut impl Iterator<Item = &'a Box<str>>) -> Value {
+    match value {
+        serde_json::Value::Number(number) => texts.next().map_or_else(|| Value::from(Serde(number)), |text| exact_number(number, text)),
+        serde_json::Value::Array(items) => items.iter().map(|item| exact_value(item, texts)).collect(),
+        serde_json::Value::Object(map) => {
+            Value::from_pairs(map.iter().map(|(key, value)| (Value::from(key.as_str()), exact_value(value, texts))).collect::<Vec<_>>())
+        }
         other => Value::from(Serde(other)),
     }
+}
+
+/// Whole numbers are exact up to 38 digits. A longer one is a text: as a number it would lose its last digits, and two would be equal.
+fn exact_number(number: &serde_json::Number, text: &str) -> Value {
+    let is_whole = text.bytes().all(|byte| byte.is_ascii_digit()) || text.strip_prefix('-').is_some_and(|digits| !digits.starts_with('0'));
+    let is_whole = is_whole && !text.contains(['.', 'e', 'E']);
+    match text.parse::<i128>() {
+        Ok(whole) if is_whole => Value::from(whole),
+        _ if is_whole => Value::from(text),
+        _ => Value::from(Serde(number)),
+    }
+}
+
+/// The name under which the floats of a row are found; no column of a sound list is called so.
+const NUMBERS: &str = "\0numbers";
+
+/// The floats of a row with the texts they are written as.
+#[derive(Debug)]
+struct Floats(Vec<(f64, Option<Box<str>>)>);
+
+impl Floats {
+    /// A float that is written in several ways has none of them.
+    fn of(row: &JsonRow) -> Self {
+        let mut found: Vec<(f64, Option<Box<str>>)> = Vec::new();
+        for (value, text) in row.floats() {
+            match found.iter_mut().find(|(known, _)| known.to_bits() == value.to_bits()) {
+                Some((_, known)) if known.as_deref() == Some(text) => {}
+                Some((_, known)) => *known = None,
+                None => found.push((value, Some(text.into()))),
+            }
+        }
+        Self(found)
+    }
+}
+
+impl Object for Floats {}
+
+/// How a float that is to be printed is written in the row, if it is one of the row's: `1.10`, where the number alone would give `1.1`.
+pub fn float_text(state: &State<'_, '_>, value: &Value) -> Option<String> {
+    if !value.is_number() || value.is_integer() {
+        return None;
+    }
+    let float = f64::try_from(value.clone()).ok()?;
+    let floats = state.lookup(NUMBERS)?;
+    let Floats(known) = floats.downcast_object_ref()?;
+    known.iter().find(|(known, _)| known.to_bits() == float.to_bits()).and_then(|(_, text)| text.as_deref().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -230,7 +290,7 @@ mod tests {
     }
 
     fn json(source: &str) -> Fields {
-        Fields::Json(serde_json::from_str(source).expect("valid"))
+        Fields::decode(source).expect("valid")
     }
 
     #[test]
@@ -279,6 +339,11 @@ mod tests {
     #[test]
     fn json_keeps_its_types() {
         let fields = json(r#"{"n":3,"f":1.5,"b":true,"Tags":["x","y"],"o":{"k":"v"}}"#);
+        let fields2 = json(r#"{"n":89490200001234567891,"long":123456789012345678901234567890123456789012}"#);
+        assert_eq!(
+            render("{{ n + 1 }} {{ n == 89490200001234567891 }} {{ long }}", &[], &fields2).unwrap(),
+            "89490200001234567892 True 123456789012345678901234567890123456789012"
+        );
         assert_eq!(render("{{ n + 1 }} {{ f }} {{ b }} {{ tags[1] }} {{ o.k }} {{ row.n }}", &[], &fields).unwrap(), "4 1.5 True y v 3");
     }
 }

@@ -93,8 +93,8 @@ mod tests {
         assert!(!admits(r#"row["First Name"] != "Ann""#, cells()).unwrap());
         assert!(admits("age | int > 8", cells()).unwrap());
         assert!(admits(r#"email is endingwith("@example.com")"#, cells()).unwrap());
-        let object = serde_json::from_str(r#"{"age":9,"vip":true}"#).unwrap();
-        assert!(admits("vip and age > 8", Fields::Json(object)).unwrap());
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(r#"{"age":9,"vip":true}"#).unwrap();
+        assert!(admits("vip and age > 8", Fields::Json(object.into())).unwrap());
     }
 
     #[test]

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use super::encoding::Text;
 use super::problem::{Place, Problem};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
+use crate::recipient::JsonRow;
 
 /// An object with its line or its number in the array, from 1.
-type Numbered = (u64, Map<String, Value>);
+type Numbered = (u64, JsonRow);
 
 /// Text that is read on as it is needed.
 struct Window {
@@ -28,7 +29,11 @@ impl Window {
 
     /// What has been read and not been used.
     fn waiting(&self) -> &[u8] {
-        &self.buffer.as_bytes()[self.at..]
+        self.waiting_text().as_bytes()
+    }
+
+    fn waiting_text(&self) -> &str {
+        &self.buffer[self.at..]
     }
 
     /// Reads on until what waits has at least doubled; `false` where nothing more came.
@@ -103,7 +108,7 @@ impl Array {
             None => return Err(self.truncated()),
         }
         let Some(length) = self.object_length(place)? else { return Err(self.truncated()) };
-        let map = parse(&self.window.waiting()[..length], place)?;
+        let map = parse(&self.window.waiting_text()[..length], place)?;
         self.window.at += length;
         Ok(Some((self.element, map)))
     }
@@ -201,8 +206,8 @@ impl Lines {
             };
             self.line += 1;
             let place = Place::Line(self.line);
-            let line = self.window.waiting()[..end].trim_ascii();
-            let object = match line.first() {
+            let line = self.window.waiting_text()[..end].trim_ascii();
+            let object = match line.as_bytes().first() {
                 None => None,
                 Some(_) if line.len() > MAX_RECORD_BYTES => return Err(too_large(place)),
                 Some(b'{') => Some(parse(line, place)?),
@@ -246,8 +251,8 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-fn parse(source: &[u8], place: Place) -> Result<Map<String, Value>, Problem> {
-    let Object(map) = serde_json::from_slice(source).map_err(|error| {
+fn parse(source: &str, place: Place) -> Result<JsonRow, Problem> {
+    let Object(map) = serde_json::from_str(source).map_err(|error| {
         // The position is shown our way: the place in the list first, then where inside the object.
         let text = error.to_string();
         let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
@@ -265,7 +270,7 @@ fn parse(source: &[u8], place: Place) -> Result<Map<String, Value>, Problem> {
         return Err(Problem::new(place, format!("one of its values is larger than {} MiB", MAX_FIELD_BYTES >> 20))
             .hint("put large content into the message instead"));
     }
-    Ok(map)
+    JsonRow::new(map, source).map_err(|why| Problem::new(place, why.to_string()).hint("mend the JSON there, or export the list again"))
 }
 
 fn no_object(place: Place, first: u8) -> Problem {

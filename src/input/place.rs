@@ -54,15 +54,11 @@ impl Place {
         if configured.is_none() && is_json(reader) { guess_email_column(reader.columns(), None, list).map(drop) } else { Ok(()) }
     }
 
-    /// The cell's text; empty where there is none. Numbers and booleans in JSON are written as JSON writes them.
+    /// The cell's text; empty where there is none. Numbers in JSON are as they stand in the list, booleans as JSON writes them.
     pub fn of<'a>(&self, fields: &'a Fields) -> Cow<'a, str> {
         match fields {
             Fields::Text(record) => record.get(self.at).unwrap_or_default().into(),
-            Fields::Json(map) => match map.get(&self.name) {
-                None | Some(serde_json::Value::Null) => "".into(),
-                Some(serde_json::Value::String(text)) => text.into(),
-                Some(other) => other.to_string().into(),
-            },
+            Fields::Json(row) => row.text(&self.name).unwrap_or_default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use csv::StringRecord;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::compression::Plain;
 use super::delimited::Delimited;
@@ -16,7 +16,7 @@ use super::problem::{Place, Problem, ReadError};
 use super::tidy::{self, Tidy};
 use super::{Format, MAX_COLUMNS, Source};
 use crate::error::{Error, Result};
-use crate::recipient::{Columns, Fields};
+use crate::recipient::{Columns, Fields, JsonRow};
 
 /// What is known about a list before it is opened; all found by looking where not given.
 #[derive(Clone, Debug, Default)]
@@ -235,9 +235,9 @@ impl ListReader {
                 Body::Array(array) => array.next_object()?,
                 Body::Lines(lines) => lines.next_object()?,
             };
-            let Some((line, map)) = object else { return Ok(None) };
-            self.learn_columns(&map)?;
-            let fields = Fields::Json(map);
+            let Some((line, row)) = object else { return Ok(None) };
+            self.learn_columns(&row)?;
+            let fields = Fields::Json(row);
             if self.is_struck_object(&fields) {
                 self.findings.add(Kind::Struck, line);
                 continue;
@@ -248,13 +248,13 @@ impl ListReader {
 
     fn is_struck_object(&self, fields: &Fields) -> bool {
         match (fields, &self.email_key) {
-            (Fields::Json(map), Some(key)) => map.get(key).and_then(Value::as_str).is_some_and(is_marked),
+            (Fields::Json(row), Some(key)) => row.get(key).and_then(Value::as_str).is_some_and(is_marked),
             _ => false,
         }
     }
 
-    fn learn_columns(&mut self, map: &Map<String, Value>) -> Result<(), Problem> {
-        for (place, key) in map.keys().enumerate() {
+    fn learn_columns(&mut self, row: &JsonRow) -> Result<(), Problem> {
+        for (place, key) in row.keys().enumerate() {
             // Objects of one list mostly have the same keys in the same order.
             if self.columns.names().get(place) != Some(key) {
                 self.columns.add(key);

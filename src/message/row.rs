@@ -38,7 +38,11 @@ impl<'a> Row<'a> {
                 None if name == UNSUBSCRIBE_URL => self.unsubscribe_url,
                 None => None,
             },
-            Fields::Json(map) => map.get(name)?.as_str(),
+            Fields::Json(row) => match row.value(name)? {
+                (serde_json::Value::String(text), _) => Some(text),
+                (serde_json::Value::Number(_), [text, ..]) => Some(text),
+                _ => None,
+            },
         }
     }
 

@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::input::context::Doubt;
+use crate::input::context::{Doubt, float_text};
 
 use super::markdown;
 use super::plain::{Piece, Plain};
@@ -245,7 +245,7 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
     };
     let written = match value.as_str() {
         Some(text) => escape.push(out, text),
-        None => escape.push(out, &value.to_string()),
+        None => escape.push(out, &float_text(state, value).unwrap_or_else(|| value.to_string())),
     };
     written.map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))
 }

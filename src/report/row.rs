@@ -6,11 +6,10 @@ use std::io;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::ledger::{LedgerRow, Run};
 use crate::outcome::{Cohort, Kind, Outcome, Reason};
-use crate::recipient::each_plain_cell;
+use crate::recipient::{Fields, each_plain_cell};
 
 /// The names of our own columns without their prefix, in the order in which every format has them.
 pub const NAMES: [&str; 17] = [
@@ -202,14 +201,10 @@ impl Union {
                 into[*place] = cell.0;
             }
         } else if !row.fields.is_empty() {
-            let object: serde_json::Map<String, Value> = serde_json::from_str(&row.fields).map_err(|e| unreadable(row, &e))?;
-            for (name, value) in object {
-                if let Some(place) = self.by_name.get(&name) {
-                    into[*place] = match value {
-                        Value::Null => Cow::Borrowed(""),
-                        Value::String(text) => Cow::Owned(text),
-                        other => Cow::Owned(other.to_string()),
-                    };
+            let Fields::Json(object) = Fields::decode(&row.fields).map_err(|e| unreadable(row, &e))? else { return Ok(()) };
+            for name in object.keys() {
+                if let Some(place) = self.by_name.get(name) {
+                    into[*place] = Cow::Owned(object.text(name).unwrap_or_default().into_owned());
                 }
             }
         }

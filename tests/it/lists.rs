@@ -199,3 +199,31 @@ fn one_bad_byte_in_utf_8_is_refused_by_line_and_byte() {
     list.push_str("ben@example.com,B");
     refuses([list.as_bytes(), b"\xfcrgen\n"].concat(), &["list.csv:52: byte 0xFC at offset ", "no UTF-8", "--encoding"]);
 }
+
+#[test]
+fn numbers_of_json_keep_their_digits() {
+    const ROW: &str =
+        r#""iccid":89490200001234567891,"price":1.10,"big":1e3,"zero":-0,"id":12345678901234567,"tenth":0.1,"items":[{"n":2,"p":2.50}]"#;
+    let array = format!(r#"[{{"email":"ann@example.com",{ROW}}}, {{"email":"ben@example.com",{}}}]"#, ROW.replace("7891", "7899"));
+    let lines = array.replace("}]}, {", "}]}\n{");
+    let lines = lines.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).expect("an array");
+    for (name, list) in [("list.json", array.as_str()), ("list.ndjson", lines)] {
+        let ws = sandbox();
+        ws.config(&format!("{}[list]\nid = \"iccid\"\n", ws.read("mailbatch.toml")));
+        ws.message(
+            "SIM {{ iccid }}",
+            "{{ iccid }} {{ price }} {{ big }} {{ zero }} {{ id }} {{ tenth }}{% for item in items %} {{ item.p }}{% endfor %} {{ price * 2 }} {{ iccid + 1 }}{% if price > 1 %} dear{% endif %}",
+        );
+        ws.file(name, list);
+        sends(&ws, &[name, "--report", "out.ndjson", "--report", "out.csv"], 0);
+        let mails: Vec<String> = ws.outbox().values().map(|raw| String::from_utf8_lossy(raw).replace("=\r\n", "").replace("=\n", "")).collect();
+        assert_eq!(mails.len(), 2, "{name}: two persons");
+        for (digits, more) in [("89490200001234567891", "89490200001234567892"), ("89490200001234567899", "89490200001234567900")] {
+            let text = format!("{digits} 1.10 1e3 -0 12345678901234567 0.1 2.50 2.2 {more} dear");
+            assert!(mails.iter().any(|mail| mail.contains(&text)), "{name}: {text} in {mails:?}");
+        }
+        assert!(ws.read("out.ndjson").contains(ROW), "{}", ws.read("out.ndjson"));
+        let csv = ws.read("out.csv");
+        assert!(csv.contains("89490200001234567891") && csv.contains("1.10"), "{csv}");
+    }
+}
