@@ -23,6 +23,7 @@ pub use sending::{
 };
 pub use suppress::{AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand, SyncArgs};
 pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then};
+pub(crate) use words::{delimiter, encoding};
 
 /// Bulk e-mail from the command line: nobody twice, nobody who must not, everybody accounted for.
 #[derive(Clone, Debug, Parser)]

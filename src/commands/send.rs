@@ -453,16 +453,17 @@ async fn abandoned(ledger: &dyn Ledger, run: &Run) -> Result<bool> {
 pub(crate) fn lists(bench: &Workbench, lists: &[PathBuf], reading: &ReadingArgs, email: Option<String>) -> Lists {
     let settings = &bench.settings;
     let email = email.or_else(|| settings.list.email.clone());
+    let format = reading.format.map(|format| match format {
+        ListFormat::Csv => Format::Csv,
+        ListFormat::Tsv => Format::Tsv,
+        ListFormat::Json => Format::Json,
+        ListFormat::Ndjson => Format::Ndjson,
+    });
     let options = ReadOptions {
-        format: reading.format.map(|format| match format {
-            ListFormat::Csv => Format::Csv,
-            ListFormat::Tsv => Format::Tsv,
-            ListFormat::Json => Format::Json,
-            ListFormat::Ndjson => Format::Ndjson,
-        }),
-        encoding: reading.encoding.map(|encoding| encoding.name().to_owned()),
-        delimiter: reading.delimiter,
-        skip_lines: reading.skip_lines,
+        format: format.or(settings.list.format),
+        encoding: reading.encoding.map(|encoding| encoding.name().to_owned()).or_else(|| settings.list.encoding.clone()),
+        delimiter: reading.delimiter.or(settings.list.delimiter),
+        skip_lines: reading.skip_lines.or(settings.list.skip_lines),
         email: email.clone(),
         accept_guess: false,
     };

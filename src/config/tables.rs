@@ -9,9 +9,10 @@ use super::document::Content;
 use super::section::Section;
 use super::workspace::Workspace;
 use crate::address::Address;
-use crate::cli::Then;
+use crate::cli::{self, Then};
 use crate::error::Result;
 use crate::events::SoftBounces;
+use crate::input::Format;
 use crate::literal::{CanarySize, Percent, parse_wait};
 use crate::outcome::Kind;
 use crate::pause::PauseRule;
@@ -20,13 +21,21 @@ use crate::pause::PauseRule;
 pub const MESSAGE_KEYS: [&str; 12] =
     ["file", "from", "reply_to", "kind", "unsubscribe_url", "headers", "envelope_sender", "to_name", "subject", "html", "text", "attachments"];
 
-/// `[list]`: the names of columns.
+/// `[list]`: the names of columns, and how lists are read where no flag says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListSettings {
     /// The column with the address; guessed when absent.
     pub email: Option<String>,
     /// The column with the recipient's key; never guessed.
     pub id: Option<String>,
+    /// How lists are written; found by name and content when absent.
+    pub format: Option<Format>,
+    /// The label of their encoding; found when absent, and refused where it can only be guessed.
+    pub encoding: Option<String>,
+    /// The byte between the fields of CSV lists; found when absent.
+    pub delimiter: Option<u8>,
+    /// How many lines stand before the header of CSV lists; found when absent.
+    pub skip_lines: Option<u64>,
 }
 
 /// `[canary]`.
@@ -97,8 +106,15 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
 
 pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
     let Some(section) = root.section("list")? else { return Ok(ListSettings::default()) };
-    section.check_keys(&["email", "id"], &[])?;
-    Ok(ListSettings { email: section.text("email", "email")?.map(str::to_owned), id: section.text("id", "id")?.map(str::to_owned) })
+    section.check_keys(&["email", "id", "format", "encoding", "delimiter", "skip_lines"], &[])?;
+    Ok(ListSettings {
+        email: section.text("email", "email")?.map(str::to_owned),
+        id: section.text("id", "id")?.map(str::to_owned),
+        format: section.read("format", "csv", str::parse)?,
+        encoding: section.read("encoding", "windows-1252", cli::encoding)?.map(|encoding| encoding.name().to_owned()),
+        delimiter: section.read("delimiter", ";", cli::delimiter)?,
+        skip_lines: section.number("skip_lines", 0..=1_000)?.map(|lines| lines as u64),
+    })
 }
 
 pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<Vec<PathBuf>> {

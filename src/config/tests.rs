@@ -60,7 +60,7 @@ size = 20
 fn a_whole_configuration_is_read_into_types() {
     let settings = load(WHOLE, None).unwrap();
     assert_eq!(settings.message["file"].as_str(), Some("/nowhere/welcome.md"));
-    assert_eq!(settings.list, ListSettings { email: Some("mail".into()), id: Some("id".into()) });
+    assert_eq!(settings.list, ListSettings { email: Some("mail".into()), id: Some("id".into()), ..ListSettings::default() });
     assert_eq!(settings.suppression_files, [PathBuf::from("/nowhere/suppressions.csv")]);
     let (name, relay) = settings.provider(None).unwrap();
     assert_eq!((name, relay.kind.as_str(), relay.in_flight), ("relay", "smtp", 8));
@@ -206,4 +206,21 @@ fn shown_settings_have_an_origin_and_no_secret() {
     assert_eq!(find("providers.relay.password").value, "{ command = … }");
     assert!(shown.iter().all(|s| !s.value.contains("hunter2")));
     assert!(shown.iter().all(|s| !s.key.starts_with("env.")));
+}
+
+#[test]
+fn how_lists_are_read_can_be_configured() {
+    let list = load("[list]\nformat = \"csv\"\nencoding = \"latin1\"\ndelimiter = \"tab\"\nskip_lines = 2\n", None).unwrap().list;
+    assert_eq!((list.format, list.encoding.as_deref(), list.delimiter), (Some(crate::input::Format::Csv), Some("windows-1252"), Some(b'\t')));
+    assert_eq!(list.skip_lines, Some(2));
+    for (line, says) in [
+        ("format = \"xls\"", "list.format: unknown format"),
+        ("encoding = \"klingon\"", "list.encoding: unknown encoding"),
+        ("delimiter = \"xy\"", "list.delimiter: "),
+        ("skip_lines = -1", "list.skip_lines is not a whole number"),
+        ("delimeter = \";\"", "did you mean `delimiter`?"),
+    ] {
+        let error = load(&format!("[list]\n{line}\n"), None).unwrap_err().to_string();
+        assert!(error.contains(":2: ") && error.contains(says), "{line}: {error}");
+    }
 }

@@ -5,7 +5,7 @@ use crate::recipient::Columns;
 
 /// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that spreadsheets and CRMs are used in, and
 /// those of HubSpot, Salesforce, Mailchimp and Outlook exports.
-const HEADINGS: [&str; 42] = [
+const HEADINGS: [&str; 45] = [
     "email",
     "emails",
     "emailaddress",
@@ -20,6 +20,8 @@ const HEADINGS: [&str; 42] = [
     "adressemail",
     "adresseemail",
     "adressedecourriel",
+    "adressedemessagerie",
+    "adressedemessagerieélectronique",
     "courriel",
     "adresseélectronique",
     "adresseelectronique",
@@ -32,6 +34,7 @@ const HEADINGS: [&str; 42] = [
     "indirizzoemail",
     "indirizzodipostaelettronica",
     "postaelettronica",
+    "indirizzopostaelettronica",
     "endereçodeemail",
     "enderecodeemail",
     "emailadres",

@@ -7,7 +7,7 @@ use csv::StringRecord;
 use memchr::{memchr, memchr_iter, memchr3};
 
 use super::encoding::Text;
-use super::layout::looks_like_address;
+use super::marks::looks_like_address;
 use super::problem::{Place, Problem};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 
@@ -28,10 +28,12 @@ pub(super) struct Delimited {
     /// Whether the last line ended with CR, whose LF may still follow.
     after_cr: bool,
     ended: bool,
+    /// Whether blank lines stood before the last record.
+    is_after_gap: bool,
     delimiter: u8,
     cell: String,
-    /// How many columns the list has, once its header has been read.
-    columns: usize,
+    /// What rows look like, by which a quote that swallowed some is known.
+    shape: Shape,
     bytes_hint: usize,
     fields_hint: usize,
 }
@@ -46,16 +48,42 @@ impl Delimited {
     /// Records of `buffer`, from the byte `at` on that stands on `line`, and of what follows it in `text`.
     pub(super) fn new(text: Text, buffer: String, (at, line): (usize, u64), delimiter: u8) -> Self {
         let (bytes_hint, fields_hint) = (128, 8);
-        Self { text, buffer, at, line, after_cr: false, ended: false, delimiter, cell: String::new(), columns: 0, bytes_hint, fields_hint }
+        let shape = Shape { delimiter: char::from(delimiter), columns: 0, email: None, is_spaced: true };
+        Self {
+            text,
+            buffer,
+            at,
+            line,
+            after_cr: false,
+            ended: false,
+            is_after_gap: false,
+            delimiter,
+            cell: String::new(),
+            shape,
+            bytes_hint,
+            fields_hint,
+        }
     }
 
-    /// Says how many columns the list has: a quote that swallowed rows is known by them.
-    pub(super) fn set_columns(&mut self, columns: usize) {
-        self.columns = columns;
+    /// Says what the header is: a quote that swallowed rows is known by what rows look like.
+    pub(super) fn set_header(&mut self, header: &StringRecord) {
+        self.shape.columns = header.len();
+        self.shape.is_spaced = header.iter().skip(1).any(|cell| cell.starts_with(' '));
+    }
+
+    /// Says in which column the addresses are.
+    pub(super) fn set_email(&mut self, place: usize) {
+        self.shape.email = Some(place);
+    }
+
+    /// Whether blank lines stood before the last record.
+    pub(super) fn is_after_gap(&self) -> bool {
+        self.is_after_gap
     }
 
     /// The next record and the line on which it begins. Blank lines are skipped.
     pub(super) fn next_record(&mut self) -> Result<Option<(u64, StringRecord)>, Problem> {
+        let before = self.line;
         loop {
             self.skip_line_ends();
             if self.at == self.buffer.len() {
@@ -65,6 +93,7 @@ impl Delimited {
                 continue;
             }
             let line = self.line;
+            self.is_after_gap = line > before;
             if let Attempt::Record(record) = self.attempt()? {
                 self.bytes_hint = record.as_slice().len() * 5 / 4 + 16;
                 self.fields_hint = record.len();
@@ -124,7 +153,7 @@ impl Delimited {
                     Some(&byte) if byte == self.delimiter => {}
                     Some(_) => return Err(text_after_quote(opened, line, &self.buffer[at..after])),
                 }
-                if (line != opened || memchr(b'\r', source.as_bytes()).is_some()) && holds_a_row(source, self.delimiter, self.columns) {
+                if (line != opened || memchr(b'\r', source.as_bytes()).is_some()) && self.shape.is_in(source, record.len()) {
                     return Err(swallowed_rows(opened, line, source));
                 }
                 let cell = if doubled {
@@ -236,13 +265,58 @@ fn undouble(source: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Whether a field over several lines holds what looks like another row: a cell of a later line is an address.
-fn holds_a_row(source: &str, delimiter: u8, columns: usize) -> bool {
-    source.split(['\n', '\r']).skip(1).any(|line| {
+/// What the rows of a list look like.
+struct Shape {
+    delimiter: char,
+    /// How many cells a row has; 0 before the header is known.
+    columns: usize,
+    /// Which of them is the address, once it is known.
+    email: Option<usize>,
+    /// Whether a blank follows a delimiter in the header; otherwise one shows that a comma belongs to prose.
+    is_spaced: bool,
+}
+
+impl Shape {
+    /// Whether a field over several lines, of which `before` stand before it, holds what looks like rows: a quote astray swallows the rest
+    /// of its own row, whole rows below it, and the beginning of the last.
+    fn is_in(&self, source: &str, before: usize) -> bool {
+        let mut lines = source.split(['\n', '\r']).peekable();
+        let first = lines.next().unwrap_or_default();
+        if self.is_rest_of_row(first, before) {
+            return true;
+        }
+        while let Some(line) = lines.next() {
+            if self.is_row(line, lines.peek().is_some()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a line is the end of a row whose first cells, `before` of them, stand elsewhere.
+    fn is_rest_of_row(&self, line: &str, before: usize) -> bool {
+        let Some(place) = self.email.and_then(|email| email.checked_sub(before)) else { return false };
+        let cells: Vec<&str> = line.split(self.delimiter).collect();
+        cells.len() > 1 && before + cells.len() == self.columns && looks_like_address(cells[place]) && !self.is_prose(&cells)
+    }
+
+    /// Whether a line is a row, or, where it need not be whole, the beginning of one.
+    fn is_row(&self, line: &str, is_whole: bool) -> bool {
+        let cells: Vec<&str> = line.split(self.delimiter).collect();
         // Notes hold signatures with a bare address on a line; in a wide list this is no row.
-        let is_row = columns <= 2 || memchr(delimiter, line.as_bytes()).is_some();
-        is_row && line.split(char::from(delimiter)).any(looks_like_address)
-    })
+        if cells.len() == 1 && self.columns > 2 {
+            return false;
+        }
+        let has_address = match self.email {
+            Some(place) => cells.get(place).is_some_and(|cell| looks_like_address(cell)),
+            None => cells.iter().any(|cell| looks_like_address(cell)),
+        };
+        has_address && (!self.is_prose(&cells) || (is_whole && cells.len() == self.columns))
+    }
+
+    fn is_prose(&self, cells: &[&str]) -> bool {
+        !self.is_spaced && cells.iter().skip(1).any(|cell| cell.starts_with(' '))
+    }
 }
 
 fn text_after_quote(opened: u64, closed: u64, field: &str) -> Problem {
@@ -344,6 +418,37 @@ mod tests {
         assert!(read(note, None).is_err(), "a cell of its own could be a person");
         let note = "1,\"Call Ann, or write to\nMrs b@example.com at home\nAnn\",x\n";
         assert_eq!(read(note, None).unwrap()[0].1.len(), 3);
+    }
+
+    #[test]
+    fn a_swallowed_row_is_told_from_prose_by_its_shape() {
+        let shape = |header: &[&str], email| Shape {
+            delimiter: ',',
+            columns: header.len(),
+            email: Some(email),
+            is_spaced: header.iter().any(|name| name.starts_with(' ')),
+        };
+        let wide = shape(&["name", "email", "city", "note"], 1);
+        for (note, before) in [
+            ("Call her\nPhone, ann@example.com, Oslo", 3),
+            ("Phone, ann@example.com, Oslo\nor so", 3),
+            ("Best regards\nann@example.com\nAcme, Oslo", 3),
+            ("x\nann@example.com,ben@example.com wrote\ny", 3),
+            ("Phone, ann@example.com", 0),
+        ] {
+            assert!(!wide.is_in(note, before), "{note}");
+        }
+        for (swallowed, before) in [
+            ("Ann\nBen,ben@example.com,Rome,x\nCem", 3),
+            ("Ann\nBen,ben@example.com\nCem", 3),
+            ("Ann\nBen,ben@example.com", 3),
+            ("Ann,ann@example.com,Oslo,x\nBen", 0),
+            ("Ann\nBen, ben@example.com, Rome, x\nCem", 3),
+        ] {
+            assert!(wide.is_in(swallowed, before), "{swallowed}");
+        }
+        assert!(shape(&["email", " name"], 0).is_in("Ann\nben@example.com, Ben", 1), "blanks are this list's way");
+        assert!(shape(&["email", "note"], 0).is_in("Ann\nben@example.com\n", 1), "a row may be short");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Kind {
     HeaderRows,
     /// Rows struck out by a mark before their address.
     Struck,
+    /// Lines of a single text below the rows, such as totals and copyright notes.
+    Footer,
     /// Rows without any value.
     Blank,
     /// Rows that were filled up with empty cells.
@@ -31,13 +33,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Preamble,
         Self::Separator,
         Self::NoHeader,
         Self::MarkedHeader,
         Self::HeaderRows,
         Self::Struck,
+        Self::Footer,
         Self::Blank,
         Self::Short,
         Self::Surplus,
@@ -54,6 +57,7 @@ impl Kind {
             Self::MarkedHeader => "marked_header",
             Self::HeaderRows => "header_rows",
             Self::Struck => "struck_out",
+            Self::Footer => "footer_line",
             Self::Blank => "blank_row",
             Self::Short => "short_row",
             Self::Surplus => "surplus_cells",
@@ -71,6 +75,7 @@ impl Kind {
             Self::MarkedHeader => "the header is behind a mark such as #, which is left out",
             Self::HeaderRows => "rows below the header that describe columns are skipped",
             Self::Struck => "rows struck out by #, //, --, * or ! are left out and not mailed",
+            Self::Footer => "lines of one text without an address, below an empty line, are skipped",
             Self::Blank => "rows without any value are skipped",
             Self::Short => "rows with fewer fields than the header are filled with empty cells",
             Self::Surplus => "rows with empty cells beyond the header lose those",
@@ -88,6 +93,7 @@ impl Kind {
             Self::MarkedHeader => "delete the mark",
             Self::HeaderRows => "delete the rows",
             Self::Struck => "delete the rows, or the marks if these people are to be mailed",
+            Self::Footer => "delete the lines",
             Self::Blank => "nothing to do",
             Self::Short => "if a cell is missing in the middle of a row, correct the row",
             Self::Surplus => "nothing to do",
@@ -98,7 +104,7 @@ impl Kind {
 
     /// Whether it decides who is mailed, so that it is said also under `-q`.
     pub const fn changes_who(self) -> bool {
-        matches!(self, Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck)
+        matches!(self, Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck | Self::Footer)
     }
 }
 

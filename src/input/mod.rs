@@ -18,6 +18,7 @@ mod fingerprint;
 mod format;
 mod json;
 mod layout;
+mod marks;
 mod place;
 mod problem;
 mod reader;

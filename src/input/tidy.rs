@@ -4,7 +4,7 @@ use csv::StringRecord;
 use memchr::memchr;
 
 use super::findings::{Findings, Kind};
-use super::layout::is_marked;
+use super::marks::{is_marked, strikes_row};
 use super::reader::ListRow;
 use crate::recipient::Fields;
 
@@ -17,21 +17,29 @@ pub(super) struct Tidy {
     pub(super) email: Option<usize>,
     /// First cells of this list begin with marks that mean nothing, such as order names (`#1001`).
     pub(super) has_marked_names: bool,
+    /// Whether an empty line or row stands before the next one.
+    pub(super) is_after_gap: bool,
 }
 
 impl Tidy {
     /// The row that a record is; `None` for one that is left out.
-    pub(super) fn row(&self, line: u64, mut record: StringRecord, findings: &mut Findings) -> Option<ListRow> {
+    pub(super) fn row(&mut self, line: u64, mut record: StringRecord, findings: &mut Findings) -> Option<ListRow> {
         if record.as_slice().trim_start().is_empty() {
             findings.add(Kind::Blank, line);
+            self.is_after_gap = true;
             return None;
         }
+        if self.is_after_gap && self.is_footer(&record) {
+            findings.add(Kind::Footer, line);
+            return None;
+        }
+        self.is_after_gap = false;
         if self.is_struck(&record) {
             findings.add(Kind::Struck, line);
             return None;
         }
         let found = record.len();
-        let mut defect = None;
+        let mut defect = self.doubt(&record);
         if found < self.width {
             findings.add(Kind::Short, line);
             (found..self.width).for_each(|_| record.push_field(""));
@@ -55,8 +63,26 @@ impl Tidy {
 
     fn is_struck(&self, record: &StringRecord) -> bool {
         let Some(email) = self.email else { return false };
-        let is_marked_at = |place: usize| record.get(place).is_some_and(is_marked);
-        is_marked_at(email) || (email != 0 && !self.has_marked_names && is_marked_at(0))
+        record.get(email).is_some_and(is_marked) || (email != 0 && !self.has_marked_names && record.get(0).is_some_and(strikes_row))
+    }
+
+    /// Whether a row is one text that is no recipient: exports of reports end with totals and notes, below an empty line.
+    fn is_footer(&self, record: &StringRecord) -> bool {
+        let mut texts = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
+        let (Some((place, text)), None) = (texts.next(), texts.next()) else { return false };
+        self.width > 2 && self.email.is_some_and(|email| email != place) && !text.contains('@')
+    }
+
+    /// Why it cannot be known whether the row's person is meant, or who: that is for the operator to say.
+    fn doubt(&self, record: &StringRecord) -> Option<String> {
+        let email = self.email?;
+        if email != 0 && !self.has_marked_names && record.get(0).is_some_and(is_marked) {
+            return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
+        }
+        // As Google Contacts writes several values into one cell.
+        let address = record.get(email)?;
+        (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: "))
+            .then(|| "cell holds several addresses, separated by ::: : leave one of them".to_owned())
     }
 }
 
@@ -89,7 +115,7 @@ mod tests {
     use super::*;
 
     fn tidy(cells: &[&str]) -> (Option<ListRow>, Vec<Kind>) {
-        let (tidy, mut findings) = (Tidy { width: 3, email: Some(1), has_marked_names: false }, Findings::default());
+        let (mut tidy, mut findings) = (Tidy { width: 3, email: Some(1), has_marked_names: false, is_after_gap: false }, Findings::default());
         let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings);
         (row, findings.all("l").into_iter().map(|finding| finding.kind).collect())
     }
@@ -111,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn a_single_text_below_an_empty_row_is_a_footer() {
+        let mut findings = Findings::default();
+        let mut tidy = Tidy { width: 3, email: Some(1), has_marked_names: false, is_after_gap: false };
+        let mut row = |cells: &[&str]| tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).is_some();
+        assert!(row(&["Ann"]), "a person without an address is counted");
+        assert!(!row(&["", "", ""]) && !row(&["Grand Totals (2 records)"]) && !row(&["Copyright", "", ""]));
+        assert!(row(&["", "a@b.example", ""]) && row(&["Ben"]));
+        assert_eq!(findings.all("l").iter().map(|finding| (finding.kind, finding.count)).collect::<Vec<_>>()[0], (Kind::Footer, 2));
+    }
+
+    #[test]
     fn rows_that_are_struck_out_or_empty_are_left_out() {
         for cells in [
             ["#1", "a@b.example", ""],
@@ -118,14 +155,23 @@ mod tests {
             ["// x", "", ""],
             ["--Ann", "a@b.example", ""],
             ["1", "*a@b.example", ""],
-            ["!", "a", ""],
+            ["# of spring", "", ""],
         ] {
             let (row, kinds) = tidy(&cells);
             assert!(row.is_none() && kinds == [Kind::Struck], "{cells:?}");
         }
+        for (cells, says) in [
+            (["*VIP Ann", "a@b.example", ""], "begins with a mark"),
+            (["!", "a@b.example", ""], "begins with a mark"),
+            (["--", "a@b.example", ""], "begins with a mark"),
+            (["1", "a@b.example ::: c@d.example", ""], "several addresses"),
+        ] {
+            let row = tidy(&cells).0.expect("kept, so that it is counted");
+            assert!(row.defect.is_some_and(|defect| defect.contains(says)), "{cells:?}");
+        }
         assert_eq!(tidy(&["", " ", "\u{a0}"]).1, [Kind::Blank]);
         assert!(tidy(&["1", "a@b.example", "#1001"]).0.is_some() && tidy(&["-1", "-a@b.example", ""]).0.is_some());
-        let names = Tidy { width: 2, email: Some(1), has_marked_names: true };
+        let mut names = Tidy { width: 2, email: Some(1), has_marked_names: true, is_after_gap: false };
         assert!(names.row(2, StringRecord::from(vec!["#1001", "a@b.example"]), &mut Findings::default()).is_some());
     }
 

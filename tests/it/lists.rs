@@ -227,3 +227,74 @@ fn numbers_of_json_keep_their_digits() {
         assert!(csv.contains("89490200001234567891") && csv.contains("1.10"), "{csv}");
     }
 }
+
+/// Every list under `tests/fixtures/lists` has the header of a service's or a program's export, and the same three people.
+#[test]
+fn exports_are_read_whole_with_default_settings() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/lists");
+    let mut names: Vec<String> =
+        std::fs::read_dir(&dir).expect("fixtures").map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    assert!(names.len() >= 19, "{names:?}");
+    let ws = sandbox();
+    ws.message("Hi", "Hello");
+    for name in &names {
+        ws.file(name, std::fs::read(dir.join(name)).expect("a fixture"));
+        let dry = ws.run(&["send", name, "--dry-run", "--json"]);
+        assert_eq!(dry.code, 0, "{name}: {}{}", dry.out, dry.err);
+        assert_eq!(dry.object()["would_send"], 3, "{name}: {}", dry.out);
+        sends(&ws, &[name, "--campaign", name], 0);
+    }
+    let mailed: Vec<String> = ws.outbox().values().map(|raw| to(raw)).collect();
+    assert_eq!(mailed.len(), 3 * names.len());
+    for person in ["ann@example.com", "ben@example.com", "cara@example.com"] {
+        assert_eq!(mailed.iter().filter(|to| *to == person).count(), names.len(), "{person}");
+    }
+}
+
+#[test]
+fn two_addresses_in_one_cell_have_a_reason_of_their_own() {
+    refuses("Name,E-mail 1 - Value,x\nAnn,ann@example.com ::: ann@example.org,\n", &["cell holds several addresses, separated by :::"]);
+}
+
+#[test]
+fn a_note_with_an_address_is_no_swallowed_row_and_a_swallowed_row_is_none_of_a_note() {
+    let noted = "name,email,city,note\nAnn,ann@example.com,Oslo,\"Call first\nPhone, ann@example.org, Oslo\"\n";
+    mails("list.csv", noted, &[ANN]);
+    refuses("name,city,email\n\"Ann,Oslo,ann@example.com\nBen\",Rome,ben@example.com\n", &["list.csv:2: a quote opens here", "another row"]);
+}
+
+#[test]
+fn a_starred_name_is_neither_mailed_nor_lost_silently() {
+    refuses("name,email\n*VIP Ann,ann@example.com\nBen,ben@example.com\n", &["row begins with a mark"]);
+}
+
+#[test]
+fn how_lists_are_read_can_be_configured_and_flags_win() {
+    let ws = sandbox();
+    ws.config(&format!("{}[list]\ndelimiter = \"~\"\nencoding = \"windows-1252\"\nskip_lines = 1\n", ws.read("mailbatch.toml")));
+    ws.file("list.csv", b"x~y\nemail~name\nann@example.com~Zo\xeb\n");
+    assert!(ws.run(&["preview", "list.csv"]).ends(0).out.contains("Zoë"));
+    ws.run(&["config", "validate"]).ends(0);
+    let shown = ws.run(&["config", "show", "--origin"]).ends(0).out;
+    assert!(shown.contains("list.delimiter") && shown.contains("list.skip_lines"), "{shown}");
+    ws.file("other.csv", "x\n1\nemail;name\nann@example.com;Ann\n");
+    assert!(ws.run(&["preview", "other.csv", "--delimiter", ";", "--skip-lines", "2", "--encoding", "utf-8"]).ends(0).out.contains("Hello Ann!"));
+}
+
+#[test]
+fn compressed_and_piped_lists_are_read_alike() {
+    use std::io::Write;
+    let list = b"Spring\nemail~name\nann@example.com~Zo\xeb\n";
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(list).expect("memory");
+    let ws = sandbox();
+    ws.file("list.csv.gz", gzip.finish().expect("memory"));
+    ws.file("list.csv.zst", zstd::encode_all(&list[..], 0).expect("memory"));
+    let flags = ["--delimiter", "~", "--encoding", "windows-1252", "--skip-lines", "1"];
+    for name in ["list.csv.gz", "list.csv.zst"] {
+        assert!(ws.run(&[&["preview", name][..], &flags].concat()).ends(0).out.contains("Zoë"), "{name}");
+    }
+    let piped = ws.run_with(&[&["send", "-", "--campaign", "piped"][..], &flags].concat(), list).ends(0);
+    assert_eq!(ws.mailed(), ["ann@example.com"], "{}", piped.err);
+}
