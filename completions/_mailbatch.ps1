@@ -524,6 +524,10 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         'mailbatch;suppress;import' {
             [CompletionResult]::new('--preset', '--preset', [CompletionResultType]::ParameterName, 'The file is what this service exports of whom it does not mail')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual')
+            [CompletionResult]::new('--column', '--column', [CompletionResultType]::ParameterName, 'The column that holds the addresses, where several could be meant')
+            [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The file''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252')
+            [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What stands between its fields, where it cannot be told: one character, or tab')
+            [CompletionResult]::new('--skip-lines', '--skip-lines', [CompletionResultType]::ParameterName, 'How many lines stand before its header')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')

@@ -2887,7 +2887,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress__subcmd__import)
-            opts="-C -c -q -v -h --preset --reason --env --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --preset --reason --column --encoding --delimiter --skip-lines --env --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2898,6 +2898,22 @@ _mailbatch() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encoding)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip-lines)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

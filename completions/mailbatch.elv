@@ -494,6 +494,10 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;suppress;import'= {
             cand --preset 'The file is what this service exports of whom it does not mail'
             cand --reason 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual'
+            cand --column 'The column that holds the addresses, where several could be meant'
+            cand --encoding 'The file''s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252'
+            cand --delimiter 'What stands between its fields, where it cannot be told: one character, or tab'
+            cand --skip-lines 'How many lines stand before its header'
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'

@@ -374,6 +374,10 @@ mailchimp\t''
 sendgrid\t''
 ses\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l reason -d 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l column -d 'The column that holds the addresses, where several could be meant' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l encoding -d 'The file\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l delimiter -d 'What stands between its fields, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l skip-lines -d 'How many lines stand before its header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F

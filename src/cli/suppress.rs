@@ -89,6 +89,22 @@ pub struct ImportArgs {
     /// For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual
     #[arg(long, value_name = "REASON", default_value = "manual", value_parser = words::suppression_reason)]
     pub reason: Reason,
+
+    /// The column that holds the addresses, where several could be meant
+    #[arg(long, value_name = "COLUMN", conflicts_with = "preset")]
+    pub column: Option<String>,
+
+    /// The file's character encoding, where it cannot be told: utf-8, utf-16le, windows-1252
+    #[arg(long, value_name = "LABEL", value_parser = words::encoding)]
+    pub encoding: Option<&'static encoding_rs::Encoding>,
+
+    /// What stands between its fields, where it cannot be told: one character, or tab
+    #[arg(long, value_name = "CHAR", value_parser = words::delimiter)]
+    pub delimiter: Option<u8>,
+
+    /// How many lines stand before its header
+    #[arg(long, value_name = "N")]
+    pub skip_lines: Option<u64>,
 }
 
 /// Write every suppression in force

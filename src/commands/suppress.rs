@@ -11,13 +11,14 @@ use crate::address::Address;
 use crate::cli::{self, AddArgs, ExportArgs, Globals, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand};
 use crate::commands::own_files::{own_files, target};
 use crate::commands::say;
-use crate::commands::workbench::{Workbench, learned};
+use crate::commands::workbench::{Workbench, eprintln_quietly, learned};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::input::{Finding, Kind, ReadOptions};
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::output::{Output, Target};
 use crate::pipeline::ledger_error;
-use crate::suppression::{self, Entry, ExportFormat, Import, Preset};
+use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
 /// Runs one of the commands.
 pub(crate) async fn run(globals: &Globals, args: &SuppressArgs) -> Result<Exit> {
@@ -170,7 +171,14 @@ async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
 async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     let target = first_file(bench)?;
     let name = args.file.display().to_string();
-    let how = Import { name: &name, column: None, reason: Some(args.reason), source: "mailbatch suppress import", now: Timestamp::now() };
+    let reading = ReadOptions {
+        encoding: args.encoding.map(|encoding| encoding.name().to_owned()),
+        delimiter: args.delimiter,
+        skip_lines: args.skip_lines,
+        ..ReadOptions::default()
+    };
+    let (column, now) = (args.column.as_deref(), Timestamp::now());
+    let how = Import { name: &name, column, reason: Some(args.reason), source: "mailbatch suppress import", now, reading };
     let preset = args.preset.map(|preset| match preset {
         cli::Preset::HubSpot => Preset::HubSpot,
         cli::Preset::Mailchimp => Preset::Mailchimp,
@@ -178,16 +186,17 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
         cli::Preset::Ses => Preset::Ses,
     });
     let read = |reader: &mut dyn std::io::Read| match preset {
-        Some(preset) => suppression::import_preset(reader, &name, preset, how.now).map(|found| (found.entries, found.left_out)),
-        None => suppression::import(reader, &how).map(|entries| (entries, 0)),
+        Some(preset) => suppression::import_preset(reader, &name, &how.reading, preset, now),
+        None => suppression::import(reader, &how).map(|found| Exported { entries: found.entries, findings: found.findings, left_out: 0 }),
     };
-    let (entries, left_out) = if args.file.as_os_str() == "-" {
+    let Exported { entries, left_out, findings } = if args.file.as_os_str() == "-" {
         read(&mut std::io::stdin().lock())?
     } else {
         let path = bench.settings.workspace.from_arguments(&args.file);
         let file = File::open(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
         read(&mut BufReader::new(file))?
     };
+    say_what_was_found(bench, &findings);
     let count = entries.len();
     let fresh = keep(bench, &target, entries).await?;
     let also = match left_out {
@@ -196,6 +205,24 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     };
     bench.note(&format!("mailbatch: {count} entries imported into {}, {fresh} of them new{also}", bench.settings.workspace.shown(&target)));
     Ok(Exit::OK)
+}
+
+/// Says what the reader skipped or mended; under `-q` only what decides who is suppressed.
+fn say_what_was_found(bench: &Workbench, findings: &[Finding]) {
+    for finding in findings {
+        let line = match finding.kind {
+            Kind::Struck => {
+                let places = finding.places.join(", ");
+                format!("mailbatch: rows struck out by #, //, --, * or ! are left out and suppress nobody ({}): {places}", finding.count)
+            }
+            _ => format!("mailbatch: {finding}"),
+        };
+        if finding.kind.changes_who() {
+            eprintln_quietly(&line);
+        } else {
+            bench.note(&line);
+        }
+    }
 }
 
 async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {

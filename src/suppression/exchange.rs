@@ -16,6 +16,7 @@ use super::records::{Position, Record, Records, Tail};
 use super::rows::{self, Flaw};
 use super::watched::refused;
 use crate::error::Result;
+use crate::input::{Finding, ReadOptions};
 use crate::ledger::LedgerSuppression;
 use crate::outcome::Reason;
 
@@ -82,6 +83,16 @@ pub struct Import<'a> {
     pub source: &'a str,
     /// The date of rows that tell none.
     pub now: Timestamp,
+    /// What is known of its encoding and delimiter.
+    pub reading: ReadOptions,
+}
+
+/// What [`import`] read.
+#[derive(Debug, Default)]
+pub struct Imported {
+    pub entries: Vec<LedgerSuppression>,
+    /// What was skipped or mended on the way.
+    pub findings: Vec<Finding>,
 }
 
 const EMAIL_NAMES: [&str; 7] = ["email", "emailaddress", "recipient", "recipientemail", "address", "subscriber", "entry"];
@@ -89,27 +100,28 @@ const REASON_NAMES: [&str; 4] = ["reason", "type", "suppressionreason", "status"
 const CREATED_NAMES: [&str; 7] = ["createdat", "created", "createdtime", "timestamp", "date", "lastupdatetime", "suppressedat"];
 
 /// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are any, columns of reasons and dates under
-/// their usual names; without a header the first field of each line. All or nothing: a row that cannot be understood is an error with
-/// exit 4.
-pub fn import(reader: impl Read, how: &Import<'_>) -> Result<Vec<LedgerSuppression>> {
+/// their usual names; without a header the first field of each line. It is read as a list is. All or nothing: a row that cannot be
+/// understood is an error with exit 4.
+pub fn import(reader: impl Read, how: &Import<'_>) -> Result<Imported> {
     let mut layout = None;
     let mut entries = Vec::new();
-    rows::each(reader, how.name, |fields| {
+    let reading = ReadOptions { email: how.column.map(str::to_owned), ..how.reading.clone() };
+    let findings = rows::each(reader, how.name, &reading, |fields| {
         let layout = match &layout {
             Some(layout) => layout,
             None => {
                 let (found, is_header) = Layout::of(fields, how)?;
                 let found = layout.insert(found);
                 if is_header {
-                    return Ok(());
+                    return Ok(Some(found.email));
                 }
                 found
             }
         };
         entries.push(layout.read(fields, how)?);
-        Ok(())
+        Ok(None)
     })?;
-    Ok(entries)
+    Ok(Imported { entries, findings })
 }
 
 /// Where an import has what.
@@ -278,11 +290,18 @@ mod tests {
     use super::*;
 
     fn how() -> Import<'static> {
-        Import { name: "theirs.csv", column: None, reason: None, source: "import", now: "2026-11-21T12:00:00Z".parse().expect("a time") }
+        Import {
+            name: "theirs.csv",
+            column: None,
+            reason: None,
+            source: "import",
+            now: "2026-11-21T12:00:00Z".parse().expect("a time"),
+            reading: ReadOptions::default(),
+        }
     }
 
     fn told(text: &str, how: &Import<'_>) -> Result<Vec<(String, Reason, String)>, String> {
-        let entries = import(text.as_bytes(), how).map_err(|why| why.to_string())?;
+        let entries = import(text.as_bytes(), how).map_err(|why| why.to_string())?.entries;
         Ok(entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect())
     }
 
@@ -310,7 +329,30 @@ mod tests {
             Ok(vec![row("ann@x.org", Reason::HardBounce, now), row("@y.org", Reason::HardBounce, now)])
         );
         assert_eq!(told("kind,who\nx,ann@x.org\n", &Import { column: Some("Who"), ..how() }), Ok(vec![row("ann@x.org", Reason::Manual, now)]));
-        assert_eq!(told("", &how()), Ok(Vec::new()));
+        assert!(told("", &how()).expect_err("nothing").starts_with("theirs.csv: is empty"));
+        assert_eq!(told("email\n", &how()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_file_is_read_whatever_spreadsheet_wrote_it() {
+        let now = "2026-11-21T12:00:00Z";
+        let wanted = Ok(vec![row("ann@x.org", Reason::Unsubscribe, now), row("@y.org", Reason::Manual, now)]);
+        let utf_16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let tabs = utf_16("\u{feff}email\treason\r\nann@x.org\tunsubscribe\r\n@y.org\t\r\n");
+        for text in [
+            &b"sep=;\r\nemail;reason\r\nann@x.org;unsubscribe\r\n@y.org;\r\n"[..],
+            "\u{feff}\"email\";\"reason\"\n\"ann@x.org\";\"unsubscribe\"\n\"@y.org\"\n".as_bytes(),
+            b"Whom we do not mail;;\n\nName;E-Mail;Reason\nAnn;ann@x.org;unsubscribe\nAll;@y.org\n",
+            b"# of spring\nemail,reason\n#ben@x.org,\nann@x.org,unsubscribe\n@y.org,,\n",
+            &tabs,
+        ] {
+            let read = import(text, &how()).map_err(|why| why.to_string());
+            let read = read.map(|found| found.entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect());
+            assert_eq!(read, wanted, "{}", String::from_utf8_lossy(text));
+        }
+        assert_eq!(told("@y.org\nann@x.org\n", &how()).map(|found| found.len()), Ok(2), "a first line that is an entry is no header");
+        let marked = "name,email\n*VIP Ann,ann@x.org\n";
+        assert_eq!(told(marked, &how()).map(|found| found.len()), Ok(1), "in doubt, it suppresses");
     }
 
     #[test]
@@ -328,7 +370,7 @@ mod tests {
             assert!(message.starts_with(&format!("theirs.csv:{line}: ")) && message.contains(what), "{message}");
             assert!(message.contains("\nhint: ") && !message.contains("person"), "{message}");
         }
-        assert!(import(&b"email\n\xff@x.org\n"[..], &how()).expect_err("no UTF-8").to_string().starts_with("theirs.csv:2: line is not valid UTF-8"));
+        assert!(import(&b"email\n\xff@x.org\n"[..], &how()).expect_err("no UTF-8").to_string().contains("--encoding"));
     }
 
     #[test]
@@ -342,7 +384,7 @@ mod tests {
         assert_eq!(export(entries.clone(), ExportFormat::Csv, &mut csv).ok(), Some(3));
         std::fs::write(&file, &csv).expect("a file");
         assert_eq!(list(&[file]).map(|listed| listed.expect("sound").entry).collect::<Vec<_>>(), entries);
-        let imported = import(csv.as_slice(), &how()).expect("sound");
+        let imported = import(csv.as_slice(), &how()).expect("sound").entries;
         assert_eq!(imported[0], entries[0].clone().into_ledger(how().now));
         assert_eq!(imported.len(), 3);
 

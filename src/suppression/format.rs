@@ -9,6 +9,7 @@ use memchr::{memchr, memchr2};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::entry::{Entry, Scope, parse_entry, parse_reason, rank_of};
+use crate::input::is_marked;
 use crate::outcome::Reason;
 
 /// The columns of a file that has no header, and the header of a file that we make.
@@ -112,7 +113,8 @@ impl Columns {
     /// which is the one to judge it.
     #[inline(always)]
     pub(super) fn plain(&self, line: &[u8]) -> Option<Plain> {
-        if line.first() == Some(&b'#') {
+        // A mark that strikes a line out, or a dash that may be one.
+        if matches!(line.first(), Some(b'#' | b'*' | b'!' | b'/' | b'-')) {
             return None;
         }
         let mut rest = line;
@@ -212,7 +214,7 @@ impl Columns {
 
 fn entry_hint(email: &str) -> &'static str {
     if email.contains(['\t', ';']) {
-        "columns are separated by commas"
+        "columns are separated by commas; `mailbatch suppress import FILE` reads files with other delimiters"
     } else if email.starts_with("@*.") {
         "list each domain: @domain stands for that domain without its subdomains"
     } else if !email.contains('@') && email.contains('.') {
@@ -265,8 +267,8 @@ fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
 /// A field as it is written: quoted where it must be, line breaks and NUL made spaces, because one entry is one line.
 pub(super) fn quote(field: &str) -> Cow<'_, str> {
     let field = if field.contains(['\r', '\n', '\0']) { Cow::Owned(field.replace(['\r', '\n', '\0'], " ")) } else { Cow::Borrowed(field) };
-    // A line that begins with # would be a comment.
-    if field.contains(['"', ',']) || field.starts_with('#') { Cow::Owned(format!("\"{}\"", field.replace('"', "\"\""))) } else { field }
+    // A line that begins with # would be a comment, and one that begins with another mark struck out.
+    if field.contains(['"', ',']) || is_marked(&field) { Cow::Owned(format!("\"{}\"", field.replace('"', "\"\""))) } else { field }
 }
 
 /// Which end of the day a date without a time stands for.

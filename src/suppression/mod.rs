@@ -23,6 +23,6 @@ mod watched;
 
 pub use edit::{Removed, append, remove, unwritable};
 pub use entry::{Entry, Scope, parse_entry};
-pub use exchange::{ExportFormat, Import, List, Listed, export, import, list};
-pub use preset::{Preset, import_preset};
+pub use exchange::{ExportFormat, Import, Imported, List, Listed, export, import, list};
+pub use preset::{Exported, Preset, import_preset};
 pub use screening::{Hit, Suppressions};

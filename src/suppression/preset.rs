@@ -18,6 +18,7 @@ use super::entry::parse_entry;
 use super::exchange::{foreign_time, plain_name};
 use super::rows::{self, Flaw};
 use crate::error::{Error, Result};
+use crate::input::{Finding, ReadOptions};
 use crate::ledger::LedgerSuppression;
 use crate::outcome::Reason;
 
@@ -47,20 +48,23 @@ pub struct Exported {
     pub entries: Vec<LedgerSuppression>,
     /// Rows about some mail only, or about what does not suppress a person.
     pub left_out: u64,
+    /// What was skipped or mended on the way.
+    pub findings: Vec<Finding>,
 }
 
-/// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name` is what messages call the input.
-pub fn import_preset(reader: impl Read, name: &str, preset: Preset, now: Timestamp) -> Result<Exported> {
+/// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name` is what messages call the input,
+/// `reading` what is known of its encoding and delimiter.
+pub fn import_preset(reader: impl Read, name: &str, reading: &ReadOptions, preset: Preset, now: Timestamp) -> Result<Exported> {
     let mut columns: Option<Columns> = None;
     let mut found = Exported::default();
-    rows::each(reader, name, |row| {
+    let findings = rows::each(reader, name, reading, |row| {
         let columns = match &columns {
             Some(columns) => columns,
             None => {
                 let (read, is_header) = Columns::of(preset, row)?;
                 let read = columns.insert(read);
                 if is_header {
-                    return Ok(());
+                    return Ok(Some(read.email));
                 }
                 read
             }
@@ -72,13 +76,14 @@ pub fn import_preset(reader: impl Read, name: &str, preset: Preset, now: Timesta
         }
         let Some(reason) = columns.reason(preset, row)? else {
             found.left_out += 1;
-            return Ok(());
+            return Ok(None);
         };
         let created_at = columns.time(preset, row)?.unwrap_or(now);
         let source = format!("{} export", preset.as_str());
         found.entries.push(LedgerSuppression { entry, reason, scope: String::new(), source, created_at, expires_at: None, note: String::new() });
-        Ok(())
+        Ok(None)
     })?;
+    found.findings = findings;
     if columns.is_none() {
         return Err(Error::refused(format!("{name} is empty")).hint("name the file that was exported"));
     }
@@ -210,7 +215,7 @@ mod tests {
     use crate::exit::Exit;
 
     fn read(preset: Preset, text: &str) -> Result<Exported> {
-        import_preset(text.as_bytes(), "export.csv", preset, Timestamp::UNIX_EPOCH)
+        import_preset(text.as_bytes(), "export.csv", &ReadOptions::default(), preset, Timestamp::UNIX_EPOCH)
     }
 
     #[track_caller]

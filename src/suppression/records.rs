@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use super::entry::Entry;
 use super::format::{Columns, Plain, Problem, Unsplit, split};
+use crate::input::{is_marked, separator};
 
 /// Small enough to stay in the processor's cache between being read and being looked at.
 const BLOCK: usize = 1 << 17;
@@ -240,11 +241,19 @@ impl<R: Read> Records<R> {
             bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         }
         if memchr(0, bytes).is_some() {
-            return Err(Problem::new("line holds a NUL byte", "save the file as plain UTF-8 text").into());
+            return Err(Problem::new("line holds a NUL byte: no UTF-8 text, perhaps UTF-16", TEXT_HINT).into());
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("line is not valid UTF-8", "save the file as UTF-8"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("line is not valid UTF-8", TEXT_HINT))?;
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok((Step::Nothing, None));
+        }
+        if self.columns.is_none() && separator(text).is_some() {
+            let hint = "delete it, and separate the columns by commas; `mailbatch suppress import FILE` reads the file as it is";
+            return Err(Problem::new("line is Excel's sep= line, and no entry", hint).into());
+        }
+        if is_marked(text) {
+            let hint = "delete the line, or the mark if the entry is to hold; put quotes around an address that really begins so";
+            return Err(Problem::new("line is struck out by a mark before it; only # begins a comment", hint).into());
         }
         let fields = split(text).map_err(|why| match why {
             Unsplit::Open => Flaw::Open,
@@ -275,6 +284,9 @@ impl From<Problem> for Flaw {
         Self::Problem(problem)
     }
 }
+
+/// How to mend a file that is no UTF-8 text.
+const TEXT_HINT: &str = "save the file as UTF-8 text, or take its entries in with `mailbatch suppress import FILE`";
 
 fn never_closed() -> Problem {
     Problem::new("line opens a quote that is not closed", "close it, or double a quote that belongs to the text")

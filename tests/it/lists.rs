@@ -298,3 +298,45 @@ fn compressed_and_piped_lists_are_read_alike() {
     let piped = ws.run_with(&[&["send", "-", "--campaign", "piped"][..], &flags].concat(), list).ends(0);
     assert_eq!(ws.mailed(), ["ann@example.com"], "{}", piped.err);
 }
+
+#[test]
+fn suppressions_are_never_read_as_nobody() {
+    let ws = sandbox();
+    ws.file("list.csv", "email,name\nann@example.com,Ann\nben@example.com,Ben\n");
+    let utf_16: Vec<u8> = "\u{feff}email\tname\r\nann@example.com\tx\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (file, says) in [
+        (&b"sep=;\r\nemail;reason\r\nann@example.com;manual\r\n"[..], "Excel's sep= line"),
+        (b"email;reason\nann@example.com;manual\n", "columns are separated by commas"),
+        (b"Whom we do not mail\nemail\nann@example.com\n", "suppressions.csv:1: "),
+        (b"email\n*ann@example.com\n", "struck out by a mark"),
+        (b"email\nann@example.com\nJ\xfcrgen\n", "not valid UTF-8"),
+        (&utf_16, "suppress import"),
+    ] {
+        ws.file("suppressions.csv", file);
+        let refused = ws.run(&["send", "list.csv", "--suppress", "suppressions.csv"]).ends(4);
+        assert!(refused.err.contains(says), "{says}: {}", refused.err);
+    }
+    assert!(ws.outbox().is_empty());
+    ws.file("suppressions.csv", "\u{feff}\"email\",\"reason\"\n\"ann@example.com\",\"manual\"\n");
+    sends(&ws, &["list.csv", "--suppress", "suppressions.csv"], 0);
+    assert_eq!(ws.mailed(), ["ben@example.com"]);
+}
+
+#[test]
+fn suppressions_are_imported_as_spreadsheets_write_them() {
+    let ws = sandbox();
+    ws.file("suppressions.csv", "email\n");
+    ws.config(&format!("{}[suppression]\nfiles = [\"suppressions.csv\"]\n", ws.read("mailbatch.toml")));
+    ws.file("theirs.csv", "sep=;\r\nName;E-Mail;Grund\r\n#Ben;ben@example.com;\r\nAnn;ann@example.com;\r\n");
+    let ran = ws.run(&["-q", "suppress", "import", "theirs.csv"]).ends(0);
+    assert!(ran.err.contains("are left out and suppress nobody (1): theirs.csv:3"), "{}", ran.err);
+    assert!(ws.read("suppressions.csv").contains("ann@example.com") && !ws.read("suppressions.csv").contains("ben@example.com"));
+    ws.file("old.csv", b"E-Mail;Name\r\ncara@example.com;M\xfcller\r\n");
+    assert!(ws.run(&["suppress", "import", "old.csv"]).ends(4).err.contains("--encoding"));
+    ws.run(&["suppress", "import", "old.csv", "--encoding", "windows-1252"]).ends(0);
+    assert!(ws.read("suppressions.csv").contains("cara@example.com"));
+    ws.file("empty.csv", "");
+    assert!(ws.run(&["suppress", "import", "empty.csv"]).ends(4).err.contains("is empty"));
+    ws.file("prose.csv", "hello\nworld\n");
+    assert!(ws.run(&["suppress", "import", "prose.csv"]).ends(4).err.contains("no column can be meant"));
+}
