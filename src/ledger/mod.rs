@@ -227,6 +227,8 @@ pub enum Settled {
     Final(Verdict),
     /// Open again, not before `at`.
     Retry { refusal: Refusal, at: Timestamp, counts: bool },
+    /// Still transient when its provider was given up: open again at once, and to go through the provider `to` from now on.
+    PassedOn { refusal: Refusal, counts: bool, to: String, why: String },
     /// Still transient when we gave up: `deferred`.
     GaveUp { refusal: Refusal, counts: bool },
     /// Never begun: open again, nothing counted.

@@ -2,6 +2,7 @@
 
 mod admit;
 mod blame;
+mod pass_on;
 mod phase;
 mod station;
 mod trust;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use self::pass_on::Passes;
 use self::phase::Waiting;
 use self::station::{CameOf, Station};
 use self::watch::Watch;
@@ -82,6 +84,7 @@ struct Engine {
     gathered_since: Instant,
     /// Rows whose chunk has not come back: not to be handed out again.
     out: HashSet<JobId>,
+    passes: Passes,
     phase: Cohort,
     why: Option<Why>,
     /// Retries that are due by then may be handed out once, although it is in the future.
@@ -125,6 +128,7 @@ impl Engine {
             gathered: Vec::new(),
             gathered_since: Instant::now(),
             out: HashSet::new(),
+            passes: Passes::default(),
             phase,
             why: None,
             due_by: None,
@@ -207,8 +211,9 @@ impl Engine {
                 let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
                 let learn = learns.then_some(outlet.name.as_str());
                 let heard = Arc::clone(&self.stations[way.through].heard);
-                let judge = Judge { policy, lanes: &mut self.stations[way.first].lanes, learn, heard: &heard };
-                let translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
+                let judge = Judge { policy, lanes: &mut self.stations[way.first].lanes, learn, heard: &heard, passed_on: &self.passes.by_row };
+                let mut translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
+                self.pass_on(way.through, &rows, &mut translated);
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));

@@ -178,7 +178,8 @@ impl Sameness {
         let means = replies::classify_again(&refusal.code, &refusal.detail, Place::Mail).means;
         let reason = if means == Meaning::Credentials { Reason::Auth } else { Reason::Policy };
         let hint = if self.has_accepted { "" } else { " (it has taken nothing in this run: is a login missing?)" };
-        let detail = format!("the same refusal for {count} recipients in a row: {}{hint}", replies::anonymous(&refusal.detail));
+        let times = if count == 1 { "as before".to_owned() } else { format!("for {count} recipients in a row") };
+        let detail = format!("the same refusal {times}: {}{hint}", replies::anonymous(&refusal.detail));
         Some(Proved::Refuses(Blame {
             refusal: Refusal::new(reason, refusal.code.clone(), detail),
             sign: streak.sign.clone(),

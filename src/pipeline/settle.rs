@@ -31,6 +31,19 @@ pub(crate) struct Judge<'a> {
     pub(crate) learn: Option<&'a str>,
     /// What the provider's answers have proved together.
     pub(crate) heard: &'a Heard,
+    /// Those who were passed on from other providers.
+    pub(crate) passed_on: &'a HashMap<JobId, PassedOn>,
+}
+
+/// A recipient that one provider did not take for as long as retries last, and that goes through another one instead.
+#[derive(Debug)]
+pub(crate) struct PassedOn {
+    /// When the latest of them was given it, from which its retries count.
+    pub(crate) at: Timestamp,
+    /// Attempts until then.
+    pub(crate) attempts: u32,
+    /// The places of those that it has been passed on from.
+    pub(crate) from: Vec<usize>,
 }
 
 /// A claim that has come back.
@@ -44,7 +57,7 @@ pub(crate) struct Returned<'a> {
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened } = claim;
-    let Judge { policy, lanes, learn, heard } = judge;
+    let Judge { policy, lanes, learn, heard, passed_on } = judge;
     let now = Timestamp::now();
     let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
     let mut out = Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
@@ -57,7 +70,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
         let learned = learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now));
         out.learned.extend(learned.map(|learned| (*job, learned)));
-        out.items.push((*job, settle(row, verdict, claimed_at, now, &policy)));
+        out.items.push((*job, settle(row, verdict, passed_on.get(job), claimed_at, now, &policy)));
     }
     for (job, reason, detail) in screened {
         if members.remove(&job).is_some() {
@@ -71,12 +84,13 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     out
 }
 
-fn settle(row: &LedgerRow, verdict: &Verdict, claimed_at: Timestamp, now: Timestamp, policy: &RetryPolicy) -> Settled {
+fn settle(row: &LedgerRow, verdict: &Verdict, passed_on: Option<&PassedOn>, claimed_at: Timestamp, now: Timestamp, policy: &RetryPolicy) -> Settled {
     let Verdict::NotTaken { refusal, counts } = verdict else {
         return Settled::Final(verdict.clone());
     };
-    let failures = row.attempts + u32::from(*counts);
-    match policy.next(row.first_at.unwrap_or(claimed_at), now, failures.max(1), draw()) {
+    let (first, before) = passed_on.map_or((row.first_at.unwrap_or(claimed_at), 0), |passed_on| (passed_on.at, passed_on.attempts));
+    let failures = row.attempts.saturating_sub(before) + u32::from(*counts);
+    match policy.next(first, now, failures.max(1), draw()) {
         Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },
         None => Settled::GaveUp { refusal: refusal.clone(), counts: *counts },
     }
@@ -88,7 +102,7 @@ pub(crate) fn outcome(settled: &Settled) -> Option<Outcome> {
         Settled::Final(verdict) => final_outcome(verdict),
         Settled::Screened { .. } => Some(Outcome::Suppressed),
         Settled::GaveUp { .. } => Some(Outcome::Deferred),
-        Settled::Retry { .. } | Settled::Void => None,
+        Settled::Retry { .. } | Settled::PassedOn { .. } | Settled::Void => None,
     }
 }
 

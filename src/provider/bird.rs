@@ -39,7 +39,6 @@ const MAX_BODY: usize = 524_288;
 /// Headers that Bird writes itself.
 const RESERVED: [&str; 13] =
     ["from", "to", "cc", "bcc", "subject", "reply-to", "sender", "return-path", "date", "message-id", "mime-version", "content-type", "received"];
-/// Of marketing mail.
 /// Takes everything and tells that it was delivered.
 const SANDBOX: &str = "delivered@messagebird.dev";
 const CAPABILITIES: Capabilities = Capabilities {

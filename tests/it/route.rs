@@ -167,6 +167,28 @@ fn what_is_unknown_at_one_provider_never_goes_to_another() {
 }
 
 #[test]
+fn who_is_put_off_for_as_long_as_retries_last_goes_through_each_of_the_others_once() {
+    let busy = || Script::default().rule(Rule::new(Step::Rcpt, Action::reply("451 4.2.0 not now")).to("user7@"));
+    let deferred = lists::address(7);
+    let lines = "retry = { for = \"600ms\", base = \"20ms\", max = \"100ms\" }";
+    for takes in [true, false] {
+        let (a, b) = (Recorder::with(busy()), Recorder::with(if takes { Script::default() } else { busy() }));
+        let work = routed([&a, &b], [lines, lines], "order = [\"a\", \"b\"]", 20);
+        let ran = work.run(&["send", "list.csv"]).ends(if takes { 0 } else { 5 });
+        assert_eq!(ran.err.matches("failover from a to b").count(), 1, "{}", ran.err);
+        assert!(!ran.err.contains("failover from b to a"), "{}", ran.err);
+        let report = work.report();
+        assert_eq!(report.cell(&deferred, "mb_provider"), "b");
+        assert_eq!(report.with("deferred").len(), usize::from(!takes));
+        assert!(report.cell(&deferred, "mb_attempts").parse::<u32>().is_ok_and(|attempts| attempts > 2), "tried and tried again at a");
+        assert_eq!(b.recipients(), if takes { vec![deferred.clone()] } else { Vec::new() });
+        assert_eq!(a.count(), 19);
+        let why = work.run(&["why", &work.newest_run(), &deferred]).ends(0);
+        why.says("first choice a").says("b instead of a: it did not take this one");
+    }
+}
+
+#[test]
 fn a_full_cap_overflows_to_the_next_and_ends_the_run_only_when_all_are_full() {
     let (a, b) = (Recorder::start(), Recorder::start());
     let work = routed([&a, &b], ["caps = [\"30/hour\"]", "caps = [\"50/hour\"]"], "order = [\"a\", \"b\"]", 100);

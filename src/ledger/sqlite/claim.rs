@@ -170,6 +170,12 @@ impl<'a> Change<'a> {
                 what: Some("not_taken"),
                 ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
             },
+            Settled::PassedOn { refusal: r, counts, .. } => Self {
+                attempts: i64::from(*counts),
+                next_at: Some(now),
+                what: Some("not_taken"),
+                ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
+            },
             Settled::Void => Self { next_at: Some(now), ..Self::void() },
             Settled::Screened { reason, detail } => {
                 Self { attempts: 0, begun: false, ..done(Outcome::Suppressed, Some(*reason), "", detail, "screened") }
@@ -227,15 +233,27 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
     )?;
     for (done, row) in batch.members.iter().enumerate() {
         make_way(done);
-        let change = by_row.remove(row).map_or_else(|| Change::of(&Settled::Void, now), |settled| Change::of(settled, now));
+        let settled = by_row.remove(row).unwrap_or(&Settled::Void);
+        let change = Change::of(settled, now);
         begun += i64::from(change.begun);
-        apply(conn, &mut outcome, words::id_of(seq, *row)?, batch, &change, now)?;
+        let id = words::id_of(seq, *row)?;
+        apply(conn, &mut outcome, id, batch, &change, now)?;
+        if let Settled::PassedOn { to, why, .. } = settled {
+            pass_on(conn, id, to, why, now)?;
+        }
     }
     for row in by_row.keys() {
         tracing::warn!(batch = batch.id, row, "a verdict about a recipient that is not in the batch was left out");
     }
     conn.prepare_cached("UPDATE batches SET settled_at = ?2, size = ?3 WHERE id = ?1")?.execute([batch.id, now.as_microsecond(), begun])?;
     Ok(())
+}
+
+/// Gives an open recipient to another provider, and remembers which one it went through.
+fn pass_on(conn: &Connection, id: i64, to: &str, why: &str, now: Timestamp) -> Result<()> {
+    let from: String = conn.prepare_cached("SELECT provider FROM recipients WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
+    conn.prepare_cached("UPDATE recipients SET provider = ?2 WHERE id = ?1")?.execute(params![id, to])?;
+    remember(conn, id, None, now, "failover", None, &from, &format!("{to} instead of {from}: {why}"))
 }
 
 /// Changes a member's row; `outcome` is the statement for one that was begun.

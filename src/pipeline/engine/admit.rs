@@ -150,7 +150,13 @@ impl Engine {
 
     /// Whether another provider takes, or will soon, what this one does not.
     pub(super) fn has_stand_in(&self, place: usize, now: Instant) -> bool {
-        self.candidates(place).skip(1).any(|other| {
+        self.stand_ins(place, now).next().is_some()
+    }
+
+    /// Those that do, in their order.
+    pub(super) fn stand_ins(&self, place: usize, now: Instant) -> impl Iterator<Item = usize> {
+        self.candidates(place).skip(1).filter(move |other| {
+            let other = *other;
             let readiness = self.stations[other].readiness(&self.parts.outlets[other], now, self.parts.limits.wait_on_cap);
             !self.watch.holds_provider(other) && !matches!(readiness, Readiness::Out { .. })
         })

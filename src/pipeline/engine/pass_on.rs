@@ -1,0 +1,53 @@
+//! A recipient that its provider did not take for as long as retries last goes through the next one.
+//!
+//! The rule it keeps: each provider gets a recipient once, so one that none of them takes is `deferred` in the end. A recipient that was
+//! refused for good, or is in doubt, is never passed on.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::Engine;
+use crate::ledger::{LedgerRow, Settled};
+use crate::pipeline::settle::{PassedOn, Translated};
+use crate::provider::JobId;
+
+/// The recipients that were passed on in this execution.
+#[derive(Debug, Default)]
+pub(super) struct Passes {
+    pub(super) by_row: HashMap<JobId, PassedOn>,
+    /// From which provider to which, as far as progress has named it.
+    said: HashSet<(usize, usize)>,
+}
+
+impl Engine {
+    /// Gives the recipients that this provider would leave `deferred` to the first one that takes mail and has not had them.
+    pub(super) fn pass_on(&mut self, through: usize, rows: &[LedgerRow], translated: &mut Translated) {
+        let is_given_up = |settled: &Settled| matches!(settled, Settled::GaveUp { .. });
+        if self.stations.len() < 2 || !translated.items.iter().any(|(_, settled)| is_given_up(settled)) {
+            return;
+        }
+        let now = Instant::now();
+        let able: Vec<usize> = self.stand_ins(through, now).collect();
+        for (row, settled) in &mut translated.items {
+            let Settled::GaveUp { refusal, counts } = &*settled else { continue };
+            let (refusal, counts) = (refusal.clone(), *counts);
+            let passed_on = self.passes.by_row.get(row);
+            let Some(next) = able.iter().copied().find(|place| passed_on.is_none_or(|passed_on| !passed_on.from.contains(place))) else { continue };
+            let (from, to) = (&self.parts.outlets[through].name, &self.parts.outlets[next].name);
+            if self.passes.said.insert((through, next)) {
+                let said = format!("failover from {from} to {to}: it did not take some recipients within retry.for");
+                tracing::info!(provider = from, "{said}");
+                self.parts.progress.message(&said);
+            }
+            let said = format!("{} {}", refusal.code, refusal.detail);
+            let why = format!("it did not take this one within retry.for ({})", said.trim());
+            let attempts = rows.iter().find(|member| member.row == *row).map_or(0, |member| member.attempts + u32::from(counts));
+            let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| PassedOn { at: Timestamp::now(), attempts, from: Vec::new() });
+            (passed_on.at, passed_on.attempts) = (Timestamp::now(), attempts);
+            passed_on.from.push(through);
+            *settled = Settled::PassedOn { refusal, counts, to: to.clone(), why };
+        }
+    }
+}
