@@ -28,13 +28,18 @@ pub(super) fn of_xtext(value: &str) -> Option<String> {
 
 /// Whether a field that is to name an address names one that cannot be read.
 pub(super) fn is_unreadable(value: &str) -> bool {
-    let kind = value.split_once(';').map_or("", |(kind, _)| kind).trim().to_ascii_lowercase();
+    let kind = typed(value).map_or("", |(kind, _)| kind).trim().to_ascii_lowercase();
     (kind.is_empty() || kind == "rfc822" || kind.starts_with("utf-8")) && value.contains('@') && of_field(value).is_none()
 }
 
 /// RFC 3464 section 2.3.2: a type, a semicolon, the address; many leave the type out.
 fn value_of(value: &str) -> &str {
-    value.split_once(';').map_or(value, |(_, rest)| rest).trim()
+    typed(value).map_or(value, |(_, rest)| rest).trim()
+}
+
+/// A field's type and what stands behind it. What is no atom is no type: `m&uuml;ller@example.com`.
+fn typed(value: &str) -> Option<(&str, &str)> {
+    value.split_once(';').filter(|(kind, _)| kind.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'))
 }
 
 /// A field's address without brackets, the name of a protocol, and a comment behind it.
@@ -128,7 +133,7 @@ pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
 fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let before = &text[..at];
     let start = if let Some(inner) = before.strip_suffix('"') {
-        inner.rfind('"').filter(|open| before.len() - open < LONGEST)?
+        open_quote(inner).filter(|open| before.len() - open < LONGEST)?
     } else {
         before.char_indices().rev().take_while(|(i, c)| is_local(*c) && at - i < LONGEST).last().map_or(at, |(i, _)| i)
     };
@@ -137,11 +142,13 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
     // What goes on, or was escaped, is not the whole of an address.
-    if matches!(before[..start].chars().next_back(), Some('@' | '\\')) || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~')) {
+    if goes_on_before(&before[..start]) || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~')) || goes_on_behind(&text[end + at + 1..]) {
         return None;
     }
     let local = within_signs(&text[start..at], behind);
-    let local = in_sentence(local, behind);
+    if runs_into_sentence(local, behind) {
+        return None;
+    }
     // The form of X.400 holds the address that it was made of: `c=US;p=IKON;dda:SMTP=ann@example.com`.
     let local = local.get(..5).filter(|start| start.eq_ignore_ascii_case("smtp=")).map_or(local, |_| &local[5..]);
     let local = local.strip_prefix("=3D").unwrap_or(local);
@@ -162,13 +169,56 @@ fn within_signs(local: &str, behind: Option<char>) -> &str {
         .map_or(local, |(open, _)| local.trim_start_matches(*open))
 }
 
-/// A local part without the words of a script that puts no space between words, where the sentence goes on behind the address too.
-fn in_sentence(local: &str, behind: Option<char>) -> &str {
-    if !behind.is_some_and(is_unspaced) {
-        return local;
+/// Whether what stands before may be the beginning of a longer local part: a sign or an escape of some form (`m&uuml;ller@`, `o’brien@`), and
+/// not the opening sign of a quotation.
+fn goes_on_before(before: &str) -> bool {
+    let mut chars = before.chars().rev();
+    let Some(last) = chars.next() else { return false };
+    let is_word = chars.next().is_some_and(|c| c.is_alphanumeric() && !is_unspaced(c));
+    match last {
+        '@' | '\\' => true,
+        ';' => near(before).rsplit_once('&').is_some_and(|(_, name)| is_letter(name)),
+        '\u{2019}' | '\u{b7}' | '\u{2010}'..='\u{2015}' | '\u{2024}'..='\u{2027}' => is_word,
+        // `m<C3><BC>ller@`
+        '>' => {
+            let hex = near(before).rsplit('<').next().unwrap_or_default();
+            matches!(hex.len(), 2 | 4 | 6) && hex.trim_start_matches("U+").bytes().all(|b| b.is_ascii_hexdigit())
+        }
+        _ => false,
     }
-    let words = local.char_indices().rev().find(|(_, c)| is_unspaced(*c)).map_or(0, |(at, c)| at + c.len_utf8());
-    if words == local.len() { local } else { &local[words..] }
+}
+
+/// The end of a text without its last sign, as much of it as an escape can be long.
+fn near(before: &str) -> &str {
+    let mut start = before.len().saturating_sub(16);
+    while !before.is_char_boundary(start) {
+        start += 1;
+    }
+    before[start..].trim_end_matches([';', '>'])
+}
+
+/// Whether a letter in some form of escape stands behind a domain.
+fn goes_on_behind(behind: &str) -> bool {
+    let is_entity = |rest: &str| rest.bytes().take(16).position(|byte| byte == b';').is_some_and(|end| is_letter(&rest[..end]));
+    behind.starts_with("\\x") || behind.strip_prefix('&').is_some_and(is_entity)
+}
+
+/// Whether an entity of HTML stands for a letter, as most do.
+fn is_letter(entity: &str) -> bool {
+    const SIGNS: [&str; 13] = ["lt", "gt", "quot", "amp", "apos", "nbsp", "laquo", "raquo", "ldquo", "rdquo", "#34", "#39", "#60"];
+    (2..10).contains(&entity.len()) && entity.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#') && !SIGNS.contains(&entity)
+}
+
+/// The place of the quotation mark that opens a quoted local part which ends where `inner` ends. An escaped one is part of it.
+fn open_quote(inner: &str) -> Option<usize> {
+    let is_escaped = |at: usize| inner[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    inner.rmatch_indices('"').map(|(at, _)| at).find(|at| !is_escaped(*at))
+}
+
+/// Whether it cannot be seen where a sentence ends and the address begins: in a script that puts no space between words, which goes on
+/// behind the address. Cut off at the wrong place it may be the address of another person.
+fn runs_into_sentence(local: &str, behind: Option<char>) -> bool {
+    behind.is_some_and(is_unspaced) && local.chars().any(is_unspaced)
 }
 
 /// Letters of scripts that are written without spaces.
@@ -257,7 +307,7 @@ mod tests {
             ("rfc822;\"ann b\"@example.com (Ann)", "\"ann b\"@example.com"),
             ("ann+x=y@example.com", "ann+x=y@example.com"),
             ("RCPT TO:<ann@example.com>...", "ann@example.com"),
-            ("メールアドレスann@example.jpは存在しません。", "ann@example.jp"),
+            ("メールアドレス ann@example.jpは存在しません。", "ann@example.jp"),
             ("`ann@example.com'", "ann@example.com"),
             ("ann@example.com: Benutzer", "ann@example.com"),
             ("utf-8; müller@example.com", "müller@example.com"),
@@ -284,6 +334,10 @@ mod tests {
             ("mu\u{308}ller@example.com", &Address::parse("mu\u{308}ller@example.com").map(Address::into_string).unwrap_or_default()),
             ("无法送达（用户@example.cn）", "用户@example.cn"),
             ("ann@例え.jpは存在しません", "ann@xn--r8jz45g.jp"),
+            ("邮箱“ann@example.cn”不存在", "ann@example.cn"),
+            ("L’adresse «ann@example.com» est inconnue", "ann@example.com"),
+            ("a;ann@example.com", "ann@example.com"),
+            ("\"a\\\"nn\"@example.com", "\"a\\\"nn\"@example.com"),
             ("“ann@example.com”", "ann@example.com"),
             ("for*ann@example.com", "for*ann@example.com"),
         ] {
@@ -299,6 +353,14 @@ mod tests {
             "m\\x{A}ller@example.com",
             "m\u{fffd}ller@example.com",
             "m\\xller@example.com",
+            "m&uuml;ller@example.com",
+            "m&#252;ller@example.com",
+            "m&#xfc;ller@example.com",
+            "m<C3><BC>ller@example.com",
+            "m<U+FC>ller@example.com",
+            "m\\303\\274ller@example.com",
+            "ann@mail.ex&auml;mple.com",
+            "ann@mail.ex\\x{D800}mple.com",
             ".ann@example.com",
             "'ann@example.com",
             "{ann@example.com",
@@ -306,6 +368,18 @@ mod tests {
             assert!(all_in(&unescaped(text)).is_empty() && of_field(text).is_none(), "{text}: {:?}", all_in(&unescaped(text)));
             assert!(is_unreadable(&format!("rfc822;{text}")), "{text}");
         }
+        // A field is an address and no sentence.
+        for text in [
+            "o\u{2019}brien@example.com",
+            "ann\u{2013}bea@example.com",
+            "col\u{b7}legi@example.com",
+            "用户ann@example.cn不存在",
+            "メールアドレスann@example.jpは存在しません",
+            "ผู้ใช้ann@example.comไม่พบ",
+        ] {
+            assert!(all_in(text).is_empty(), "{text}: {:?}", all_in(text));
+        }
+        assert_eq!(all_in("&lt;ann@example.com&gt;, &quot;bea@example.com&quot;"), ["ann@example.com", "bea@example.com"]);
         assert!(!is_unreadable("rfc822;ann") && !is_unreadable("x400;/S=Ann@x/"));
         assert_eq!(of_xtext("rfc822;ann+2Bnews@example.com").as_deref(), Some("ann+news@example.com"));
         assert_eq!(of_xtext("utf-8;m+C3+BCller@example.com").as_deref(), Some("müller@example.com"));
