@@ -190,7 +190,33 @@ pub struct Event {
     pub is_hearsay: bool,
     /// What the source sent, word for word, its first [`RAW_LIMIT`] bytes.
     #[serde(skip)]
-    pub raw: Option<Arc<[u8]>>,
+    pub raw: Option<Arc<Raw>>,
+}
+
+/// What a source sent, and its hash: a report about a hundred thousand people is one, which all of their events share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    bytes: Box<[u8]>,
+    hash: [u8; 16],
+}
+
+impl Raw {
+    /// The first [`RAW_LIMIT`] bytes.
+    pub fn of(raw: &[u8]) -> Self {
+        let bytes = &raw[..raw.len().min(RAW_LIMIT)];
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest::digest(&digest::SHA256, bytes).as_ref()[..16]);
+        Self { bytes: bytes.into(), hash }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The beginning of its SHA-256.
+    pub fn hash(&self) -> &[u8] {
+        &self.hash
+    }
 }
 
 impl Event {
@@ -236,7 +262,7 @@ impl Event {
 
     /// Keeps the beginning of what the source sent.
     pub fn keep_raw(&mut self, raw: &[u8]) {
-        self.raw = Some(raw[..raw.len().min(RAW_LIMIT)].into());
+        self.raw = Some(Arc::new(Raw::of(raw)));
     }
 
     /// The word of the report's `mb_feedback` column: the type, for bounces with hard or soft.

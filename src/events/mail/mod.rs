@@ -42,7 +42,7 @@ use self::evidence::Evidence;
 use self::parts::Parts;
 use self::phrases::{List, holds};
 use self::status::codes_in;
-use super::{Bounce, Event, EventKind, Source};
+use super::{Bounce, Event, EventKind, Raw, Source};
 use crate::message::{hex, is_token, token_of};
 
 /// How much of one message is looked at: what reports something stands before the message that is returned with it, and a report about a
@@ -85,7 +85,7 @@ pub fn read(raw: &[u8], now: Timestamp) -> Told {
 
 /// Gives the events what they share: the raw message and ids.
 fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
-    let kept: std::sync::Arc<[u8]> = raw[..raw.len().min(super::RAW_LIMIT)].into();
+    let kept = std::sync::Arc::new(Raw::of(raw));
     let hash = digest::digest(&digest::SHA256, raw.trim_ascii());
     for (number, event) in events.iter_mut().enumerate() {
         if event.id.is_empty() {

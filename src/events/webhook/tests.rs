@@ -425,7 +425,7 @@ fn a_body_of_another_form_is_refused_and_never_a_panic() {
         }
     }
     let long = json!([{"event": "open", "email": "a@example.com", "sg_event_id": "x", "more": "y".repeat(RAW_LIMIT)}]);
-    assert_eq!(read("sendgrid", &long)[0].raw.as_ref().unwrap().len(), RAW_LIMIT);
+    assert_eq!(read("sendgrid", &long)[0].raw.as_ref().unwrap().bytes().len(), RAW_LIMIT);
 }
 
 #[test]

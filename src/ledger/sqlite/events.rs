@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ring::digest;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::{Fault, Result};
@@ -13,7 +12,7 @@ use super::names::{self, Found};
 use super::plan::seq_of;
 use super::{words, workspace};
 use crate::address::{Address, key_of};
-use crate::events::{Believe, Bounce, Event, EventKind, RAW_LIMIT, SoftBounces, Source, VERSION, feedback_word};
+use crate::events::{Believe, Bounce, Event, EventKind, RAW_LIMIT, Raw, SoftBounces, Source, VERSION, feedback_word};
 use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
 use crate::outcome::Reason;
 use crate::provider::Feedback;
@@ -110,14 +109,13 @@ fn write(conn: &Connection, event: &Event, found: Option<&Found>, email: &str, n
 }
 
 /// Keeps a raw payload once, whatever number of events it tells. Returns its number.
-fn keep_payload(conn: &Connection, raw: &[u8]) -> Result<i64> {
-    let hash = digest::digest(&digest::SHA256, raw);
-    let hash = &hash.as_ref()[..16];
+fn keep_payload(conn: &Connection, raw: &Raw) -> Result<i64> {
+    let hash = raw.hash();
     let mut find = conn.prepare_cached("SELECT id FROM payloads WHERE hash = ?1")?;
     if let Some(id) = find.query_row([hash], |row| row.get(0)).optional()? {
         return Ok(id);
     }
-    let body = zstd::bulk::compress(raw, 3).map_err(|e| Fault::Damaged(format!("a payload cannot be compressed: {e}")))?;
+    let body = zstd::bulk::compress(raw.bytes(), 3).map_err(|e| Fault::Damaged(format!("a payload cannot be compressed: {e}")))?;
     conn.prepare_cached("INSERT INTO payloads(hash, body) VALUES (?1, ?2)")?.execute(params![hash, body])?;
     Ok(conn.last_insert_rowid())
 }
@@ -299,7 +297,7 @@ fn kept(row: &Row<'_>) -> Result<KeptEvent> {
             correlation: correlation.map(|text| serde_json::from_str(&text)).transpose()?,
             id: row.get(19)?,
             is_hearsay: false,
-            raw: raw.map(Into::into),
+            raw: raw.map(|raw| std::sync::Arc::new(Raw::of(&raw))),
         },
     })
 }
