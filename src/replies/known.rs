@@ -1,7 +1,7 @@
 //! What services are known to say, as data: a phrase or a status, where it counts, what it means, and who says it.
 //!
-//! A phrase is looked for in lowercase prose without mail addresses ([`super::prose`]); `*` in it stands for any text. Entries are asked in
-//! order and the first that fits decides, so what is about one mailbox stands before what is about us.
+//! A phrase is looked for in lowercase prose without mail addresses ([`super::prose`]); `*` in it stands for any text of a sentence's length.
+//! Entries are asked in order and the first that fits decides, so what is about one mailbox stands before what is about us.
 
 use super::{Meaning, Place};
 

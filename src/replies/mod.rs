@@ -6,14 +6,21 @@
 //! - A phrase or status of the table decides ([`Reading::is_known`]); a provider may be stopped at the first of these.
 //! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which they were said. Such a reading is believed
 //!   about one recipient; several equal ones in a row prove more, which is judged where they can be counted.
+//! - Where those say nothing of the reason, the words about recipients decide ([`words`]), which bounces are read by too.
 //! - What a server repeats of another one's words (`host mx.example said: ...`) is about one recipient: phrases are not looked for in it.
 
 mod known;
+mod normal;
 mod prose;
 mod sign;
+mod unknown;
+mod words;
 
+pub(crate) use normal::{normal, unaccented, without_addresses};
 use prose::prose;
 pub(crate) use sign::{anonymous, sign};
+pub(crate) use unknown::says_nobody;
+pub(crate) use words::{Spoken, gives_reason, spoken};
 
 /// Where something was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +83,16 @@ pub(crate) enum Meaning {
     Address,
     /// The message, whoever it is for.
     Content,
+    /// The message is too large.
+    Size,
+    /// No such domain, or one that takes no mail. Only words say so; a status says [`Meaning::Gone`].
+    Domain,
+    /// The way to the recipient's server; a relay says so in a bounce.
+    Routing,
+    /// Tried for as long as a relay tries; a relay says so in a bounce.
+    Expired,
+    /// The receiving system is at fault; a relay says so in a bounce.
+    System,
     /// The exchange of commands, or nothing that is known.
     Session,
 }
@@ -94,8 +111,11 @@ impl Meaning {
     pub(crate) fn about(self) -> About {
         match self {
             Self::Rate | Self::Quota | Self::Credentials | Self::Sender | Self::Relay | Self::Hello => About::Provider,
-            Self::Gone | Self::Full | Self::Disabled | Self::Busy | Self::Greylisted | Self::Policy | Self::Address => About::Recipient,
-            Self::Content => About::Message,
+            Self::Gone | Self::Domain | Self::Full | Self::Disabled | Self::Busy | Self::Greylisted | Self::Policy | Self::Address => {
+                About::Recipient
+            }
+            Self::Routing | Self::Expired | Self::System => About::Recipient,
+            Self::Content | Self::Size => About::Message,
             Self::Share | Self::Session => About::Session,
         }
     }
@@ -115,19 +135,42 @@ pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place)
     let text = prose(text);
     // The words of another server are about one recipient; a bounce is made of little else.
     let own = if at == Place::Bounce { text.as_str() } else { prose::own_words(&text) };
+    if let Some(known) = known_at(code, status, own, at) {
+        tracing::debug!(means = ?known.means, source = known.source, "a known reply");
+        return Reading { means: known.means, is_known: true };
+    }
+    let means = by_code(code, status, at);
+    let means = if leaves_it_to_words(code, status, at) { in_words(&text).unwrap_or(means) } else { means };
+    Reading { means, is_known: false }
+}
+
+/// The first entry of the table that fits a text in the form of [`prose`] or [`normal()`].
+fn known_at(code: u16, status: Option<Status>, text: &str, at: Place) -> Option<&'static known::Known> {
     let digit = match (code / 100, status) {
         (0, Some(status)) => status.class,
         (0, None) => 5,
         (digit, _) => digit,
     };
-    let fits = |known: &&known::Known| {
-        known.at.contains(&at) && known.digits.bytes().any(|d| u16::from(d - b'0') == digit) && prose::says(known.says, own, status)
-    };
-    if let Some(known) = known::KNOWN.iter().find(fits) {
-        tracing::debug!(means = ?known.means, source = known.source, "a known reply");
-        return Reading { means: known.means, is_known: true };
+    known::KNOWN
+        .iter()
+        .find(|known| known.at.contains(&at) && known.digits.bytes().any(|d| u16::from(d - b'0') == digit) && prose::says(known.says, text, status))
+}
+
+/// Whether a recipient is refused for good with a code that says nothing of the reason.
+fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
+    let is_vague = status.is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0)));
+    matches!(at, Place::Rcpt | Place::Message) && matches!(code, 550 | 551 | 553 | 554) && is_vague
+}
+
+/// What the words say about a recipient, where they can mean nothing else, or name what a mailbox is or is not.
+fn in_words(text: &str) -> Option<Meaning> {
+    let spoken = spoken(&normal(text), 0, None);
+    match spoken.means? {
+        Meaning::Domain => Some(Meaning::Gone),
+        Meaning::Policy if !spoken.is_clear => None,
+        means @ (Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address | Meaning::Policy) => Some(means),
+        _ => None,
     }
-    Reading { means: by_code(code, status, at), is_known: false }
 }
 
 /// Reads a refusal again whose code is kept as text: `550 5.1.1`, `550`.

@@ -64,6 +64,30 @@ fn known_words_mean_the_same_beside_any_code() {
 }
 
 #[test]
+fn where_the_code_gives_no_reason_the_words_about_recipients_do_as_in_bounces() {
+    use Meaning::{Address, Disabled, Full, Gone, Policy};
+    for (at, reply, means) in [
+        (Place::Rcpt, "554 no such user here", Gone),
+        (Place::Message, "554 Benutzer unbekannt", Gone),
+        (Place::Rcpt, "550 la boîte pleine", Full),
+        (Place::Rcpt, "550 5.0.0 this account has been disabled", Disabled),
+        (Place::Rcpt, "553 5.0.0 malformed address", Address),
+        (Place::Rcpt, "550 rejected as spam", Policy),
+        (Place::Rcpt, "550 rejected", Gone),
+        (Place::Rcpt, "550 5.7.1 no such user", Policy),
+        (Place::Message, "554 rejected", Policy),
+    ] {
+        assert_eq!(read(at, reply), Reading { means, is_known: false }, "{reply}");
+    }
+}
+
+#[test]
+fn parts_of_a_phrase_stand_near_each_other() {
+    let daily = |between: &str| read(Place::Rcpt, &format!("550 daily {between} limit exceeded")).is_known;
+    assert!(daily("user sending") && !daily(&"newsletters ".repeat(30)) && daily(&format!("{} daily", "ß ".repeat(300))));
+}
+
+#[test]
 fn what_one_recipients_server_said_and_what_addresses_hold_is_about_nobody_else() {
     for reply in [
         "450 4.1.1 <ann@x.example>: Recipient address rejected: unverified address: host mx.x.example[192.0.2.9] said: 554 5.7.1 Client host blocked using zen.spamhaus.org",

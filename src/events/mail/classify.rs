@@ -30,13 +30,9 @@
 //!
 //! Whatever the class, nobody is suppressed by a status of 5.7.z ([`Event::suppresses`](crate::events::Event::suppresses)).
 
-use super::phrases;
 use super::status::{codes_in, is_generic};
-use super::unknown::says_nobody;
 use crate::events::{Bounce, Class};
-
-/// How much of a text is searched for phrases.
-const MOST: usize = 16 * 1024;
+use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, spoken, without_addresses};
 
 /// What is concluded about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,59 +77,44 @@ fn is_invented(status: &str, code: &str) -> bool {
     matches!((code, status), ("550", "5.1.1") | ("551", "5.1.6") | ("553", "5.1.3"))
 }
 
-/// Lowercase, without the accents of Latin letters, with one space between words.
-pub(super) fn normal(text: &str) -> String {
-    let mut end = text.len().min(MOST);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut out = String::with_capacity(end);
-    for word in text[..end].split_whitespace() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(&unaccented(&word.to_lowercase()));
-    }
-    out
+/// What a system said in words, as a class.
+struct Found {
+    class: Option<Class>,
+    /// It cannot be a way of speaking.
+    is_clear: bool,
+    /// It says that there is nobody, whatever else it says.
+    says_nobody: bool,
 }
 
-/// A lowercase text with the bare letters in the place of those with accents, and the plain apostrophe.
-pub(super) fn unaccented(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            ..='\u{7f}' => out.push(c),
-            '\u{2018}' | '\u{2019}' => out.push('\''),
-            // Marks that stand behind their letter.
-            '\u{300}'..='\u{36f}' => {}
-            'à'..='å' | 'ā' | 'ă' | 'ą' => out.push('a'),
-            'ç' | 'ć' | 'č' => out.push('c'),
-            'ď' | 'đ' => out.push('d'),
-            'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => out.push('e'),
-            'ğ' | 'ģ' => out.push('g'),
-            'ì'..='ï' | 'ī' | 'į' | 'ı' => out.push('i'),
-            'ķ' => out.push('k'),
-            'ł' | 'ļ' => out.push('l'),
-            'ñ' | 'ń' | 'ň' | 'ņ' => out.push('n'),
-            'ò'..='ö' | 'ø' | 'ő' => out.push('o'),
-            'ŕ' | 'ř' => out.push('r'),
-            'ś' | 'ş' | 'š' | 'ș' => out.push('s'),
-            'ť' | 'ţ' | 'ț' => out.push('t'),
-            'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ų' => out.push('u'),
-            'ý' | 'ÿ' => out.push('y'),
-            'ź' | 'ż' | 'ž' => out.push('z'),
-            'ß' => out.push_str("ss"),
-            'æ' => out.push_str("ae"),
-            'œ' => out.push_str("oe"),
-            _ => out.push(c),
-        }
+impl Found {
+    fn of(spoken: Spoken) -> Self {
+        Self { class: spoken.means.map(class_of), is_clear: spoken.is_clear, says_nobody: spoken.says_nobody }
     }
-    out
 }
 
-/// The class of the first phrase that a text holds.
-pub(super) fn phrase(text: &str) -> Option<Class> {
-    phrases::reason(text).map(|(class, _)| class)
+/// The class of a bounce that says what is known to mean this.
+fn class_of(means: Meaning) -> Class {
+    match means {
+        Meaning::Rate | Meaning::Share | Meaning::Quota | Meaning::Busy | Meaning::Greylisted => Class::Rate,
+        Meaning::Credentials | Meaning::Sender | Meaning::Relay | Meaning::Hello | Meaning::Policy => Class::Policy,
+        Meaning::Gone => Class::MailboxGone,
+        Meaning::Domain => Class::DomainGone,
+        Meaning::Full => Class::MailboxFull,
+        Meaning::Disabled => Class::MailboxDisabled,
+        Meaning::Address => Class::BadAddress,
+        Meaning::Content => Class::Content,
+        Meaning::Size => Class::TooLarge,
+        Meaning::Routing => Class::Routing,
+        Meaning::Expired => Class::Expired,
+        Meaning::System => Class::System,
+        Meaning::Session => Class::Protocol,
+    }
+}
+
+fn enhanced(status: &str) -> Option<Status> {
+    let mut numbers = status.split('.').map(|number| number.parse().ok());
+    let mut next = || numbers.next().flatten();
+    Some(Status { class: next()?, subject: next()?, detail: next()? })
 }
 
 fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String) -> Class {
@@ -142,7 +123,14 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
         return Class::System;
     }
     let said = without_addresses(said);
-    let found = spoken(&said);
+    let enhanced = enhanced(status);
+    let number = code.parse().unwrap_or(0);
+    // A status that one service made up, and that means one thing only.
+    let reading = classify(number, enhanced, "", Place::Bounce);
+    if reading.is_known {
+        return class_of(reading.means);
+    }
+    let found = Found::of(spoken(&said, number, enhanced));
     // For now only: the name may be there tomorrow.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
@@ -170,7 +158,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     if matches!(code, "550" | "551" | "553") && status.is_empty() && around.contains(">>> data") && !around.contains(">>> rcpt to") {
         return Class::Policy;
     }
-    if let Some(class) = spoken(&without_addresses(&around)).class {
+    if let Some(class) = Found::of(spoken(&without_addresses(&around), number, enhanced)).class {
         return class;
     }
     match (code, status.split('.').nth(1)) {
@@ -188,24 +176,6 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     }
 }
 
-/// Whether a refusal is about the sender's address, which the receiving system tried to verify: "unable to verify sender address: no such
-/// user". A word for the recipient makes it one about the recipient again.
-fn is_about_sender(said: &str) -> bool {
-    const CHECKS: [&str; 10] = [
-        "verify sender",
-        "verify the sender",
-        "verify your address",
-        "sender verif",
-        "sender address verif",
-        "sender address rejected",
-        "sender callback",
-        "sender callout",
-        "sender check",
-        "callback verification",
-    ];
-    CHECKS.iter().any(|check| said.contains(check)) && !["recipient", "rcpt"].iter().any(|word| said.contains(word))
-}
-
 /// Whether a system says that it could not find out whether somebody is there.
 fn could_not_look_up(said: &str) -> bool {
     ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"].iter().any(|word| said.contains(word))
@@ -219,75 +189,8 @@ fn is_for_now(status: &str, code: &str, said: &str) -> bool {
     code.starts_with('4') && !["550", "551", "553", "554"].iter().any(|other| said.contains(other))
 }
 
-/// What a system said in prose.
-struct Spoken {
-    class: Option<Class>,
-    /// It cannot be a way of speaking.
-    is_clear: bool,
-    /// It says that there is nobody, whatever else it says.
-    says_nobody: bool,
-}
-
-/// Reads prose in the form of [`normal`].
-fn spoken(text: &str) -> Spoken {
-    if is_about_sender(text) {
-        return Spoken { class: Some(Class::Policy), is_clear: true, says_nobody: false };
-    }
-    let listed = phrases::reason(text);
-    let nobody = says_nobody(text);
-    if is_about_room(text) {
-        return Spoken { class: Some(Class::MailboxFull), is_clear: true, says_nobody: nobody };
-    }
-    let is_clear = listed.is_some_and(|(_, is_clear)| is_clear);
-    let class = match listed.map(|(class, _)| class) {
-        // What is said about the mailbox is nearer to the cause than what is said about the way there.
-        Some(Class::Content | Class::Routing | Class::Expired | Class::System | Class::Other) | None if nobody && !is_clear => {
-            Some(Class::MailboxGone)
-        }
-        Some(Class::Policy) if nobody && !is_clear => Some(Class::MailboxGone),
-        other => other,
-    };
-    Spoken { class, is_clear, says_nobody: nobody }
-}
-
-/// Whether a sentence says that a quota is used up, however it says it.
-fn is_about_room(text: &str) -> bool {
-    const USED_UP: [&str; 8] = ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];
-    let mut sentences = text.split(['.', ';', '!', '?']).filter(|sentence| sentence.contains("quota"));
-    sentences.any(|sentence| {
-        USED_UP.iter().any(|word| sentence.contains(word)) && !["sending", "sender", "daily", "hourly"].iter().any(|word| sentence.contains(word))
-    })
-}
-
-/// A text without its mail addresses, which may hold any word.
-pub(super) fn without_addresses(text: &str) -> String {
-    if !text.contains('@') {
-        return text.to_owned();
-    }
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+=?^_`{|}~.-@".contains(c);
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(is_part) {
-        let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
-        // Two points are in no address: `ann@example.com...user unknown`.
-        let end = rest[start..end].find("..").filter(|at| *at > 0).map_or(end, |at| start + at);
-        let word = &rest[start..end];
-        out.push_str(&rest[..start]);
-        // The address leaves no hole in a sentence: "mailbox ann@example.com unavailable".
-        if word.trim_matches('@').contains('@') && out.ends_with(' ') && rest[end..].starts_with(' ') {
-            out.pop();
-        }
-        if !word.trim_matches('@').contains('@') {
-            out.push_str(word);
-        }
-        rest = &rest[end..];
-    }
-    out.push_str(rest);
-    out
-}
-
 /// What the status says by itself, or together with the prose where it is used for several things; `None` where the prose decides.
-fn of_status(status: &str, found: &Spoken, said: &str) -> Option<Class> {
+fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
     let mut numbers = status.split('.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
     let is_permanent = class == "5";
@@ -395,17 +298,19 @@ mod tests {
             ("5.0.0", "550 <junk.spam-is@example.com> nobody, unknown recipient", Hard, Class::MailboxGone),
             ("5.0.0", "554 message refused", Soft, Class::Policy),
             ("5.5.0", "550 requested action not taken", Hard, Class::MailboxGone),
+            ("5.4.5", "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail", Soft, Class::Rate),
+            ("5.1.90", "550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients", Soft, Class::Rate),
+            ("5.1.90", "", Soft, Class::Rate),
+            ("5.2.252", "554 5.2.252 SendAsDenied; joe@acme.test not allowed to send as news@acme.test", Soft, Class::Policy),
+            ("5.1.8", "550 5.1.8 Access denied, bad outbound sender AS(42004)", Soft, Class::Policy),
+            ("5.0.0", "553 sorry, that domain isn't in my list of allowed rcpthosts", Soft, Class::Policy),
+            ("", "550 relay not permitted", Soft, Class::Policy),
+            ("", "550 Domain acme.test has exceeded the max emails per hour (500/500 (100%)) allowed", Soft, Class::Rate),
+            ("5.5.2", "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", Soft, Class::Policy),
             ("4.4.3", "name service error for name=example.com type=mx: host not found, try again", Soft, Class::Routing),
         ] {
             let judged = judge(status, said, "");
             assert_eq!((judged.bounce, judged.class), (bounce, class), "{status} {said}");
         }
-    }
-
-    #[test]
-    fn addresses_are_taken_out_and_what_stands_around_them_stays() {
-        assert_eq!(without_addresses("550 <ann.spam@example.com>: gone"), "550 <>: gone");
-        assert_eq!(without_addresses("アドレスann@example.jpは存在しません"), "アドレスは存在しません");
-        assert_eq!(without_addresses("a @ b"), "a @ b");
     }
 }

@@ -1,6 +1,6 @@
 //! Warnings of systems that have not given up yet.
 
-use super::classify::normal;
+use crate::replies::normal;
 
 /// Whether a system only says that it goes on trying.
 pub(super) fn is_delay(subject: &str, said: &str) -> bool {

@@ -9,6 +9,7 @@ use super::headers::get;
 use super::parts::Parts;
 use super::text::{self, Bounce};
 use super::{is_answer, is_own_answer, replies};
+use crate::replies::{normal, says_nobody, without_addresses};
 
 /// What a message in free text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     const SHORT: usize = 600;
     said.len() < SHORT
         && !bounce.recipients.is_empty()
-        && super::unknown::says_nobody(&super::classify::without_addresses(&super::classify::normal(said)))
+        && says_nobody(&without_addresses(&normal(said)))
 }
 
 /// Whether it left with a path to which somebody can answer, as people's mail does.

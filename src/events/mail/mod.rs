@@ -17,7 +17,6 @@ mod receipt;
 mod replies;
 mod status;
 mod text;
-mod unknown;
 
 #[cfg(test)]
 mod answers;
@@ -35,7 +34,6 @@ use jiff::Timestamp;
 use ring::digest;
 
 pub(in crate::events) use self::classify::judge;
-use self::classify::normal;
 use self::delay::is_delay;
 use self::dsn::Recipient;
 use self::evidence::Evidence;
@@ -44,6 +42,7 @@ use self::phrases::{List, holds};
 use self::status::codes_in;
 use super::{Bounce, Event, EventKind, Raw, Source};
 use crate::message::{hex, is_token, token_of};
+use crate::replies::normal;
 
 /// How much of one message is looked at: what reports something stands before the message that is returned with it, and a report about a
 /// hundred thousand people has 20 MB.

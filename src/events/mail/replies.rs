@@ -1,8 +1,8 @@
 //! What answers by itself and is no bounce: absences, people who have left, receipts, challenges, and mail that some program made.
 
-use super::classify::normal;
 use super::parts::Parts;
 use super::phrases::{List, holds, list};
+use crate::replies::normal;
 
 /// Why a message that is no report and comes from no mail system is nothing to learn from.
 pub(super) fn why_no_feedback(parts: &Parts) -> Option<&'static str> {

@@ -5,12 +5,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::addresses::{MOST, all_in, is_daemon, places};
-use super::classify::{normal, phrase};
 use super::headers::{field, fields, get};
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
-use super::unknown::says_nobody;
+use crate::replies::{gives_reason, normal, says_nobody, without_addresses};
 
 /// How much of what stands before the returned message is read: a hundred thousand recipients.
 const MOST_SAID: usize = 16 << 20;
@@ -274,14 +273,14 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
 fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
-        let is_failure = phrase(&sentence).is_some() || holds(&sentence, List::Sentences) || says_nobody(&sentence);
+        let is_failure = gives_reason(&sentence) || holds(&sentence, List::Sentences) || says_nobody(&sentence);
         (is_failure || ADDRESSED.iter().any(|words| before.ends_with(words))) && !ASKS.iter().any(|word| sentence.contains(word))
     })
 }
 
 /// Whether a sentence asks to turn to an address, and says nothing of it behind.
 fn is_asked_for(text: &str, address: &str) -> bool {
-    sentence_of(text, address).is_some_and(|(before, behind)| ASKS.iter().any(|word| before.contains(word)) && phrase(&behind).is_none())
+    sentence_of(text, address).is_some_and(|(before, behind)| ASKS.iter().any(|word| before.contains(word)) && !gives_reason(&behind))
 }
 
 /// The address that was written to, where a system names the one that it was forwarded to and where that came from.
@@ -419,7 +418,7 @@ fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
     for (number, line) in text.lines().enumerate() {
         let is_of_another = || {
             let mut others = all_in(line).into_iter().filter(|other| !other.eq_ignore_ascii_case(address));
-            let is_person = |other: String| people.contains(&other.to_lowercase()) || phrase(&normal(&out)).is_some();
+            let is_person = |other: String| people.contains(&other.to_lowercase()) || gives_reason(&normal(&out));
             others.any(is_person)
         };
         if number > 0 && alias_of(line).is_none() && is_of_another() && says_something(&out) {
@@ -437,12 +436,12 @@ fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
 /// The line right above an address, if it gives a reason, and whether it can belong to no other address above it.
 fn above(text: &str) -> Option<(&str, bool)> {
     let mut lines = text.trim_end_matches('\n').rsplit('\n').take(MOST_LINES);
-    let above = lines.next().filter(|line| !text.ends_with("\n\n") && all_in(line).is_empty() && phrase(&normal(line)).is_some())?;
+    let above = lines.next().filter(|line| !text.ends_with("\n\n") && all_in(line).is_empty() && gives_reason(&normal(line)))?;
     let is_free = lines.take_while(|line| !line.trim().is_empty()).all(|line| all_in(line).is_empty());
     Some((above.trim(), is_free))
 }
 
 /// Whether there is a word beside the addresses.
 fn says_something(text: &str) -> bool {
-    super::classify::without_addresses(text).chars().filter(|c| c.is_alphanumeric()).count() > 3
+    without_addresses(text).chars().filter(|c| c.is_alphanumeric()).count() > 3
 }

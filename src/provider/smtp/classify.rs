@@ -111,11 +111,12 @@ fn reason(means: Meaning, is_permanent: bool) -> Reason {
         Meaning::Rate | Meaning::Busy => Reason::Rate,
         Meaning::Quota => Reason::Cap,
         Meaning::Credentials => Reason::Auth,
-        Meaning::Gone | Meaning::Disabled if is_permanent => Reason::MailboxGone,
-        Meaning::Gone | Meaning::Disabled | Meaning::Full => Reason::MailboxTransient,
+        Meaning::Gone | Meaning::Domain | Meaning::Disabled if is_permanent => Reason::MailboxGone,
+        Meaning::Gone | Meaning::Domain | Meaning::Disabled | Meaning::Full => Reason::MailboxTransient,
         Meaning::Relay | Meaning::Greylisted | Meaning::Policy => Reason::Policy,
         Meaning::Address => Reason::BadAddress,
-        Meaning::Content => Reason::Content,
+        Meaning::Content | Meaning::Size => Reason::Content,
+        Meaning::Routing | Meaning::Expired | Meaning::System => Reason::MailboxTransient,
         Meaning::Sender | Meaning::Hello | Meaning::Share | Meaning::Session => Reason::Session,
     }
 }

@@ -135,8 +135,8 @@ const OTHERS: [&str; 20] = [
     "authentication",
 ];
 
-/// Whether a text in the form of `classify::normal` says so.
-pub(super) fn says_nobody(text: &str) -> bool {
+/// Whether a text in the form of [`super::normal()`] says so.
+pub(crate) fn says_nobody(text: &str) -> bool {
     let text = text.replace("mail box", "mailbox").replace("local part", "localpart");
     text.split(['.', ';', '!', '?']).any(|sentence| {
         let words: Vec<&str> = sentence

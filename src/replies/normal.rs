@@ -1,0 +1,93 @@
+//! Text in the form in which the reasons of bounces are looked for, in any language.
+
+/// How much of a text is looked at, in bytes.
+const MOST: usize = 16 * 1024;
+
+/// Lowercase, without the accents of Latin letters, with one space between words.
+pub(crate) fn normal(text: &str) -> String {
+    let mut end = text.len().min(MOST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut out = String::with_capacity(end);
+    for word in text[..end].split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&unaccented(&word.to_lowercase()));
+    }
+    out
+}
+
+/// A lowercase text with the bare letters in the place of those with accents, and the plain apostrophe.
+pub(crate) fn unaccented(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ..='\u{7f}' => out.push(c),
+            '\u{2018}' | '\u{2019}' => out.push('\''),
+            // Marks that stand behind their letter.
+            '\u{300}'..='\u{36f}' => {}
+            'à'..='å' | 'ā' | 'ă' | 'ą' => out.push('a'),
+            'ç' | 'ć' | 'č' => out.push('c'),
+            'ď' | 'đ' => out.push('d'),
+            'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => out.push('e'),
+            'ğ' | 'ģ' => out.push('g'),
+            'ì'..='ï' | 'ī' | 'į' | 'ı' => out.push('i'),
+            'ķ' => out.push('k'),
+            'ł' | 'ļ' => out.push('l'),
+            'ñ' | 'ń' | 'ň' | 'ņ' => out.push('n'),
+            'ò'..='ö' | 'ø' | 'ő' => out.push('o'),
+            'ŕ' | 'ř' => out.push('r'),
+            'ś' | 'ş' | 'š' | 'ș' => out.push('s'),
+            'ť' | 'ţ' | 'ț' => out.push('t'),
+            'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ų' => out.push('u'),
+            'ý' | 'ÿ' => out.push('y'),
+            'ź' | 'ż' | 'ž' => out.push('z'),
+            'ß' => out.push_str("ss"),
+            'æ' => out.push_str("ae"),
+            'œ' => out.push_str("oe"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A text without its mail addresses, which may hold any word.
+pub(crate) fn without_addresses(text: &str) -> String {
+    if !text.contains('@') {
+        return text.to_owned();
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+=?^_`{|}~.-@".contains(c);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
+        // Two points are in no address: `ann@example.com...user unknown`.
+        let end = rest[start..end].find("..").filter(|at| *at > 0).map_or(end, |at| start + at);
+        let word = &rest[start..end];
+        out.push_str(&rest[..start]);
+        // The address leaves no hole in a sentence: "mailbox ann@example.com unavailable".
+        if word.trim_matches('@').contains('@') && out.ends_with(' ') && rest[end..].starts_with(' ') {
+            out.pop();
+        }
+        if !word.trim_matches('@').contains('@') {
+            out.push_str(word);
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_out_and_what_stands_around_them_stays() {
+        assert_eq!(without_addresses("550 <ann.spam@example.com>: gone"), "550 <>: gone");
+        assert_eq!(without_addresses("アドレスann@example.jpは存在しません"), "アドレスは存在しません");
+        assert_eq!(without_addresses("a @ b"), "a @ b");
+    }
+}

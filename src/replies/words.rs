@@ -1,0 +1,173 @@
+//! What is said in words about a recipient, in the languages of mail systems: the phrases of `reasons.txt`, and sentences that no list can hold.
+
+use std::sync::LazyLock;
+
+use super::normal::unaccented;
+use super::unknown::says_nobody;
+use super::{Meaning, Place, Status, known_at};
+
+static REASONS: LazyLock<Vec<Section>> = LazyLock::new(|| sections(include_str!("reasons.txt")));
+
+/// The sections up to this one mean what they say whatever the status.
+const LAST_CLEAR: &str = "rate";
+
+/// Phrases that mean the same.
+#[derive(Debug)]
+struct Section {
+    means: Meaning,
+    /// They mean it beside any status.
+    is_clear: bool,
+    phrases: Vec<String>,
+}
+
+/// What a system said in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// `None` where the words give no reason.
+    pub(crate) means: Option<Meaning>,
+    /// It cannot be a way of speaking.
+    pub(crate) is_clear: bool,
+    /// It says that there is nobody, whatever else it says.
+    pub(crate) says_nobody: bool,
+}
+
+/// Reads words in the form of [`super::normal()`] without addresses. The code may be 0.
+pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
+    if is_about_sender(text) {
+        return Spoken { means: Some(Meaning::Sender), is_clear: true, says_nobody: false };
+    }
+    let nobody = says_nobody(text);
+    if is_about_room(text) {
+        return Spoken { means: Some(Meaning::Full), is_clear: true, says_nobody: nobody };
+    }
+    let (means, is_clear) = match listed(text, code, status) {
+        Some((means, is_clear)) => (Some(means), is_clear),
+        None => (None, false),
+    };
+    let means = match means {
+        // What is said about the mailbox is nearer to the cause than what is said about the way there.
+        Some(Meaning::Content | Meaning::Routing | Meaning::Expired | Meaning::System | Meaning::Policy) | None if nobody && !is_clear => {
+            Some(Meaning::Gone)
+        }
+        other => other,
+    };
+    Spoken { means, is_clear, says_nobody: nobody }
+}
+
+/// Whether a text in the form of [`super::normal()`] holds a phrase that gives a reason.
+pub(crate) fn gives_reason(text: &str) -> bool {
+    listed(text, 0, None).is_some()
+}
+
+/// The meaning of the first phrase that is known, and whether it can mean nothing else; what is unmistakable comes first.
+fn listed(text: &str, code: u16, status: Option<Status>) -> Option<(Meaning, bool)> {
+    let known = known_at(code, status, text, Place::Bounce).map(|known| known.means);
+    if let Some(means) = known.filter(|means| !matches!(means, Meaning::Gone | Meaning::Address)) {
+        return Some((means, true));
+    }
+    let found = REASONS.iter().find(|section| section.phrases.iter().any(|phrase| text.contains(phrase.as_str())));
+    match (found, known) {
+        (Some(found), Some(means)) if !found.is_clear => Some((means, false)),
+        (Some(found), _) => Some((found.means, found.is_clear)),
+        (None, known) => known.map(|means| (means, false)),
+    }
+}
+
+/// Whether a refusal is about the sender's address, which the receiving system tried to verify: "unable to verify sender address: no such
+/// user". A word for the recipient makes it one about the recipient again.
+fn is_about_sender(said: &str) -> bool {
+    const CHECKS: [&str; 10] = [
+        "verify sender",
+        "verify the sender",
+        "verify your address",
+        "sender verif",
+        "sender address verif",
+        "sender address rejected",
+        "sender callback",
+        "sender callout",
+        "sender check",
+        "callback verification",
+    ];
+    CHECKS.iter().any(|check| said.contains(check)) && !["recipient", "rcpt"].iter().any(|word| said.contains(word))
+}
+
+/// Whether a sentence says that a quota is used up, however it says it.
+fn is_about_room(text: &str) -> bool {
+    const USED_UP: [&str; 8] = ["exceed", "over", "full", "reached", "exhausted", "violat", "used up", "limit"];
+    let mut sentences = text.split(['.', ';', '!', '?']).filter(|sentence| sentence.contains("quota"));
+    sentences.any(|sentence| {
+        USED_UP.iter().any(|word| sentence.contains(word)) && !["sending", "sender", "daily", "hourly"].iter().any(|word| sentence.contains(word))
+    })
+}
+
+fn sections(text: &str) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    let mut is_clear = true;
+    for line in text.lines() {
+        if let Some((word, name)) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once(' ')) {
+            // A test makes sure that every section names a meaning.
+            sections.push(Section { means: meaning(word).unwrap_or(Meaning::Session), is_clear, phrases: Vec::new() });
+            is_clear &= name != LAST_CLEAR;
+        } else if !line.is_empty()
+            && !line.starts_with('#')
+            && let Some(section) = sections.last_mut()
+        {
+            section.phrases.push(unaccented(line));
+        }
+    }
+    sections
+}
+
+/// The meaning that a section is named after.
+fn meaning(word: &str) -> Option<Meaning> {
+    Some(match word {
+        "full" => Meaning::Full,
+        "size" => Meaning::Size,
+        "gone" => Meaning::Gone,
+        "domain" => Meaning::Domain,
+        "disabled" => Meaning::Disabled,
+        "address" => Meaning::Address,
+        "policy" => Meaning::Policy,
+        "rate" => Meaning::Rate,
+        "content" => Meaning::Content,
+        "routing" => Meaning::Routing,
+        "expired" => Meaning::Expired,
+        "system" => Meaning::System,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::known::KNOWN;
+    use super::super::prose::says;
+    use super::*;
+
+    #[test]
+    fn phrases_are_in_the_form_in_which_they_are_looked_for() {
+        for line in include_str!("reasons.txt").lines().filter(|line| !line.starts_with('#')) {
+            assert_eq!(line, line.to_lowercase());
+            assert!(line.is_empty() || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')), "{line}");
+        }
+        let mut sections = include_str!("reasons.txt").lines().filter_map(|line| line.strip_prefix('['));
+        assert!(sections.all(|section| section.split_once(' ').is_some_and(|(word, _)| meaning(word).is_some())));
+    }
+
+    #[test]
+    fn a_phrase_is_written_down_once() {
+        let everywhere = KNOWN.iter().filter(|known| known.digits == "45" && known.at.contains(&Place::Bounce));
+        for known in everywhere {
+            let again: Vec<&String> = REASONS.iter().flat_map(|section| &section.phrases).filter(|phrase| says(known.says, phrase, None)).collect();
+            assert!(again.is_empty(), "{}: {again:?}", known.says);
+        }
+    }
+
+    #[test]
+    fn what_is_unmistakable_comes_first() {
+        let means = |text: &str| listed(text, 0, None);
+        assert_eq!(means("user unknown, mailbox full"), Some((Meaning::Full, true)));
+        assert_eq!(means("554 refused, user unknown"), Some((Meaning::Gone, false)));
+        assert_eq!(means("requested action not taken: mailbox unavailable, see spamcop"), Some((Meaning::Policy, true)));
+        assert_eq!(means("hello"), None);
+    }
+}
