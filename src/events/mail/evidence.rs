@@ -9,7 +9,7 @@ use super::headers::get;
 use super::parts::Parts;
 use super::text::{self, Bounce};
 use super::{is_answer, is_own_answer, replies};
-use crate::replies::{normal, says_nobody, without_addresses};
+use crate::replies::{Meaning, normal, spoken, without_addresses};
 
 /// What a message in free text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +90,13 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
     if signed && (names_original || subject) && !is_by_hand { Evidence::Words } else { Evidence::None }
 }
 
-/// Whether a short text says of each address that it names that it does not exist.
+/// Whether a short text that names an address says that there is nobody, or no room.
 pub(super) fn is_refusal(bounce: &Bounce, said: &str) -> bool {
     const SHORT: usize = 600;
-    said.len() < SHORT
-        && !bounce.recipients.is_empty()
-        && says_nobody(&without_addresses(&normal(said)))
+    said.len() < SHORT && !bounce.recipients.is_empty() && {
+        let words = spoken(&without_addresses(&normal(said)), 0, None);
+        words.says_nobody || words.means == Some(Meaning::Full)
+    }
 }
 
 /// Whether it left with a path to which somebody can answer, as people's mail does.

@@ -253,6 +253,31 @@ fn a_refusal_in_one_line_is_no_automatic_answer() {
 }
 
 #[test]
+fn the_footer_of_a_mailing_list_names_nobody() {
+    let footer = "_______________________________________________\nnews mailing list\nnews@lists.example.org\nhttp://lists.example.org/mailman/listinfo/news\n";
+    let said = format!("The following recipient(s) could not be reached:\n\nann@example.net\n   Remote server replied: 550 no such user\n\n{footer}");
+    assert_eq!(told(&text("Message undeliverable: Spring", &said)), ["bounced(hard) mailbox_gone ann@example.net"]);
+    let said = format!("Your message could not be delivered.\n\n{footer}");
+    assert!(told(&text("Message undeliverable: Spring", &said)).iter().all(|line| !line.contains('@')), "{said}");
+}
+
+#[test]
+fn a_report_that_names_an_alias_gets_the_reason_below_the_address_it_went_to() {
+    let said = "This message was created automatically by mail delivery software.\n\nThe following address(es) failed:\n\n\
+        \x20 bob@example.net\n    (generated from ann@example.net)\n    Unrouteable address\n";
+    let fields = "Action: failed\nFinal-Recipient: rfc822;ann@example.net\nStatus: 5.0.0\n\nAction: failed\nFinal-Recipient: rfc822;eve@example.net\nStatus: 5.0.0";
+    let raw = report(said, fields, "list@example.net").replace("To: bounce", "X-Failed-Recipients: bob@example.net\nTo: bounce");
+    assert_eq!(told(&raw), ["bounced(hard) mailbox_gone ann@example.net", "bounced(soft) other eve@example.net"]);
+}
+
+#[test]
+fn a_short_refusal_for_want_of_room_is_one_and_hearsay() {
+    let raw = "Return-Path: <root@mx.example.net>\nFrom: <MAILER-DAEMON@mx.example.net>\nTo: bounce@acme.example\nSubject: Spring\n\
+        In-Reply-To: <m1@acme.example>\n\nYour message to ann@example.net was rejected due to the user exceeding its mailbox quota\n";
+    assert_eq!(told(raw), ["bounced(soft) mailbox_full ann@example.net (hearsay)"]);
+}
+
+#[test]
 fn a_system_that_goes_on_trying_has_not_given_up() {
     for said in [
         "Delivery of email to this address\n\n\"ann@example.net\"\n\nhas been postponed due to a full mailbox.\n\nWe will continue to try to deliver your message over the next few days.",

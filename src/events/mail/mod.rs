@@ -271,6 +271,7 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         recipients = parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
     let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+    let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
     let alone = recipients.len() == 1;
     // Where the mail of some arrived, those of whom others are told are members of a list or an alias, and the person we wrote to is not meant.
     let arrived: HashSet<String> = recipients
@@ -280,7 +281,12 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         .map(|address| address.to_ascii_lowercase())
         .collect();
     let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
-    let known: HashMap<String, &str> = human.recipients.iter().rev().map(|(address, about)| (address.to_lowercase(), about.as_str())).collect();
+    let mut known: HashMap<String, &str> = HashMap::new();
+    for (address, about) in human.recipients.iter().rev() {
+        // The text may name the address that a message was forwarded to, and the report the one that it came to.
+        known.extend(text::alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
+        known.insert(address.to_lowercase(), about);
+    }
     let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered].map(|kind| blank(parts, kind, Source::Dsn, now));
     let mut events = Vec::with_capacity(recipients.len());
     for recipient in recipients {
@@ -289,7 +295,7 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
             named.retain(|address| !has_arrived(address));
         }
-        let ours = named.iter().find(|address| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))).or(named.first());
+        let ours = named.iter().find(|address| addressed.contains(&address.to_ascii_lowercase())).or(named.first());
         let is_unreadable = recipient.is_unreadable();
         let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
         let address = ours.cloned().or_else(|| if is_unreadable { None } else { others() });
@@ -324,7 +330,7 @@ fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             event.class = Some(judged.class);
         }
         if kind != EventKind::Delivered && !arrived.is_empty() {
-            is_told_of_another(&mut event, address.as_ref().filter(|address| !has_arrived(address)), &sent_to);
+            is_told_of_another(&mut event, address.as_ref().filter(|address| !has_arrived(address)), &addressed);
         }
         event.recipient = address;
         events.push(event);
@@ -346,8 +352,8 @@ fn kind_of(recipient: &Recipient) -> Option<EventKind> {
 
 /// Takes out of a failure what would make it one of the person whom the message was for, unless it names that person. `named` is the
 /// address, if it is of nobody whose mail arrived.
-fn is_told_of_another(event: &mut Event, named: Option<&String>, sent_to: &[String]) {
-    if named.is_some_and(|named| sent_to.iter().any(|to| to.eq_ignore_ascii_case(named))) {
+fn is_told_of_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
+    if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
         return;
     }
     event.message_id.clear();
@@ -388,7 +394,8 @@ fn is_forward(subject: &str) -> bool {
 /// Whether a message comes from the very person whom it says to be out of reach, as an answer does and no bounce.
 fn is_own_answer(parts: &Parts, bounce: &text::Bounce) -> bool {
     let from = parts.get("from").map(addresses::all_in).unwrap_or_default();
-    bounce.recipients.iter().any(|(address, _)| from.iter().any(|own| own.eq_ignore_ascii_case(address)))
+    let from: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
+    bounce.recipients.iter().any(|(address, _)| from.contains(&address.to_ascii_lowercase()))
 }
 
 /// What a bounce in free text says.

@@ -90,6 +90,22 @@ pub(super) fn quotes_reply(text: &str) -> bool {
                 .any(|word| low.contains(&format!("{word}{code}"))))
 }
 
+/// A text without what a mailing list puts below each message: a line of underscores, the list's name, address and page.
+fn without_footer(text: &str) -> &str {
+    let is_rule = |line: &str| line.len() >= 20 && line.bytes().all(|byte| byte == b'_');
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if is_rule(line.trim_end()) {
+            let below = text[at + line.len()..].lines().take(4).collect::<String>().to_lowercase();
+            if ["mailing list", "listinfo", "/lists/"].iter().any(|word| below.contains(word)) {
+                return &text[..at];
+            }
+        }
+        at += line.len();
+    }
+    text
+}
+
 /// Cuts a text where the returned message begins. The second part is empty where none follows.
 pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut at = 0;
@@ -152,7 +168,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     let mut said = String::new();
     let mut original: Vec<(String, String)> = parts.original.clone();
     for text in &parts.texts {
-        let (before, after) = split_original(text);
+        let (before, after) = split_original(without_footer(text));
         if original.is_empty() && !after.is_empty() {
             original = fields(after.trim_start_matches(['\n', '\r', '-', ' ']));
         }
@@ -166,10 +182,14 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     let sent_to: Vec<String> =
         ["to", "x-original-to", "envelope-to", "cc", "bcc"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
     let from: Vec<String> = ["from", "return-path", "sender", "reply-to"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
-    let is_ours = |address: &str| {
-        known.iter().chain(&from).any(|other| other.eq_ignore_ascii_case(address)) && !sent_to.iter().any(|to| to.eq_ignore_ascii_case(address))
+    let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
+    let senders: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
+    let ours: HashSet<String> = known.iter().map(|own| own.to_ascii_lowercase()).collect();
+    let is_to = |address: &String| addressed.contains(&address.to_ascii_lowercase());
+    let is_ours = |address: &String| {
+        let low = address.to_ascii_lowercase();
+        (ours.contains(&low) || senders.contains(&low)) && !addressed.contains(&low)
     };
-    let is_to = |address: &String| sent_to.iter().any(|to| to.eq_ignore_ascii_case(address));
     let candidate = |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
 
     let named: Vec<String> = ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"]
@@ -217,7 +237,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             .map(|(address, _)| address)
             .filter(|address| !is_machine(address))
             .chain(others)
-            .filter(|address| is_to(address) || !from.iter().any(|own| own.eq_ignore_ascii_case(address)))
+            .filter(|address| is_to(address) || !senders.contains(&address.to_ascii_lowercase()))
             .take(1)
             .collect();
     }
@@ -228,11 +248,12 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         .into_iter()
         .map(|address| {
             let about = about(&said, &places, &people, &address);
-            let written_to = alias_of(&about).filter(|alias| sent_to.iter().any(|to| to.eq_ignore_ascii_case(alias)));
+            let written_to = alias_of(&about).filter(&is_to);
             (written_to.unwrap_or(address), about)
         })
         .collect();
-    let names_recipient_of_original = !sent_to.is_empty() && { sent_to.iter().any(|to| low.contains(&to.to_ascii_lowercase())) };
+    let names_recipient_of_original =
+        sent_to.iter().any(|to| places.contains_key(&to.to_lowercase()) || (sent_to.len() == 1 && low.contains(&to.to_ascii_lowercase())));
     Bounce { recipients, said, has_original: !original.is_empty(), names_recipient_of_original }
 }
 
@@ -284,7 +305,7 @@ fn is_asked_for(text: &str, address: &str) -> bool {
 }
 
 /// The address that was written to, where a system names the one that it was forwarded to and where that came from.
-fn alias_of(about: &str) -> Option<String> {
+pub(super) fn alias_of(about: &str) -> Option<String> {
     let low = about.to_ascii_lowercase();
     let at = ["expanded from", "generated from"].iter().find_map(|words| low.find(words))?;
     all_in(&about[at..]).into_iter().next()
@@ -400,13 +421,29 @@ fn listed(text: &str) -> Vec<(String, bool)> {
 /// How many lines about one address are read.
 const MOST_LINES: usize = 12;
 
+/// How much of one of these is read, in bytes.
+const MOST_OF_LINE: usize = 1_000;
+
+/// The end of a character at a place or right before it.
+fn beginning(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The beginning of a line.
+fn shortened(line: &str) -> &str {
+    &line[..beginning(line, line.len().min(2 * MOST_OF_LINE))]
+}
+
 /// What a text says about an address: from the line that names it to the next address of `people`, all in lowercase. `places` says where each
 /// address stands first.
 fn about(text: &str, places: &HashMap<String, usize>, people: &HashSet<String>, address: &str) -> String {
     let Some(at) = places.get(&address.to_lowercase()).copied().filter(|at| text.is_char_boundary(*at)) else { return String::new() };
-    let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
-    let below = below(&text[start..], people, address);
-    match above(&text[..start]).filter(|(_, is_free)| *is_free || !says_something(&below)) {
+    let line = text[..at].rfind('\n').map_or(0, |line| line + 1);
+    let below = below(&text[line.max(beginning(text, at.saturating_sub(MOST_OF_LINE)))..], people, address);
+    match above(&text[..line]).filter(|(_, is_free)| *is_free || !says_something(&below)) {
         Some((above, _)) => format!("{above} {below}"),
         None => below,
     }
@@ -415,7 +452,7 @@ fn about(text: &str, places: &HashMap<String, usize>, people: &HashSet<String>, 
 /// The lines of an address and behind it. Some put several addresses above one reason.
 fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
     let mut out = String::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in text.lines().map(shortened).enumerate() {
         let is_of_another = || {
             let mut others = all_in(line).into_iter().filter(|other| !other.eq_ignore_ascii_case(address));
             let is_person = |other: String| people.contains(&other.to_lowercase()) || gives_reason(&normal(&out));
@@ -435,7 +472,7 @@ fn below(text: &str, people: &HashSet<String>, address: &str) -> String {
 
 /// The line right above an address, if it gives a reason, and whether it can belong to no other address above it.
 fn above(text: &str) -> Option<(&str, bool)> {
-    let mut lines = text.trim_end_matches('\n').rsplit('\n').take(MOST_LINES);
+    let mut lines = text.trim_end_matches('\n').rsplit('\n').map(shortened).take(MOST_LINES);
     let above = lines.next().filter(|line| !text.ends_with("\n\n") && all_in(line).is_empty() && gives_reason(&normal(line)))?;
     let is_free = lines.take_while(|line| !line.trim().is_empty()).all(|line| all_in(line).is_empty());
     Some((above.trim(), is_free))
