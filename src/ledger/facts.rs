@@ -14,3 +14,6 @@ pub struct Fact {
     /// When it was found out.
     pub at: Timestamp,
 }
+
+/// Whether a fact may be stored, decided from all facts of its kind.
+pub type FactCondition = Box<dyn Fn(&[Fact]) -> bool + Send>;

@@ -492,6 +492,9 @@ pub trait Ledger: Send + Sync {
     // ----- workspace
     /// Stores a fact about a provider for later runs; it replaces an earlier one of the same kind and subject.
     fn remember(&self, fact: Fact) -> BoxFuture<'_, LedgerResult<()>>;
+    /// The same if `may` allows it, to which all facts of its kind are shown in the same transaction: of several processes that ask at once,
+    /// each sees what those before it have stored. Returns whether it was stored.
+    fn remember_if(&self, fact: Fact, may: FactCondition) -> BoxFuture<'_, LedgerResult<bool>>;
     /// All facts of a kind, by subject.
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>>;
     /// Removes a fact. Returns whether there was one.
@@ -552,7 +555,7 @@ pub mod trace;
 mod trend;
 
 pub use blame::{Refusals, Refused};
-pub use facts::Fact;
+pub use facts::{Fact, FactCondition};
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 pub use overlap::{Overlap, OverlapQuery};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::ledger::{Fact, Ledger};
 use crate::provider::BoxFuture;
-use crate::provider::memory::Memory;
+use crate::provider::memory::{Condition, Memory};
 
 /// A workspace's ledger as providers see it.
 pub struct LedgerMemory(pub Arc<dyn Ledger>);
@@ -23,6 +23,14 @@ impl Memory for LedgerMemory {
         Box::pin(async move {
             let fact = Fact { kind: kind.to_owned(), subject, value, at: Timestamp::now() };
             self.0.remember(fact).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn remember_if(&self, kind: &'static str, subject: String, value: String, may: Condition) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async move {
+            let fact = Fact { kind: kind.to_owned(), subject, value, at: Timestamp::now() };
+            let may = move |facts: &[Fact]| may(&facts.iter().map(|fact| (fact.subject.clone(), fact.value.clone())).collect::<Vec<_>>());
+            self.0.remember_if(fact, Box::new(may)).await.map_err(|error| error.to_string())
         })
     }
 }

@@ -17,6 +17,15 @@ pub(super) fn remember(conn: &Connection, fact: &Fact) -> Result<()> {
     Ok(())
 }
 
+/// Under the lock that every writer holds: what was read is still true when it is acted on.
+pub(super) fn remember_if(conn: &Connection, fact: &Fact, may: impl Fn(&[Fact]) -> bool) -> Result<bool> {
+    let is_allowed = may(&recall(conn, &fact.kind)?);
+    if is_allowed {
+        remember(conn, fact)?;
+    }
+    Ok(is_allowed)
+}
+
 pub(super) fn recall(conn: &Connection, kind: &str) -> Result<Vec<Fact>> {
     let mut query = conn.prepare_cached("SELECT subject, value, at FROM facts WHERE kind = ?1 ORDER BY subject")?;
     let mut rows = query.query([kind])?;

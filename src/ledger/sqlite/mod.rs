@@ -359,6 +359,10 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| facts::remember(conn, &fact))
     }
 
+    fn remember_if(&self, fact: Fact, may: crate::ledger::FactCondition) -> BoxFuture<'_, LedgerResult<bool>> {
+        self.write(move |conn| facts::remember_if(conn, &fact, &may))
+    }
+
     fn refusals(&self, run: &str, provider: &str, has_history: bool) -> BoxFuture<'_, LedgerResult<Refusals>> {
         let (run, provider) = (run.to_owned(), provider.to_owned());
         self.write(move |conn| blame::refusals(conn, &run, &provider, has_history))

@@ -44,7 +44,7 @@ impl<'a> HandOver<'a> {
         let Some(before) = relay.behind.take() else { return false };
         let place = self.smtp.settings.place();
         let relays = &self.smtp.relays;
-        if before == Stage::Untried && !(relays.is_untried(&place, relay).await && relays.record(relay, Stage::Begun).await) {
+        if before == Stage::Untried && !relays.record_trial(&place, relay).await {
             // Another process is at it, or the trial cannot be recorded.
             relay.behind.failed();
             return false;

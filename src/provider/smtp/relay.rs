@@ -119,12 +119,16 @@ impl Relays {
         self.remember(BEHIND, relay, stage.word()).await
     }
 
-    /// Whether a trial may begin: nothing is on record of one, by this process or another.
-    pub(super) async fn is_untried(&self, place: &str, relay: &Relay) -> bool {
+    /// Records that a trial begins, unless there is a result on record or a trial of this process or another. False where it may not begin.
+    pub(super) async fn record_trial(&self, place: &str, relay: &Relay) -> bool {
         let Some(memory) = &self.memory else { return false };
-        let Ok(facts) = memory.recall(BEHIND).await else { return false };
-        let facts = Facts { behind: facts.into_iter().collect(), chunks: HashMap::new() };
-        facts.stage(place, &relay.subject) == Stage::Untried
+        let (place, subject) = (place.to_owned(), relay.subject.clone());
+        let is_untried = move |facts: &[(String, String)]| {
+            let facts = Facts { behind: facts.iter().cloned().collect(), chunks: HashMap::new() };
+            facts.stage(&place, &subject) == Stage::Untried
+        };
+        let begun = memory.remember_if(BEHIND, relay.subject.clone(), Stage::Begun.word().to_owned(), Box::new(is_untried)).await;
+        begun.unwrap_or_else(|error| not_recorded(BEHIND, &error))
     }
 
     /// Records that chunks are not understood, where that is new.
@@ -149,12 +153,14 @@ impl Relays {
         let Some(memory) = &self.memory else { return false };
         match memory.remember(kind, relay.subject.clone(), value.to_owned()).await {
             Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(kind, error, "what was found out about the relay cannot be recorded");
-                false
-            }
+            Err(error) => not_recorded(kind, &error),
         }
     }
+}
+
+fn not_recorded(kind: &'static str, error: &str) -> bool {
+    tracing::warn!(kind, error, "what was found out about the relay cannot be recorded");
+    false
 }
 
 impl Facts {

@@ -154,6 +154,23 @@ async fn a_ledger_of_an_older_version_stays_readable() {
 }
 
 #[tokio::test]
+async fn of_several_processes_that_begin_the_same_at_once_one_does() {
+    async fn begins(ledger: &SqliteLedger, subject: String) -> bool {
+        let fact = Fact { kind: "trial".into(), subject: subject.clone(), value: "begun".into(), at: Timestamp::UNIX_EPOCH };
+        let is_first = move |facts: &[Fact]| facts.iter().all(|fact| fact.subject != subject);
+        ledger.remember_if(fact, Box::new(is_first)).await.unwrap()
+    }
+    let bed = Bed::new();
+    let other = SqliteLedger::open(bed.dir.path()).unwrap();
+    for nth in 0..20 {
+        let subject = || format!("relay {nth}");
+        let (one, two, three) = tokio::join!(begins(&bed.ledger, subject()), begins(&other, subject()), begins(&other, subject()));
+        assert_eq!([one, two, three].into_iter().filter(|begun| *begun).count(), 1);
+    }
+    assert_eq!(bed.ledger.recall("trial").await.unwrap().len(), 20);
+}
+
+#[tokio::test]
 async fn a_fact_is_replaced_and_removed_by_kind_and_subject() {
     let bed = Bed::new();
     let fact =

@@ -1,6 +1,9 @@
 //! What stands behind the final dot: who is tried, what ends it, and what later runs know.
 
 use super::*;
+use crate::provider::smtp::extensions::Extensions;
+use crate::provider::smtp::pipelining::Stage;
+use crate::provider::smtp::relay::Relays;
 
 const SIX: [&str; 6] = ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"];
 const ALONE: &[Act] = &[Together(GROUP), OPEN, Body, Say("250 ok")];
@@ -143,4 +146,18 @@ async fn what_stops_working_later_is_turned_off_for_the_run_and_the_next() {
     let ran = tried_with(&kept, "", &[&[PIPELINING, ALONE, &trial, &trial, &trial, &begun], &[PIPELINING, ALONE]], jobs, wire).await;
     all_accepted(&ran, 9);
     assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
+}
+
+#[tokio::test]
+async fn of_two_processes_at_the_same_relay_one_begins_the_trial() {
+    let kept = Arc::new(Kept::default());
+    let (place, greeting) = ("mx.test:25", "mx.test ESMTP X");
+    let mut both = [Relays::default(), Relays::default()];
+    both.iter_mut().for_each(|relays| relays.use_memory(Arc::clone(&kept) as Arc<dyn Memory>));
+    let [one, two] = &both;
+    let (at_one, at_two) = (one.meet(place, greeting, &Extensions::default()).await, two.meet(place, greeting, &Extensions::default()).await);
+    assert_eq!((at_one.behind.stage(), at_two.behind.stage()), (Stage::Untried, Stage::Untried));
+    assert!(one.record_trial(place, &at_one).await && !two.record_trial(place, &at_two).await);
+    // A trial that ended without a result is open again.
+    assert!(one.record(&at_one, Stage::Untried).await && two.record_trial(place, &at_two).await);
 }

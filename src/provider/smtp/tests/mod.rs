@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connect;
 use crate::outcome::Reason;
-use crate::provider::memory::Memory;
+use crate::provider::memory::{Condition, Memory};
 use crate::provider::testing::{Recorder, claim, job, settings};
 use crate::provider::{BoxFuture, Health, Job, ProviderSettings, Reply, Verdict};
 
@@ -305,5 +305,16 @@ impl Memory for Kept {
         }
         self.facts.lock().unwrap().insert((kind.to_owned(), subject), value);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn remember_if(&self, kind: &'static str, subject: String, value: String, may: Condition) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async move {
+            let facts = self.recall(kind).await?;
+            let is_allowed = may(&facts);
+            if is_allowed {
+                self.remember(kind, subject, value).await?;
+            }
+            Ok(is_allowed)
+        })
     }
 }
