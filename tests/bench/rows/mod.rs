@@ -20,7 +20,7 @@ pub(crate) struct Group {
 pub(crate) const GROUPS: &[Group] = &[
     Group { name: "smtp-sink", about: "whole sends to smtp-sink, over smtp-source", run: wire::smtp_sink },
     Group { name: "wire", about: "whole sends to a sink that is not the limit, over smtp-source", run: wire::fast_sink },
-    Group { name: "rtt", about: "20 ms away, PIPELINING, over smtp-source", run: wire::far },
+    Group { name: "rtt", about: "20 ms away, pipelining = full and auto, over smtp-source", run: wire::far },
     Group { name: "window", about: "20 ms away, CHUNKING with window = 16, over smtp-source", run: wire::window },
     Group { name: "http", about: "batches of a JSON API, over wrk posting one body", run: http::batches },
     Group { name: "http-send", about: "whole sends through a JSON API, over wrk posting one body", run: http::sends },
