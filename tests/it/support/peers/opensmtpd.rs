@@ -26,6 +26,11 @@ pub(crate) struct OpenSmtpd {
 impl OpenSmtpd {
     /// Starts it, after any other test's has ended.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_refusing(&[])
+    }
+
+    /// The same, which refuses these addresses.
+    pub(crate) fn start_refusing(gone: &[String]) -> Option<Self> {
         let program = super::unpacked().join("opensmtpd/usr/sbin/smtpd");
         if !super::is_root() {
             return super::require("OpenSMTPD", "needs root");
@@ -47,12 +52,14 @@ impl OpenSmtpd {
         let dir = super::open_directory();
         let port = crate::support::free_port();
         let config = dir.path().join("smtpd.conf");
+        let table: Vec<String> = gone.iter().map(|address| format!("\"{address}\"")).collect();
+        let refusing = if gone.is_empty() { String::new() } else { format!("match from any for rcpt-to {{ {} }} reject\n", table.join(", ")) };
         super::write(
             &config,
             format!(
                 "listen on 127.0.0.1 port {port} hostname mx.test\n\
                  action \"relay\" relay host \"smtp://127.0.0.1:{}\"\n\
-                 match from any for any action \"relay\"\n",
+                 {refusing}match from any for any action \"relay\"\n",
                 behind.port()
             ),
         );
