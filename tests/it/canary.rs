@@ -16,8 +16,14 @@ fn hostile() -> Recorder {
     Recorder::with(unfriendly())
 }
 
+/// Each recipient is refused in other words, so that the refusals do not prove that the server refuses all of them for one cause.
 fn unfriendly() -> Script {
-    Script::default().on(Step::Rcpt, Action::reply("554 5.6.0 this message is not taken"))
+    (0..ROWS).fold(Script::default(), |script, n| script.rule(Rule::new(Step::Rcpt, refused_for(n)).to(&lists::address(n))))
+}
+
+fn refused_for(cause: usize) -> Action {
+    let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
+    Action::reply(format!("554 5.6.0 this message is not taken because of {}{}", letter(cause / 26), letter(cause)))
 }
 
 fn once_each(server: &Recorder, many: usize) {
@@ -235,7 +241,8 @@ fn a_canary_interrupted_is_judged_by_all_of_its_members() {
 
 #[test]
 fn an_abandoned_run_is_closed_and_the_next_send_begins_anew_with_those_not_reached() {
-    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply("550 5.7.1 no")).first(10)));
+    let script = (0..10).fold(Script::default(), |script, cause| script.rule(Rule::new(Step::Rcpt, refused_for(cause)).nth(cause + 1)));
+    let server = Recorder::with(script);
     let work = relayed(&server, "in_flight = 2", 100);
     work.run(&["send", "list.csv", "--canary", "20"]).ends(12);
     work.run(&["resume", "--abandon"]).ends(0);
