@@ -445,12 +445,13 @@ fn a_refusal_by_policy_suppresses_nobody_and_a_mailbox_that_is_gone_does() {
     let server = Recorder::with(script);
     let work = slow_relay(&server, 0);
     work.config(&work.read("mailbatch.toml").replace("for = \"30s\"", "for = \"0\""));
-    work.message("Hello", "Body.").file("list.csv", emails(&["policy@example.com", "torn@example.com", "gone@example.com", "null@example.com"]));
+    work.message("Hello", "Body.")
+        .file("list.csv", emails(&["policy@example.com", "torn@example.com", "gone@example.com", "null@example.com", "fine@example.com"]));
     work.run(&["send", "list.csv", "--redirect-all-to", "gone@example.org"]).ends(3);
     assert_eq!(work.read("suppressions.csv"), "email,reason\n", "mail that went elsewhere teaches nothing");
     work.run(&["send", "list.csv", "--campaign", "real"]);
     let report = work.report();
-    assert_eq!(report.column("mb_outcome"), ["rejected", "deferred", "rejected", "rejected"]);
+    assert_eq!(report.column("mb_outcome"), ["rejected", "deferred", "rejected", "rejected", "accepted"]);
     assert_eq!(work.read("suppressions.csv"), "email,reason\ngone@example.com,hard_bounce\nnull@example.com,hard_bounce\n");
 }
 
