@@ -1627,7 +1627,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__preview)
-            opts="-C -c -q -v -h --row --email --sample --worst --open --out --email-column --format --encoding --delimiter --skip-lines --where --message --from --subject --campaign --env --provider --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --row --email --sample --worst --open --out --email-column --dedupe --suppress --error-on-empty --format --encoding --delimiter --skip-lines --where --message --from --subject --campaign --env --provider --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1650,6 +1650,14 @@ _mailbatch() {
                     return 0
                     ;;
                 --email-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dedupe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --suppress)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -142,6 +142,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email -d
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l sample -d 'N recipients, spread over the list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l out -d 'Write .eml files into DIR' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email-column -d 'The column that holds the address' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l dedupe -d 'When two addresses are one person, as for send: ci (in any case), exact, off' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l suppress -d 'Another suppression file, beside those of the configuration (repeatable)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l format -d 'How the list is written, where neither its name nor its content tells' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
@@ -160,6 +162,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s C -l dir
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l worst -d 'The recipient whose message comes out longest'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l open -d 'Open the message in the program for .eml files'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l error-on-empty -d 'Exit 9 when `send` would mail none of the rows that are shown'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'

@@ -124,6 +124,18 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "COLUMN", env = "MAILBATCH_EMAIL", hide_env_values = true)]
     pub email_column: Option<String>,
 
+    /// When two addresses are one person, as for send: ci (in any case), exact, off
+    #[arg(long, value_name = "HOW", default_value = "ci", env = "MAILBATCH_DEDUPE", hide_env_values = true)]
+    pub dedupe: Dedupe,
+
+    /// Another suppression file, beside those of the configuration (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub suppress: Vec<PathBuf>,
+
+    /// Exit 9 when `send` would mail none of the rows that are shown
+    #[arg(long)]
+    pub error_on_empty: bool,
+
     #[command(flatten)]
     pub reading: ReadingArgs,
     #[command(flatten)]

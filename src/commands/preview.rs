@@ -1,4 +1,6 @@
-//! `mailbatch preview`: the message as one recipient gets it.
+//! `mailbatch preview`: the message as one recipient gets it, and why `send` would not mail that row where it would not.
+
+mod judge;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,32 +16,65 @@ use crate::commands::{make_private_dir, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, Place};
+use crate::input::{Filter, Finding, Kind, ListRow, Place};
 use crate::ledger::Ledger;
-use crate::message::{Ident, Message, Rendered, preview_text};
+use crate::message::{Ident, Message, MessageSource, Rendered, preview_text};
+use crate::outcome::Outcome;
 use crate::output::{self, Target};
-use crate::plan::Lists;
+use crate::pipeline::ledger_error;
+use crate::plan::{Lists, Screening, ambiguous_id};
 use crate::recipient::Fields;
+use crate::suppression::Suppressions;
+
+use judge::{Earlier, Judge, Judged, NotSent, first_line, name_the_entries};
 
 /// One rendered row.
 struct Shown {
     row: u64,
+    line: u64,
+    to: Address,
+    key: String,
     rendered: Rendered,
+    not_sent: Option<NotSent>,
 }
 
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, source) = bench.message(&args.message)?;
-    let shown = tokio::task::block_in_place(|| pick(&bench, args, &message))?;
-    if shown.is_empty() {
-        return Err(Error::refused("no row of the list fits").hint("`mailbatch check` says what is wrong with the rows"));
+    // A ledger that cannot be read keeps nobody from looking at a message.
+    let ledger = bench.existing_ledger().unwrap_or_else(|error| {
+        bench.warn(&format!("warning: {}; what earlier runs decided is not known here", first_line(&error)));
+        None
+    });
+    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let suppressions = suppressions(&bench, args, &message, ledger).await?;
+    let secret = match ledger {
+        Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
+        None => [0; 32],
+    };
+    let screening = Screening {
+        suppressions: &suppressions,
+        allow: bench.settings.allow.as_deref(),
+        dedupe: args.dedupe,
+        always: &[],
+        message: &message,
+        secret,
+        campaign: "",
+        router: None,
+    };
+    let mut shown = tokio::task::block_in_place(|| pick(&bench, args, &screening))?;
+    ask_earlier_runs(&bench, args, &source, ledger, &mut shown).await?;
+    for one in &mut shown {
+        if let Some(not_sent) = &mut one.not_sent {
+            name_the_entries(&bench, args, &message, &one.to, not_sent)?;
+            let place = format!("row {} ({}:{})", one.row, args.list.display(), one.line);
+            bench.warn(&format!("`send` would not mail {place}: {not_sent}"));
+        }
     }
     if let Some(dir) = &args.out {
-        // A ledger that cannot be read keeps nobody from looking at a message.
-        let ledger = bench.existing_ledger().ok().flatten();
-        let mut own = own_files(&bench, ledger.as_deref().map(|ledger| ledger as &dyn Ledger)).await;
-        add_inputs(&mut own, &bench, std::slice::from_ref(&args.list), &[], &source);
+        let mut own = own_files(&bench, ledger).await;
+        add_inputs(&mut own, &bench, std::slice::from_ref(&args.list), &args.suppress, &source);
         let place = |one: &Shown| target(&bench, "--out", &dir.join(format!("row-{}.eml", one.row)), &own);
         let targets = shown.iter().map(place).collect::<Result<Vec<Target>>>()?;
         for (one, target) in shown.iter().zip(&targets) {
@@ -54,14 +89,54 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
             write(&Target::chosen(&path), &one.rendered.bytes)?;
             open(&path)?;
         }
-    } else if bench.globals.json {
-        let line = |one: &Shown| format!("{}\n", serde_json::json!({"v": 1, "type": "preview", "row": one.row, "text": preview_text(&one.rendered)}));
-        say(&mut std::io::stdout(), &shown.iter().map(line).collect::<String>())?;
     } else {
-        let texts: Vec<String> = shown.iter().map(|one| harmless(&preview_text(&one.rendered))).collect();
-        say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))?;
+        print(&bench, &shown)?;
     }
-    Ok(Exit::OK)
+    let is_nobody = shown.iter().all(|one| one.not_sent.is_some());
+    Ok(if args.error_on_empty && is_nobody { Exit::EMPTY } else { Exit::OK })
+}
+
+fn print(bench: &Workbench, shown: &[Shown]) -> Result<()> {
+    if bench.globals.json {
+        let line = |one: &Shown| {
+            let not_sent = one.not_sent.as_ref();
+            let object = serde_json::json!({
+                "v": 1, "type": "preview", "row": one.row, "line": one.line, "text": preview_text(&one.rendered),
+                "would_send": not_sent.is_none(), "outcome": not_sent.map(|why| why.outcome), "detail": not_sent.map(|why| why.detail.as_str()),
+            });
+            format!("{object}\n")
+        };
+        return say(&mut std::io::stdout(), &shown.iter().map(line).collect::<String>());
+    }
+    let texts: Vec<String> = shown.iter().map(|one| harmless(&preview_text(&one.rendered))).collect();
+    say(&mut std::io::stdout(), &format!("{}\n", texts.join("\n────────\n").trim_end()))
+}
+
+/// What the rows are screened by. A file that cannot be read refuses a send; here it is only said.
+async fn suppressions(bench: &Workbench, args: &PreviewArgs, message: &Message, ledger: Option<&dyn Ledger>) -> Result<Suppressions> {
+    match bench.suppressions(&args.suppress, ledger, message.kind()).await {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            bench.warn(&format!("warning: {}; `send` would refuse to begin, and who is suppressed is not known here", first_line(&error)));
+            Suppressions::load(&[], std::iter::empty(), message.kind(), Timestamp::now())
+        }
+    }
+}
+
+/// Adds what earlier runs of the campaign decided about the rows that pass the screening.
+async fn ask_earlier_runs(
+    bench: &Workbench,
+    args: &PreviewArgs,
+    source: &MessageSource,
+    ledger: Option<&dyn Ledger>,
+    shown: &mut [Shown],
+) -> Result<()> {
+    let Some(ledger) = ledger else { return Ok(()) };
+    let Some(earlier) = Earlier::find(bench, args, source, ledger).await? else { return Ok(()) };
+    for one in shown.iter_mut().filter(|one| one.not_sent.is_none()) {
+        one.not_sent = earlier.about(&one.to, &one.key).await?;
+    }
+    Ok(())
 }
 
 /// The text without what a terminal would obey.
@@ -69,7 +144,8 @@ fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
-fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<Shown>> {
+/// Reads the list up to the rows that are wanted, screening each on the way.
+fn pick(bench: &Workbench, args: &PreviewArgs, screening: &Screening<'_>) -> Result<Vec<Shown>> {
     let mut lists = lists(bench, std::slice::from_ref(&args.list), &args.reading, args.email_column.clone());
     lists.options.accept_guess = true;
     let filter = args.reading.filter.as_deref().map(Filter::parse).transpose()?;
@@ -77,58 +153,146 @@ fn pick(bench: &Workbench, args: &PreviewArgs, message: &Message) -> Result<Vec<
     let mut reader = Lists::open(source, name, &lists.options)?;
     let email = Place::of_email(&reader, lists.email.as_deref(), name)?;
     email.mark_in(&mut reader);
+    let id = lists.id.as_deref().map(|id| Place::named(&reader, id, "list.id", name)).transpose()?;
     if let Some(guess) = reader.guess() {
         eprintln_quietly(&format!("mailbatch: {name}: {}\nhint: {}", guess.message(), guess.hint()));
     }
     let mut index = Arc::new(ColumnIndex::new(reader.columns()));
-    let mut found: Vec<Shown> = Vec::new();
-    let (mut number, mut renderable, mut draws) = (0, 0, Draws::new());
+    let mut judge = Judge::new(screening, name);
+    let mut picked = Picked::new(args);
     while let Some(row) = reader.next_row() {
         let row = row.map_err(Error::from)?;
         if index.columns().names().len() != reader.columns().names().len() {
             index = Arc::new(ColumnIndex::new(reader.columns()));
         }
+        let cell = email.of(&row.fields);
         if let Some(filter) = &filter
             && !filter.admits(&index, &row, name)?
         {
+            picked.leave_out(&cell, row.line);
             continue;
         }
-        number += 1;
-        let address = Address::parse(&email.of(&row.fields)).ok();
-        let wanted = match (&args.row, &args.email) {
-            (Some(wanted), _) => *wanted == number,
-            (_, Some(wanted)) => address.as_ref().is_some_and(|address| address.folded() == wanted.folded()),
-            _ => true,
-        };
-        if !wanted {
+        picked.row += 1;
+        let cell_of_id = id.as_ref().map(|id| id.of(&row.fields));
+        let judged = judge.row(&cell, cell_of_id.as_deref(), row.defect.as_deref(), (picked.row, row.line));
+        let judged = judged.map_err(|what| ambiguous_id(name, row.line, &what))?;
+        if !picked.wants(judged.to.as_ref()) {
             continue;
         }
-        let named = args.row.is_some() || args.email.is_some();
-        let to = match address {
-            Some(to) => to,
-            None if named => return Err(Error::refused(format!("{name}:{}: the row has no usable address", row.line))),
-            None => continue,
-        };
-        let rendered = match render(bench, message, &index, &row.fields, &to) {
-            Ok(rendered) => rendered,
-            Err(why) if named => return Err(Error::refused(format!("{name}:{}: {why}", row.line))),
-            Err(_) => continue,
-        };
-        renderable += 1;
-        let one = Shown { row: number, rendered };
-        if args.worst {
-            if found.first().is_none_or(|longest| longest.rendered.bytes.len() < one.rendered.bytes.len()) {
-                found = vec![one];
-            }
-        } else if let Some(sample) = args.sample {
-            draws.keep(&mut found, one, renderable, usize::try_from(sample).unwrap_or(usize::MAX));
-        } else {
-            found.push(one);
+        let rendered = judged.to.as_ref().ok_or_else(String::new).and_then(|to| render(bench, screening.message, &index, &row.fields, to));
+        if picked.take(name, &row, judged, rendered)? {
             break;
         }
     }
-    found.sort_by_key(|one| one.row);
-    Ok(found)
+    picked.finish(name, &reader.findings())
+}
+
+/// The rows that were wanted, and what was passed on the way to them.
+struct Picked<'a> {
+    args: &'a PreviewArgs,
+    found: Vec<Shown>,
+    /// The number of the row that was read last, as reports count.
+    row: u64,
+    renderable: u64,
+    draws: Draws,
+    /// How many rows `--where` leaves out, and on which lines the first ones and those of the wanted address are.
+    filtered: (u64, Vec<u64>),
+    filtered_wanted: Option<u64>,
+}
+
+impl<'a> Picked<'a> {
+    fn new(args: &'a PreviewArgs) -> Self {
+        Self { args, found: Vec::new(), row: 0, renderable: 0, draws: Draws::new(), filtered: (0, Vec::new()), filtered_wanted: None }
+    }
+
+    fn leave_out(&mut self, cell: &str, line: u64) {
+        const PLACES: usize = 3;
+        self.filtered.0 += 1;
+        if self.filtered.1.len() < PLACES {
+            self.filtered.1.push(line);
+        }
+        let is_wanted = |wanted: &Address| Address::parse(cell).is_ok_and(|address| address.folded() == wanted.folded());
+        if self.filtered_wanted.is_none() && self.args.email.as_ref().is_some_and(is_wanted) {
+            self.filtered_wanted = Some(line);
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        self.args.row.is_some() || self.args.email.is_some()
+    }
+
+    fn wants(&self, to: Option<&Address>) -> bool {
+        match (self.args.row, &self.args.email) {
+            (Some(wanted), _) => wanted == self.row,
+            (_, Some(wanted)) => to.is_some_and(|to| to.folded() == wanted.folded()),
+            _ => true,
+        }
+    }
+
+    /// Takes a wanted row; true where no further one is looked for. A row that was named and cannot be mailed is an error.
+    fn take(&mut self, name: &str, row: &ListRow, judged: Judged, rendered: Result<Rendered, String>) -> Result<bool> {
+        let Judged { to, key, not_sent } = judged;
+        let invalid = not_sent.as_ref().filter(|not_sent| not_sent.outcome == Outcome::Invalid).map(|not_sent| not_sent.detail.clone());
+        let (to, rendered) = match (to, rendered, invalid) {
+            (Some(to), Ok(rendered), None) => (to, rendered),
+            (_, rendered, invalid) if self.is_named() => {
+                let (why, fix) = match invalid {
+                    Some(why) => (why, "correct the row"),
+                    None => (rendered.err().unwrap_or_default(), "fill in the column, or give the message a default: {{ name | default('friend') }}"),
+                };
+                let what = format!("{name}:{}: `send` would not mail row {}: {}: {why}", row.line, self.row, Outcome::Invalid);
+                return Err(Error::refused(what).hint(fix));
+            }
+            _ => return Ok(false),
+        };
+        self.renderable += 1;
+        let one = Shown { row: self.row, line: row.line, to, key, rendered, not_sent };
+        if self.args.worst {
+            if self.found.first().is_none_or(|longest| longest.rendered.bytes.len() < one.rendered.bytes.len()) {
+                self.found = vec![one];
+            }
+        } else if let Some(sample) = self.args.sample {
+            self.draws.keep(&mut self.found, one, self.renderable, usize::try_from(sample).unwrap_or(usize::MAX));
+        } else {
+            self.found.push(one);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// The rows in input order; an error where there is none.
+    fn finish(mut self, name: &str, findings: &[Finding]) -> Result<Vec<Shown>> {
+        let left_out = self.left_out(name, findings);
+        if self.found.is_empty() {
+            if let Some(line) = self.filtered_wanted {
+                return Err(Error::refused(format!("{name}:{line}: `send` would not mail this row: --where leaves it out"))
+                    .hint("correct --where, or leave it away"));
+            }
+            let what = match self.args.row {
+                Some(wanted) => format!("{name}: there is no row {wanted}: the list has {} that count", self.row),
+                None => format!("{name}: no row of the list fits"),
+            };
+            return Err(Error::refused(what + &left_out).hint("`mailbatch check` says what is wrong with the rows"));
+        }
+        if let Some(one) = self.found.first().filter(|_| self.args.row.is_some() && !left_out.is_empty()) {
+            eprintln_quietly(&format!("mailbatch: row {} is {name}:{}{left_out}", one.row, one.line));
+        }
+        self.found.sort_by_key(|one| one.row);
+        Ok(self.found)
+    }
+
+    /// Which rows were passed that are no rows for `send` either, in words; empty where there are none.
+    fn left_out(&self, name: &str, findings: &[Finding]) -> String {
+        let is_about_rows = |finding: &&Finding| matches!(finding.kind, Kind::Struck | Kind::HeaderRows | Kind::Footer);
+        let mut parts: Vec<String> = findings.iter().filter(is_about_rows).map(ToString::to_string).collect();
+        let (count, lines) = &self.filtered;
+        if *count > 0 {
+            let places: Vec<String> = lines.iter().map(|line| format!("{name}:{line}")).collect();
+            let more = if *count > lines.len() as u64 { ", …" } else { "" };
+            parts.push(format!("rows are left out by --where ({count}): {}{more}", places.join(", ")));
+        }
+        if parts.is_empty() { String::new() } else { format!("; {}", parts.join("; ")) }
+    }
 }
 
 /// Draws a sample from a stream of unknown length (algorithm R), the same one each time.

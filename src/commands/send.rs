@@ -46,7 +46,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(&bench, &chosen, &message.needs(), args.provider_sandbox)?;
-    let asked = asked(&bench, args, source.file.clone(), &lists)?;
+    let asked = asked(&bench, args.target.campaign.as_deref(), source.file.clone(), &args.list.lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
     }
@@ -527,16 +527,16 @@ fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
     }
 }
 
-/// What the send is called by.
-fn asked(bench: &Workbench, args: &SendArgs, message: Option<PathBuf>, lists: &Lists) -> Result<Asked> {
-    match &args.target.campaign {
+/// What a send of these lists is called by.
+pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<PathBuf>, lists: &[PathBuf]) -> Result<Asked> {
+    match campaign {
         Some(typed) => Asked::named(typed, &jiff::Zoned::now()),
-        None if lists.has_stdin() => {
+        None if lists.iter().any(|list| list.as_os_str() == "-") => {
             Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
         }
         None => {
             let workspace = &bench.settings.workspace;
-            let paths = args.list.lists.iter().map(|path| workspace.from_arguments(path)).collect();
+            let paths = lists.iter().map(|path| workspace.from_arguments(path)).collect();
             Ok(Asked::files(message, workspace, paths))
         }
     }

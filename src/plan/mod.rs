@@ -22,6 +22,7 @@ use crate::outcome::{Outcome, Reason};
 use crate::recipient::{Columns, Fields};
 
 pub use route::Router;
+pub(crate) use screen::Screen;
 pub use screen::{Screened, Screening};
 pub use survey::{Defect, Survey};
 
@@ -276,6 +277,11 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
     Ok(read)
 }
 
+/// The refusal of a list in which one id stands for two people.
+pub(crate) fn ambiguous_id(list: &str, line: u64, what: &str) -> Error {
+    Error::refused(format!("{list}:{line}: {what}")).hint("give each person one id, or leave list.id out")
+}
+
 fn screen_and_render(
     row: OnItsWay,
     screen: &mut screen::Screen<'_>,
@@ -287,7 +293,7 @@ fn screen_and_render(
     let id = row.view.id.as_ref().map(|id| id.of(&row.fields));
     let Screened { to, key, person, mut outcome, draw, always } = screen.row(&cell, id.as_deref(), row.defect.as_deref()).map_err(|what| {
         let list = lists.get(row.list as usize).map_or("?", |(_, name)| name);
-        Error::refused(format!("{list}:{}: {what}", row.line)).hint("give each person one id, or leave list.id out")
+        ambiguous_id(list, row.line, &what)
     })?;
     if outcome.is_none()
         && let Err(error) = row.rendered.clone().unwrap_or_else(|| row.render(screening.message))

@@ -20,6 +20,7 @@ mod loss;
 mod mailboxes;
 mod outputs;
 mod peers;
+mod preview;
 mod providers;
 mod rates;
 mod relays;

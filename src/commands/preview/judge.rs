@@ -1,0 +1,180 @@
+//! Whether `send` would mail the rows that are shown: by the same screening, and by what earlier runs of the campaign decided.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::fmt;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::address::{Address, Dedupe, key_of};
+use crate::cli::PreviewArgs;
+use crate::commands::campaign::{Apart, Campaign};
+use crate::commands::gates::latched;
+use crate::commands::reports::each_row;
+use crate::commands::send::{asked, refuse_while_paused};
+use crate::commands::suppress::places;
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, LedgerRow, Run, RunState};
+use crate::message::{Message, MessageSource};
+use crate::outcome::{Outcome, Reason};
+use crate::pipeline::ledger_error;
+use crate::plan::{Screen, Screened, Screening};
+
+/// Why `send` would not mail a row.
+#[derive(Clone, Debug)]
+pub(super) struct NotSent {
+    /// The outcome that the row would have.
+    pub(super) outcome: Outcome,
+    pub(super) reason: Option<Reason>,
+    /// In words, without the address.
+    pub(super) detail: String,
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.outcome, self.detail)
+    }
+}
+
+/// A row after the screening.
+pub(super) struct Judged {
+    /// `None` for a row without an address.
+    pub(super) to: Option<Address>,
+    pub(super) key: String,
+    pub(super) not_sent: Option<NotSent>,
+}
+
+/// Screens the rows of a list in order, as a plan does, and remembers where each person stands first.
+pub(super) struct Judge<'a> {
+    screen: Screen<'a>,
+    dedupe: Dedupe,
+    list: &'a str,
+    /// Row and line of each person, by a hash of the key.
+    first: HashMap<u64, (u64, u64)>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(screening: &'a Screening<'a>, list: &'a str) -> Self {
+        Self { screen: Screen::new(screening), dedupe: screening.dedupe, list, first: HashMap::new() }
+    }
+
+    /// Judges the row with this number, on this line. The error refuses the list.
+    pub(super) fn row(&mut self, cell: &str, id: Option<&str>, defect: Option<&str>, (row, line): (u64, u64)) -> Result<Judged, String> {
+        let Screened { to, key, outcome, .. } = self.screen.row(cell, id, defect)?;
+        let mut not_sent = outcome.map(|(outcome, reason, detail)| NotSent { outcome, reason: Some(reason), detail });
+        if let Some(to) = &to {
+            let first = match self.first.entry(xxh3_64(to.key(self.dedupe).as_bytes())) {
+                Slot::Vacant(slot) => *slot.insert((row, line)),
+                Slot::Occupied(slot) => *slot.get(),
+            };
+            if let Some(not_sent) = not_sent.as_mut().filter(|not_sent| not_sent.outcome == Outcome::Duplicate) {
+                not_sent.detail = format!("the address stands earlier, in row {} ({}:{})", first.0, self.list, first.1);
+            }
+        }
+        Ok(Judged { to, key, not_sent })
+    }
+}
+
+/// Adds where the entries stand that suppress the address.
+pub(super) fn name_the_entries(bench: &Workbench, args: &PreviewArgs, message: &Message, to: &Address, not_sent: &mut NotSent) -> Result<()> {
+    if not_sent.outcome != Outcome::Suppressed || not_sent.reason == Some(Reason::Policy) {
+        return Ok(());
+    }
+    let mut files = bench.settings.suppression_files.clone();
+    files.extend(args.suppress.iter().map(|file| bench.settings.workspace.from_arguments(file)));
+    let found = places(bench, &files, to)?;
+    let stops = found.iter().filter(|(_, entry)| entry.scope.stops(entry.reason, message.kind()));
+    let named: Vec<String> = stops.map(|(place, entry)| format!("{} in {place}", entry.reason)).collect();
+    if !named.is_empty() {
+        not_sent.detail = format!("{}: {}", not_sent.detail, named.join(", "));
+    }
+    Ok(())
+}
+
+/// What earlier runs say about recipients.
+pub(super) struct Earlier<'a> {
+    ledger: &'a dyn Ledger,
+    dedupe: Dedupe,
+    /// The runs of the campaign, newest first.
+    runs: Vec<Run>,
+}
+
+impl<'a> Earlier<'a> {
+    /// Finds the runs of the campaign that a send of the list belongs to; `None` where it has no name yet.
+    pub(super) async fn find(bench: &Workbench, args: &PreviewArgs, source: &MessageSource, ledger: &'a dyn Ledger) -> Result<Option<Self>> {
+        let campaign = args.target.campaign.as_deref();
+        if campaign.is_none() && args.list.as_os_str() == "-" {
+            return Ok(None);
+        }
+        let asked = asked(bench, campaign, source.file.clone(), std::slice::from_ref(&args.list))?;
+        let env = bench.settings.env.as_deref();
+        let apart = Apart { env, redirect: None, provider_sandbox: false };
+        let Campaign { ids, .. } = asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
+        let mut runs = ledger.runs().await.map_err(ledger_error)?;
+        runs.retain(|run| ids.contains(&run.head.campaign) && run.head.env.as_deref() == env && run.state != RunState::Planning);
+        Ok(Some(Self { ledger, dedupe: args.dedupe, runs }))
+    }
+
+    /// Why the recipient would not be mailed by a send that passes the screening; `None` where it would.
+    pub(super) async fn about(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
+        if let Some(decided) = self.decided(to, key).await? {
+            return Ok(Some(decided));
+        }
+        let held = match refuse_while_paused(self.ledger).await {
+            Err(why) => Err(why),
+            Ok(()) => self.runs.first().filter(|run| run.state == RunState::Open).map_or(Ok(()), latched),
+        };
+        let in_words = |why: Error| NotSent { outcome: Outcome::Held, reason: None, detail: first_line(&why) };
+        Ok(held.err().map(in_words))
+    }
+
+    /// An acceptance in any run stays; otherwise the newest run that has the recipient decides.
+    async fn decided(&self, to: &Address, key: &str) -> Result<Option<NotSent>> {
+        let (mut newest, mut is_open) = (None, false);
+        for run in &self.runs {
+            let mut found: Option<LedgerRow> = None;
+            each_row(self.ledger, &run.id, |row| {
+                if self.is_same(&row, to, key) && !matches!(row.outcome, Some(Outcome::Duplicate)) {
+                    found = Some(row);
+                }
+                Ok(())
+            })
+            .await?;
+            let Some(row) = found else { continue };
+            let outcome = row.outcome;
+            if matches!(outcome, Some(Outcome::Accepted | Outcome::AlreadyAccepted)) {
+                let detail = format!("run {} of the campaign reached this recipient", run.id);
+                return Ok(Some(NotSent { outcome: Outcome::AlreadyAccepted, reason: Some(Reason::EarlierRun), detail }));
+            }
+            if newest.is_some() || is_open {
+                continue;
+            }
+            match outcome {
+                Some(outcome @ (Outcome::Rejected | Outcome::Unknown)) => {
+                    let id = &run.id;
+                    let next = if outcome == Outcome::Rejected { format!("retry {id} --only rejected") } else { format!("reconcile {id}") };
+                    let detail = format!("so decided by run {id} of the campaign; `mailbatch {next}` goes on from there");
+                    newest = Some(NotSent { outcome, reason: row.reason, detail });
+                }
+                Some(Outcome::Held | Outcome::Deferred) | None => is_open = true,
+                Some(_) => {}
+            }
+        }
+        Ok(newest)
+    }
+
+    fn is_same(&self, row: &LedgerRow, to: &Address, key: &str) -> bool {
+        row.key == key
+            || match self.dedupe {
+                Dedupe::Off => false,
+                Dedupe::Exact => row.email == to.as_str(),
+                Dedupe::Ci => key_of(&row.email) == to.folded(),
+            }
+    }
+}
+
+/// An error without its hint, for a line that says more.
+pub(super) fn first_line(error: &Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
