@@ -26,10 +26,23 @@ pub(super) fn of_xtext(value: &str) -> Option<String> {
     of_field(&format!("utf-8;{plain}"))
 }
 
+/// The address of a field whose host has no dot in its name, as hosts have for their neighbours: `rfc822; ann@intranet`.
+pub(super) fn undotted(value: &str) -> Option<String> {
+    let value = unescaped(value_of(value));
+    let bare = bare(&value);
+    let is_whole = bare.len() + 2 >= value.trim().len() && !bare.contains(char::REPLACEMENT_CHARACTER);
+    let domain = bare.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| !domain.contains('.'))?;
+    let is_name = is_whole && domain.bytes().any(|b| b.is_ascii_alphabetic());
+    is_name.then(|| Address::parse(bare).ok()).flatten().map(Address::into_string)
+}
+
 /// Whether a field that is to name an address names one that cannot be read.
 pub(super) fn is_unreadable(value: &str) -> bool {
     let kind = typed(value).map_or("", |(kind, _)| kind).trim().to_ascii_lowercase();
-    (kind.is_empty() || kind == "rfc822" || kind.starts_with("utf-8")) && value.contains('@') && of_field(value).is_none()
+    (kind.is_empty() || kind == "rfc822" || kind.starts_with("utf-8"))
+        && value.contains('@')
+        && of_field(value).is_none()
+        && undotted(value).is_none()
 }
 
 /// RFC 3464 section 2.3.2: a type, a semicolon, the address; many leave the type out.

@@ -3,6 +3,7 @@
 use super::addresses;
 use super::headers::{fields, get};
 use super::parts::Parts;
+use super::text::split_original;
 use crate::events::Class;
 
 /// What a feedback loop reports.
@@ -15,6 +16,14 @@ pub(super) struct Complaint {
     pub(super) is_no_complaint: bool,
     pub(super) recipients: Vec<String>,
     pub(super) said: String,
+    /// The Message-ID of a message that stands in the text; empty where it came as a part of its own.
+    pub(super) message_id: String,
+}
+
+impl Complaint {
+    fn of_abuse(recipients: Vec<String>, said: &str) -> Self {
+        Self { class: Class::Abuse, is_opt_out: false, is_no_complaint: false, recipients, said: said.to_owned(), message_id: String::new() }
+    }
 }
 
 /// Reads a complaint, if the message is one.
@@ -27,7 +36,7 @@ pub(super) fn read(parts: &Parts) -> Option<Complaint> {
                 let text = parts.texts.iter().find(|text| text.to_ascii_lowercase().contains("feedback-type:"));
                 return Some(of_report(parts, text.map_or("", |text| text.as_str())));
             }
-            of_hotmail(parts)
+            of_hotmail(parts).or_else(|| of_spamcop(parts))
         }
     }
 }
@@ -65,6 +74,7 @@ fn of_report(parts: &Parts, report: &str) -> Complaint {
         is_no_complaint: kind == "auth-failure" || kind == "dmarc" || kind == "tlsrpt",
         recipients,
         said: format!("feedback loop: {kind}"),
+        message_id: String::new(),
     }
 }
 
@@ -82,7 +92,19 @@ fn of_hotmail(parts: &Parts) -> Option<Complaint> {
         Some(address) => vec![address],
         None => of_original(parts),
     };
-    Some(Complaint { class: Class::Abuse, is_opt_out: false, is_no_complaint: false, recipients, said: "feedback loop: junk mail report".into() })
+    Some(Complaint::of_abuse(recipients, "feedback loop: junk mail report"))
+}
+
+/// SpamCop sends a text with the message below, and takes out whom it was for; its Message-ID is left.
+fn of_spamcop(parts: &Parts) -> Option<Complaint> {
+    let from = addresses::all_in(parts.get("from")?);
+    let is_theirs = from.iter().any(|address| address.to_ascii_lowercase().ends_with("@reports.spamcop.net"));
+    if !is_theirs || !parts.subject.to_ascii_lowercase().starts_with("[spamcop (") {
+        return None;
+    }
+    let message = parts.texts.iter().map(|text| split_original(text).1).find(|message| !message.is_empty()).unwrap_or_default();
+    let message_id = get(&fields(message), "message-id").map(super::bare_id).unwrap_or_default();
+    Some(Complaint { message_id, ..Complaint::of_abuse(Vec::new(), "SpamCop report") })
 }
 
 /// The one recipient that the header of the reported message names.

@@ -30,6 +30,8 @@
 //!
 //! Whatever the class, nobody is suppressed by a status of 5.7.z ([`Event::suppresses`](crate::events::Event::suppresses)).
 
+use std::collections::HashMap;
+
 use super::status::{codes_in, is_generic};
 use crate::events::{Bounce, Class};
 use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, spoken, without_addresses};
@@ -43,9 +45,49 @@ pub(in crate::events) struct Judged {
     pub(in crate::events) code: String,
 }
 
-/// Judges a bounce. `status` is what a report's Status field says, `said` what the remote system said, `around` the text around it, which
-/// is only asked where those say nothing.
+/// Judges one bounce, as [`Judge::of`] does.
 pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged {
+    Judge::default().of(status, said, around)
+}
+
+/// Judges the bounces of one message. A report about a hundred thousand people says the same of most of them, and looking for a thousand
+/// phrases takes far longer than looking up what came of it the last time.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    found: HashMap<String, Found>,
+}
+
+/// So many different sentences of one message are remembered, and so many bytes of one.
+const MOST_REMEMBERED: usize = 1_000;
+const LONGEST_REMEMBERED: usize = 2_000;
+
+impl Judge {
+    /// Judges a bounce. `status` is what a report's Status field says, `said` what the remote system said, `around` the text around it, which
+    /// is only asked where those say nothing.
+    pub(super) fn of(&mut self, status: &str, said: &str, around: &str) -> Judged {
+        judged(status, said, around, &mut |text, code, status| self.found(text, code, status))
+    }
+
+    fn found(&mut self, text: &str, code: u16, status: Option<Status>) -> Found {
+        if text.len() > LONGEST_REMEMBERED {
+            return Found::of(spoken(text, code, status));
+        }
+        let key = format!("{code} {status:?} {text}");
+        if let Some(found) = self.found.get(&key) {
+            return *found;
+        }
+        let found = Found::of(spoken(text, code, status));
+        if self.found.len() < MOST_REMEMBERED {
+            self.found.insert(key, found);
+        }
+        found
+    }
+}
+
+/// What looks for the reason in a text without addresses.
+type Look<'l> = &'l mut dyn FnMut(&str, u16, Option<Status>) -> Found;
+
+fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     let from_field = codes_in(status).status;
     let mut codes = codes_in(said);
     // What the remote system said is nearer to the cause than what the reporting one made of it.
@@ -58,7 +100,7 @@ pub(in crate::events) fn judge(status: &str, said: &str, around: &str) -> Judged
     let said_low = normal(said);
     let is_invented = codes_in(said).status.is_empty() && is_invented(&codes.status, &codes.code);
     let informed = if is_invented { "" } else { codes.status.as_str() };
-    let class = decide(informed, &codes.code, &said_low, || normal(around));
+    let class = decide(informed, &codes.code, &said_low, || normal(around), look);
     // RFC 3463 section 3.1: class 4 is for now, whatever the words are.
     let class = match class {
         Class::MailboxGone | Class::BadAddress if codes.status.starts_with('4') => Class::System,
@@ -78,6 +120,7 @@ fn is_invented(status: &str, code: &str) -> bool {
 }
 
 /// What a system said in words, as a class.
+#[derive(Clone, Copy, Debug)]
 struct Found {
     class: Option<Class>,
     /// It cannot be a way of speaking.
@@ -117,7 +160,7 @@ fn enhanced(status: &str) -> Option<Status> {
     Some(Status { class: next()?, subject: next()?, detail: next()? })
 }
 
-fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String) -> Class {
+fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String, look: Look<'_>) -> Class {
     // A program that the mail was piped to failed, whatever it says of users.
     if said.starts_with("x-unix;") {
         return Class::System;
@@ -130,7 +173,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     if reading.is_known {
         return class_of(reading.means);
     }
-    let found = Found::of(spoken(&said, number, enhanced));
+    let found = look(&said, number, enhanced);
     // For now only: the name may be there tomorrow.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
@@ -158,7 +201,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String)
     if matches!(code, "550" | "551" | "553") && status.is_empty() && around.contains(">>> data") && !around.contains(">>> rcpt to") {
         return Class::Policy;
     }
-    if let Some(class) = Found::of(spoken(&without_addresses(&around), number, enhanced)).class {
+    if let Some(class) = look(&without_addresses(&around), number, enhanced).class {
         return class;
     }
     match (code, status.split('.').nth(1)) {

@@ -34,6 +34,14 @@ impl Recipient {
         named.iter().any(|value| addresses::is_unreadable(value)) && self.addresses().is_empty()
     }
 
+    /// The address of a host without a dot in its name, where it names no other.
+    pub(super) fn undotted(&self) -> Option<String> {
+        if !self.addresses().is_empty() {
+            return None;
+        }
+        [&self.original_recipient, &self.final_recipient].iter().find_map(|value| addresses::undotted(value))
+    }
+
     /// The addresses that it names: original, which is the one that we wrote to (RFC 3464 section 2.3.1), final, actual; those that are none
     /// are left out.
     pub(super) fn addresses(&self) -> Vec<String> {

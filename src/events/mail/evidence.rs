@@ -5,6 +5,7 @@
 //! mail system. Whatever else reads like a bounce is an event all the same, and hearsay.
 
 use super::addresses::all_in;
+use super::delay::is_delay;
 use super::headers::get;
 use super::parts::Parts;
 use super::text::{self, Bounce};
@@ -64,11 +65,12 @@ pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
     let said = text::unquoted(&bounce.said);
     let signed = text::has_signature(&said);
+    let is_warning = is_delay(&parts.subject, &said);
     let quotes_reply = text::quotes_reply(&said);
     let is_program = is_from_program(parts);
     if is_from_mail_system(parts) {
         return match () {
-            () if is_program && (subject || signed || quotes_reply) => Evidence::Program,
+            () if is_program && (subject || signed || quotes_reply || is_warning) => Evidence::Program,
             () if bounce.has_original && (subject || signed) => Evidence::Program,
             () if subject || signed || is_refusal(bounce, &said) => Evidence::Words,
             () => Evidence::None,

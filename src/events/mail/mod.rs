@@ -5,16 +5,19 @@
 
 mod addresses;
 mod arf;
+mod bounce;
 mod classify;
 mod delay;
 mod dsn;
 mod evidence;
 mod headers;
+mod listed;
 mod mime;
 mod parts;
 mod phrases;
 mod receipt;
 mod replies;
+mod report;
 mod status;
 mod text;
 
@@ -25,22 +28,22 @@ mod field;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod systems;
+#[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use ring::digest;
 
+use self::bounce::in_text;
 pub(in crate::events) use self::classify::judge;
-use self::delay::is_delay;
-use self::dsn::Recipient;
-use self::evidence::Evidence;
 use self::parts::Parts;
 use self::phrases::{List, holds};
-use self::status::codes_in;
-use super::{Bounce, Event, EventKind, Raw, Source};
+use self::report::reported;
+use super::{Event, EventKind, Raw, Source};
 use crate::message::{hex, is_token, token_of};
 use crate::replies::normal;
 
@@ -248,131 +251,14 @@ fn complained(parts: &Parts, complaint: arf::Complaint, now: Timestamp) -> Told 
     let mut event = blank(parts, kind, Source::Arf, now);
     event.class = Some(complaint.class);
     event.reason = complaint.said;
+    if event.message_id.is_empty() {
+        event.message_id = complaint.message_id;
+    }
     if complaint.recipients.is_empty() {
         event.recipient = own_addresses(parts).iter().find_map(|address| addresses::of_verp(address));
         return Told::Events(vec![event]);
     }
     Told::Events(complaint.recipients.into_iter().map(|recipient| Event { recipient: Some(recipient), ..event.clone() }).collect())
-}
-
-/// What machine-readable reports say.
-fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
-    let mut recipients: Vec<Recipient> = parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
-    let is_told = parts.report_type == "delivery-status" || evidence::is_from_mail_system(parts);
-    let mut is_hearsay = false;
-    if recipients.is_empty() && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject))) {
-        // A gateway has made text of the machine's part.
-        recipients = parts.texts.iter().filter(|text| dsn::is_status(text)).flat_map(|text| dsn::recipients(text)).collect();
-        is_hearsay = parts.report_type != "delivery-status" && !evidence::is_from_program(parts) && parts.original.is_empty();
-    }
-    let human = text::read(parts, &own_addresses(parts));
-    if recipients.is_empty() && human.recipients.len() == 1 {
-        // A report that names nobody, and the person stands in the text or in a field of the header.
-        recipients = parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
-    }
-    let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
-    let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
-    let alone = recipients.len() == 1;
-    // Where the mail of some arrived, those of whom others are told are members of a list or an alias, and the person we wrote to is not meant.
-    let arrived: HashSet<String> = recipients
-        .iter()
-        .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
-        .flat_map(Recipient::addresses)
-        .map(|address| address.to_ascii_lowercase())
-        .collect();
-    let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
-    let mut known: HashMap<String, &str> = HashMap::new();
-    for (address, about) in human.recipients.iter().rev() {
-        // The text may name the address that a message was forwarded to, and the report the one that it came to.
-        known.extend(text::alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
-        known.insert(address.to_lowercase(), about);
-    }
-    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered].map(|kind| blank(parts, kind, Source::Dsn, now));
-    let mut events = Vec::with_capacity(recipients.len());
-    for recipient in recipients {
-        let Some(kind) = kind_of(&recipient) else { continue };
-        let mut named = recipient.addresses();
-        if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
-            named.retain(|address| !has_arrived(address));
-        }
-        let ours = named.iter().find(|address| addressed.contains(&address.to_ascii_lowercase())).or(named.first());
-        let is_unreadable = recipient.is_unreadable();
-        let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
-        let address = ours.cloned().or_else(|| if is_unreadable { None } else { others() });
-        if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
-            continue;
-        }
-        let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
-        let mut event = Event { is_hearsay, ..blank.clone() };
-        if is_unreadable {
-            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one whom the message was for.
-            event.message_id.clear();
-            event.token.clear();
-        }
-        let about = address.as_ref().and_then(|address| known.get(&address.to_lowercase()));
-        let around = match about {
-            Some(about) if !about.is_empty() => *about,
-            _ if alone => &human.said,
-            _ => "",
-        };
-        let judged = judge(&recipient.status, recipient.said(), around);
-        event.status = judged.status;
-        event.code = judged.code;
-        event.reason = shortened(if recipient.said().is_empty() { around } else { recipient.said() });
-        if let Some(at) = recipient.at.filter(|at| *at <= now) {
-            event.at = at;
-            event.id.clear();
-        }
-        if kind == EventKind::Bounced {
-            event.bounce = Some(judged.bounce);
-        }
-        if kind != EventKind::Delivered {
-            event.class = Some(judged.class);
-        }
-        if kind != EventKind::Delivered && !arrived.is_empty() {
-            is_told_of_another(&mut event, address.as_ref().filter(|address| !has_arrived(address)), &addressed);
-        }
-        event.recipient = address;
-        events.push(event);
-    }
-    events
-}
-
-/// What happened to a recipient; `None` where the report says nothing about it.
-fn kind_of(recipient: &Recipient) -> Option<EventKind> {
-    Some(match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
-        ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
-        ("delayed" | "delay", _) => EventKind::Deferred,
-        ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => EventKind::Delivered,
-        ("", Some('4')) => EventKind::Bounced,
-        _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => return None,
-        _ => EventKind::Bounced,
-    })
-}
-
-/// Takes out of a failure what would make it one of the person whom the message was for, unless it names that person. `named` is the
-/// address, if it is of nobody whose mail arrived.
-fn is_told_of_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
-    if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
-        return;
-    }
-    event.message_id.clear();
-    event.token.clear();
-    if named.is_none() && event.bounce.is_some() {
-        event.bounce = Some(Bounce::Soft);
-    }
-}
-
-/// A report may name a mailbox without its domain; the text or the returned message has the rest.
-fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], alone: bool) -> Option<String> {
-    let local = [&recipient.final_recipient, &recipient.original_recipient]
-        .into_iter()
-        .map(|value| value.split_once(';').map_or(value.as_str(), |(_, rest)| rest).trim().trim_matches(['<', '>', '"', '\\']).to_ascii_lowercase())
-        .find(|local| !local.is_empty());
-    // A text may name others too, such as whom to ask for help.
-    let mut all = sent_to.iter().filter(|_| sent_to.len() == 1).chain(human.iter().map(|(address, _)| address)).chain(sent_to);
-    let by_name = local.and_then(|local| all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@"))));
-    by_name.or_else(|| if alone { all.next() } else { None }).cloned()
 }
 
 fn verp(parts: &Parts) -> Option<String> {
@@ -396,78 +282,6 @@ fn is_own_answer(parts: &Parts, bounce: &text::Bounce) -> bool {
     let from = parts.get("from").map(addresses::all_in).unwrap_or_default();
     let from: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
     bounce.recipients.iter().any(|(address, _)| from.contains(&address.to_ascii_lowercase()))
-}
-
-/// What a bounce in free text says.
-fn in_text(parts: &Parts, now: Timestamp) -> Told {
-    let from_system = evidence::is_from_mail_system(parts);
-    let has_failed = parts.get("x-failed-recipients").is_some();
-    let subject = text::is_bounce_subject(&parts.subject);
-    let is_system_report = from_system && subject && !replies::is_absence(&parts.subject);
-    let why = replies::why_no_feedback(parts).filter(|_| !has_failed && !is_system_report);
-    let may_refuse = from_system && parts.receipts.is_empty() && !replies::is_absence(&parts.subject);
-    if let Some(why) = why.filter(|_| !may_refuse) {
-        return Told::Nothing(why);
-    }
-    let bounce = text::read(parts, &own_addresses(parts));
-    // A refusal in one line is no automatic answer, whatever its header says.
-    if let Some(why) = why.filter(|_| !evidence::is_refusal(&bounce, &bounce.said)) {
-        return Told::Nothing(why);
-    }
-    let evidence = if why.is_some() {
-        Evidence::Words
-    } else if has_failed {
-        Evidence::Program
-    } else {
-        evidence::of_text(parts, &bounce, subject)
-    };
-    if evidence == Evidence::None {
-        return Told::Nothing("no report about a delivery");
-    }
-    let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
-        (true, Some(address)) => vec![(address, String::new())],
-        (true, None) if token(parts).is_none() && parts.original.is_empty() => return Told::Nothing("a bounce that names no recipient"),
-        (true, None) => vec![(String::new(), String::new())],
-        _ => bounce.recipients,
-    };
-    let kind = if is_delay(&parts.subject, &bounce.said) { EventKind::Deferred } else { EventKind::Bounced };
-    let alone = recipients.len() == 1;
-    let events = recipients.into_iter().map(|(address, about)| {
-        let said = reason_of(&about);
-        // Where the refusal itself is quoted, what else the text says is the same in every bounce of that system.
-        let is_quoted = !codes_in(said).code.is_empty();
-        let around = match () {
-            () if is_quoted || !(alone || about.is_empty()) => about.clone(),
-            () => format!("{} {}", shortest(&bounce.said), parts.subject),
-        };
-        let around = around.as_str();
-        let judged = judge("", said, around);
-        let mut event = blank(parts, kind, Source::Dsn, now);
-        event.is_hearsay = evidence == Evidence::Words;
-        event.recipient = (!address.is_empty()).then_some(address);
-        event.bounce = (kind == EventKind::Bounced).then_some(judged.bounce);
-        event.class = Some(judged.class);
-        (event.status, event.code) = (judged.status, judged.code);
-        event.reason = shortened(if about.is_empty() { around } else { &about });
-        event
-    });
-    Told::Events(events.collect())
-}
-
-/// What the remote system said, where Sendmail puts it in brackets and something of its own below.
-fn reason_of(about: &str) -> &str {
-    let reason =
-        about.split_once("(reason: ").and_then(|(_, rest)| rest.rsplit_once(')').map(|(reason, _)| reason.split(") ").next().unwrap_or(reason)));
-    reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(about)
-}
-
-/// The beginning of a text, more than which no reason has.
-fn shortest(said: &str) -> &str {
-    let mut end = said.len().min(64 << 10);
-    while !said.is_char_boundary(end) {
-        end -= 1;
-    }
-    &said[..end]
 }
 
 /// One line of at most 300 characters.

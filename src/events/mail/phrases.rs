@@ -41,6 +41,10 @@ pub(super) enum List {
     Receipts,
     /// What mail programs write above a message that is passed on.
     Forwards,
+    /// Subjects of warnings that a message is late.
+    DelaySubjects,
+    /// Sentences of systems that go on trying.
+    Delays,
 }
 
 /// The phrases of a list.
@@ -54,6 +58,8 @@ pub(super) fn list(list: List) -> &'static [String] {
         List::Challenges => "challenges",
         List::Receipts => "receipts",
         List::Forwards => "forwards",
+        List::DelaySubjects => "delay-subjects",
+        List::Delays => "delays",
     };
     LISTS.iter().find(|(name, _)| *name == wanted).map_or(&[], |(_, phrases)| phrases)
 }
@@ -73,8 +79,8 @@ mod tests {
             assert_eq!(line, line.to_lowercase());
             assert!(line.is_empty() || (line.len() > 2 && !line.contains("  ") && !line.starts_with(' ')), "{line}");
         }
-        use List::{Absences, Challenges, Forwards, OriginalFollows, Receipts, Senders, Sentences, Subjects};
-        for each in [OriginalFollows, Senders, Subjects, Sentences, Absences, Challenges, Receipts, Forwards] {
+        use List::{Absences, Challenges, DelaySubjects, Delays, Forwards, OriginalFollows, Receipts, Senders, Sentences, Subjects};
+        for each in [OriginalFollows, Senders, Subjects, Sentences, Absences, Challenges, Receipts, Forwards, DelaySubjects, Delays] {
             assert!(list(each).len() > 5, "{each:?}");
         }
     }

@@ -4,8 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::addresses::{MOST, all_in, is_daemon, places};
+use super::addresses::{all_in, is_daemon, places};
 use super::headers::{field, fields, get};
+use super::listed::listed;
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
@@ -23,6 +24,8 @@ pub(super) struct Bounce {
     pub(super) said: String,
     /// The message that it is about, or its header, came with it.
     pub(super) has_original: bool,
+    /// The Message-ID of that message, where it stands in the text; empty where it does not.
+    pub(super) message_id: String,
     /// The text names somebody whom that message went to.
     pub(super) names_recipient_of_original: bool,
 }
@@ -228,7 +231,14 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     if recipients.is_empty() && sent_to.len() == 1 && !is_daemon(&sent_to[0]) {
         recipients.clone_from(&sent_to);
     }
-    if recipients.is_empty() {
+    if recipients.is_empty()
+        && let [only] = sent_to.as_slice()
+        && all_in(&said).contains(only)
+    {
+        // Some write to a postmaster.
+        recipients.clone_from(&sent_to);
+    }
+    if recipients.is_empty() && !original.is_empty() {
         // Somebody who wrote to himself, or a list that bounces to itself.
         let is_meant = |address: &String| !is_machine(address) && !is_daemon(address) && is_said_of(&said, address);
         let others = all_in(&said).into_iter().take(20).filter(is_meant);
@@ -254,7 +264,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         .collect();
     let names_recipient_of_original =
         sent_to.iter().any(|to| places.contains_key(&to.to_lowercase()) || (sent_to.len() == 1 && low.contains(&to.to_ascii_lowercase())));
-    Bounce { recipients, said, has_original: !original.is_empty(), names_recipient_of_original }
+    let message_id = get(&original, "message-id").map(super::bare_id).unwrap_or_default();
+    Bounce { recipients, said, has_original: !original.is_empty(), message_id, names_recipient_of_original }
 }
 
 /// What asks to turn to somebody.
@@ -264,21 +275,23 @@ const ASKS: [&str; 15] = [
 ];
 
 /// What stands right before whom a message was for.
-const ADDRESSED: [&str; 14] = [
+const ADDRESSED: [&str; 16] = [
     "addressed to",
-    "addressed to <",
-    "addressed to '",
     "sent mail to",
-    "sent mail to <",
     "sent to",
-    "sent to <",
     "your message to",
-    "your message to <",
     "your mail to",
-    "your mail to <",
-    "message for",
-    "message for <",
     "your email to",
+    "your e-mail to",
+    "message for",
+    "delivery to",
+    "deliver to",
+    "delivering to",
+    "delivering your mail to",
+    "delivering your message to",
+    "deliver your message to",
+    "nachricht an",
+    "message a",
 ];
 
 /// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
@@ -294,7 +307,9 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
 fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
-        let is_failure = gives_reason(&sentence) || holds(&sentence, List::Sentences) || says_nobody(&sentence);
+        let is_failure =
+            gives_reason(&sentence) || [List::Sentences, List::Delays].iter().any(|list| holds(&sentence, *list)) || says_nobody(&sentence);
+        let before = before.trim_end_matches(['<', '\'', '"', '(', '`', ' ']);
         (is_failure || ADDRESSED.iter().any(|words| before.ends_with(words))) && !ASKS.iter().any(|word| sentence.contains(word))
     })
 }
@@ -320,102 +335,6 @@ fn is_machine(address: &str) -> bool {
         || matches!(local, "abuse" | "support" | "helpdesk" | "hostmaster" | "webmaster" | "noreply" | "no-reply" | "spam" | "unblock" | "feedback")
         || low.contains(".prod.outlook.com")
         || low.strip_prefix("bounce").is_some_and(|rest| rest.trim_start_matches('s').starts_with(['@', '+', '-', '=', '.', '_']))
-}
-
-/// Words before a recipient.
-const WORDS: &[&str] = &[
-    "recipient:",
-    "recipients:",
-    "unknown user:",
-    "user unknown:",
-    "invalid recipient:",
-    "intended recipient:",
-    "original address:",
-    "recipient address:",
-    "to:",
-    "rcpt to:",
-    "final-recipient:",
-    "original-recipient:",
-    "address:",
-    "user:",
-    "an:",
-    "à:",
-    "para:",
-    "destinatario:",
-    "destinataire :",
-    "empfänger:",
-    "aan:",
-    "a:",
-    "кому:",
-    "宛先:",
-    "收件人:",
-    "收件人：",
-    "mail to:",
-];
-
-/// Whether such a word stands in the middle of a line, before a bracket.
-fn is_behind_word(low: &str) -> bool {
-    low.match_indices('<').any(|(at, _)| {
-        WORDS.iter().any(|word| {
-            let before = low[..at].strip_suffix(' ').unwrap_or(&low[..at]);
-            before.strip_suffix(word).is_some_and(|before| before.ends_with(' '))
-        })
-    })
-}
-
-/// A line without the marks of a quotation or a list before it. A mark right before a letter may be part of an address.
-fn without_marks(line: &str) -> &str {
-    let mut line = line.trim_start_matches(['>', ' ', '\t', '•']);
-    while let Some(rest) = line.strip_prefix(['*', '-', '|']).filter(|rest| rest.starts_with([' ', '\t', '*', '-', '|'])) {
-        line = rest.trim_start_matches(['>', ' ', '\t', '•']);
-    }
-    line
-}
-
-/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient. Each
-/// with whether nothing else can be meant: in brackets before a colon stands a recipient even where its name is that of a help desk.
-fn listed(text: &str) -> Vec<(String, bool)> {
-    let mut found: Vec<(String, bool)> = Vec::new();
-    let mut seen = HashSet::new();
-    let mut add = |address: String, is_sure: bool| {
-        if found.len() < MOST && seen.insert(address.to_ascii_lowercase()) {
-            found.push((address, is_sure));
-        }
-    };
-    for whole in text.lines() {
-        let line = without_marks(whole).trim_end();
-        if !line.contains('@') {
-            continue;
-        }
-        let low = line.to_lowercase();
-        let addresses = all_in(line);
-        let Some(first) = addresses.first() else { continue };
-        let bare = first.to_ascii_lowercase();
-        let starts = low.trim_start_matches(['<', '"', '\'', '(', '[']).trim_start_matches("smtp:").trim_start_matches("mailto:").starts_with(&bare);
-        let rest = low
-            .trim_start_matches(['<', '"', '\'', '(', '['])
-            .get(bare.len()..)
-            .unwrap_or_default()
-            .trim_start_matches(['>', '"', '\'', ')', ']', ' ']);
-        let is_alone = starts
-            && addresses.len() == 1
-            && (rest.is_empty()
-                || rest.starts_with([':', '(', '[', '.', ',', ';', '-', '<', '…'])
-                || rest.starts_with("on ")
-                || rest.starts_with("mailto:"));
-        let is_named = WORDS.iter().any(|word| low.starts_with(word)) || is_behind_word(&low);
-        // Sendmail's transcript: 550 <ann@example.com>... User unknown
-        let is_answer = low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
-            && low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
-            && low.contains(&format!("{bare}>..."));
-        if is_alone || is_named || is_answer {
-            let is_sure = low.strip_prefix('<').and_then(|rest| rest.strip_prefix(bare.as_str())).is_some_and(|rest| rest.starts_with(">:"));
-            // A line that goes on with what the remote system said is indented, and that may name the sender.
-            let is_sure = is_sure && whole.starts_with('<');
-            add(first.clone(), is_sure || is_answer);
-        }
-    }
-    found
 }
 
 /// How many lines about one address are read.

@@ -1,0 +1,92 @@
+//! Events of a bounce in free text.
+
+use jiff::Timestamp;
+
+use super::classify::Judge;
+use super::delay::{is_delay, is_delay_subject};
+use super::evidence::{self, Evidence};
+use super::parts::Parts;
+use super::status::codes_in;
+use super::{Told, blank, own_addresses, replies, shortened, text, token, verp};
+use crate::events::{Bounce, EventKind, Source};
+
+/// What a bounce in free text says.
+pub(super) fn in_text(parts: &Parts, now: Timestamp) -> Told {
+    let from_system = evidence::is_from_mail_system(parts);
+    let has_failed = parts.get("x-failed-recipients").is_some();
+    let subject = text::is_bounce_subject(&parts.subject) || (from_system && is_delay_subject(&parts.subject));
+    let is_system_report = from_system && subject && !replies::is_absence(&parts.subject);
+    let why = replies::why_no_feedback(parts).filter(|_| !has_failed && !is_system_report);
+    let may_refuse = from_system && parts.receipts.is_empty() && !replies::is_absence(&parts.subject);
+    if let Some(why) = why.filter(|_| !may_refuse) {
+        return Told::Nothing(why);
+    }
+    let bounce = text::read(parts, &own_addresses(parts));
+    // A refusal in one line is no automatic answer, whatever its header says.
+    if let Some(why) = why.filter(|_| !evidence::is_refusal(&bounce, &bounce.said)) {
+        return Told::Nothing(why);
+    }
+    let evidence = if why.is_some() {
+        Evidence::Words
+    } else if has_failed {
+        Evidence::Program
+    } else {
+        evidence::of_text(parts, &bounce, subject)
+    };
+    if evidence == Evidence::None {
+        return Told::Nothing("no report about a delivery");
+    }
+    // Nothing leads to the person whom the message was for.
+    let is_lost = token(parts).is_none() && parts.original.is_empty() && bounce.message_id.is_empty();
+    let recipients = match (bounce.recipients.is_empty(), verp(parts)) {
+        (true, Some(address)) => vec![(address, String::new())],
+        (true, None) if is_lost && !(evidence == Evidence::Program && bounce.has_original) => {
+            return Told::Nothing("a bounce that names no recipient");
+        }
+        (true, None) => vec![(String::new(), String::new())],
+        _ => bounce.recipients,
+    };
+    let kind = if is_delay(&parts.subject, &bounce.said) { EventKind::Deferred } else { EventKind::Bounced };
+    let alone = recipients.len() == 1;
+    let mut judge = Judge::default();
+    let events = recipients.into_iter().map(|(address, about)| {
+        let said = reason_of(&about);
+        // Where the refusal itself is quoted, what else the text says is the same in every bounce of that system.
+        let is_quoted = !codes_in(said).code.is_empty();
+        let around = match () {
+            () if is_quoted || !(alone || about.is_empty()) => about.clone(),
+            () => format!("{} {}", shortest(&bounce.said), parts.subject),
+        };
+        let around = around.as_str();
+        let judged = judge.of("", said, around);
+        let mut event = blank(parts, kind, Source::Dsn, now);
+        if event.message_id.is_empty() {
+            event.message_id.clone_from(&bounce.message_id);
+        }
+        event.is_hearsay = evidence == Evidence::Words;
+        event.recipient = (!address.is_empty()).then_some(address);
+        let is_of_nobody = is_lost && event.recipient.is_none();
+        event.bounce = (kind == EventKind::Bounced).then_some(if is_of_nobody { Bounce::Soft } else { judged.bounce });
+        event.class = Some(judged.class);
+        (event.status, event.code) = (judged.status, judged.code);
+        event.reason = shortened(if about.is_empty() { around } else { &about });
+        event
+    });
+    Told::Events(events.collect())
+}
+
+/// What the remote system said, where Sendmail puts it in brackets and something of its own below.
+fn reason_of(about: &str) -> &str {
+    let reason =
+        about.split_once("(reason: ").and_then(|(_, rest)| rest.rsplit_once(')').map(|(reason, _)| reason.split(") ").next().unwrap_or(reason)));
+    reason.filter(|reason| !reason.trim().is_empty()).unwrap_or(about)
+}
+
+/// The beginning of a text, more than which no reason has.
+fn shortest(said: &str) -> &str {
+    let mut end = said.len().min(64 << 10);
+    while !said.is_char_boundary(end) {
+        end -= 1;
+    }
+    &said[..end]
+}

@@ -1,0 +1,139 @@
+//! What machine-readable reports say, each recipient judged with what the text says about it.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::classify::Judge;
+use super::dsn::{self, Recipient};
+use super::parts::Parts;
+use super::{addresses, blank, evidence, headers, is_answer, own_addresses, shortened, text, verp};
+use crate::events::{Bounce, Event, EventKind, Source};
+
+/// What machine-readable reports say.
+pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
+    let mut recipients: Vec<Recipient> = parts.statuses.iter().flat_map(|status| dsn::recipients(status)).collect();
+    let is_told = parts.report_type == "delivery-status" || evidence::is_from_mail_system(parts);
+    let mut is_hearsay = false;
+    if recipients.is_empty() && (is_told || (text::is_bounce_subject(&parts.subject) && !is_answer(&parts.subject))) {
+        // A gateway has made text of the machine's part.
+        recipients = parts.texts.iter().filter(|text| dsn::is_status(text)).flat_map(|text| dsn::recipients(text)).collect();
+        is_hearsay = parts.report_type != "delivery-status" && !evidence::is_from_program(parts) && parts.original.is_empty();
+    }
+    let human = text::read(parts, &own_addresses(parts));
+    if recipients.is_empty() && human.recipients.len() == 1 {
+        // A report that names nobody, and the person stands in the text or in a field of the header.
+        recipients = parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
+    }
+    let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+    let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
+    let alone = recipients.len() == 1;
+    // Where the mail of some arrived, those of whom others are told are members of a list or an alias, and the person we wrote to is not meant.
+    let arrived: HashSet<String> = recipients
+        .iter()
+        .filter(|recipient| kind_of(recipient) == Some(EventKind::Delivered))
+        .flat_map(Recipient::addresses)
+        .map(|address| address.to_ascii_lowercase())
+        .collect();
+    let has_arrived = |address: &String| arrived.contains(&address.to_ascii_lowercase());
+    let mut known: HashMap<String, &str> = HashMap::new();
+    for (address, about) in human.recipients.iter().rev() {
+        // The text may name the address that a message was forwarded to, and the report the one that it came to.
+        known.extend(text::alias_of(about).map(|alias| (alias.to_lowercase(), about.as_str())));
+        known.insert(address.to_lowercase(), about);
+    }
+    let mut judge = Judge::default();
+    let blanks = [EventKind::Bounced, EventKind::Deferred, EventKind::Delivered].map(|kind| blank(parts, kind, Source::Dsn, now));
+    let mut events = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        let Some(kind) = kind_of(&recipient) else { continue };
+        let mut named = recipient.addresses();
+        if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
+            named.retain(|address| !has_arrived(address));
+        }
+        let ours = named.iter().find(|address| addressed.contains(&address.to_ascii_lowercase())).or(named.first());
+        let is_unreadable = recipient.is_unreadable();
+        let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
+        let address = ours.cloned().or_else(|| if is_unreadable { None } else { others() });
+        if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
+            continue;
+        }
+        let Some(blank) = blanks.iter().find(|blank| blank.kind == kind) else { continue };
+        let mut event = Event { is_hearsay, ..blank.clone() };
+        if is_unreadable {
+            // The report names its recipient (RFC 3464 section 2.3.2), who need not be the one whom the message was for.
+            event.message_id.clear();
+            event.token.clear();
+        }
+        let about = address.as_ref().and_then(|address| known.get(&address.to_lowercase()));
+        let around = match about {
+            Some(about) if !about.is_empty() => *about,
+            _ if alone => &human.said,
+            _ => "",
+        };
+        let judged = judge.of(&recipient.status, recipient.said(), around);
+        event.status = judged.status;
+        event.code = judged.code;
+        event.reason = shortened(if recipient.said().is_empty() { around } else { recipient.said() });
+        if let Some(at) = recipient.at.filter(|at| *at <= now) {
+            event.at = at;
+            event.id.clear();
+        }
+        if kind == EventKind::Bounced {
+            event.bounce = Some(judged.bounce);
+        }
+        if kind != EventKind::Delivered {
+            event.class = Some(judged.class);
+        }
+        if kind != EventKind::Delivered && !arrived.is_empty() {
+            is_told_of_another(&mut event, address.as_ref().filter(|address| !has_arrived(address)), &addressed);
+        }
+        event.recipient = address;
+        events.push(event);
+    }
+    events
+}
+
+/// What happened to a recipient; `None` where the report says nothing about it.
+fn kind_of(recipient: &Recipient) -> Option<EventKind> {
+    Some(match (recipient.action.as_str(), recipient.status.trim_start().chars().next()) {
+        ("failed" | "fail" | "failure" | "expired", _) | ("", Some('5')) => EventKind::Bounced,
+        ("delayed" | "delay", _) => EventKind::Deferred,
+        ("delivered" | "relayed" | "expanded" | "deliverable", _) | (_, Some('2')) => EventKind::Delivered,
+        ("", Some('4')) => EventKind::Bounced,
+        _ if recipient.status.is_empty() && recipient.diagnostic.is_empty() => return None,
+        _ => EventKind::Bounced,
+    })
+}
+
+/// Takes out of a failure what would make it one of the person whom the message was for, unless it names that person. `named` is the
+/// address, if it is of nobody whose mail arrived.
+fn is_told_of_another(event: &mut Event, named: Option<&String>, addressed: &HashSet<String>) {
+    if named.is_some_and(|named| addressed.contains(&named.to_ascii_lowercase())) {
+        return;
+    }
+    event.message_id.clear();
+    event.token.clear();
+    if named.is_none() && event.bounce.is_some() {
+        event.bounce = Some(Bounce::Soft);
+    }
+}
+
+/// A report may name a mailbox without its domain, or by the name that a host has among its neighbours; the text or the returned message has
+/// the rest. A name without a dot that nothing completes is an address as well.
+fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], alone: bool) -> Option<String> {
+    let undotted = recipient.undotted();
+    let local = undotted.as_deref().and_then(|address| address.split('@').next()).map(str::to_ascii_lowercase).or_else(|| local(recipient));
+    // A text may name others too, such as whom to ask for help.
+    let mut all = sent_to.iter().filter(|_| sent_to.len() == 1).chain(human.iter().map(|(address, _)| address)).chain(sent_to);
+    let by_name = local.and_then(|local| all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@"))));
+    by_name.cloned().or(undotted).or_else(|| if alone { all.next().cloned() } else { None })
+}
+
+/// The name of a mailbox as a report gives it.
+fn local(recipient: &Recipient) -> Option<String> {
+    [&recipient.final_recipient, &recipient.original_recipient]
+        .into_iter()
+        .map(|value| value.split_once(';').map_or(value.as_str(), |(_, rest)| rest).trim().trim_matches(['<', '>', '"', '\\']).to_ascii_lowercase())
+        .find(|local| !local.is_empty())
+}
