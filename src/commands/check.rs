@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::address::Address;
 use crate::cli::{CheckArgs, Globals};
@@ -14,8 +13,7 @@ use crate::commands::send::{lists, say_when_quiet};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::input::Filter;
-use crate::ledger::sqlite::SqliteLedger;
+use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{Ledger, PlannedRow, Standing};
 use crate::message::MessageSource;
 use crate::outcome::Outcome;
@@ -23,6 +21,7 @@ use crate::output::{OwnFiles, Target};
 use crate::pipeline::ledger_error;
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
+use crate::suppression::Suppressions;
 
 /// Runs the command. Exit 4 when a send would refuse the list.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
@@ -37,7 +36,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Some(path) => Some(place_of_rejected(&bench, args, path, &source).await?),
         None => None,
     };
-    let ledger = ledger_to_read(&bench)?;
+    let ledger = bench.readable_ledger()?;
     let secret = match &ledger {
         Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
         None => [0; 32],
@@ -57,7 +56,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         router: None,
     };
     let mut rejected = Vec::new();
-    let mut odd = BTreeMap::<&'static str, (u64, Vec<String>)>::new();
+    let mut odd = Odd::new();
     let names = lists.names();
     let mut sink = |rows: Vec<PlannedRow>| {
         for row in rows {
@@ -79,7 +78,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Vec::new()
     });
     bench.warn_of_unwritable_suppressions();
-    tell(&bench, &survey, &written, &odd)?;
+    tell(&bench, &survey, &written, (&suppressions, &odd))?;
     say_when_quiet(&bench, &survey);
     note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
@@ -89,8 +88,11 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
+/// Addresses that are legal and often a mistake: how many of each kind, and where the first ones are.
+type Odd = BTreeMap<&'static str, (u64, Vec<String>)>;
+
 /// Counts addresses that are legal and often a mistake.
-fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut BTreeMap<&'static str, (u64, Vec<String>)>) {
+fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut Odd) {
     const PLACES: usize = 3;
     if row.key.is_empty() {
         return;
@@ -108,23 +110,6 @@ fn note_odd(row: &PlannedRow, lists: &[String], odd: &mut BTreeMap<&'static str,
 fn report_row(row: PlannedRow) -> ReportRow {
     let (outcome, reason, detail) = row.outcome.map_or((None, None, String::new()), |(o, r, d)| (Some(o), Some(r), d));
     ReportRow { row: row.row, list: row.list, line: row.line, email: row.email, outcome, reason, detail, fields: row.fields, ..ReportRow::default() }
-}
-
-/// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be written, the list is checked without it.
-fn ledger_to_read(bench: &Workbench) -> Result<Option<Arc<SqliteLedger>>> {
-    let unwritable = bench.unwritable_state();
-    match (bench.existing_ledger(), unwritable) {
-        (Ok(ledger), None) => Ok(ledger),
-        (Ok(ledger), Some(why)) => {
-            bench.warn(&format!("warning: {why}; `send` would refuse to begin"));
-            Ok(ledger)
-        }
-        (Err(_), Some(why)) => {
-            bench.warn(&format!("warning: {why}; `send` would refuse to begin, and what the ledger suppresses is not counted here"));
-            Ok(None)
-        }
-        (Err(error), None) => Err(error),
-    }
 }
 
 /// Where `--rejected` writes; exit 2 for a place that is unfit, before the list is read.
@@ -196,7 +181,7 @@ impl Line {
 }
 
 /// Everything that was found, by kind: what keeps rows from being mailed, what reading changed, and what is legal and often a mistake.
-fn table(survey: &Survey, odd: &BTreeMap<&'static str, (u64, Vec<String>)>) -> Vec<Line> {
+fn table(survey: &Survey, odd: &Odd) -> Vec<Line> {
     let defects = survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix });
     let findings = survey.findings.iter().map(|found| Line {
         rule: found.kind.rule(),
@@ -225,16 +210,53 @@ fn table(survey: &Survey, odd: &BTreeMap<&'static str, (u64, Vec<String>)>) -> V
     lines
 }
 
-fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], odd: &BTreeMap<&'static str, (u64, Vec<String>)>) -> Result<()> {
-    let lines = table(survey, odd);
+/// Addresses and entries that had invisible characters at an end, for JSON; people are told in a sentence.
+fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
+    let kind = Kind::UnseenEnds;
+    let line = |rule, count, places| Line { rule, what: kind.what().to_owned(), count, places, fix: kind.fix() };
+    let (count, places) = &survey.trimmed;
+    let in_lists = (*count > 0).then(|| line(kind.rule(), *count, places.clone()));
+    let in_files = suppressions.unseen_ends().iter().map(|(file, found)| {
+        let file = bench.settings.workspace.shown(file);
+        line("suppression_unseen_ends", found.count, found.lines.iter().map(|line| format!("{file}:{line}")).collect())
+    });
+    in_lists.into_iter().chain(in_files).collect()
+}
+
+/// How each list is read that is not UTF-8, for people.
+fn encodings_in_words(survey: &Survey) -> String {
+    let mut text = String::new();
+    for (list, read_as) in survey.encodings.iter().filter(|(_, read_as)| read_as.encoding != encoding_rs::UTF_8) {
+        text.push_str(&format!("{list} is read as {}, {}\n", read_as.label(), read_as.known_by.in_words()));
+        if let Some((_, guess)) = survey.guesses.iter().find(|(guessed, _)| guessed == list) {
+            guess.lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+            text.push_str(&format!("            fix: {}\n", guess.hint()));
+        }
+    }
+    text
+}
+
+fn encodings_in_json(survey: &Survey) -> Vec<serde_json::Value> {
+    let lines = |list: &String| survey.guesses.iter().find(|(guessed, _)| guessed == list).map(|(_, guess)| guess.lines.clone());
+    let object = |(list, read_as): &(String, ReadAs)| {
+        serde_json::json!({
+            "list": list, "encoding": read_as.label(), "known_by": read_as.known_by.as_str(), "lines": lines(list).unwrap_or_default(),
+        })
+    };
+    survey.encodings.iter().map(object).collect()
+}
+
+fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], (suppressions, odd): (&Suppressions, &Odd)) -> Result<()> {
+    let mut lines = table(survey, odd);
     if bench.globals.json {
+        lines.extend(unseen_ends(bench, survey, suppressions));
         let mut counts: serde_json::Map<String, serde_json::Value> =
             Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
         counts.insert("sendable".into(), survey.tally.open.into());
         let odd: serde_json::Map<String, serde_json::Value> = odd.iter().map(|(what, (count, _))| ((*what).to_owned(), (*count).into())).collect();
         let object = serde_json::json!({
             "v": 1, "type": "check", "input": survey.rows(), "filtered": survey.filtered, "counts": counts, "odd": odd,
-            "findings": lines.iter().map(Line::json).collect::<Vec<_>>(),
+            "findings": lines.iter().map(Line::json).collect::<Vec<_>>(), "encodings": encodings_in_json(survey),
             "rejected": written.iter().map(|path| bench.settings.workspace.shown(path)).collect::<Vec<_>>(),
         });
         return say(&mut std::io::stdout(), &format!("{object}\n"));
@@ -253,6 +275,7 @@ fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], odd: &BTreeMap<
     for line in &lines {
         text.push_str(&line.text());
     }
+    text.push_str(&encodings_in_words(survey));
     for path in written {
         text.push_str(&format!("bad rows are in {}\n", bench.settings.workspace.shown(path)));
     }

@@ -43,7 +43,7 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, source) = bench.message(&args.message)?;
     // A ledger that cannot be read keeps nobody from looking at a message.
-    let ledger = bench.existing_ledger().unwrap_or_else(|error| {
+    let ledger = bench.readable_ledger().unwrap_or_else(|error| {
         bench.warn(&format!("warning: {}; what earlier runs decided is not known here", first_line(&error)));
         None
     });

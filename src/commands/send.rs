@@ -51,7 +51,8 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         allowed(&bench, redirect)?;
     }
     let (ledger, lost) = if args.dry_run {
-        (bench.existing_ledger()?, None)
+        bench.warn_of_unwritable_suppressions();
+        (bench.readable_ledger()?, None)
     } else if args.ledger_lost {
         let (ledger, remains, loss) = bench.ledger_after_loss()?;
         (Some(ledger), Some((remains, loss)))

@@ -118,7 +118,37 @@ impl Workbench {
         let mut files = self.settings.suppression_files.clone();
         files.extend(more.iter().map(|file| self.settings.workspace.from_arguments(file)));
         tracing::info!(files = files.len(), "loading suppressions");
-        tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, jiff::Timestamp::now()))
+        let now = jiff::Timestamp::now();
+        let loaded = tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now))?;
+        for (file, found) in loaded.unseen_ends() {
+            let file = self.settings.workspace.shown(file);
+            let places: Vec<String> = found.lines.iter().map(|line| format!("{file}:{line}")).collect();
+            let more = if found.count > places.len() as u64 { ", …" } else { "" };
+            let entries = if found.count == 1 { "entry" } else { "entries" };
+            self.note(&format!(
+                "mailbatch: {} {entries} had invisible characters at an end, which were taken off: {}{more}",
+                found.count,
+                places.join(", ")
+            ));
+        }
+        Ok(loaded)
+    }
+
+    /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be written, there is a warning and none.
+    pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<SqliteLedger>>> {
+        let unwritable = self.unwritable_state();
+        match (self.existing_ledger(), unwritable) {
+            (Ok(ledger), None) => Ok(ledger),
+            (Ok(ledger), Some(why)) => {
+                self.warn(&format!("warning: {why}; `send` would refuse to begin"));
+                Ok(ledger)
+            }
+            (Err(_), Some(why)) => {
+                self.warn(&format!("warning: {why}; `send` would refuse to begin, and what the ledger suppresses is not counted here"));
+                Ok(None)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// One line for people on standard error, also under `-q`.

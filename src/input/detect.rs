@@ -20,6 +20,55 @@ pub(super) enum Detected {
     Unknown,
 }
 
+/// By what the encoding of a list is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// A byte order mark.
+    Mark,
+    /// A flag or the configuration.
+    Named,
+    /// The bytes themselves: UTF-8, or UTF-16 without a mark.
+    Content,
+    /// Nothing: it is the likeliest one.
+    Guess,
+}
+
+impl KnownBy {
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mark => "mark",
+            Self::Named => "named",
+            Self::Content => "content",
+            Self::Guess => "guess",
+        }
+    }
+
+    /// The same for people.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Mark => "by its byte order mark",
+            Self::Named => "as --encoding or the configuration names it",
+            Self::Content => "by its bytes",
+            Self::Guess => "a guess",
+        }
+    }
+}
+
+/// The encoding that a list is read in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadAs {
+    pub encoding: &'static Encoding,
+    pub known_by: KnownBy,
+}
+
+impl ReadAs {
+    /// The label for `--encoding`.
+    pub fn label(self) -> String {
+        self.encoding.name().to_ascii_lowercase()
+    }
+}
+
 /// A likely encoding, and the first lines that tell whether it is right.
 #[derive(Clone, Debug)]
 pub struct Guess {

@@ -5,7 +5,7 @@
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
 use super::compression::Plain;
-use super::detect::{Detected, Guess, detect};
+use super::detect::{Detected, Guess, KnownBy, ReadAs, detect};
 use super::problem::{Place, Problem};
 
 /// How much is read at a time, and how much of the beginning decides the encoding.
@@ -23,6 +23,7 @@ pub(super) struct Text {
     decoder: Option<Decoder>,
     ended: bool,
     guess: Option<Guess>,
+    read_as: ReadAs,
 }
 
 impl Text {
@@ -33,26 +34,32 @@ impl Text {
         let held = bytes.read_full(&mut block)?;
         let first = &block[..held];
         let mut guess = None;
-        let (encoding, skip) = match (label, Encoding::for_bom(first)) {
-            (None, Some((encoding, mark))) => (encoding, mark),
+        let (encoding, skip, known_by) = match (label, Encoding::for_bom(first)) {
+            (None, Some((encoding, mark))) => (encoding, mark, KnownBy::Mark),
             (None, None) => match detect(first, held < BLOCK_BYTES) {
-                Detected::Known(encoding) => (encoding, 0),
-                Detected::Guessed(guessed) if accept_guess => (guess.insert(guessed).encoding, 0),
+                Detected::Known(encoding) => (encoding, 0, KnownBy::Content),
+                Detected::Guessed(guessed) if accept_guess => (guess.insert(guessed).encoding, 0, KnownBy::Guess),
                 Detected::Guessed(guessed) => return Err(Problem::new(Place::List, guessed.message()).hint(guessed.hint())),
                 Detected::Unknown => return Err(no_text()),
             },
             // A mark knows better than a label: nothing else begins with one, and `utf-16` does not tell the order of its octets.
-            (Some(_), Some((marked, mark))) => (marked, mark),
-            (Some(label), None) => (label, 0),
+            (Some(_), Some((marked, mark))) => (marked, mark, KnownBy::Mark),
+            (Some(label), None) => (label, 0, KnownBy::Named),
         };
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
         block.copy_within(skip..held, 0);
-        Ok(Self { bytes, block, held: held - skip, offset: skip as u64, line: 1, decoder, ended: false, guess })
+        let read_as = ReadAs { encoding, known_by };
+        Ok(Self { bytes, block, held: held - skip, offset: skip as u64, line: 1, decoder, ended: false, guess, read_as })
     }
 
     /// The encoding where it is only guessed.
     pub(super) fn guess(&self) -> Option<&Guess> {
         self.guess.as_ref()
+    }
+
+    /// The encoding, and by what it is known.
+    pub(super) fn read_as(&self) -> ReadAs {
+        self.read_as
     }
 
     /// Whether all of it has been read.

@@ -30,10 +30,12 @@ pub enum Kind {
     Formula,
     /// Cells whose text was encoded twice.
     TwiceEncoded,
+    /// Addresses with invisible characters at an end.
+    UnseenEnds,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Preamble,
         Self::Separator,
         Self::NoHeader,
@@ -46,6 +48,7 @@ impl Kind {
         Self::Surplus,
         Self::Formula,
         Self::TwiceEncoded,
+        Self::UnseenEnds,
     ];
 
     /// The name in JSON.
@@ -63,6 +66,7 @@ impl Kind {
             Self::Surplus => "surplus_cells",
             Self::Formula => "formula_cell",
             Self::TwiceEncoded => "encoded_twice",
+            Self::UnseenEnds => "unseen_ends",
         }
     }
 
@@ -81,6 +85,7 @@ impl Kind {
             Self::Surplus => "rows with empty cells beyond the header lose those",
             Self::Formula => "cells such as =\"00123\" are read as 00123",
             Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
+            Self::UnseenEnds => "addresses with invisible characters at an end, which are taken off",
         }
     }
 
@@ -99,6 +104,7 @@ impl Kind {
             Self::Surplus => "nothing to do",
             Self::Formula => "nothing to do",
             Self::TwiceEncoded => "export the list again as UTF-8, once",
+            Self::UnseenEnds => "nothing to do",
         }
     }
 

@@ -26,7 +26,7 @@ mod source;
 mod tidy;
 
 pub use column::guess_email_column;
-pub use detect::Guess;
+pub use detect::{Guess, KnownBy, ReadAs};
 pub use filter::Filter;
 pub use findings::{Finding, Kind};
 pub use fingerprint::Fingerprint;

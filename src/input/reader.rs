@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::compression::Plain;
 use super::delimited::Delimited;
-use super::detect::Guess;
+use super::detect::{Guess, ReadAs};
 use super::encoding::{self, Text};
 use super::findings::{Finding, Findings, Kind};
 use super::json::{Array, Lines};
@@ -64,6 +64,7 @@ pub struct ListReader {
     /// The first object of a JSON list, read early so that there are columns to choose from.
     ahead: Option<ListRow>,
     guess: Option<Guess>,
+    read_as: ReadAs,
     findings: Findings,
     tidy: Tidy,
     /// The key of the addresses of a JSON list, once it is known.
@@ -103,12 +104,12 @@ impl ListReader {
         if first.is_empty() {
             return Err(Problem::new(Place::List, "is empty").hint("even a list without recipients has a header; did the export fail?"));
         }
-        let guess = text.guess().cloned();
+        let (guess, read_as) = (text.guess().cloned(), text.read_as());
         let format = options.format.or_else(|| Format::by_suffix(name)).unwrap_or_else(|| Format::by_content(&first));
         let body = match format {
             Format::Json => Body::Array(Array::new(text, first)),
             Format::Ndjson => Body::Lines(Lines::new(text, first)),
-            Format::Csv | Format::Tsv => return Self::build_delimited(name, format, (text, first), options, guess),
+            Format::Csv | Format::Tsv => return Self::build_delimited(name, format, (text, first), options),
         };
         let mut list = Self {
             name: name.to_owned(),
@@ -118,6 +119,7 @@ impl ListReader {
             header_line: None,
             ahead: None,
             guess,
+            read_as,
             findings: Findings::default(),
             tidy: Tidy { width: 0, email: None, has_marked_names: false, is_after_gap: false },
             email_key: None,
@@ -127,13 +129,8 @@ impl ListReader {
         Ok(list)
     }
 
-    fn build_delimited(
-        name: &str,
-        format: Format,
-        (text, first): (Text, String),
-        options: &ReadOptions,
-        guess: Option<Guess>,
-    ) -> Result<Self, Problem> {
+    fn build_delimited(name: &str, format: Format, (text, first): (Text, String), options: &ReadOptions) -> Result<Self, Problem> {
+        let (guess, read_as) = (text.guess().cloned(), text.read_as());
         let known = Known {
             delimiter: options.delimiter,
             preferred: (format == Format::Tsv).then_some(b'\t'),
@@ -169,7 +166,8 @@ impl ListReader {
         }
         let header_line = layout.headless.is_none().then_some(line);
         let body = Body::Delimited(records);
-        Ok(Self { name: name.to_owned(), format, columns, body, header_line, ahead, guess, findings, tidy, email_key: None, ended: false })
+        let name = name.to_owned();
+        Ok(Self { name, format, columns, body, header_line, ahead, guess, read_as, findings, tidy, email_key: None, ended: false })
     }
 
     /// What messages call this list.
@@ -197,9 +195,19 @@ impl ListReader {
         self.guess.as_ref()
     }
 
+    /// The encoding it is read in, and by what that is known.
+    pub fn read_as(&self) -> ReadAs {
+        self.read_as
+    }
+
     /// What reading it has changed or left out up to now, by kind.
     pub fn findings(&self) -> Vec<Finding> {
         self.findings.all(&self.name)
+    }
+
+    /// Counts what a user of its rows has found in one, on this line.
+    pub(crate) fn found(&mut self, kind: Kind, line: u64) {
+        self.findings.add(kind, line);
     }
 
     /// Says where the addresses are: rows that are struck out by a mark before them are left out from now on.

@@ -15,7 +15,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use crate::address::{Address, has_unseen_ends};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
-use crate::input::{Filter, Finding, Fingerprint, Format, Guess, ListReader, ListRow, Place, ReadOptions, Source};
+use crate::input::{Filter, Finding, Fingerprint, Format, Guess, ListReader, ListRow, Place, ReadAs, ReadOptions, Source};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
@@ -197,6 +197,7 @@ pub fn read(
         survey.filtered = read.filtered;
         survey.fingerprint = read.fingerprint;
         survey.guesses = read.guesses;
+        survey.encodings = read.encodings;
         survey.findings = read.findings;
         Ok(survey)
     })
@@ -238,6 +239,7 @@ struct Read {
     filtered: u64,
     fingerprint: String,
     guesses: Vec<(String, Guess)>,
+    encodings: Vec<(String, ReadAs)>,
     findings: Vec<Finding>,
 }
 
@@ -269,6 +271,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
             }
         }
         read.columns.push(reader.columns().names().to_vec());
+        read.encodings.push((name.clone(), reader.read_as()));
         read.guesses.extend(reader.guess().map(|guess| (name, guess.clone())));
         read.findings.extend(reader.findings());
     }

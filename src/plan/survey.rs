@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::Error;
-use crate::input::{Finding, Guess};
+use crate::input::{Finding, Guess, ReadAs};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
 use crate::outcome::{Outcome, Reason, Tally};
@@ -47,6 +47,8 @@ pub struct Survey {
     pub columns: Vec<Vec<String>>,
     /// Lists whose encoding was guessed, and how.
     pub guesses: Vec<(String, Guess)>,
+    /// The encoding of each list, in their order.
+    pub encodings: Vec<(String, ReadAs)>,
     /// What reading the lists changed or left out.
     pub findings: Vec<Finding>,
     /// Addresses under `always` that are in no list.
@@ -68,6 +70,7 @@ impl Survey {
             fingerprint: String::new(),
             columns: Vec::new(),
             guesses: Vec::new(),
+            encodings: Vec::new(),
             findings: Vec::new(),
             always_missing: 0,
             trimmed: (0, Vec::new()),

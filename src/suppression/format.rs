@@ -27,7 +27,7 @@ const STANDARD: [(&str, Column); 7] = [
 pub(super) const HEADER: &str = "email,reason,scope,source,created_at,expires_at,note";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
+pub(super) enum Column {
     Email,
     Reason,
     Scope,
@@ -145,6 +145,11 @@ impl Columns {
         None
     }
 
+    /// The first field of this kind as it stands; empty where there is none.
+    pub(super) fn field<'a>(&self, kind: Column, fields: &'a [Cow<'_, str>]) -> &'a str {
+        self.kinds.iter().position(|other| *other == kind).and_then(|place| fields.get(place)).map_or("", |field| field)
+    }
+
     /// Reads the fields of one record; `None` if all of them are empty.
     pub(super) fn entry(&self, fields: &[Cow<'_, str>]) -> Result<Option<Entry>, Problem> {
         if fields.iter().all(|field| field.trim().is_empty()) {
@@ -156,11 +161,9 @@ impl Columns {
             let what = format!("line has {} fields, the file has {} columns", fields.len(), self.kinds.len());
             return Err(Problem::new(what, "put quotes around a field that holds a comma"));
         }
-        let of = |kind| self.kinds.iter().position(|other| *other == kind).and_then(|i| fields.get(i)).map_or("", |field| field.trim());
+        let of = |kind| self.field(kind, fields).trim();
         let email = of(Column::Email);
-        if email.is_empty() {
-            return Err(Problem::new("email is empty", "fill in the address, or remove the line"));
-        }
+        (!email.is_empty()).then_some(()).ok_or_else(|| Problem::new("email is empty", "fill in the address, or remove the line"))?;
         let entry = parse_entry(email).map_err(|what| Problem::new(what, entry_hint(email)))?;
         let reason = parse_reason(of(Column::Reason)).ok_or_else(|| {
             Problem::new("reason is none of: hard_bounce, complaint, unsubscribe, manual", "use one of these words, or leave it empty for manual")

@@ -11,7 +11,7 @@ use memchr::{memchr, memchr_iter};
 use super::entry::{Entry, Form, key_of, rank_of};
 use super::format::Columns;
 use super::index::packed;
-use super::records::{Position, Record, Records, Tail, Trouble};
+use super::records::{Position, Record, Records, Tail, Trouble, UnseenEnds};
 use crate::outcome::Kind;
 
 /// From this size on a file is read in parts.
@@ -63,11 +63,13 @@ pub(super) struct Gathered {
     pub(super) rule: Rule,
     pub(super) keys: Vec<u128>,
     pub(super) forms: Forms,
+    /// Of the file that was read last.
+    pub(super) unseen_ends: UnseenEnds,
 }
 
 impl Gathered {
     pub(super) fn new(rule: Rule) -> Self {
-        Self { rule, keys: Vec::new(), forms: Forms::default() }
+        Self { rule, keys: Vec::new(), forms: Forms::default(), unseen_ends: UnseenEnds::default() }
     }
 
     /// Reads a regular file of this length; returns how far its complete lines reach.
@@ -88,6 +90,7 @@ impl Gathered {
         while let Some(record) = records.next()? {
             self.keys.extend(self.rule.apply(&record, &mut self.forms).map(|(hash, rank)| packed(hash, rank)));
         }
+        self.unseen_ends = records.unseen_ends().clone();
         Ok(records.position().clone())
     }
 
@@ -135,10 +138,12 @@ impl Gathered {
         };
 
         let (mut from, mut to, mut lines) = (before, before, 0);
+        self.unseen_ends = UnseenEnds::default();
         for (part, room) in parts.iter().zip(&rooms) {
             self.keys.copy_within(from..from + part.filled, to);
             from += room;
             to += part.filled;
+            self.unseen_ends.extend(&part.unseen_ends, lines);
             lines += part.position.lines;
         }
         self.keys.truncate(to);
@@ -159,6 +164,7 @@ struct Part {
     spilled: Vec<u128>,
     forms: Forms,
     position: Position,
+    unseen_ends: UnseenEnds,
 }
 
 impl Part {
@@ -177,7 +183,13 @@ impl Part {
             }
         }
         let left = free.len();
-        (!records.has_joined_lines()).then(|| Self { filled: slots.len() - left, spilled, forms, position: records.position().clone() })
+        (!records.has_joined_lines()).then(|| Self {
+            filled: slots.len() - left,
+            spilled,
+            forms,
+            position: records.position().clone(),
+            unseen_ends: records.unseen_ends().clone(),
+        })
     }
 }
 

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use memchr::memchr;
 
 use super::entry::Entry;
-use super::format::{Columns, Plain, Problem, Unsplit, split};
+use super::format::{Column, Columns, Plain, Problem, Unsplit, split};
+use crate::address::has_unseen_ends;
 use crate::input::{is_marked, separator};
 
 /// Small enough to stay in the processor's cache between being read and being looked at.
@@ -48,6 +49,32 @@ pub(super) struct Position {
     pub(super) columns: Option<Columns>,
 }
 
+/// Entries that had invisible characters at an end, which were taken off.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnseenEnds {
+    pub(crate) count: u64,
+    /// The first lines.
+    pub(crate) lines: Vec<u64>,
+}
+
+impl UnseenEnds {
+    const PLACES: usize = 3;
+
+    fn add(&mut self, line: u64) {
+        self.count += 1;
+        if self.lines.len() < Self::PLACES {
+            self.lines.push(line);
+        }
+    }
+
+    /// Adds those of a part of the file that has so many lines before it.
+    pub(super) fn extend(&mut self, part: &Self, before: u64) {
+        let room = Self::PLACES - self.lines.len();
+        self.lines.extend(part.lines.iter().take(room).map(|line| before + line));
+        self.count += part.count;
+    }
+}
+
 /// One entry.
 #[derive(Debug)]
 pub(super) enum Record {
@@ -75,6 +102,7 @@ pub(super) struct Records<R> {
     position: Position,
     has_left_a_tail: bool,
     has_joined_lines: bool,
+    unseen_ends: UnseenEnds,
 }
 
 impl<R: Read> Records<R> {
@@ -91,7 +119,13 @@ impl<R: Read> Records<R> {
             position,
             has_left_a_tail: false,
             has_joined_lines: false,
+            unseen_ends: UnseenEnds::default(),
         }
+    }
+
+    /// The entries so far that had invisible characters at an end.
+    pub(super) fn unseen_ends(&self) -> &UnseenEnds {
+        &self.unseen_ends
     }
 
     /// Gives every record as an entry.
@@ -211,7 +245,10 @@ impl<R: Read> Records<R> {
             self.has_left_a_tail = true;
             return Ok(None);
         }
-        let step = found.map(|(step, columns)| {
+        let step = found.map(|Found { step, columns, has_unseen_ends }| {
+            if has_unseen_ends {
+                self.unseen_ends.add(self.first_line);
+            }
             if columns.is_some() {
                 self.columns = columns;
             }
@@ -235,7 +272,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads the collected record; with it the columns, if it is the first one.
-    fn read(&self) -> Result<(Step, Option<Columns>), Flaw> {
+    fn read(&self) -> Result<Found, Flaw> {
         let mut bytes = without_return(self.record.strip_suffix(b"\n").unwrap_or(&self.record));
         if self.first_line == 1 {
             bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -245,7 +282,7 @@ impl<R: Read> Records<R> {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("line is not valid UTF-8", TEXT_HINT))?;
         if text.trim().is_empty() || text.starts_with('#') {
-            return Ok((Step::Nothing, None));
+            return Ok(Found::of(Step::Nothing, None));
         }
         if self.columns.is_none() && separator(text).is_some() {
             let hint = "delete it, and separate the columns by commas; `mailbatch suppress import FILE` reads the file as it is";
@@ -264,13 +301,27 @@ impl<R: Read> Records<R> {
             Some(columns) => columns,
             None => {
                 if let Some(named) = Columns::from_header(&fields)? {
-                    return Ok((Step::Nothing, Some(named)));
+                    return Ok(Found::of(Step::Nothing, Some(named)));
                 }
                 learned.insert(Columns::standard())
             }
         };
         let step = columns.entry(&fields)?.map_or(Step::Nothing, |entry| Step::Record(Record::Entry(Box::new(entry))));
-        Ok((step, learned))
+        let has_unseen_ends = !text.is_ascii() && has_unseen_ends(columns.field(Column::Email, &fields));
+        Ok(Found { step, columns: learned, has_unseen_ends })
+    }
+}
+
+/// What a record is, and what it says of the columns.
+struct Found {
+    step: Step,
+    columns: Option<Columns>,
+    has_unseen_ends: bool,
+}
+
+impl Found {
+    fn of(step: Step, columns: Option<Columns>) -> Self {
+        Self { step, columns, has_unseen_ends: false }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::io::{self, Cursor, Read};
 
+use crate::address::has_unseen_ends;
 use crate::error::{Error, Result};
-use crate::input::{Finding, Format, ListReader, ReadOptions};
+use crate::input::{Finding, Format, Kind, ListReader, ReadOptions};
 use crate::recipient::Fields;
 
 /// What is wrong with a row, and how to mend it.
@@ -24,10 +25,12 @@ pub(super) fn each(
     let options = ReadOptions { format: Some(Format::Csv), ..reading.clone() };
     let mut list = ListReader::open_reader(name.to_owned(), Box::new(Cursor::new(text)), &options)?;
     let refuse = |line: u64, (what, hint): Flaw| Error::refused(format!("{name}:{line}: {what}")).hint(hint);
+    let mut place = 0;
     if let Some(line) = list.header_line() {
         let names = list.columns().names().to_vec();
         let fields: Vec<&str> = names.iter().map(|name| trimmed(name)).collect();
         if let Some(email) = take(&fields).map_err(|flaw| refuse(line, flaw))? {
+            place = email;
             list.set_email(email, names.get(email).map_or("", String::as_str));
         }
     }
@@ -35,6 +38,9 @@ pub(super) fn each(
         let row = row?;
         let Fields::Text(record) = &row.fields else { continue };
         let fields: Vec<&str> = record.iter().map(trimmed).collect();
+        if record.get(place).is_some_and(has_unseen_ends) {
+            list.found(Kind::UnseenEnds, row.line);
+        }
         // A row with too many cells, or perhaps struck out, suppresses all the same if its address can be read.
         take(&fields).map_err(|flaw| refuse(row.line, flaw))?;
     }

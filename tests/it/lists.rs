@@ -1,6 +1,7 @@
 //! Lists as spreadsheets, CRMs and people write them: read whole or refused by line, never with a person lost or struck out mailed.
 
 use crate::support::ran::{Ran, to};
+use crate::support::terminal::on_a_terminal;
 use crate::support::{Workspace, workspace};
 
 /// A sandbox whose message prints the name.
@@ -191,6 +192,64 @@ fn an_encoding_is_never_guessed_into_the_mail() {
         let piped = ws.run_with(&["-q", "send", "-", "--campaign", "piped"], list).ends(4);
         assert!(piped.err.contains("--encoding"), "{}", piped.err);
     }
+}
+
+#[test]
+fn a_terminal_is_asked_whether_a_guessed_encoding_is_right() {
+    let list = b"email;name\nann@example.com;M\xfcller\nben@example.com;Ben\n";
+    for (answers, code, mailed) in [(&["n"][..], 4, 0), (&[""], 4, 0), (&["y"], 0, 2)] {
+        let ws = sandbox();
+        ws.file("list.csv", list);
+        let (said, ended) = on_a_terminal(&ws, &["send", "list.csv"], answers);
+        assert_eq!((ended, ws.outbox().len()), (code, mailed), "{answers:?}: {said}");
+        for text in ["list.csv is not UTF-8; as windows-1252, which is a guess", "2: …@example.com;Müller", "is the text right"] {
+            assert!(said.contains(text), "no {text:?} in {said}");
+        }
+        assert_eq!(code == 4, said.contains("hint: ") && said.contains("--encoding windows-1252"), "{said}");
+    }
+    // --yes answers how many leave, not what the text is; a dry run asks too, and -q does not hide the question.
+    let ws = sandbox();
+    ws.file("list.csv", list);
+    let (said, code) = on_a_terminal(&ws, &["send", "list.csv", "-y"], &[]);
+    assert!(code == 4 && said.contains("--encoding windows-1252"), "{said}");
+    let (said, code) = on_a_terminal(&ws, &["send", "list.csv", "--dry-run"], &["y"]);
+    assert!(code == 0 && said.contains("list.csv is read as windows-1252, a guess that was agreed to"), "{said}");
+    let (said, code) = on_a_terminal(&ws, &["-q", "send", "list.csv"], &["y"]);
+    assert!(code == 0 && said.contains("Müller"), "{said}");
+    assert_eq!(ws.outbox().len(), 2);
+}
+
+#[test]
+fn check_says_in_which_encoding_each_list_is_read() {
+    let ws = sandbox();
+    let utf_16: Vec<u8> = "\u{feff}email\tname\r\ncy@example.com\tCy\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    ws.file("plain.csv", "email,name\nann@example.com,Ann\n").file("wide.csv", &utf_16);
+    ws.file("old.csv", b"email;name\nben@example.com;M\xfcller\nnobody;Ben\n");
+    let lists = ["check", "plain.csv", "wide.csv", "old.csv"];
+    let ran = ws.run(&[&lists[..], &["--max-invalid", "50%"]].concat()).ends(4);
+    for text in [
+        "wide.csv is read as utf-16le, by its byte order mark",
+        "old.csv is read as windows-1252, a guess\n  2: …@example.com;Müller\n",
+        "fix: if the text is right: --encoding windows-1252",
+    ] {
+        assert!(ran.out.contains(text), "no {text:?} in {}", ran.out);
+    }
+    assert!(!ran.out.contains("plain.csv is read as"), "{}", ran.out);
+    assert!(ran.err.contains("old.csv: is not UTF-8"), "{}", ran.err);
+    // What else is wrong does not hide the guess.
+    let ran = ws.run(&lists).ends(4);
+    assert!(ran.err.contains("cannot be mailed") && ran.out.contains("old.csv is read as windows-1252, a guess"), "{}{}", ran.out, ran.err);
+    let object = ws.run(&[&lists[..], &["--json"]].concat()).ends(4).object();
+    let found: Vec<(&str, &str)> = object["encodings"]
+        .as_array()
+        .expect("encodings")
+        .iter()
+        .map(|list| (list["encoding"].as_str().expect("a label"), list["known_by"].as_str().expect("a word")))
+        .collect();
+    assert_eq!(found, [("utf-8", "content"), ("utf-16le", "mark"), ("windows-1252", "guess")]);
+    assert_eq!(object["encodings"][2]["lines"], serde_json::json!(["2: …@example.com;Müller"]));
+    let object = ws.run(&["check", "old.csv", "--encoding", "windows-1252", "--json", "--max-invalid", "50%"]).ends(0).object();
+    assert_eq!(object["encodings"][0]["known_by"], "named");
 }
 
 #[test]

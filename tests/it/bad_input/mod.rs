@@ -3,6 +3,7 @@
 
 mod config;
 mod input;
+mod mounts;
 mod places;
 mod servers;
 mod state;

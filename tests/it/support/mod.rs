@@ -11,6 +11,7 @@ pub(crate) mod peers;
 pub(crate) mod ran;
 pub(crate) mod recorder;
 pub(crate) mod running;
+pub(crate) mod terminal;
 pub(crate) mod tools;
 pub(crate) mod workspace;
 

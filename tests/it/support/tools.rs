@@ -66,6 +66,43 @@ impl OwnHosts {
     }
 }
 
+/// A mount namespace of its own, in which directories are made read-only for the superuser too.
+pub(crate) struct OwnMounts {
+    program: PathBuf,
+    flags: &'static [&'static str],
+}
+
+impl OwnMounts {
+    /// `None`, with a line on standard error, where there are no namespaces to be had.
+    pub(crate) fn find() -> Option<Self> {
+        let Some(program) = program("unshare") else { return require("unshare", "not installed (package util-linux)") };
+        let works = |flags: &&&'static [&'static str]| {
+            let tried = Command::new(&program).args(**flags).args(["sh", "-c", "mount -t tmpfs tmpfs /run"]).stdin(Stdio::null()).output();
+            tried.is_ok_and(|done| done.status.success())
+        };
+        let ways: [&[&str]; 2] = [&["--mount"], &["--map-root-user", "--mount"]];
+        match ways.iter().find(works) {
+            Some(flags) => Some(Self { program, flags }),
+            None => require("unshare", "mount namespaces are not permitted here"),
+        }
+    }
+
+    /// The shell line after which a directory of the workspace can be read and not written.
+    pub(crate) fn read_only(dir: &str) -> String {
+        format!("mount --bind {dir} {dir} && mount -o remount,bind,ro {dir} && cd \"$PWD\"")
+    }
+
+    /// The binary with these arguments, after this line of the shell.
+    pub(crate) fn command(&self, work: &Workspace, before: &str, arguments: &[&str]) -> Command {
+        let usual = work.command();
+        let mut command = Command::new(&self.program);
+        command.args(self.flags).args(["sh", "-c", &format!("{before} && exec \"$@\""), "sh"]).arg(usual.get_program()).args(arguments);
+        command.env_clear().current_dir(work.path()).stdin(Stdio::null());
+        command.envs(usual.get_envs().filter_map(|(name, value)| value.map(|value| (name, value))));
+        command
+    }
+}
+
 /// A wall clock that can be set while the program runs. Waiting and measuring times go on by the clock that nobody sets.
 pub(crate) struct SetClock {
     library: PathBuf,
