@@ -257,6 +257,9 @@ impl Address {
         if self.text.is_ascii() && !self.domain().contains("xn--") {
             return false;
         }
+        if self.local().contains(characters::LETTER_APOSTROPHE) {
+            return true;
+        }
         let domain = domain::to_unicode(self.domain());
         let words = || self.local().split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).chain(domain.split('.'));
         let is_latin_domain = domain.rsplit('.').next().is_some_and(str::is_ascii);

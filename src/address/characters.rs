@@ -1,7 +1,9 @@
 //! The characters of an address, one at a time: those that show nothing, those that stand for another one, and those no mailbox has.
 
+use std::borrow::Cow;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, Script};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::AddressError;
@@ -74,6 +76,28 @@ pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
         }
     }
     first_variant(text).map_or(Ok(()), |c| Err(AddressError::Variant(c)))
+}
+
+/// The letter that Ukrainian and others write as an apostrophe.
+pub(super) const LETTER_APOSTROPHE: char = '\u{2bc}';
+
+/// The text without letters that are an apostrophe between two others of a script that is written so; between Latin letters, as in
+/// `oʼbrien`, the keyboard's apostrophe is meant.
+pub(super) fn without_letter_apostrophes(text: &str) -> Cow<'_, str> {
+    if !text.contains(LETTER_APOSTROPHE) {
+        return Cow::Borrowed(text);
+    }
+    let is_of_such_a_script = |c: Option<&char>| c.is_some_and(|c| c.is_alphabetic() && !c.is_ascii() && !is_latin(*c) && *c != LETTER_APOSTROPHE);
+    let chars: Vec<char> = text.chars().collect();
+    let is_kept = |place: usize| {
+        let beside = |place: Option<usize>| is_of_such_a_script(place.and_then(|place| chars.get(place)));
+        chars[place] != LETTER_APOSTROPHE || !beside(place.checked_sub(1)) || !beside(Some(place + 1))
+    };
+    Cow::Owned((0..chars.len()).filter(|place| is_kept(*place)).map(|place| chars[place]).collect())
+}
+
+fn is_latin(c: char) -> bool {
+    CodePointMapData::<Script>::new().get(c) == Script::Latin
 }
 
 /// The first character that is another one in a different width, weight or place.

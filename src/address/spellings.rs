@@ -3,6 +3,7 @@
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 use super::Address;
+use super::characters::LETTER_APOSTROPHE;
 use super::domain::to_unicode;
 
 /// Lowercase, as suppressions and duplicates are compared.
@@ -11,8 +12,9 @@ pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // Making a letter small can leave it apart from its mark.
-    ComposingNormalizerBorrowed::new_nfc().normalize(&text.to_lowercase()).into_owned()
+    // Making a letter small can leave it apart from its mark. An apostrophe that is a letter is typed as the keyboard's as often.
+    let small = text.to_lowercase().replace(LETTER_APOSTROPHE, "'");
+    ComposingNormalizerBorrowed::new_nfc().normalize(&small).into_owned()
 }
 
 /// The key of an address as the ledger, an event or a provider has it: what [`Address::folded`] gives, or for a text that is no address
@@ -23,7 +25,8 @@ pub fn key_of(text: &str) -> String {
     if is_plain { text.to_ascii_lowercase() } else { Address::parse(text).map_or_else(|_| text.trim().to_lowercase(), |address| address.folded()) }
 }
 
-/// Other spellings of the address with this key, under which earlier versions may have kept it: in quotes, and decomposed (NFD).
+/// Other spellings of the address with this key, under which earlier versions or others may have kept it: in quotes, decomposed (NFD), and
+/// with apostrophes that are letters.
 pub(crate) fn older_spellings(key: &str) -> Vec<String> {
     let Some((local, domain)) = key.rsplit_once('@') else { return Vec::new() };
     let mut spellings = Vec::new();
@@ -34,6 +37,9 @@ pub(crate) fn older_spellings(key: &str) -> Vec<String> {
         let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(local);
         if decomposed != local {
             spellings.push(format!("{decomposed}@{domain}"));
+        }
+        if local.contains('\'') {
+            spellings.push(format!("{}@{domain}", local.replace('\'', &LETTER_APOSTROPHE.to_string())));
         }
     }
     spellings

@@ -69,6 +69,61 @@ fn an_invisible_character_neither_evades_a_suppression_nor_makes_another_person(
 }
 
 #[test]
+fn invisible_ends_are_counted_in_suppression_files_imports_and_json() {
+    let work =
+        sandbox("email\n\u{200b}zoe@example.com\n", "email,reason\nben@example.com,\n\u{200b}ann@example.com,complaint\n@example.net\u{a0},\n");
+    let checked = ends(&work, &["check", "list.csv"], 0);
+    assert!(
+        checked.contains("2 entries had invisible characters at an end, which were taken off: suppressions.csv:3, suppressions.csv:4"),
+        "{checked}"
+    );
+    let sent = ends(&work, &["send", "list.csv", "--dry-run"], 0);
+    assert!(sent.contains("2 entries had invisible characters"), "{sent}");
+    let output = run(&work, &["check", "list.csv", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("an object");
+    let finding = |rule: &str| {
+        let findings = object["findings"].as_array().expect("findings");
+        findings.iter().find(|finding| finding["rule"] == rule).unwrap_or_else(|| panic!("no {rule} in {object}")).clone()
+    };
+    assert_eq!((&finding("unseen_ends")["count"], &finding("unseen_ends")["places"][0]), (&1.into(), &"list.csv:2".into()));
+    let entries = finding("suppression_unseen_ends");
+    assert_eq!((&entries["count"], &entries["places"]), (&2.into(), &serde_json::json!(["suppressions.csv:3", "suppressions.csv:4"])));
+    work.file("theirs.csv", "name,email\nDan,dan@example.org\nCara,\u{feff}cara@example.org\u{202c}\n");
+    let imported = ends(&work, &["suppress", "import", "theirs.csv"], 0);
+    assert!(imported.contains("addresses with invisible characters at an end, which are taken off (1): theirs.csv:3"), "{imported}");
+    assert!(work.read("suppressions.csv").contains("\ncara@example.org,"));
+}
+
+#[test]
+fn an_apostrophe_that_is_a_letter_is_one_person_with_the_keyboards() {
+    // Ukrainian words are written with U+02BC, and typed with the keyboard's sign as often.
+    let list = "email\n\u{43f}\u{2bc}\u{44f}\u{442}\u{44c}@example.com\n\u{441}\u{456}\u{43c}\u{2bc}\u{44f}@example.com\n\
+                o\u{2bc}brien@example.com\n\u{2bc}\u{44f}\u{43c}@example.com\nann@\u{43f}\u{2bc}\u{44f}\u{442}\u{44c}.example\n";
+    let work = sandbox(list, "\u{43f}'\u{44f}\u{442}\u{44c}@example.com\n");
+    let checked = ends(&work, &["check", "list.csv", "--max-invalid", "50%"], 0);
+    assert!(checked.contains("U+02BC") && checked.contains("did you mean '"), "{checked}");
+    assert!(checked.contains("letters that look like others"), "{checked}");
+    let seen = checked.lines().any(|line| line.contains("look like others") && line.contains("list.csv:2") && line.contains("list.csv:3"));
+    assert!(seen, "{checked}");
+    ends(&work, &["send", "list.csv", "--max-invalid", "50%", "--report", "out.csv"], 0);
+    let outcomes: Vec<String> = rows(&work).into_iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, ["suppressed", "accepted", "invalid", "invalid", "accepted"]);
+    // The other way round, and by a hash of either spelling.
+    for entry in ["\u{441}\u{456}\u{43c}\u{2bc}\u{44f}@example.com", "\u{441}\u{456}\u{43c}'\u{44f}@example.com"] {
+        let digest = ring::digest::digest(&ring::digest::SHA256, entry.as_bytes());
+        let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        for entry in [entry.to_owned(), format!("sha256:{hash}")] {
+            let work = sandbox(
+                "email\n\u{441}\u{456}\u{43c}\u{2bc}\u{44f}@example.com\n\u{441}\u{456}\u{43c}'\u{44f}@example.com\n",
+                &format!("email\n{entry}\n"),
+            );
+            ends(&work, &["send", "list.csv"], 0);
+            assert_eq!(mailed(&work), Vec::<String>::new(), "{entry}");
+        }
+    }
+}
+
+#[test]
 fn quotation_marks_around_or_in_an_address_never_evade_a_suppression() {
     let list = "email,name\n'ann@example.com,Ann\n'ben@example.com',Ben\no\u{2019}brien@example.com,Pat\no'neil@example.com,Shaq\n\
                 \u{201c}cara@example.com\u{201d},Cara\n";
