@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::address::Address;
+use crate::address::{Address, Note};
 use crate::cli::{CheckArgs, Globals};
 use crate::commands::outlets;
 use crate::commands::own_files::{add_inputs, own_files, target};
@@ -195,7 +195,7 @@ fn table(survey: &Survey, odd: &Odd) -> Vec<Line> {
         what: format!("legal, but look: {what}"),
         count: *count,
         places: places.clone(),
-        fix: "nothing to do if these people asked for the mail",
+        fix: odd_fix(what),
     });
     let mut lines: Vec<Line> = defects.chain(findings).chain(odd).collect();
     if survey.always_missing > 0 {
@@ -208,6 +208,14 @@ fn table(survey: &Survey, odd: &Odd) -> Vec<Line> {
         });
     }
     lines
+}
+
+/// How to mend what is legal and often a mistake.
+fn odd_fix(what: &str) -> &'static str {
+    if what == Note::NoDot.as_str() {
+        return "correct the addresses, or remove the rows; nothing to do where a local network delivers them";
+    }
+    "nothing to do if these people asked for the mail"
 }
 
 /// Addresses and entries that had invisible characters at an end, for JSON; people are told in a sentence.

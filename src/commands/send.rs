@@ -500,6 +500,7 @@ pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
     notes.extend(survey.findings.iter().map(ToString::to_string));
     notes.extend(survey.trimmed_note());
     notes.extend(survey.defects().iter().map(ToString::to_string));
+    notes.extend(survey.no_dot_note());
     if survey.always_missing > 0 {
         notes.push(format!("{} addresses under canary.always are not in the list and are not mailed", survey.always_missing));
     }

@@ -118,7 +118,8 @@ pub(super) fn twice(list: &str, name: &str, first: usize, second: usize) -> Erro
         .hint("rename one of them in the header")
 }
 
-fn normal(name: &str) -> String {
+/// A name without case, blanks and punctuation.
+pub(super) fn normal(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -31,6 +31,12 @@ pub(super) struct Delimited {
     /// Whether blank lines stood before the last record.
     is_after_gap: bool,
     delimiter: u8,
+    /// Whether the lines of this text end with CR alone.
+    ends_with_cr: bool,
+    /// The last record, where a CR alone ended it.
+    cut: Option<Cut>,
+    /// Whether the last record ended without the end of a line.
+    is_last_open: bool,
     cell: String,
     /// What rows look like, by which a quote that swallowed some is known.
     shape: Shape,
@@ -58,6 +64,9 @@ impl Delimited {
             ended: false,
             is_after_gap: false,
             delimiter,
+            ends_with_cr: false,
+            cut: None,
+            is_last_open: false,
             cell: String::new(),
             shape,
             bytes_hint,
@@ -68,6 +77,7 @@ impl Delimited {
     /// Says what the header is: a quote that swallowed rows is known by what rows look like.
     pub(super) fn set_header(&mut self, header: &StringRecord) {
         self.shape.columns = header.len();
+        self.ends_with_cr = self.cut.take().is_some();
         self.shape.is_spaced = header.iter().skip(1).any(|cell| cell.starts_with(' '));
     }
 
@@ -79,6 +89,11 @@ impl Delimited {
     /// Whether blank lines stood before the last record.
     pub(super) fn is_after_gap(&self) -> bool {
         self.is_after_gap
+    }
+
+    /// Whether the last record ended without the end of a line, as the last one of a truncated file does.
+    pub(super) fn is_last_open(&self) -> bool {
+        self.is_last_open
     }
 
     /// The next record and the line on which it begins. Blank lines are skipped.
@@ -94,11 +109,16 @@ impl Delimited {
             }
             let line = self.line;
             self.is_after_gap = line > before;
+            let cut = self.cut.take().filter(|_| !self.is_after_gap && !self.ends_with_cr);
             if let Attempt::Record(record) = self.attempt()? {
+                if let Some(cut) = cut {
+                    self.shape.refuse_halves(&cut, &record)?;
+                }
                 self.bytes_hint = record.as_slice().len() * 5 / 4 + 16;
                 self.fields_hint = record.len();
                 return Ok(Some((line, record)));
             }
+            self.cut = cut;
             self.fill()?;
         }
     }
@@ -180,12 +200,19 @@ impl Delimited {
             }
             match bytes.get(stop) {
                 Some(&byte) if byte == self.delimiter => at = stop + 1,
+                // Whether a line feed follows is in the next block.
+                Some(b'\r') if stop + 1 == bytes.len() && !self.ended => return Ok(Attempt::MoreTextNeeded),
                 Some(&byte) => {
+                    self.cut = (byte == b'\r' && bytes.get(stop + 1) != Some(&b'\n')).then(|| self.shape.cut(self.line, &record));
+                    self.is_last_open = false;
                     line += 1;
                     self.after_cr = byte == b'\r';
                     break stop + 1;
                 }
-                None => break stop,
+                None => {
+                    self.is_last_open = true;
+                    break stop;
+                }
             }
         };
         self.at = end;
@@ -265,6 +292,13 @@ fn undouble(source: &str, out: &mut String) {
     out.push_str(rest);
 }
 
+/// A record that a CR alone ended.
+struct Cut {
+    line: u64,
+    fields: usize,
+    has_address: bool,
+}
+
 /// What the rows of a list look like.
 struct Shape {
     delimiter: char,
@@ -277,6 +311,23 @@ struct Shape {
 }
 
 impl Shape {
+    fn cut(&self, line: u64, record: &StringRecord) -> Cut {
+        Cut { line, fields: record.len(), has_address: self.has_address(record) }
+    }
+
+    fn has_address(&self, record: &StringRecord) -> bool {
+        self.email.and_then(|email| record.get(email)).is_some_and(|cell| cell.contains('@'))
+    }
+
+    /// Refuses a row that a carriage return inside a cell has cut in two.
+    fn refuse_halves(&self, cut: &Cut, rest: &StringRecord) -> Result<(), Problem> {
+        if self.columns == 0 || cut.fields + rest.len() - 1 > self.columns || (cut.has_address && self.has_address(rest)) {
+            return Ok(());
+        }
+        let problem = Problem::new(Place::Line(cut.line), "a lone carriage return (CR) cuts this row in two");
+        Err(problem.hint("delete the carriage return, or put quotes around the cell that holds it"))
+    }
+
     /// Whether a field over several lines, of which `before` stand before it, holds what looks like rows: a quote astray swallows the rest
     /// of its own row, whole rows below it, and the beginning of the last.
     fn is_in(&self, source: &str, before: usize) -> bool {
@@ -337,164 +388,4 @@ fn swallowed_rows(opened: u64, closed: u64, source: &str) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use proptest::prelude::*;
-
-    use super::super::compression::Plain;
-    use super::*;
-
-    fn read(source: &str, delimiter: Option<u8>) -> Result<Vec<(u64, Vec<String>)>, String> {
-        let show = |problem: Problem| problem.in_list("l").to_string();
-        let plain = Plain::new("l", Box::new(Cursor::new(source.as_bytes().to_vec()))).map_err(show)?;
-        let mut text = Text::new(plain, Some(encoding_rs::UTF_8), false).map_err(show)?;
-        let mut first = String::new();
-        text.fill(&mut first).map_err(show)?;
-        let mut records = Delimited::new(text, first, (0, 1), delimiter.unwrap_or(b','));
-        let mut out = Vec::new();
-        while let Some((line, record)) = records.next_record().map_err(show)? {
-            out.push((line, record.iter().map(str::to_owned).collect()));
-        }
-        Ok(out)
-    }
-
-    fn cells(source: &str) -> Vec<(u64, Vec<String>)> {
-        read(source, None).unwrap()
-    }
-
-    fn row(line: u64, cells: &[&str]) -> (u64, Vec<String>) {
-        (line, cells.iter().map(|&cell| cell.to_owned()).collect())
-    }
-
-    #[test]
-    fn lines_are_physical_over_blank_lines_and_quoted_newlines() {
-        for end in ["\n", "\r\n"] {
-            let source = ["a,b", "", "1,\"x", "y\"", "2,z"].join(end);
-            let expected = [row(1, &["a", "b"]), row(3, &["1", &format!("x{end}y")]), row(5, &["2", "z"])];
-            assert_eq!(cells(&source), expected, "{source:?}");
-        }
-        assert_eq!(cells("a,b\r1,2\r\r3,4\r"), [row(1, &["a", "b"]), row(2, &["1", "2"]), row(4, &["3", "4"])]);
-    }
-
-    #[test]
-    fn quotes_are_undone() {
-        assert_eq!(cells("\"a\"\"b\",\"\",c\"d,\"e\"\n"), [row(1, &["a\"b", "", "c\"d", "e"])]);
-        assert_eq!(cells("\"\"\"\",\"\"\"x\"\"\"\n"), [row(1, &["\"", "\"x\""])]);
-        assert_eq!(cells("a,\"b\""), [row(1, &["a", "b"])]);
-        assert_eq!(cells("a,"), [row(1, &["a", ""])]);
-    }
-
-    #[test]
-    fn blanks_around_a_quoted_field_do_not_count_and_others_do() {
-        assert_eq!(cells("a, \"b, c\" ,\u{a0}\t\"d\", e \n"), [row(1, &["a", "b, c", "d", " e "])]);
-        assert_eq!(read("a\t \"b\"\t\t\"c\"\n", Some(b'\t')).unwrap(), [row(1, &["a", "b", "", "c"])]);
-        assert_eq!(cells("a,  \n"), [row(1, &["a", "  "])]);
-    }
-
-    #[test]
-    fn text_after_a_closing_quote_is_refused_by_line() {
-        for (source, says) in [
-            ("a,b\n1,\"x\"y\n", "l:2: text follows a closing quote\nhint: double each quote"),
-            ("a,b\n1, \"x\" y\n", "l:2: text follows a closing quote\nhint: "),
-            ("a,b\n1,\"x \\\"y\\\" z\"\n", "l:2: text follows a closing quote: a quote behind a backslash (\\\")"),
-            ("a,b\n1,\"x\n2,y\n3,\"z\"\n", "l:2: text follows a closing quote (the quote opens here and closes on line 4)"),
-            ("a,b\n1,\"x \\\"\"\n", "l:2: a quote is opened here and never closed: truncated?\nhint: the list escapes quotes by a backslash"),
-        ] {
-            let error = read(source, None).unwrap_err();
-            assert!(error.starts_with(says), "{source}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_field_that_swallows_another_row_is_refused_and_a_note_over_lines_is_not() {
-        for source in
-            ["1,\"Ann\nb@example.com,Ben\",x\n", "1,\"Ann\r2,\"\"b@example.com\"\",Ben\rc\",x\n", "1,\"Ann\r\n2, <b@example.com> ,\r\n\",x\n"]
-        {
-            let error = read(source, None).unwrap_err();
-            assert!(error.starts_with("l:1: a quote opens here and closes on line "), "{source}: {error}");
-        }
-        let note = "1,\"Call Ann, or write to\nb@example.com, she said, or c@example.com please\nAnn\",x\n";
-        assert!(read(note, None).is_err(), "a cell of its own could be a person");
-        let note = "1,\"Call Ann, or write to\nMrs b@example.com at home\nAnn\",x\n";
-        assert_eq!(read(note, None).unwrap()[0].1.len(), 3);
-    }
-
-    #[test]
-    fn a_swallowed_row_is_told_from_prose_by_its_shape() {
-        let shape = |header: &[&str], email| Shape {
-            delimiter: ',',
-            columns: header.len(),
-            email: Some(email),
-            is_spaced: header.iter().any(|name| name.starts_with(' ')),
-        };
-        let wide = shape(&["name", "email", "city", "note"], 1);
-        for (note, before) in [
-            ("Call her\nPhone, ann@example.com, Oslo", 3),
-            ("Phone, ann@example.com, Oslo\nor so", 3),
-            ("Best regards\nann@example.com\nAcme, Oslo", 3),
-            ("x\nann@example.com,ben@example.com wrote\ny", 3),
-            ("Phone, ann@example.com", 0),
-        ] {
-            assert!(!wide.is_in(note, before), "{note}");
-        }
-        for (swallowed, before) in [
-            ("Ann\nBen,ben@example.com,Rome,x\nCem", 3),
-            ("Ann\nBen,ben@example.com\nCem", 3),
-            ("Ann\nBen,ben@example.com", 3),
-            ("Ann,ann@example.com,Oslo,x\nBen", 0),
-            ("Ann\nBen, ben@example.com, Rome, x\nCem", 3),
-        ] {
-            assert!(wide.is_in(swallowed, before), "{swallowed}");
-        }
-        assert!(shape(&["email", " name"], 0).is_in("Ann\nben@example.com, Ben", 1), "blanks are this list's way");
-        assert!(shape(&["email", "note"], 0).is_in("Ann\nben@example.com\n", 1), "a row may be short");
-    }
-
-    #[test]
-    fn an_unclosed_quote_names_the_line_where_it_was_opened() {
-        let error = read("a,b\n1,2\n3,\"x\n4,5\n6,7\n", None).unwrap_err();
-        assert!(error.starts_with("l:3: a quote is opened here and never closed"), "{error}");
-        let long = format!("a,b\n1,\"x\n{}", "4,5\n".repeat(2 << 20));
-        assert!(read(&long, None).unwrap_err().contains("l:2: the field that begins here is larger than 1 MiB: is its closing quote missing?"));
-    }
-
-    #[test]
-    fn a_field_of_ten_megabytes_is_refused_by_line() {
-        let huge = "x".repeat(10 << 20);
-        for field in [huge.clone(), format!("\"{huge}\"")] {
-            let error = read(&format!("a,b\n1,2\n3,{field}\n"), None).unwrap_err();
-            assert!(error.starts_with("l:3: the field that begins here is larger than 1 MiB"), "{error}");
-        }
-        let fields = vec!["x".repeat(500_000); 20].join(",");
-        assert!(read(&format!("a,b\n{fields}\n"), None).unwrap_err().starts_with("l:2: the row that begins here is larger than 4 MiB"));
-        let fits = "x".repeat(MAX_FIELD_BYTES);
-        assert_eq!(read(&format!("a,b\n\"{fits}\",2\n"), None).unwrap()[1].1[0].len(), MAX_FIELD_BYTES);
-    }
-
-    proptest! {
-        #[test]
-        fn every_text_is_read_as_the_csv_crate_reads_it(source in "[ab,;\"\n\ré]{0,60}", padding in 0_usize..3) {
-            // The padding moves the text over a block border.
-            let padding = if padding == 0 { String::new() } else { format!("{}\n", "p".repeat((64 << 10) - 20 * padding)) };
-            let source = format!("{padding}{source}");
-            let oracle: Vec<Vec<String>> = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source.as_bytes())
-                .records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
-            match read(&source, Some(b',')) {
-                Ok(ours) => prop_assert_eq!(ours.into_iter().map(|(_, cells)| cells).collect::<Vec<_>>(), oracle),
-                Err(error) => prop_assert!(error.contains("never closed") || error.contains("text follows"), "{}", error),
-            }
-        }
-
-        #[test]
-        fn what_the_csv_crate_writes_is_read_back(rows in proptest::collection::vec(proptest::collection::vec("[a-c,\"\n\ré]{0,5}", 3), 1..8)) {
-            let mut writer = csv::Writer::from_writer(Vec::new());
-            for row in &rows {
-                writer.write_record(row).unwrap();
-            }
-            let source = String::from_utf8(writer.into_inner().unwrap()).unwrap();
-            let ours: Vec<Vec<String>> = read(&source, Some(b',')).unwrap().into_iter().map(|(_, cells)| cells).collect();
-            prop_assert_eq!(ours, rows);
-        }
-    }
-}
+mod tests;

@@ -32,10 +32,14 @@ pub enum Kind {
     TwiceEncoded,
     /// Addresses with invisible characters at an end.
     UnseenEnds,
+    /// Rows of another length than most rows, which are shorter than the header.
+    OddLength,
+    /// Rows that begin with the mark of most rows, but not of all.
+    MarkedNames,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Preamble,
         Self::Separator,
         Self::NoHeader,
@@ -49,6 +53,8 @@ impl Kind {
         Self::Formula,
         Self::TwiceEncoded,
         Self::UnseenEnds,
+        Self::OddLength,
+        Self::MarkedNames,
     ];
 
     /// The name in JSON.
@@ -67,6 +73,8 @@ impl Kind {
             Self::Formula => "formula_cell",
             Self::TwiceEncoded => "encoded_twice",
             Self::UnseenEnds => "unseen_ends",
+            Self::OddLength => "odd_length",
+            Self::MarkedNames => "marked_names",
         }
     }
 
@@ -77,7 +85,7 @@ impl Kind {
             Self::Separator => "Excel's sep= line is skipped",
             Self::NoHeader => "the list has no header: its first line is a recipient, its only named column is email",
             Self::MarkedHeader => "the header is behind a mark such as #, which is left out",
-            Self::HeaderRows => "rows below the header that describe columns are skipped",
+            Self::HeaderRows => "rows below the header that describe columns or repeat it are skipped",
             Self::Struck => "rows struck out by #, //, --, * or ! are left out and not mailed",
             Self::Footer => "lines of one text without an address, below an empty line, are skipped",
             Self::Blank => "rows without any value are skipped",
@@ -86,6 +94,8 @@ impl Kind {
             Self::Formula => "cells such as =\"00123\" are read as 00123",
             Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
             Self::UnseenEnds => "addresses with invisible characters at an end, which are taken off",
+            Self::OddLength => "rows with another number of fields than most rows: a cell may be missing or cut in two",
+            Self::MarkedNames => "rows that begin with a mark, as most do, are taken as recipients",
         }
     }
 
@@ -105,12 +115,14 @@ impl Kind {
             Self::Formula => "nothing to do",
             Self::TwiceEncoded => "export the list again as UTF-8, once",
             Self::UnseenEnds => "nothing to do",
+            Self::OddLength => "compare these rows with their neighbours, and correct them",
+            Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to a name such as #1001",
         }
     }
 
     /// Whether it decides who is mailed, so that it is said also under `-q`.
     pub const fn changes_who(self) -> bool {
-        matches!(self, Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck | Self::Footer)
+        matches!(self, Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck | Self::Footer | Self::OddLength | Self::MarkedNames)
     }
 }
 

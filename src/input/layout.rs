@@ -3,11 +3,13 @@
 //! The delimiter is the split that yields a column of addresses. The header is the first line with a heading that means an address;
 //! what stands before it is skipped, unless it is a recipient: a list without a header keeps its first row.
 
+use std::collections::BTreeMap;
+
 use memchr::{memchr, memchr2, memchr3};
 
 use super::column::is_email_heading;
 use super::findings::{Findings, Kind};
-use super::marks::{is_marked, looks_like_address, without_mark};
+use super::marks::{is_marked, looks_like_address, mark_of, without_mark};
 use super::problem::{Place, Problem};
 
 /// The delimiters that are looked for, the likeliest first.
@@ -16,6 +18,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const HEADER_LINES: usize = 40;
 /// How many records are compared to find the delimiter.
 const SAMPLE_RECORDS: usize = 50;
+/// Fewer rows of one length tell nothing about the others.
+const FEWEST_ALIKE: usize = 5;
 /// How many rows below a header may describe its columns (Qualtrics has two).
 const DESCRIPTIONS: usize = 3;
 
@@ -46,8 +50,18 @@ pub(super) struct Layout {
     pub(super) is_marked: bool,
     /// How many records below the header describe its columns.
     pub(super) descriptions: usize,
-    /// Whether first cells of this list usually begin with a mark, as order names do (`#1001`).
-    pub(super) has_marked_names: bool,
+    /// The mark that first cells of this list usually begin with, as order names do (`#1001`).
+    pub(super) own_mark: Option<OwnMark>,
+    /// How many fields nearly all rows have, where there are enough rows to tell.
+    pub(super) usual: Option<usize>,
+}
+
+/// A mark that strikes nothing out in this list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OwnMark {
+    pub(super) mark: &'static str,
+    /// Whether some rows begin without it.
+    pub(super) is_mixed: bool,
 }
 
 /// Finds the layout of the text that `sample` begins; `whole` says that it is all of it.
@@ -72,7 +86,7 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
     let Some(&(begin, begin_line)) = starts.first() else {
         let delimiter = delimiter.or(known.preferred).unwrap_or(DELIMITERS[0]);
         let (at, line) = (sample.len(), lines.last);
-        return Ok(Layout { delimiter, at, line, headless: None, is_marked: false, descriptions: 0, has_marked_names: false });
+        return Ok(Layout { delimiter, at, line, headless: None, is_marked: false, descriptions: 0, own_mark: None, usual: None });
     };
     let text = Sample { text: sample, whole };
     let candidates: Vec<u8> = match delimiter {
@@ -99,8 +113,8 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
     let headless = split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
-    let Split { delimiter, is_marked, descriptions, has_marked_names, .. } = split;
-    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, has_marked_names })
+    let Split { delimiter, is_marked, descriptions, own_mark, usual, .. } = split;
+    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, own_mark, usual })
 }
 
 fn too_many_skipped(skip: u64) -> Problem {
@@ -244,7 +258,8 @@ struct Split {
     agreeing: u64,
     width: usize,
     descriptions: usize,
-    has_marked_names: bool,
+    own_mark: Option<OwnMark>,
+    usual: Option<usize>,
 }
 
 impl Split {
@@ -269,7 +284,8 @@ impl Split {
             agreeing: 0,
             width: heads.get(header).map_or(1, |head| head.cells.len()),
             descriptions: 0,
-            has_marked_names: false,
+            own_mark: None,
+            usual: None,
         };
         let place = heading.and_then(|at| heads[at].place);
         let begin = if headless.is_some() { starts[0].0 } else { heads.get(header).map_or(starts[0].0, |head| head.next) };
@@ -279,7 +295,7 @@ impl Split {
 
     /// Looks at the records from `at` on.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
-        let (mut records, mut agreeing, mut marked) = (0, 0, 0);
+        let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, Marks::default(), BTreeMap::<usize, usize>::new());
         let mut by_column: Vec<usize> = Vec::new();
         while let Some((cells, next)) = text.record(at, self.delimiter) {
             at = next;
@@ -291,7 +307,8 @@ impl Split {
                 self.descriptions = records;
             }
             agreeing += usize::from(cells.len() == self.width);
-            marked += usize::from(cells.first().is_some_and(|cell| is_marked(cell)));
+            marks.count(cells.first().copied().unwrap_or_default());
+            *lengths.entry(cells.len()).or_default() += 1;
             if by_column.len() < cells.len() {
                 by_column.resize(cells.len(), 0);
             }
@@ -306,7 +323,33 @@ impl Split {
         let at_heading = place.and_then(|place| by_column.get(place)).copied().filter(|count| *count > 0);
         self.addresses = at_heading.or(by_column.iter().max().copied()).unwrap_or(0);
         self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
-        self.has_marked_names = 2 * marked > records;
+        self.own_mark = marks.own(records);
+        let most = lengths.into_iter().max_by_key(|(_, count)| *count);
+        self.usual = most.filter(|(_, count)| *count >= FEWEST_ALIKE && 5 * count >= 4 * records).map(|(length, _)| length);
+    }
+}
+
+/// The marks that first cells begin with.
+#[derive(Default)]
+struct Marks {
+    /// How many begin with each, and how many of these go on with a letter or digit at once.
+    by_mark: BTreeMap<&'static str, (usize, usize)>,
+}
+
+impl Marks {
+    fn count(&mut self, cell: &str) {
+        let Some(mark) = mark_of(cell) else { return };
+        let (count, joined) = self.by_mark.entry(mark).or_default();
+        *count += 1;
+        *joined += usize::from(cell.trim_start()[mark.len()..].starts_with(char::is_alphanumeric));
+    }
+
+    /// The mark that belongs to the texts: most of so many records begin with it, and either nearly all do or it is part of a word.
+    fn own(&self, records: usize) -> Option<OwnMark> {
+        let (mark, (count, joined)) = self.by_mark.iter().max_by_key(|(_, (count, _))| *count)?;
+        let is_of_all = 20 * count >= 19 * records;
+        let is_own = 2 * count > records && (is_of_all || 10 * joined >= 9 * count);
+        is_own.then_some(OwnMark { mark, is_mixed: *count < records })
     }
 }
 

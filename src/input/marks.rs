@@ -6,6 +6,26 @@ pub(crate) fn is_marked(cell: &str) -> bool {
     cell.starts_with(['#', '*', '!']) || cell.starts_with("//") || cell.starts_with("--")
 }
 
+/// The mark that a cell begins with.
+pub(super) fn mark_of(cell: &str) -> Option<&'static str> {
+    let cell = cell.trim_start();
+    ["#", "*", "!", "//", "--"].into_iter().find(|mark| cell.starts_with(mark))
+}
+
+/// Whether a cell is a mark with an address behind it, which it strikes out.
+pub(super) fn is_struck_address(cell: &str) -> bool {
+    is_marked(cell) && cell.contains('@')
+}
+
+/// Whether a cell is an error that a spreadsheet shows in place of a value, such as `#N/A`, `#REF!` or the German `#NV`.
+pub(super) fn is_formula_error(cell: &str) -> bool {
+    let Some(name) = cell.trim().strip_prefix('#') else { return false };
+    let is_of_name = |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, '/' | '_');
+    let word = name.trim_end_matches(['!', '?']);
+    let is_word = word.chars().any(char::is_uppercase) && word.chars().all(is_of_name);
+    is_word && (word.len() < name.len() || word.contains('/') || word == "NV")
+}
+
 /// The cell without marks before it.
 pub(super) fn without_mark(cell: &str) -> &str {
     cell.trim_start_matches(['#', '*', '!', '/', '-', ' ']).trim()
@@ -24,5 +44,8 @@ pub(super) fn looks_like_address(cell: &str) -> bool {
 /// dashes alone stand for nothing.
 pub(super) fn strikes_row(cell: &str) -> bool {
     let cell = cell.trim_start();
+    if is_formula_error(cell) {
+        return false;
+    }
     cell.starts_with('#') || cell.starts_with("//") || (cell.starts_with("--") && !without_mark(cell).is_empty())
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use csv::StringRecord;
 use serde_json::Value;
 
+use super::column::normal;
 use super::compression::Plain;
 use super::delimited::Delimited;
 use super::detect::{Guess, ReadAs};
@@ -12,7 +13,7 @@ use super::encoding::{self, Text};
 use super::findings::{Finding, Findings, Kind};
 use super::json::{Array, Lines};
 use super::layout::{self, Known};
-use super::marks::{is_marked, without_mark};
+use super::marks::{is_struck_address, without_mark};
 use super::problem::{Place, Problem, ReadError};
 use super::tidy::{self, Tidy};
 use super::{Format, MAX_COLUMNS, Source};
@@ -121,7 +122,7 @@ impl ListReader {
             guess,
             read_as,
             findings: Findings::default(),
-            tidy: Tidy { width: 0, email: None, has_marked_names: false, is_after_gap: false },
+            tidy: Tidy::default(),
             email_key: None,
             ended: false,
         };
@@ -145,17 +146,20 @@ impl ListReader {
         };
         too_many(Place::Line(line), header.len())?;
         records.set_header(&header);
-        let mut tidy = Tidy { width: header.len(), email: None, has_marked_names: layout.has_marked_names, is_after_gap: false };
+        let mut tidy = Tidy { width: header.len(), own_mark: layout.own_mark, usual: layout.usual, ..Tidy::default() };
         let mut ahead = None;
         let columns = match layout.headless {
             Some(place) => {
                 tidy.email = Some(place);
                 records.set_email(place);
-                ahead = tidy.row(line, header, &mut findings);
+                ahead = tidy.row(line, header, &mut findings)?;
                 headless_columns(tidy.width, place)
             }
             None => columns(&header, layout.is_marked),
         };
+        if layout.headless.is_none() {
+            tidy.header = (columns.names().iter().map(|name| normal(name)).collect(), line);
+        }
         if layout.is_marked {
             findings.add(Kind::MarkedHeader, line);
         }
@@ -250,7 +254,8 @@ impl ListReader {
                 Body::Delimited(records) => {
                     let Some((line, record)) = records.next_record()? else { return Ok(None) };
                     self.tidy.is_after_gap |= records.is_after_gap();
-                    match self.tidy.row(line, record, &mut self.findings) {
+                    self.tidy.is_last_open = records.is_last_open();
+                    match self.tidy.row(line, record, &mut self.findings)? {
                         Some(row) => return Ok(Some(row)),
                         None => continue,
                     }
@@ -271,7 +276,7 @@ impl ListReader {
 
     fn is_struck_object(&self, fields: &Fields) -> bool {
         match (fields, &self.email_key) {
-            (Fields::Json(row), Some(key)) => row.get(key).and_then(Value::as_str).is_some_and(is_marked),
+            (Fields::Json(row), Some(key)) => row.get(key).and_then(Value::as_str).is_some_and(is_struck_address),
             _ => false,
         }
     }

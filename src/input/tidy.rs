@@ -3,45 +3,50 @@
 use csv::StringRecord;
 use memchr::memchr;
 
+use super::column::{is_email_heading, normal};
 use super::findings::{Findings, Kind};
-use super::marks::{is_marked, strikes_row};
+use super::layout::OwnMark;
+use super::marks::{is_formula_error, is_marked, is_struck_address, mark_of, strikes_row};
+use super::problem::{Place, Problem};
 use super::reader::ListRow;
 use crate::recipient::Fields;
 
 /// Makes rows of records.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tidy {
     /// How many columns the header has.
     pub(super) width: usize,
     /// The column of the addresses, once it is known.
     pub(super) email: Option<usize>,
-    /// First cells of this list begin with marks that mean nothing, such as order names (`#1001`).
-    pub(super) has_marked_names: bool,
+    /// A mark that first cells of this list begin with and that means nothing, as in order names (`#1001`).
+    pub(super) own_mark: Option<OwnMark>,
+    /// How many fields nearly all rows have, where that is known.
+    pub(super) usual: Option<usize>,
+    /// The header's names, by which it is known again below, and its line.
+    pub(super) header: (Vec<String>, u64),
     /// Whether an empty line or row stands before the next one.
     pub(super) is_after_gap: bool,
+    /// Whether the file ends with the next one, without the end of a line.
+    pub(super) is_last_open: bool,
 }
 
 impl Tidy {
     /// The row that a record is; `None` for one that is left out.
-    pub(super) fn row(&mut self, line: u64, mut record: StringRecord, findings: &mut Findings) -> Option<ListRow> {
-        if record.as_slice().trim_start().is_empty() {
-            findings.add(Kind::Blank, line);
-            self.is_after_gap = true;
-            return None;
-        }
-        if self.is_after_gap && self.is_footer(&record) {
-            findings.add(Kind::Footer, line);
-            return None;
+    pub(super) fn row(&mut self, line: u64, mut record: StringRecord, findings: &mut Findings) -> Result<Option<ListRow>, Problem> {
+        if let Some(kind) = self.left_out(line, &record)? {
+            self.is_after_gap |= kind == Kind::Blank;
+            findings.add(kind, line);
+            return Ok(None);
         }
         self.is_after_gap = false;
-        if self.is_struck(&record) {
-            findings.add(Kind::Struck, line);
-            return None;
+        if self.own_mark.is_some_and(|own| own.is_mixed && record.get(0).and_then(mark_of) == Some(own.mark)) {
+            findings.add(Kind::MarkedNames, line);
         }
         let found = record.len();
-        let mut defect = self.doubt(&record);
+        let mut defect = self.doubt(&record).or_else(|| self.shift(&record));
         if found < self.width {
-            findings.add(Kind::Short, line);
+            let is_odd = self.usual.is_some_and(|usual| usual < self.width && usual != found);
+            findings.add(if is_odd { Kind::OddLength } else { Kind::Short }, line);
             (found..self.width).for_each(|_| record.push_field(""));
         } else if found > self.width {
             if record.iter().skip(self.width).all(|cell| cell.trim().is_empty()) {
@@ -58,12 +63,38 @@ impl Tidy {
         if !record.as_slice().is_ascii() && record.iter().any(is_encoded_twice) {
             findings.add(Kind::TwiceEncoded, line);
         }
-        Some(ListRow { line, fields: Fields::Text(record), defect })
+        Ok(Some(ListRow { line, fields: Fields::Text(record), defect }))
     }
 
+    /// Why a record is no row, if it is none.
+    fn left_out(&self, line: u64, record: &StringRecord) -> Result<Option<Kind>, Problem> {
+        if record.as_slice().trim_start().is_empty() {
+            return Ok(Some(Kind::Blank));
+        }
+        if self.is_after_gap && self.is_footer(record) {
+            return Ok(Some(Kind::Footer));
+        }
+        if self.is_struck(record) {
+            return Ok(Some(Kind::Struck));
+        }
+        Ok(self.repeats_header(line, record)?.then_some(Kind::HeaderRows))
+    }
+
+    /// Whether a mark stands before the address, or before the row, or the row is nothing but a comment.
     fn is_struck(&self, record: &StringRecord) -> bool {
         let Some(email) = self.email else { return false };
-        record.get(email).is_some_and(is_marked) || (email != 0 && !self.has_marked_names && record.get(0).is_some_and(strikes_row))
+        if record.get(email).is_some_and(is_struck_address) {
+            return true;
+        }
+        let Some(first) = record.get(0) else { return false };
+        if email == 0 {
+            return strikes_row(first) && record.iter().skip(1).all(|cell| cell.trim().is_empty());
+        }
+        strikes_row(first) && !self.has_own_mark(first)
+    }
+
+    fn has_own_mark(&self, cell: &str) -> bool {
+        self.own_mark.is_some_and(|own| mark_of(cell) == Some(own.mark))
     }
 
     /// Whether a row is one text that is no recipient: exports of reports end with totals and notes, below an empty line.
@@ -73,10 +104,33 @@ impl Tidy {
         self.width > 2 && self.email.is_some_and(|email| email != place) && !text.contains('@')
     }
 
+    /// Whether a row is the header once more, as files that were joined have it. One with other columns is an error: the rows below it
+    /// would get the data of other columns.
+    fn repeats_header(&self, line: u64, record: &StringRecord) -> Result<bool, Problem> {
+        let (names, header_line) = &self.header;
+        let Some(email) = self.email else { return Ok(false) };
+        if names.is_empty() || record.get(email).is_some_and(|cell| cell.contains('@')) {
+            return Ok(false);
+        }
+        let cells: Vec<String> = record.iter().map(normal).collect();
+        let named = || cells.iter().filter(|cell| !cell.is_empty());
+        let (all, known) = (named().count(), named().filter(|cell| names.contains(cell)).count());
+        let has_heading = record.iter().any(is_email_heading) || names.get(email).is_some_and(|name| cells.contains(name));
+        if !has_heading || 2 * known < all || (known < 2 && self.width > 1) {
+            return Ok(false);
+        }
+        if named().eq(names.iter().filter(|name| !name.is_empty())) {
+            return Ok(true);
+        }
+        let what = format!("is a header with other columns than that on line {header_line}, so that the rows below it have other data");
+        Err(Problem::new(Place::Line(line), what).hint("were two exports joined? send them as two lists, or bring the rows into the same columns"))
+    }
+
     /// Why it cannot be known whether the row's person is meant, or who: that is for the operator to say.
     fn doubt(&self, record: &StringRecord) -> Option<String> {
         let email = self.email?;
-        if email != 0 && !self.has_marked_names && record.get(0).is_some_and(is_marked) {
+        let is_doubtful = |first: &str| is_marked(first) && !is_formula_error(first) && !self.has_own_mark(first);
+        if email != 0 && record.get(0).is_some_and(is_doubtful) {
             return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
         }
         // As Google Contacts writes several values into one cell.
@@ -84,6 +138,41 @@ impl Tidy {
         (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: "))
             .then(|| "cell holds several addresses, separated by ::: : leave one of them".to_owned())
     }
+
+    /// Why the row's cells seem to stand in other columns than they belong to, or to be cut off.
+    fn shift(&self, record: &StringRecord) -> Option<String> {
+        let (email, found) = (self.email?, record.len());
+        let is_full = found == self.width && record.get(found - 1).is_some_and(|last| !last.trim().is_empty());
+        if is_full {
+            return None;
+        }
+        let address = record.get(email)?.trim();
+        let goes_on = self.usual.is_none_or(|usual| usual > found);
+        if found < self.width && goes_on && found == email + 1 && is_cut(address) {
+            return Some("row ends inside its address: is it cut off?".to_owned());
+        }
+        if self.is_last_open && found < self.width && self.usual.is_some_and(|usual| usual > found) {
+            return Some("file ends inside this row: is it truncated?".to_owned());
+        }
+        if record.get(email + 1).is_some_and(|next| is_stump(address, next.trim())) {
+            return Some("address goes on in the next cell: is it cut in two by a comma?".to_owned());
+        }
+        let usual = self.usual.filter(|usual| found > self.width && found != *usual)?;
+        Some(format!("row has {found} fields, most rows have {usual}: does a field hold the delimiter without quotes around it?"))
+    }
+}
+
+/// Whether a text is an address whose end is missing.
+fn is_cut(address: &str) -> bool {
+    let Some((_, domain)) = address.rsplit_once('@') else { return false };
+    domain.rsplit_once('.').is_none_or(|(_, last)| last.len() < 2)
+}
+
+/// Whether a text is an address up to its last dot, and what follows it the rest of its domain.
+fn is_stump(address: &str, next: &str) -> bool {
+    let Some((_, domain)) = address.rsplit_once('@') else { return false };
+    let is_end = (2..=24).contains(&next.len()) && next.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.');
+    !domain.contains('.') && is_end
 }
 
 /// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of `="00123"`.
@@ -115,8 +204,8 @@ mod tests {
     use super::*;
 
     fn tidy(cells: &[&str]) -> (Option<ListRow>, Vec<Kind>) {
-        let (mut tidy, mut findings) = (Tidy { width: 3, email: Some(1), has_marked_names: false, is_after_gap: false }, Findings::default());
-        let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings);
+        let (mut tidy, mut findings) = (Tidy { width: 3, email: Some(1), ..Tidy::default() }, Findings::default());
+        let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error");
         (row, findings.all("l").into_iter().map(|finding| finding.kind).collect())
     }
 
@@ -139,8 +228,8 @@ mod tests {
     #[test]
     fn a_single_text_below_an_empty_row_is_a_footer() {
         let mut findings = Findings::default();
-        let mut tidy = Tidy { width: 3, email: Some(1), has_marked_names: false, is_after_gap: false };
-        let mut row = |cells: &[&str]| tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).is_some();
+        let mut tidy = Tidy { width: 3, email: Some(1), ..Tidy::default() };
+        let mut row = |cells: &[&str]| tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error").is_some();
         assert!(row(&["Ann"]), "a person without an address is counted");
         assert!(!row(&["", "", ""]) && !row(&["Grand Totals (2 records)"]) && !row(&["Copyright", "", ""]));
         assert!(row(&["", "a@b.example", ""]) && row(&["Ben"]));
@@ -171,8 +260,72 @@ mod tests {
         }
         assert_eq!(tidy(&["", " ", "\u{a0}"]).1, [Kind::Blank]);
         assert!(tidy(&["1", "a@b.example", "#1001"]).0.is_some() && tidy(&["-1", "-a@b.example", ""]).0.is_some());
-        let mut names = Tidy { width: 2, email: Some(1), has_marked_names: true, is_after_gap: false };
-        assert!(names.row(2, StringRecord::from(vec!["#1001", "a@b.example"]), &mut Findings::default()).is_some());
+        let own_mark = Some(OwnMark { mark: "#", is_mixed: false });
+        let mut names = Tidy { width: 2, email: Some(1), own_mark, ..Tidy::default() };
+        let mut is_row = |cells: &[&str]| names.row(2, StringRecord::from(cells.to_vec()), &mut Findings::default()).expect("no error").is_some();
+        assert!(is_row(&["#1001", "a@b.example"]) && !is_row(&["// #1001", "a@b.example"]) && !is_row(&["--#1001", "a@b.example"]));
+        for error in ["#N/A", "#REF!", "#NAME?", "#DIV/0!", "#NV"] {
+            assert!(tidy(&["1", error, ""]).0.is_some(), "{error} is counted as a row without an address");
+            assert!(tidy(&[error, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()), "{error} is data");
+        }
+        assert!(tidy(&["1", "* Work", ""]).0.is_some());
+    }
+
+    #[test]
+    fn a_header_in_the_middle_is_skipped_or_refused() {
+        let names = ["email", "name", "vip"].map(str::to_owned).to_vec();
+        let mut tidy = Tidy { width: 3, email: Some(0), header: (names, 1), ..Tidy::default() };
+        let mut row = |cells: &[&str]| {
+            let mut findings = Findings::default();
+            let row = tidy.row(9, StringRecord::from(cells.to_vec()), &mut findings);
+            row.map(|row| (row.is_some(), findings.all("l").first().map(|found| found.kind)))
+        };
+        for same in [&["email", "name", "vip"][..], &["\u{feff}Email", " NAME ", "vip", ""]] {
+            assert_eq!(row(same).expect("no error"), (false, Some(Kind::HeaderRows)), "{same:?}");
+        }
+        for other in [&["email", "vip", "name"][..], &["vip", "e-mail", "name"], &["email", "name", "city", "vip"], &["email", "name"]] {
+            let error = row(other).expect_err("refused").in_list("l").to_string();
+            assert!(error.starts_with("l:9: is a header with other columns than that on line 1"), "{error}");
+        }
+        for data in [&["ann@example.com", "email", "name"][..], &["", "name", "x"], &["none", "email", "x"], &["email", "x", "y"]] {
+            assert!(row(data).expect("no error").0, "{data:?}");
+        }
+    }
+
+    #[test]
+    fn rows_whose_cells_are_shifted_or_cut_off_are_no_good() {
+        let defect = |usual: Option<usize>, is_last_open: bool, cells: &[&str]| {
+            let mut tidy = Tidy { width: 4, email: Some(1), usual, is_last_open, ..Tidy::default() };
+            let mut findings = Findings::default();
+            let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error").expect("a row");
+            (row.defect.unwrap_or_default(), findings.all("l").first().map(|found| found.kind))
+        };
+        let all = Some(4);
+        for (usual, is_last_open, cells, says) in [
+            (all, false, &["Vera", "vera@example", "com", "d", ""][..], "goes on in the next cell"),
+            (None, false, &["Vera", "vera@example", "co.uk", ""], "goes on in the next cell"),
+            (all, false, &["Vera", "vera@example.com", "1", "5", ""], "row has 5 fields, most rows have 4"),
+            (all, false, &["Vera", "vera@exam"], "ends inside its address"),
+            (None, false, &["Vera", "vera@example.c"], "ends inside its address"),
+            (all, true, &["Vera", "vera@example.co"], "file ends inside this row"),
+            (all, true, &["Vera", "vera@example.com", "x"], "file ends inside this row"),
+        ] {
+            assert!(defect(usual, is_last_open, cells).0.contains(says), "{cells:?}: {}", defect(usual, is_last_open, cells).0);
+        }
+        for (usual, is_last_open, cells) in [
+            (all, false, &["Vera", "vera@localhost", "x", "y"][..]),
+            (all, true, &["Vera", "vera@example.com", "x", "y"]),
+            (None, true, &["Vera", "vera@example.com", "x"]),
+            (None, false, &["Vera", "vera@example.com", "x", "", "", ""]),
+            (Some(6), false, &["Vera", "vera@example.com", "x", "", "", ""]),
+            (Some(2), true, &["Vera", "vera@example.com"]),
+            (Some(2), false, &["Vera", "vera@localhost"]),
+        ] {
+            assert_eq!(defect(usual, is_last_open, cells).0, "", "{cells:?}");
+        }
+        assert_eq!(defect(Some(3), false, &["Vera", "vera@example.com"]).1, Some(Kind::OddLength));
+        assert_eq!(defect(Some(3), false, &["Vera", "vera@example.com", "x"]).1, Some(Kind::Short));
+        assert_eq!(defect(all, false, &["Vera", "vera@example.com"]).1, Some(Kind::Short));
     }
 
     #[test]

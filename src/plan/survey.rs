@@ -55,6 +55,8 @@ pub struct Survey {
     pub always_missing: usize,
     /// Addresses that had invisible characters at an end, which were taken off, and the places of the first ones.
     pub trimmed: (u64, Vec<String>),
+    /// Sendable addresses whose domain has no dot, and the places of the first ones.
+    pub no_dot: (u64, Vec<String>),
     /// The sendable ones, for a comparison with other runs.
     pub people: Sketch,
     /// By whether it is about the message, and in words.
@@ -74,6 +76,7 @@ impl Survey {
             findings: Vec::new(),
             always_missing: 0,
             trimmed: (0, Vec::new()),
+            no_dot: (0, Vec::new()),
             people: Sketch::default(),
             defects: BTreeMap::new(),
         }
@@ -81,7 +84,16 @@ impl Survey {
 
     pub(crate) fn count(&mut self, row: &PlannedRow) {
         match &row.outcome {
-            None => self.tally.open += 1,
+            None => {
+                self.tally.open += 1;
+                if !row.domain.contains('.') {
+                    self.no_dot.0 += 1;
+                    if self.no_dot.1.len() < PLACES {
+                        let place = self.place(row.list, row.line);
+                        self.no_dot.1.push(place);
+                    }
+                }
+            }
             Some((outcome, reason, detail)) => {
                 self.tally.add(*outcome, 1);
                 if *outcome == Outcome::Invalid && matches!(reason, Reason::Render | Reason::BadAddress) {
@@ -148,7 +160,14 @@ impl Survey {
     /// Lines for people about what decides who is mailed; said also under `-q`.
     pub fn decisive(&self) -> Vec<String> {
         let findings = self.findings.iter().filter(|finding| finding.kind.changes_who()).map(ToString::to_string);
-        findings.chain(self.defects().iter().map(ToString::to_string)).collect()
+        findings.chain(self.defects().iter().map(ToString::to_string)).chain(self.no_dot_note()).collect()
+    }
+
+    /// The line about addresses whose domain has no dot, where there are any.
+    pub fn no_dot_note(&self) -> Option<String> {
+        let (count, places) = &self.no_dot;
+        let more = if *count > places.len() as u64 { ", …" } else { "" };
+        (*count > 0).then(|| format!("addresses whose domain has no dot, which only a local network delivers ({count}): {}{more}", places.join(", ")))
     }
 
     /// The line about addresses that lost invisible characters at an end, where there are any.
