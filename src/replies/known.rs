@@ -1,9 +1,13 @@
 //! What services are known to say, as data: a phrase or a status, where it counts, what it means, and who says it.
 //!
-//! A phrase is looked for in lowercase prose without mail addresses ([`super::prose`]); `*` in it stands for any text of a sentence's length.
-//! Entries are asked in order and the first that fits decides, so what is about one mailbox stands before what is about us.
+//! A phrase is looked for in lowercase prose without mail addresses ([`super::prose`]); `*` in it stands for a few words of a clause, `~` for
+//! none ([`super::phrase`]). A status decides; then the first sentence with a phrase does, and in a sentence the first entry that fits, so
+//! what is about one mailbox stands before what is about us.
 
-use super::{Meaning, Place};
+use super::prose::is_status;
+use super::sentence::{is_help, is_in_link, sentences};
+use super::words::speaks_of_recipient;
+use super::{About, Meaning, Place, Status, phrase};
 
 /// One piece of knowledge.
 pub(super) struct Known {
@@ -31,9 +35,87 @@ const fn known(says: &'static str, digits: &'static str, at: &'static [Place], m
     Known { says, digits, at, means, source }
 }
 
+/// What an entry says in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) means: Meaning,
+    pub(super) source: &'static str,
+}
+
+/// The entry that fits a text in the form of [`super::prose`] or [`super::normal()`].
+pub(super) fn at(code: u16, status: Option<Status>, text: &str, at: Place) -> Option<Hit> {
+    let digit = match (code / 100, status) {
+        (0, Some(status)) => status.class,
+        (0, None) => 5,
+        (digit, _) => digit,
+    };
+    let counts = |known: &&Known| known.at.contains(&at) && known.digits.bytes().any(|d| u16::from(d - b'0') == digit);
+    let named = status.map(|status| status.to_string());
+    if let Some(known) = KNOWN.iter().filter(counts).find(|known| is_status(known.says) && named.as_deref() == Some(known.says)) {
+        return Some(Hit { means: known.means, source: known.source });
+    }
+    let said: Vec<(usize, &Known)> = KNOWN
+        .iter()
+        .filter(counts)
+        .filter(|known| !(is_status(known.says) || is_of_mailbox(status) && matches!(known.means, Meaning::Rate | Meaning::Quota)))
+        .filter_map(|known| Some((phrase::find(known.says, text)?, known)))
+        .collect();
+    if said.is_empty() { None } else { first_said(&said, text) }
+}
+
+/// Whether a lowercase sentence says with a phrase of the table that a mailbox is full.
+pub(super) fn says_full(sentence: &str) -> bool {
+    KNOWN.iter().any(|known| known.means == Meaning::Full && phrase::find(known.says, sentence).is_some())
+}
+
+/// Whether a status says that it is this mailbox that is gone or full, whatever the words about limits mean.
+fn is_of_mailbox(status: Option<Status>) -> bool {
+    status.is_some_and(|status| matches!((status.subject, status.detail), (1, 1 | 6 | 10) | (2, 2)))
+}
+
+/// The first of the phrases that a text says; those about the provider only as far as nothing was said of the recipient before.
+fn first_said(said: &[(usize, &'static Known)], text: &str) -> Option<Hit> {
+    let sentences = sentences(text);
+    let place = |at: usize| sentences.iter().position(|range| at < range.end).unwrap_or(sentences.len());
+    let sentence = |place: usize| sentences.get(place).map_or("", |range| &text[range.clone()]);
+    let of_recipient = sentences.iter().position(|range| speaks_of_recipient(&text[range.clone()])).unwrap_or(usize::MAX);
+    let counts = |(at, known): &&(usize, &'static Known)| {
+        let is_ours = matches!(known.means.about(), About::Provider | About::Session);
+        // A link to a list of addresses says that ours is on it.
+        let is_told = known.says.contains('/') || !(is_in_link(text, *at) || is_help(sentence(place(*at))));
+        !is_ours || (is_told && place(*at) <= of_recipient)
+    };
+    let first = said.iter().filter(counts).min_by_key(|(at, known)| if known.means == Meaning::Busy { 0 } else { place(*at) })?;
+    let (at, known) = first;
+    let is_limit = matches!(known.means, Meaning::Rate | Meaning::Quota);
+    let means = if is_limit && is_of_recipient(sentence(place(*at))) { Meaning::Busy } else { known.means };
+    Some(Hit { means, source: known.source })
+}
+
+/// Whether a limit is one of what the recipient may get.
+fn is_of_recipient(sentence: &str) -> bool {
+    const WHOSE: [&str; 12] = [
+        "recipient's",
+        "of the recipient",
+        "of this recipient",
+        "the recipient has",
+        "recipient has exceeded",
+        "recipient has reached",
+        "this mailbox",
+        "the mailbox",
+        "mailbox's",
+        "receiving limit",
+        "receiving rate",
+        "receiving quota",
+    ];
+    WHOSE.iter().any(|whose| sentence.contains(whose)) && !sentence.contains("sender")
+}
+
 /// Everything that is known.
 pub(super) const KNOWN: &[Known] = &[
     // ----- one mailbox, although words of rate or quota are used
+    known("mailbox unavailable or access denied", "45", ANY, Meaning::Policy, "qq.com, service.mail.qq.com/detail/122/166: either, on purpose"),
+    known("deferred due to excessive volume", "4", ANY, Meaning::Busy, "iCloud, support.apple.com/102322: mail to one mailbox"),
     known("user you are trying to contact is receiving", "45", ANY, Meaning::Busy, "Gmail, support.google.com/mail/answer/6592"),
     known("has received too many", "45", ANY, Meaning::Busy, "MailEnable, Zimbra cbpolicyd by recipient"),
     known("receiving too many", "45", ANY, Meaning::Busy, "hMailServer, Zoho"),
@@ -141,6 +223,8 @@ pub(super) const KNOWN: &[Known] = &[
     known("sender*not verified", "45", ANY, Meaning::Sender, "Brevo, MailerSend"),
     known("not authorized to send from", "4", ANY, Meaning::Sender, "SendGrid 403, docs.sendgrid.com"),
     known("not authorized to send from", "5", ANY, Meaning::Sender, "SendGrid, docs.sendgrid.com"),
+    known("permissions to send as this sender", "5", ANY, Meaning::Sender, "Exchange 5.7.1, 5.7.60"),
+    known("account outbounds disabled", "45", ANY, Meaning::Sender, "Mimecast, community.mimecast.com SMTP error codes"),
     known("sandbox subdomains are for test purposes", "45", ANY, Meaning::Sender, "Mailgun, documentation.mailgun.com"),
     known("sender address rejected: not owned by", "45", ANY, Meaning::Sender, "Postfix, reject_sender_login_mismatch"),
     known("sender address is not allowed", "45", ANY, Meaning::Sender, "GMX, WEB.DE"),
@@ -157,6 +241,19 @@ pub(super) const KNOWN: &[Known] = &[
     known("spamhaus.org/sbl", "45", ANY, Meaning::Sender, "Spamhaus, links of its lists of addresses"),
     known("listed in*dnsbl", "45", ANY, Meaning::Sender, "Sendmail, rspamd"),
     known("client host*blocked", "45", ANY, Meaning::Sender, "Postfix, Exchange Online banned sender"),
+    known("banned sender[", "5", ANY, Meaning::Sender, "Exchange Online 5.7.511"),
+    known("network is on our block list", "5", ANY, Meaning::Sender, "Outlook.com S3140, S3150"),
+    known("ip is in spamhaus", "5", ANY, Meaning::Sender, "Yahoo BL21, BL23"),
+    known("due to listing in spamhaus", "5", ANY, Meaning::Sender, "iCloud, support.apple.com/102322"),
+    known("found on one or more dnsbls", "45", ANY, Meaning::Sender, "Comcast BL000001, postmaster.comcast.net"),
+    known("is in an rbl", "45", ANY, Meaning::Sender, "cPanel's Exim, JunkMail rejected"),
+    known("ip address is block listed", "45", ANY, Meaning::Sender, "GMX, WEB.DE, postmaster.gmx.net"),
+    known("ip address is black listed", "45", ANY, Meaning::Sender, "GMX, IONOS, postmaster.gmx.net"),
+    known("ip blacklisted by", "45", ANY, Meaning::Sender, "Libero with Cloudmark CSI"),
+    known("your ip*blocked from this server", "45", ANY, Meaning::Sender, "Naver"),
+    known("a problem occurred. ask your postmaster", "5", BEFORE, Meaning::Sender, "T-Online, postmaster.t-online.de"),
+    known("ipcheck.proofpoint.com/", "5", ANY, Meaning::Sender, "Proofpoint's list of addresses"),
+    known("support.proofpoint.com/dnsbl-lookup", "5", ANY, Meaning::Sender, "Proofpoint's list of addresses, iCloud"),
     known("banned sending ip", "45", ANY, Meaning::Sender, "Exchange Online 5.7.606"),
     // ----- the name we say at EHLO
     known("helo command rejected", "45", ANY, Meaning::Hello, "Postfix, bitwarden/server#4062"),
@@ -174,14 +271,30 @@ pub(super) const KNOWN: &[Known] = &[
     known("relaying is not allowed", "45", ANY, Meaning::Relay, "Axigen"),
     known("we do not relay", "45", ANY, Meaning::Relay, "Kerio Connect, CommuniGate Pro"),
     known("does not relay", "45", ANY, Meaning::Relay, "OpenSMTPD, IceWarp"),
+    known("open relay not allowed", "45", ANY, Meaning::Relay, "Mimecast, community.mimecast.com SMTP error codes"),
+    known("no relaying allowed", "45", ANY, Meaning::Relay, "Postini"),
+    known("relay rejected for policy reasons", "5", ANY, Meaning::Relay, "HCL Domino"),
+    known("not permitted to relay", "5", ANY, Meaning::Relay, "cPanel's Exim"),
+    known("relaying to*denied", "5", ANY, Meaning::Relay, "Kerio Connect"),
+    known("requires authentication when attempting to send to a non-local", "5", ANY, Meaning::Relay, "MailEnable"),
+    known("authentication is required for relay", "5", ANY, Meaning::Relay, "SmarterMail"),
     known("credentials for relay", "45", ANY, Meaning::Relay, "Google Workspace SMTP relay"),
     known("list of allowed rcpthosts", "45", ANY, Meaning::Relay, "qmail, RCPT to a host it does not know"),
     // ----- credentials
     known("username and password not accepted", "5", BEFORE, Meaning::Credentials, "Gmail 5.7.8"),
     known("authentication unsuccessful", "5", LOGIN, Meaning::Credentials, "Exchange Online 5.7.3, 5.7.139"),
     // ----- sent too much for now
-    known("mailbox unavailable*try again later", "5", ANY, Meaning::Rate, "GMX, nodemailer/nodemailer#1555, PHPMailer/PHPMailer#1114"),
-    known("failure sending mail*try again later", "5", ANY, Meaning::Rate, "GMX, jstedfast/MailKit#968"),
+    known("mailbox unavailable~try again later", "5", ANY, Meaning::Rate, "GMX, nodemailer/nodemailer#1555, PHPMailer/PHPMailer#1114"),
+    known("failure sending mail~try again later", "5", ANY, Meaning::Rate, "GMX, jstedfast/MailKit#968"),
+    known("ip frequency limited", "45", ANY, Meaning::Rate, "qq.com, service.mail.qq.com/detail/122/172"),
+    known("domain frequency limited", "45", ANY, Meaning::Rate, "qq.com, service.mail.qq.com/detail/122/173"),
+    known("sender frequency limited", "45", ANY, Meaning::Rate, "qq.com, service.mail.qq.com/detail/122/174"),
+    known("connection frequency limited", "45", ANY, Meaning::Rate, "qq.com, service.mail.qq.com/detail/122/175"),
+    known("outbound thread limit", "45", ANY, Meaning::Rate, "Mimecast, community.mimecast.com SMTP error codes"),
+    known("mi:cel", "45", ANY, Meaning::Rate, "NetEase 163, too many connections of an address"),
+    known("rp:cel", "45", ANY, Meaning::Rate, "NetEase 163, too many mails of a sender"),
+    known("rp:drc", "45", ANY, Meaning::Rate, "NetEase 163, too many recipients of a sender"),
+    known("rp:trc", "45", ANY, Meaning::Rate, "NetEase 163, too many recipients at once"),
     known("relay limit exceeded", "45", ANY, Meaning::Rate, "Gmail, peak SMTP relay limit"),
     known("rate limit", "45", ANY, Meaning::Rate, "Fastmail, Mailgun, Outlook.com"),
     known("ratelimit", "45", ANY, Meaning::Rate, "rspamd in mailcow, mailcow/mailcow-dockerized#1497"),

@@ -7,11 +7,14 @@
 //! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which they were said. Such a reading is believed
 //!   about one recipient; several equal ones in a row prove more, which is judged where they can be counted.
 //! - Where those say nothing of the reason, the words about recipients decide ([`words`]), which bounces are read by too.
+//! - What the first sentence about the recipient says outranks what later ones, links and help say about the provider ([`sentence`]).
 //! - What a server repeats of another one's words (`host mx.example said: ...`) is about one recipient: phrases are not looked for in it.
 
 mod known;
 mod normal;
+mod phrase;
 mod prose;
+mod sentence;
 mod sign;
 mod unknown;
 mod words;
@@ -133,9 +136,10 @@ pub(crate) struct Reading {
 /// the code may be 0.
 pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place) -> Reading {
     let text = prose(text);
+    let text = prose::without_statuses(&text);
     // The words of another server are about one recipient; a bounce is made of little else.
-    let own = if at == Place::Bounce { text.as_str() } else { prose::own_words(&text) };
-    if let Some(known) = known_at(code, status, own, at) {
+    let own = if at == Place::Bounce { &text } else { prose::own_words(&text) };
+    if let Some(known) = known::at(code, status, own, at) {
         tracing::debug!(means = ?known.means, source = known.source, "a known reply");
         return Reading { means: known.means, is_known: true };
     }
@@ -144,22 +148,11 @@ pub(crate) fn classify(code: u16, status: Option<Status>, text: &str, at: Place)
     Reading { means, is_known: false }
 }
 
-/// The first entry of the table that fits a text in the form of [`prose`] or [`normal()`].
-fn known_at(code: u16, status: Option<Status>, text: &str, at: Place) -> Option<&'static known::Known> {
-    let digit = match (code / 100, status) {
-        (0, Some(status)) => status.class,
-        (0, None) => 5,
-        (digit, _) => digit,
-    };
-    known::KNOWN
-        .iter()
-        .find(|known| known.at.contains(&at) && known.digits.bytes().any(|d| u16::from(d - b'0') == digit) && prose::says(known.says, text, status))
-}
-
 /// Whether a recipient is refused for good with a code that says nothing of the reason.
 fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
-    let is_vague = status.is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0)));
-    matches!(at, Place::Rcpt | Place::Message) && matches!(code, 550 | 551 | 553 | 554) && is_vague
+    let is_vague = status.is_none_or(|status| matches!((status.subject, status.detail), (0, _) | (5, 0) | (2, 0)));
+    let is_protocol = matches!(code, 500 | 502..=504 | 530 | 534 | 535 | 538);
+    matches!(at, Place::Rcpt | Place::Message) && code / 100 == 5 && !is_protocol && is_vague
 }
 
 /// What the words say about a recipient, where they can mean nothing else, or name what a mailbox is or is not.
@@ -168,7 +161,7 @@ fn in_words(text: &str) -> Option<Meaning> {
     match spoken.means? {
         Meaning::Domain => Some(Meaning::Gone),
         Meaning::Policy if !spoken.is_clear => None,
-        means @ (Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address | Meaning::Policy) => Some(means),
+        means @ (Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address | Meaning::Policy | Meaning::Sender) => Some(means),
         _ => None,
     }
 }

@@ -2,13 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::Status;
-
 /// How much of a text is looked at, in bytes.
 const MOST: usize = 16 * 1024;
-
-/// So many bytes hold a phrase with `*` in it; a bounce quotes more than one sentence.
-const NEAR: usize = 200;
 
 /// Lowercase, with plain apostrophes, one space between words, and without mail addresses, which may hold any word.
 pub(crate) fn prose(text: &str) -> String {
@@ -54,27 +49,12 @@ pub(super) fn own_words(text: &str) -> &str {
     ["said:", "responded:", "replied:", "in reply to"].iter().filter_map(|mark| text.find(mark)).min().map_or(text, |at| &text[..at])
 }
 
-/// Whether a text in the form of [`prose`] holds a phrase, its parts near each other, or the status is the one named.
-pub(super) fn says(phrase: &str, text: &str, status: Option<Status>) -> bool {
-    if is_status(phrase) {
-        return status.is_some_and(|status| status.to_string() == phrase);
+/// A text in the form of [`prose`] without enhanced status codes, which some servers repeat in each line of a sentence.
+pub(super) fn without_statuses(text: &str) -> Cow<'_, str> {
+    if !text.split(' ').any(is_status) {
+        return Cow::Borrowed(text);
     }
-    let Some((first, others)) = phrase.split_once('*') else { return text.contains(phrase) };
-    text.match_indices(first).any(|(at, _)| {
-        let behind = &text[at + first.len()..];
-        let mut end = behind.len().min(NEAR);
-        while !behind.is_char_boundary(end) {
-            end -= 1;
-        }
-        let mut near = &behind[..end];
-        others.split('*').all(|part| match near.find(part) {
-            Some(at) => {
-                near = &near[at + part.len()..];
-                true
-            }
-            None => false,
-        })
-    })
+    Cow::Owned(text.split(' ').filter(|word| !is_status(word)).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether an entry of the table is a status and no phrase.

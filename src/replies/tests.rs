@@ -144,3 +144,26 @@ fn hostile_texts_are_read_too() {
         }
     }
 }
+
+#[test]
+fn real_refusals_are_read_as_they_are_meant() {
+    let mut reader = csv::Reader::from_reader(&include_bytes!("../../tests/fixtures/refusals.csv")[..]);
+    let mut wrong = Vec::new();
+    for record in reader.records().map(|record| record.expect("the table is CSV")) {
+        let at = match &record[0] {
+            "greeting" => Place::Greeting,
+            "hello" => Place::Hello,
+            "auth" => Place::Auth,
+            "mail" => Place::Mail,
+            "rcpt" => Place::Rcpt,
+            "message" => Place::Message,
+            _ => continue,
+        };
+        let reading = read(at, &record[1]);
+        let means = format!("{:?}", reading.means).to_lowercase();
+        if !record[2].split(',').any(|right| right == means) {
+            wrong.push(format!("{means} instead of {}, known: {}: {}", &record[2], reading.is_known, &record[1]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}

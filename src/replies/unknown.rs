@@ -138,7 +138,7 @@ const OTHERS: [&str; 20] = [
 /// Whether a text in the form of [`super::normal()`] says so.
 pub(crate) fn says_nobody(text: &str) -> bool {
     let text = text.replace("mail box", "mailbox").replace("local part", "localpart");
-    text.split(['.', ';', '!', '?']).any(|sentence| {
+    text.split(['.', ';', '!', '?']).filter(|sentence| !is_about_many(sentence)).any(|sentence| {
         let words: Vec<&str> = sentence
             .split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '\''))
             .map(|word| word.trim_matches(['-', '\'']))
@@ -146,6 +146,11 @@ pub(crate) fn says_nobody(text: &str) -> bool {
             .collect();
         (0..words.len()).any(|at| NOUNS.contains(&words[at]) && is_absent(&words, at))
     })
+}
+
+/// Whether a sentence is about how many of our recipients are unknown, and not about this one.
+pub(super) fn is_about_many(sentence: &str) -> bool {
+    ["too many", "excessive", "attempts", "number of", "percentage", "ratio of", "high rate"].iter().any(|words| sentence.contains(words))
 }
 
 fn is_absent(words: &[&str], at: usize) -> bool {
@@ -191,6 +196,8 @@ mod tests {
             "your account is unknown",
             "user is over quota. the domain was not found",
             "the recipient refuses mail from unknown hosts",
+            "too many unknown recipients from this host",
+            "blocked after attempts to reach invalid users",
             "",
         ] {
             assert!(!says_nobody(text), "{text}");

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use super::normal::unaccented;
-use super::unknown::says_nobody;
-use super::{Meaning, Place, Status, known_at};
+use super::sentence::{sentences, up_to_recipient};
+use super::unknown::{is_about_many, says_nobody};
+use super::{Meaning, Place, Status, known};
 
 static REASONS: LazyLock<Vec<Section>> = LazyLock::new(|| sections(include_str!("reasons.txt")));
 
@@ -36,6 +37,10 @@ pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
     if is_about_sender(text) {
         return Spoken { means: Some(Meaning::Sender), is_clear: true, says_nobody: false };
     }
+    if is_either(text) || is_about_harvest(text) {
+        return Spoken { means: Some(Meaning::Policy), is_clear: true, says_nobody: false };
+    }
+    let text = up_to_recipient(text);
     let nobody = says_nobody(text);
     if is_about_room(text) {
         return Spoken { means: Some(Meaning::Full), is_clear: true, says_nobody: nobody };
@@ -61,16 +66,59 @@ pub(crate) fn gives_reason(text: &str) -> bool {
 
 /// The meaning of the first phrase that is known, and whether it can mean nothing else; what is unmistakable comes first.
 fn listed(text: &str, code: u16, status: Option<Status>) -> Option<(Meaning, bool)> {
-    let known = known_at(code, status, text, Place::Bounce).map(|known| known.means);
+    let known = known::at(code, status, text, Place::Bounce).map(|known| known.means);
     if let Some(means) = known.filter(|means| !matches!(means, Meaning::Gone | Meaning::Address)) {
         return Some((means, true));
     }
-    let found = REASONS.iter().find(|section| section.phrases.iter().any(|phrase| text.contains(phrase.as_str())));
+    let found = section(text);
     match (found, known) {
         (Some(found), Some(means)) if !found.is_clear => Some((means, false)),
         (Some(found), _) => Some((found.means, found.is_clear)),
         (None, known) => known.map(|means| (means, false)),
     }
+}
+
+/// The first section of which a text holds a phrase.
+fn section(text: &str) -> Option<&'static Section> {
+    REASONS.iter().find(|section| section.phrases.iter().any(|phrase| text.contains(phrase.as_str())))
+}
+
+/// Whether a lowercase sentence says what is wrong with the recipient: nobody there, a full or a closed mailbox. "Mailbox unavailable" says
+/// nothing, for it stands before many a reason (RFC 5321 section 4.2.3), and neither does what is said of the sender.
+pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
+    const OURS: [&str; 8] = ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
+    let sentence = unaccented(sentence);
+    let is_ours = || OURS.iter().any(|word| sentence.contains(word));
+    let Some(found) = section(&sentence) else { return says_nobody(&sentence) || (known::says_full(&sentence) && !is_ours()) };
+    match found.means {
+        Meaning::Gone | Meaning::Full | Meaning::Disabled | Meaning::Address => {
+            says_nobody(&sentence) || !(sentence.contains("unavailable") || is_about_many(&sentence) || is_ours())
+        }
+        _ => says_nobody(&sentence) && !found.is_clear,
+    }
+}
+
+/// Whether a text says that we have asked for too many who are not there.
+fn is_about_harvest(text: &str) -> bool {
+    let is_so = |sentence: &str| is_about_many(sentence) && section(sentence).is_some_and(|found| found.means == Meaning::Gone);
+    is_about_many(text) && sentences(text).into_iter().any(|range| is_so(&text[range]))
+}
+
+/// Whether a sentence leaves it open if there is nobody or if we are not let in: "mailbox unavailable or access denied".
+fn is_either(text: &str) -> bool {
+    const ABSENT: [&str; 8] = ["unavailable", "not found", "unknown", "not exist", "invalid", "no such", "nonexistent", "non-existent"];
+    const DENIED: [&str; 9] = ["denied", "denined", "no access", "blocked", "rejected", "refused", "not allowed", "prohibited", "restricted"];
+    let holds = |words: &[&str], text: &str| words.iter().any(|word| text.contains(word));
+    sentences(text).into_iter().any(|range| {
+        let sentence = &text[range];
+        sentence.match_indices(" or ").any(|(at, _)| {
+            let (before, behind) = (&sentence[..at], &sentence[at + 4..]);
+            // What was rejected stands before a colon, and the reasons behind it.
+            let before = before.rsplit([':', '(']).next().unwrap_or(before);
+            let behind = behind.split([',', ':', ')']).next().unwrap_or(behind);
+            (holds(&ABSENT, before) && holds(&DENIED, behind)) || (holds(&DENIED, before) && holds(&ABSENT, behind))
+        })
+    })
 }
 
 /// Whether a refusal is about the sender's address, which the receiving system tried to verify: "unable to verify sender address: no such
@@ -140,7 +188,7 @@ fn meaning(word: &str) -> Option<Meaning> {
 #[cfg(test)]
 mod tests {
     use super::super::known::KNOWN;
-    use super::super::prose::says;
+    use super::super::phrase::find;
     use super::*;
 
     #[test]
@@ -157,7 +205,8 @@ mod tests {
     fn a_phrase_is_written_down_once() {
         let everywhere = KNOWN.iter().filter(|known| known.digits == "45" && known.at.contains(&Place::Bounce));
         for known in everywhere {
-            let again: Vec<&String> = REASONS.iter().flat_map(|section| &section.phrases).filter(|phrase| says(known.says, phrase, None)).collect();
+            let again: Vec<&String> =
+                REASONS.iter().flat_map(|section| &section.phrases).filter(|phrase| find(known.says, phrase).is_some()).collect();
             assert!(again.is_empty(), "{}: {again:?}", known.says);
         }
     }

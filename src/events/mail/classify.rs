@@ -356,4 +356,18 @@ mod tests {
             assert_eq!((judged.bounce, judged.class), (bounce, class), "{status} {said}");
         }
     }
+
+    #[test]
+    fn refusals_that_come_back_are_hard_only_where_nobody_is_there() {
+        let mut reader = csv::Reader::from_reader(&include_bytes!("../../../tests/fixtures/refusals.csv")[..]);
+        let mut wrong = Vec::new();
+        for record in reader.records().map(|record| record.expect("the table is CSV")) {
+            let judged = judge("", &record[1], "");
+            let bounce = if judged.bounce == Bounce::Hard { "hard" } else { "soft" };
+            if !record[3].split(',').any(|right| right == bounce) {
+                wrong.push(format!("{bounce} ({:?}) instead of {}: {}", judged.class, &record[3], &record[1]));
+            }
+        }
+        assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+    }
 }

@@ -1,0 +1,128 @@
+//! The sentences of a reply: where each ends, which is help for readers, and which says what is wrong with the recipient.
+//!
+//! The rule it keeps: what the first sentence about the recipient says outranks what is said about the provider in later ones, in links and
+//! in help. A reply may explain at length what else might have been the reason.
+
+use std::ops::Range;
+
+use super::words::speaks_of_recipient;
+
+/// How a sentence begins that helps and tells nothing.
+const HELP: [&str; 27] = [
+    "for more",
+    "for further",
+    "for help",
+    "for details",
+    "for explanation",
+    "for information",
+    "for assistance",
+    "for instructions",
+    "see ",
+    "see:",
+    "please see",
+    "please visit",
+    "please refer",
+    "please read",
+    "please go to",
+    "visit ",
+    "refer to",
+    "learn more",
+    "to learn",
+    "more info",
+    "more details",
+    "if ",
+    "questions",
+    "note that",
+    "note:",
+    "read ",
+    "go to ",
+];
+
+/// Short forms that end no sentence.
+const SHORT: [&str; 5] = ["e.g", "i.e", "z.b", "cf", "p.ex"];
+
+/// Whether the character at `at` ends a sentence.
+pub(super) fn is_end(text: &str, at: usize, c: char) -> bool {
+    match c {
+        '。' | '！' | '？' | '；' => true,
+        '.' | '!' | '?' | ';' => {
+            let behind = &text[at + c.len_utf8()..];
+            let is_short = || SHORT.iter().any(|short| text[..at].ends_with(short));
+            (behind.is_empty() || behind.starts_with(' ')) && !(c == '.' && is_short())
+        }
+        _ => false,
+    }
+}
+
+/// Where the clause ends that a text begins with.
+pub(super) fn clause_end(text: &str) -> usize {
+    let ends = |(at, c): &(usize, char)| is_end(text, *at, *c) || *c == '，' || (*c == ',' && text[at + 1..].starts_with(' '));
+    text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
+}
+
+/// The sentences of a text, in order.
+pub(super) fn sentences(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        if is_end(text, at, c) {
+            found.push(start..at);
+            start = at + c.len_utf8();
+        }
+    }
+    found.push(start..text.len());
+    found.retain(|range| !text[range.clone()].trim().is_empty());
+    found
+}
+
+/// Whether a sentence only helps.
+pub(super) fn is_help(sentence: &str) -> bool {
+    let sentence = sentence.trim_start();
+    HELP.iter().any(|opener| sentence.starts_with(opener))
+}
+
+/// Whether what stands at `at` is part of a link.
+pub(super) fn is_in_link(text: &str, at: usize) -> bool {
+    let start = text[..at].rfind(' ').map_or(0, |space| space + 1);
+    let end = text[at..].find(' ').map_or(text.len(), |space| at + space);
+    let word = &text[start..end];
+    word.contains("://") || word.contains("www.")
+}
+
+/// A text up to the end of the first sentence that says what is wrong with the recipient; all of it where none does.
+pub(super) fn up_to_recipient(text: &str) -> &str {
+    let sentences = sentences(text);
+    if sentences.len() < 2 {
+        return text;
+    }
+    let first = sentences.into_iter().find(|range| speaks_of_recipient(&text[range.clone()]));
+    first.map_or(text, |range| &text[..range.end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_end_at_points_that_are_followed_by_a_space() {
+        let text = "550 relay.example said: no (e.g. gone); see https://x.example/a.b. bye";
+        let found: Vec<&str> = sentences(text).into_iter().map(|range| text[range].trim()).collect();
+        assert_eq!(found, ["550 relay.example said: no (e.g. gone)", "see https://x.example/a.b", "bye"]);
+        assert!(is_help(found[1]) && is_in_link(text, text.find("a.b").unwrap_or(0)));
+        assert_eq!(sentences("; . !").len(), 0);
+        assert_eq!(sentences("不存在。请").len(), 2);
+    }
+
+    #[test]
+    fn what_is_said_of_the_recipient_ends_what_counts() {
+        for (text, counts) in [
+            ("no such user. daily limit exceeded", "no such user"),
+            ("sorry; the mailbox is full; rate limit", "sorry; the mailbox is full"),
+            ("requested action not taken: mailbox unavailable. rate limit", "requested action not taken: mailbox unavailable. rate limit"),
+            ("sender address does not exist. rate limit", "sender address does not exist. rate limit"),
+            ("your account is disabled. rate limit", "your account is disabled. rate limit"),
+        ] {
+            assert_eq!(up_to_recipient(text), counts);
+        }
+    }
+}
