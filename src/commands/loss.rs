@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::commands::reports::earlier_report;
 use crate::error::{Error, Result};
 use crate::events::{Bounce, EventKind, feedback_word};
 use crate::ledger::loss::{Loss, Remains, report_directory};
 use crate::ledger::record::{self, RunRecord};
+use crate::ledger::reports::Reports;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{Adopted, Ledger, LedgerSuppression, Run, RunId, RunState};
@@ -123,8 +123,7 @@ impl Takeover<'_> {
 
     /// Refuses a run of which there is only a record: its latest execution ended without a report, and its traces are gone too.
     fn refuse_bare_record(&self, run: &str) -> Result<()> {
-        let has_report = report_directory(self.state_dir).join(format!("{run}.csv")).exists();
-        if has_report || self.remains.traces.contains_key(run) || !self.remains.records.contains_key(run) {
+        if self.reports(run)?.current().is_some() || self.remains.traces.contains_key(run) || !self.remains.records.contains_key(run) {
             return Ok(());
         }
         let record = record::path(self.state_dir, run);
@@ -135,12 +134,16 @@ impl Takeover<'_> {
         )))
     }
 
+    fn reports(&self, run: &str) -> Result<Reports> {
+        let dir = report_directory(self.state_dir);
+        Reports::of(&dir, run).map_err(|e| Error::usage(format!("{}: {e}", dir.display())).hint("the directory of the reports must be readable"))
+    }
+
     /// Reads a run's newest report, if it has one. Returns how many people it names as reached or refused, and how many of them it suppresses.
     async fn report(&self, run: &str, record: Option<&RunRecord>) -> Result<(usize, usize)> {
-        let dir = report_directory(self.state_dir);
-        let candidates = [dir.join(format!("{run}.csv")), earlier_report(&dir, run)];
-        let Some(path) = candidates.into_iter().find(|path| path.exists()) else { return Ok((0, 0)) };
-        let mut report = Report::open(path, self.id)?;
+        let reports = self.reports(run)?;
+        let Some(path) = reports.newest() else { return Ok((0, 0)) };
+        let mut report = Report::open(path.to_owned(), self.id)?;
         let campaigns = self.campaigns(record);
         let (mut people, mut suppressed) = (0, 0);
         loop {
@@ -159,7 +162,7 @@ impl Takeover<'_> {
 
     /// The rows that the traces of a run name as reached, refused or in doubt; none where a report came after them.
     fn trace_rows(&self, run: &str) -> Result<Vec<(JobId, Outcome, Option<Reason>)>> {
-        if report_directory(self.state_dir).join(format!("{run}.csv")).exists() {
+        if self.reports(run)?.current().is_some() {
             return Ok(Vec::new());
         }
         let mut rows = HashMap::new();

@@ -1,6 +1,6 @@
 //! The report files of a run: the one that is always written, and those that were asked for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures_util::stream::{self, StreamExt};
 
@@ -10,6 +10,7 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::loss::report_directory;
 use crate::ledger::record::{self, RunRecord};
+use crate::ledger::reports::Reports;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
 use crate::output::{OwnFiles, Target, is_in_place};
@@ -17,11 +18,16 @@ use crate::pipeline::ledger_error;
 use crate::provider::JobId;
 use crate::report::{self, Head, Options, ReportFile};
 
-/// Where the report that is always written belongs.
-pub(crate) fn standard_report(bench: &Workbench, run: &Run) -> Result<PathBuf> {
+/// The reports of a run that are always written. Makes their directory. Errs when that cannot be made or read.
+pub(crate) fn kept_reports(bench: &Workbench, run: &str) -> Result<Reports> {
     let dir = report_directory(&bench.settings.workspace.state_dir);
     crate::commands::make_private_dir(&dir)?;
-    Ok(dir.join(format!("{}.csv", run.id)))
+    Reports::of(&dir, run).map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
+}
+
+/// Makes a report the newest of its run.
+fn publish(bench: &Workbench, run: &str, report: &Path) -> Result<()> {
+    kept_reports(bench, run)?.publish(report).map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
 }
 
 /// Reads the rows of a run some pages ahead, two of them side by side, while earlier ones are visited.
@@ -41,24 +47,20 @@ pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnM
     Ok(())
 }
 
-/// Where the report of a run lies while the run changes: it still names people who were reached, should the ledger be lost meanwhile.
-pub(crate) fn earlier_report(dir: &Path, run: &str) -> PathBuf {
-    dir.join(format!(".{run}.csv.before"))
-}
-
-/// Takes the report that is always written out of its place, before the run changes: one that no longer says how the run stands would
-/// outlast a kill.
+/// Takes the newest report of a run out of its place, before the run changes: one that no longer says how the run stands would outlast a
+/// kill.
 pub(crate) fn forget_report(bench: &Workbench, run: &Run) -> Result<()> {
-    let path = standard_report(bench, run)?;
-    let earlier = earlier_report(&report_directory(&bench.settings.workspace.state_dir), &run.id);
-    gone(std::fs::rename(&path, earlier)).map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
+    kept_reports(bench, &run.id)?.lay_aside().map_err(|e| Error::internal(format!("the report of {}: {e}", run.id)))
 }
 
 /// Removes everything of a run that lies beside the ledger, because it holds addresses or would name a run that is no longer there.
 pub(crate) fn remove_files(bench: &Workbench, run: &Run) -> Result<()> {
     let state_dir = &bench.settings.workspace.state_dir;
-    let files = [standard_report(bench, run)?, earlier_report(&report_directory(state_dir), &run.id), record::path(state_dir, &run.id)];
-    files.iter().try_for_each(|file| gone(std::fs::remove_file(file)).map_err(|e| Error::internal(format!("{}: {e}", file.display()))))
+    let reports = kept_reports(bench, &run.id)?;
+    reports
+        .all()
+        .chain([record::path(state_dir, &run.id)])
+        .try_for_each(|file| gone(std::fs::remove_file(&file)).map_err(|e| Error::internal(format!("{}: {e}", file.display()))))
 }
 
 fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
@@ -78,7 +80,9 @@ pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) 
 pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
     let run = bench.run(ledger, Some(run)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
-    write_reports(ledger, &run, &standing, &[Target::chosen(&standard_report(bench, &run)?)], Options::default()).await
+    let report = kept_reports(bench, &run.id)?.next();
+    write_reports(ledger, &run, &standing, &[Target::chosen(&report)], Options::default()).await?;
+    publish(bench, &run.id, &report)
 }
 
 /// Writes reports of how a run stands, all in one pass over its rows.
@@ -94,11 +98,7 @@ pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Sta
     })
     .await?;
     for file in files {
-        let path = file.finish()?;
-        // The one before says less now. Should it stay, the newer one is read first.
-        if let Some(dir) = path.parent() {
-            let _ = std::fs::remove_file(earlier_report(dir, &run.id));
-        }
+        file.finish()?;
     }
     Ok(())
 }
@@ -125,6 +125,7 @@ pub(crate) async fn write_asked(
     }
     let options = Options { spreadsheet_safe: sending.spreadsheet_safe, ..Options::default() };
     write_reports(ledger, run, standing, &targets, options).await?;
+    standard.map_or(Ok(()), |report| publish(bench, &run.id, report))?;
     refused.map_or(Ok(()), Err)
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
     if args.sending.on_unknown == OnUnknown::Retry {
         open.push(Outcome::Unknown);
     }
-    go(&bench, ledger, &run.id, &open, &args.sending).await
+    go(&bench, ledger, &run.id, &open, None, &args.sending).await
 }
 
 /// Sends again to those whom a finished attempt did not reach.
@@ -58,7 +58,9 @@ pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     refuse_while_paused(ledger.as_ref()).await?;
     latched(&run)?;
     let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };
-    go(&bench, ledger, &run.id, &only, &args.sending).await
+    let words: Vec<&str> = only.iter().map(|outcome| outcome.as_str()).collect();
+    let again = format!("mailbatch retry {} --only {}", run.id, words.join(","));
+    go(&bench, ledger, &run.id, &only, Some(again), &args.sending).await
 }
 
 pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
@@ -88,17 +90,27 @@ async fn lock(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &Sendi
     campaign::lock_of(&bench.settings.workspace.state_dir, ledger, run, sending.wait_lock.unwrap_or_default()).await
 }
 
-async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {
-    beside(bench, &ledger, sending.listen, go_on(bench, ledger.clone(), run, open, sending)).await
+async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], again: Option<String>, sending: &SendingArgs) -> Result<Exit> {
+    beside(bench, &ledger, sending.listen, go_on(bench, ledger.clone(), run, open, again, sending)).await
 }
 
-async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], sending: &SendingArgs) -> Result<Exit> {
+async fn go_on(
+    bench: &Workbench,
+    ledger: Arc<SqliteLedger>,
+    run: &str,
+    open: &[Outcome],
+    again: Option<String>,
+    sending: &SendingArgs,
+) -> Result<Exit> {
     // Nobody is opened again before everything that is asked for here has been read.
     let run = bench.run(ledger.as_ref(), Some(run)).await?;
     let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(bench.links()?)?);
     let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
     let secret = ledger.secret_key().await.map_err(ledger_error)?;
-    forget_report(bench, &run)?;
+    let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
+    if tally.open > 0 || open.iter().any(|outcome| tally.get(*outcome) > 0) {
+        forget_report(bench, &run)?;
+    }
     let reopened = ledger.reopen(&run.id, open).await.map_err(ledger_error)?;
     let run = bench.run(ledger.as_ref(), Some(&run.id)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
@@ -107,7 +119,7 @@ async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[
         return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, exit).await;
     }
     let notes = if reopened > 0 { vec![format!("recipients opened again: {reopened}")] } else { Vec::new() };
-    Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes }.go().await
+    Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes, again }.go().await
 }
 
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.

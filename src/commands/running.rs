@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, record, rewrite_report, standard_report, write_asked};
+use crate::commands::reports::{forget_report, kept_reports, record, rewrite_report, write_asked};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -67,6 +67,8 @@ pub(crate) struct Going<'a> {
     /// The workspace's key.
     pub(crate) secret: [u8; 32],
     pub(crate) notes: Vec<String>,
+    /// The command that opens the same recipients again, where `resume` would not: who keeps an outcome is not held.
+    pub(crate) again: Option<String>,
 }
 
 /// What ended, for the closing summary.
@@ -284,8 +286,10 @@ impl Going<'_> {
         self.ledger.finish(id, state, exit.code()).await.map_err(ledger_error)?;
         let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
         record(self.bench, &self.ledger, &run).await?;
-        if next.is_none() && left > 0 {
-            next = Some(resume);
+        if left > 0 {
+            next = next.or(Some(resume));
+        } else if next.is_some() && self.again.is_some() {
+            next = self.again.clone();
         }
         let handed_over = attempted(&standing).saturating_sub(attempted(before));
         Ok(Ended { run, standing, handed_over, earned, next })
@@ -313,7 +317,7 @@ impl Going<'_> {
 
     async fn tell(&self, ended: Ended, started: Instant) -> Result<Exit> {
         let Ended { run, standing, handed_over, earned, next } = ended;
-        let standard = standard_report(self.bench, &run)?;
+        let standard = kept_reports(self.bench, &run.id)?.next();
         // Whatever becomes of the reports, the summary is told: the ledger has everything.
         let written = write_asked(self.bench, self.ledger.as_ref(), (&run, &standing), self.sending, Some(&standard)).await;
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
@@ -400,9 +404,9 @@ pub(crate) async fn nothing_to_do(
     exit: Exit,
 ) -> Result<Exit> {
     // The process may have been killed between the run's end and its report, or between what was found out later and that.
-    let standard = standard_report(bench, run)?;
-    let missing = (!standard.exists()).then_some(standard.as_path());
-    write_asked(bench, ledger, (run, standing), sending, missing).await?;
+    let reports = kept_reports(bench, &run.id)?;
+    let missing = reports.current().is_none().then(|| reports.next());
+    write_asked(bench, ledger, (run, standing), sending, missing.as_deref()).await?;
     let unknown = standing.tally.get(Outcome::Unknown);
     let next = match unknown {
         0 => format!("mailbatch report {}", run.id),

@@ -226,6 +226,7 @@ impl Sending<'_> {
             continued,
             secret,
             notes,
+            again: None,
         }
     }
 

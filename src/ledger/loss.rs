@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::ledger::record::{self, RunRecord};
+use crate::ledger::reports::Name;
 use crate::ledger::{RunId, trace};
 
 /// The runs that the files of a state directory name.
@@ -69,10 +70,7 @@ impl Remains {
     pub fn read(state_dir: &Path) -> io::Result<Self> {
         let mut remains = Self::default();
         for name in names(&report_directory(state_dir))? {
-            let name = name.strip_prefix('.').unwrap_or(&name);
-            if let Some(run) = name.strip_suffix(".csv").or_else(|| name.strip_suffix(".csv.before")).filter(|run| is_run_id(run)) {
-                remains.reports.insert(run.to_owned());
-            }
+            remains.reports.extend(Name::parse(&name).map(|name| name.run.to_owned()));
         }
         for name in names(&record::directory(state_dir))? {
             if let Some(run) = name.strip_suffix(".json").filter(|run| is_run_id(run)) {
@@ -132,10 +130,11 @@ pub fn report_directory(state_dir: &Path) -> PathBuf {
     state_dir.join("reports")
 }
 
-const RUN_ID: usize = "20261121-034500-k3f9".len();
+/// The length of a run's name, in bytes.
+pub(super) const RUN_ID: usize = "20261121-034500-k3f9".len();
 
 /// Whether a text has the form of a run's name.
-fn is_run_id(text: &str) -> bool {
+pub(super) fn is_run_id(text: &str) -> bool {
     text.len() == RUN_ID
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 15 => byte == b'-',
@@ -145,7 +144,7 @@ fn is_run_id(text: &str) -> bool {
 }
 
 /// The names in a directory; none where there is no directory.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
+pub(super) fn names(dir: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
         entries => entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.display())))?,

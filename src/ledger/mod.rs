@@ -549,6 +549,7 @@ mod leases;
 pub mod loss;
 mod overlap;
 pub mod record;
+pub(crate) mod reports;
 mod sketch;
 pub mod sqlite;
 pub mod trace;

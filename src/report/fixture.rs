@@ -79,5 +79,5 @@ pub(crate) fn run() -> (Head, Standing, Vec<ReportRow>) {
             *standing.reasons.entry((outcome, reason)).or_default() += 1;
         }
     }
-    (Head::from(&ledger_run()), standing, rows)
+    (Head { as_of: Some(at("2026-11-21T03:48:00Z")), ..Head::from(&ledger_run()) }, standing, rows)
 }

@@ -12,7 +12,7 @@ use crate::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::recipient::{Fields, each_plain_cell};
 
 /// The names of our own columns without their prefix, in the order in which every format has them.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "row",
     "list",
     "line",
@@ -30,6 +30,7 @@ pub const NAMES: [&str; 17] = [
     "first_at",
     "last_at",
     "feedback",
+    "as_of",
 ];
 
 /// What became of one input row; made from the ledger, or by `check` without one.
@@ -107,12 +108,14 @@ pub struct Head {
     pub exit: Option<u8>,
     /// Rows left out by `--where`; not rows in.
     pub filtered: u64,
+    /// When all of this was true; every row repeats it, so that a file that is passed on still says so.
+    pub as_of: Option<Timestamp>,
 }
 
 impl Head {
     /// The head of a report about lists that belong to no run, as `check` writes it.
     pub fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
-        Self { lists, columns, ..Self::default() }
+        Self { lists, columns, as_of: Some(Timestamp::now()), ..Self::default() }
     }
 
     /// The name of a list as typed, or its number from 1 when the run does not name it.
@@ -143,6 +146,7 @@ impl From<&Run> for Head {
             finished_at: run.finished_at,
             exit: run.exit,
             filtered: run.filtered,
+            as_of: Some(Timestamp::now()),
         }
     }
 }

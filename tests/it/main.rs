@@ -13,6 +13,7 @@ mod events;
 mod evidence;
 mod examples;
 mod faults;
+mod history;
 mod identity;
 mod limits;
 mod listen;

@@ -102,7 +102,7 @@ fn a_changed_message_under_a_campaign_needs_a_word_and_reaches_only_the_others()
 
 /// The report that is always written, of this run.
 fn standing_report(work: &Workspace, run: &str) -> Report {
-    Report::read(work.join(format!(".mailbatch/reports/{run}.csv")))
+    Report::read(work.join(format!(".mailbatch/reports/{run}.latest.csv")))
 }
 
 #[test]

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::events;
 use super::fault::{Fault, Result};
+use super::former::{self, NotTried};
 use super::plan::seq_of;
 use super::words::{self, FINAL, WAITING};
 use super::{caps, ramp};
@@ -91,6 +92,9 @@ fn make_way(rows_done: usize) {
 
 /// Settles a member that was suppressed before it was claimed. One that is no longer open keeps what it has.
 fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<()> {
+    if former::keep(conn, id, &NotTried { outcome: Outcome::Suppressed, reason, detail }, now)? {
+        return Ok(());
+    }
     let changed = conn
         .prepare_cached(
             "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, last_at = ?5, next_at = NULL
@@ -237,6 +241,11 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
         let change = Change::of(settled, now);
         begun += i64::from(change.begun);
         let id = words::id_of(seq, *row)?;
+        if let Settled::Screened { reason, detail } = settled
+            && former::keep_claimed(conn, id, batch.id, &NotTried { outcome: Outcome::Suppressed, reason: *reason, detail }, now)?
+        {
+            continue;
+        }
         apply(conn, &mut outcome, id, batch, &change, now)?;
         if let Settled::PassedOn { to, why, .. } = settled {
             pass_on(conn, id, to, why, now)?;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::fault::Result;
+use super::former::{self, NotTried};
 use super::plan::seq_of;
 use super::read::by_provider;
 use super::words;
@@ -127,6 +128,9 @@ pub(super) fn hold(conn: &Connection, run: &str, hold: &Hold, except: &[JobId], 
         // Unlike a decision about all of a run, this one is kept with each of them.
         let mut tell = conn.prepare_cached("INSERT INTO attempts(recipient, at, what, reason, code, detail) VALUES (?1, ?2, 'held', ?3, '', ?4)")?;
         for id in &found {
+            if former::keep(conn, *id, &NotTried { outcome: Outcome::Held, reason: Reason::Paused, detail }, now)? {
+                continue;
+            }
             change.execute(params![id, outcome, reason, detail])?;
             tell.execute(params![id, now.as_microsecond(), reason, detail])?;
         }

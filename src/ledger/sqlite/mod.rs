@@ -13,6 +13,7 @@ mod events;
 mod evidence;
 mod facts;
 mod fault;
+mod former;
 mod known;
 mod lease;
 mod names;

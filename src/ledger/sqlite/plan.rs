@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
 use super::fault::{Fault, Result};
+use super::former::{self, NotTried};
 use super::words::{self, FINAL, OPEN, WAITING};
 use super::{aliases, canary, carry, events, known, names, ramp, recover, sketches, workspace};
 use crate::ledger::{Gate, PlannedRow, RunHead, RunId, RunState, Seal};
@@ -218,8 +219,9 @@ fn close_unfinished(conn: &Connection, boot: &str, trace_dir: &std::path::Path, 
     Ok(closed)
 }
 
-/// Makes every row without an outcome that is not claimed `held`.
+/// Makes every row without an outcome that is not claimed `held`, but for those that had an outcome before: they keep it.
 pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<u64> {
+    former::keep_all(conn, seq, &NotTried { outcome: Outcome::Held, reason, detail }, now)?;
     let mut held = 0;
     for state in [OPEN, WAITING] {
         // One statement for each state lets the partial index of that state find the rows.
@@ -263,11 +265,7 @@ pub(super) fn reopen(conn: &Connection, run: &str, outcomes: &[Outcome], now: Ti
     for outcome in outcomes {
         let number = words::outcome_number(*outcome);
         if *outcome != Outcome::Held {
-            conn.prepare(
-                "INSERT INTO attempts(recipient, at, what, code, detail)
-                 SELECT id, ?4, 'reopened', code, ?5 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3",
-            )?
-            .execute(params![first, last, number, now.as_microsecond(), outcome.as_str()])?;
+            former::remember(conn, (first, last), *outcome, now)?;
         }
         let changed = conn
             .prepare(

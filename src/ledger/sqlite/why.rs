@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
 use super::plan::seq_of;
-use super::words;
+use super::{former, words};
 use crate::address::key_of;
 use crate::ledger::Decision;
 use crate::outcome::Outcome;
@@ -176,6 +176,7 @@ fn attempts(conn: &Connection, person: &Person) -> Result<Vec<Event>> {
             // What it came to was decided by this evidence, and stands after it.
             "reconciled" => (3, "reconciled".to_owned(), if code == "accepted" { detail } else { format!("{code}: {detail}") }),
             "failover" => (1, "failed over".to_owned(), detail),
+            former::KEPT => (5, "not tried again".to_owned(), format!("stays {code}: {detail}")),
             "screened" => (3, "suppressed".to_owned(), joined(&[&reason, &detail, "before the hand-over"])),
             other => (3, other.to_owned(), joined(&[&reason, &code, &detail])),
         };
@@ -236,6 +237,7 @@ fn with_decisions_of_the_run(conn: &Connection, seq: i64, events: Vec<Event>) ->
         match event.what.as_str() {
             "opened again" => (open, held) = (true, false),
             "held" => (open, held) = (false, true),
+            "not tried again" => (open, held) = (false, false),
             word if word.parse::<Outcome>().is_ok() => (open, held) = (false, false),
             _ => {}
         }

@@ -117,9 +117,9 @@ impl Workspace {
         runs[0]["run"].as_str().expect("a run has an id").to_owned()
     }
 
-    /// The report that is always written, of the newest run.
+    /// The newest report that is always written, of the newest run.
     pub(crate) fn report(&self) -> Report {
-        Report::read(self.join(format!(".mailbatch/reports/{}.csv", self.newest_run())))
+        Report::read(self.join(format!(".mailbatch/reports/{}.latest.csv", self.newest_run())))
     }
 
     /// The messages the sandbox keeps, by file name.

@@ -6,6 +6,7 @@ mod claims;
 mod disk;
 mod events;
 mod evidence;
+mod former;
 mod overlap;
 mod plan;
 mod recovery;

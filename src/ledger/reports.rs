@@ -1,0 +1,178 @@
+//! The reports of a run that are always written, by name. `RUN.csv` says how the first command left the run, `RUN.2.csv` how the next one
+//! did that changed it, and so on: none is ever written over. `RUN.latest.csv` is a symbolic link to the newest.
+//!
+//! While a run changes, its newest report lies aside as `.RUN.csv.before` and there is no link: after a kill nothing claims to say how the
+//! run stands, and who was reached can still be read, should the ledger be lost meanwhile.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::loss::{RUN_ID, is_run_id};
+
+/// A report file by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name<'a> {
+    pub(crate) run: &'a str,
+    /// 1 for the first.
+    pub(crate) number: u32,
+    /// The run has changed since, or is changing.
+    pub(crate) aside: bool,
+}
+
+impl<'a> Name<'a> {
+    /// Reads a file name; `None` for any other file, and for the link to the newest.
+    pub(crate) fn parse(name: &'a str) -> Option<Self> {
+        let (name, aside) = match name.strip_prefix('.') {
+            Some(name) => (name.strip_suffix(".before")?, true),
+            None => (name, false),
+        };
+        let run = name.get(..RUN_ID).filter(|run| is_run_id(run))?;
+        let number = match name[RUN_ID..].strip_suffix(".csv")? {
+            "" => 1,
+            number => number.strip_prefix('.')?.parse().ok().filter(|number| *number > 1)?,
+        };
+        Some(Self { run, number, aside })
+    }
+
+    fn path(self, dir: &Path) -> PathBuf {
+        let Self { run, number, aside } = self;
+        let (dot, before) = if aside { (".", ".before") } else { ("", "") };
+        let number = if number == 1 { String::new() } else { format!(".{number}") };
+        dir.join(format!("{dot}{run}{number}.csv{before}"))
+    }
+}
+
+/// The reports of one run in the directory of reports.
+pub(crate) struct Reports {
+    dir: PathBuf,
+    run: String,
+    /// By number: where it lies, and whether it lies aside.
+    files: BTreeMap<u32, (PathBuf, bool)>,
+}
+
+impl Reports {
+    /// Looks into the directory. Errs as reading it does; a directory that is not there has no reports.
+    pub(crate) fn of(dir: &Path, run: &str) -> io::Result<Self> {
+        let mut files = BTreeMap::new();
+        for name in super::loss::names(dir)? {
+            let Some(name) = Name::parse(&name).filter(|name| name.run == run) else { continue };
+            // Of two with one number the one that lies aside is older.
+            if !name.aside || !files.contains_key(&name.number) {
+                files.insert(name.number, (name.path(dir), name.aside));
+            }
+        }
+        Ok(Self { dir: dir.to_owned(), run: run.to_owned(), files })
+    }
+
+    /// The newest report, be it aside or not.
+    pub(crate) fn newest(&self) -> Option<&Path> {
+        self.files.last_key_value().map(|(_, (path, _))| path.as_path())
+    }
+
+    /// The newest report, if it says how the run stands.
+    pub(crate) fn current(&self) -> Option<&Path> {
+        self.files.last_key_value().filter(|(_, (_, aside))| !aside).map(|(_, (path, _))| path.as_path())
+    }
+
+    /// Where the next report belongs.
+    pub(crate) fn next(&self) -> PathBuf {
+        let number = self.files.last_key_value().map_or(1, |(number, _)| number + 1);
+        Name { run: &self.run, number, aside: false }.path(&self.dir)
+    }
+
+    /// The link to the newest report.
+    pub(crate) fn link(&self) -> PathBuf {
+        self.dir.join(format!("{}.latest.csv", self.run))
+    }
+
+    /// Lays the newest report aside, because the run is about to change.
+    pub(crate) fn lay_aside(&self) -> io::Result<()> {
+        gone(std::fs::remove_file(self.link()))?;
+        let Some((number, (path, false))) = self.files.last_key_value() else { return Ok(()) };
+        gone(std::fs::rename(path, Name { run: &self.run, number: *number, aside: true }.path(&self.dir)))
+    }
+
+    /// Gives reports that lay aside their names back, now that a newer one is there, and points the link to that.
+    pub(crate) fn publish(&self, newest: &Path) -> io::Result<()> {
+        for (number, (path, aside)) in &self.files {
+            if *aside {
+                gone(std::fs::rename(path, Name { run: &self.run, number: *number, aside: false }.path(&self.dir)))?;
+            }
+        }
+        let Some(target) = newest.file_name() else { return Ok(()) };
+        gone(std::fs::remove_file(self.link()))?;
+        std::os::unix::fs::symlink(target, self.link())
+    }
+
+    /// Every file of the run, the link included.
+    pub(crate) fn all(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.files.values().map(|(path, _)| path.clone()).chain([self.link()])
+    }
+}
+
+fn gone(done: io::Result<()>) -> io::Result<()> {
+    done.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "20261121-034500-k3f9";
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names = super::super::loss::names(dir).unwrap();
+        names.sort();
+        names
+    }
+
+    /// Writes the next report, as a command that changed the run does.
+    fn write(dir: &Path, text: &str) {
+        let reports = Reports::of(dir, RUN).unwrap();
+        let path = reports.next();
+        std::fs::write(&path, text).unwrap();
+        reports.publish(&path).unwrap();
+    }
+
+    #[test]
+    fn only_names_that_the_program_gives_are_reports() {
+        let name = |number, aside| Some(Name { run: RUN, number, aside });
+        assert_eq!(Name::parse(&format!("{RUN}.csv")), name(1, false));
+        assert_eq!(Name::parse(&format!("{RUN}.12.csv")), name(12, false));
+        assert_eq!(Name::parse(&format!(".{RUN}.csv.before")), name(1, true));
+        assert_eq!(Name::parse(&format!(".{RUN}.3.csv.before")), name(3, true));
+        for other in ["latest.csv", "1.csv", "0.csv", "x.csv", "2.csv.before", "csv.bak", "-2.csv", "999999999999.csv"] {
+            assert_eq!(Name::parse(&format!("{RUN}.{other}")), None, "{other}");
+        }
+        assert_eq!(Name::parse("today.csv"), None);
+    }
+
+    #[test]
+    fn each_state_keeps_its_report_and_the_link_follows() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "one");
+        Reports::of(dir.path(), RUN).unwrap().lay_aside().unwrap();
+        assert_eq!(names(dir.path()), [format!(".{RUN}.csv.before")]);
+        let reports = Reports::of(dir.path(), RUN).unwrap();
+        assert_eq!((reports.current(), reports.newest().is_some()), (None, true));
+        write(dir.path(), "two");
+        assert_eq!(names(dir.path()), [format!("{RUN}.2.csv"), format!("{RUN}.csv"), format!("{RUN}.latest.csv")]);
+        assert_eq!(std::fs::read_to_string(dir.path().join(format!("{RUN}.latest.csv"))).unwrap(), "two");
+        assert_eq!(std::fs::read_to_string(dir.path().join(format!("{RUN}.csv"))).unwrap(), "one");
+        let reports = Reports::of(dir.path(), RUN).unwrap();
+        assert!(reports.current().unwrap().ends_with(format!("{RUN}.2.csv")));
+        for file in reports.all() {
+            std::fs::remove_file(file).unwrap();
+        }
+        assert!(names(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_report_that_an_older_version_left_aside_is_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(format!(".{RUN}.csv.before")), "one").unwrap();
+        write(dir.path(), "two");
+        assert_eq!(names(dir.path()), [format!("{RUN}.2.csv"), format!("{RUN}.csv"), format!("{RUN}.latest.csv")]);
+    }
+}

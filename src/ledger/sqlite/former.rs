@@ -1,0 +1,109 @@
+//! The outcome that a recipient had before it was opened again. It keeps it until a new attempt gives another: a recipient that is
+//! screened or held before any attempt stays `rejected`, `deferred` or `unknown`, and the new fact stands beside it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Result;
+use super::plan::note;
+use super::words::{self, FINAL};
+use crate::outcome::{Outcome, Reason};
+
+/// How `attempts.what` names the fact beside the outcome that is kept; `code` is the outcome.
+pub(super) const KEPT: &str = "kept";
+
+/// Why an open recipient is not attempted now.
+#[derive(Clone, Copy)]
+pub(super) struct NotTried<'a> {
+    /// `suppressed` or `held`.
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason,
+    pub(super) detail: &'a str,
+}
+
+/// Notes beside each of these rows what it is now, so that the outcome can be given back. The rows have the outcome still.
+pub(super) fn remember(conn: &Connection, (first, last): (i64, i64), outcome: Outcome, now: Timestamp) -> Result<()> {
+    // An outcome that came from an earlier run has no attempt here that says the same.
+    conn.prepare(
+        "INSERT INTO attempts(recipient, at, what, reason, code, detail)
+         SELECT id, coalesce(last_at, ?4), ?5, reason, code, detail FROM recipients r
+         WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3
+           AND NOT EXISTS (SELECT 1 FROM attempts WHERE recipient = r.id AND what = ?5)",
+    )?
+    .execute(params![first, last, words::outcome_number(outcome), now.as_microsecond(), outcome.as_str()])?;
+    conn.prepare(
+        "INSERT INTO attempts(recipient, at, what, code, detail)
+         SELECT id, ?4, 'reopened', code, ?5 FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome = ?3",
+    )?
+    .execute(params![first, last, words::outcome_number(outcome), now.as_microsecond(), outcome.as_str()])?;
+    Ok(())
+}
+
+/// Gives every open recipient among these ids back what it was before it was opened again. Returns how many there were.
+pub(super) fn keep_all(conn: &Connection, seq: i64, why: &NotTried<'_>, now: Timestamp) -> Result<u64> {
+    let (first, last) = words::ids_of(seq);
+    let reopened: Vec<i64> = conn
+        .prepare_cached("SELECT DISTINCT recipient FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = 'reopened'")?
+        .query_map([first, last], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut kept = 0;
+    for id in reopened {
+        kept += u64::from(keep(conn, id, why, now)?);
+    }
+    if kept > 0 {
+        note(conn, seq, KEPT, &format!("{kept} keep the outcome that they had: {}", said(why)), now)?;
+    }
+    Ok(kept)
+}
+
+/// Gives one open or waiting recipient back what it was before it was opened again; false for one that had no outcome.
+pub(super) fn keep(conn: &Connection, id: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
+    give_back(conn, id, "state IN (1, 2)", why, now)
+}
+
+/// As `keep`, for a member of a batch that was claimed and is not begun.
+pub(super) fn keep_claimed(conn: &Connection, id: i64, batch: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
+    give_back(conn, id, &format!("state = 3 AND batch = {batch}"), why, now)
+}
+
+fn give_back(conn: &Connection, id: i64, state: &str, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
+    let Some((outcome, reopened)) = before(conn, id)? else { return Ok(false) };
+    let (reason, code, detail): (Option<i64>, String, String) = conn
+        .prepare_cached("SELECT reason, code, detail FROM attempts WHERE recipient = ?1 AND what = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1")?
+        .query_row(params![id, outcome.as_str(), reopened], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?
+        .unwrap_or_default();
+    let beside = format!("not tried again at {now:.0}: {}", said(why));
+    let detail = if detail.is_empty() { beside } else { format!("{detail}; {beside}") };
+    let changed = conn
+        .prepare_cached(&format!(
+            "UPDATE recipients SET state = {FINAL}, outcome = ?2, reason = ?3, code = ?4, detail = ?5, next_at = NULL WHERE id = ?1 AND {state}"
+        ))?
+        .execute(params![id, words::outcome_number(outcome), reason, code, detail])?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    conn.prepare_cached("INSERT INTO attempts(recipient, at, what, reason, code, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        id,
+        now.as_microsecond(),
+        KEPT,
+        words::reason_number(why.reason),
+        outcome.as_str(),
+        said(why)
+    ])?;
+    Ok(true)
+}
+
+/// The outcome that the latest opening ended, and the number of that entry. One that was opened for a provider's fault had none of its own.
+fn before(conn: &Connection, id: i64) -> Result<Option<(Outcome, i64)>> {
+    let latest: Option<(String, i64)> = conn
+        .prepare_cached("SELECT detail, id FROM attempts WHERE recipient = ?1 AND what = 'reopened' ORDER BY id DESC LIMIT 1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(latest.and_then(|(word, id)| Some((word.parse().ok()?, id))))
+}
+
+fn said(why: &NotTried<'_>) -> String {
+    let detail = if why.detail.is_empty() { String::new() } else { format!(": {}", why.detail) };
+    format!("{} ({}{detail})", why.outcome, why.reason)
+}

@@ -1,0 +1,80 @@
+//! History is only added to: outcomes that are kept until a new attempt, and reports that no later command writes over.
+
+use std::collections::BTreeMap;
+
+use crate::support::ran::Report;
+use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
+use crate::support::running::relayed;
+use crate::support::{Workspace, lists};
+
+/// Four of six are refused; the run has a report.
+fn refused() -> (Workspace, Recorder, String) {
+    let words = ["550 5.1.1 no such user", "550 5.7.1 not today", "552 5.2.2 full", "550 5.2.1 disabled"];
+    let script = words
+        .iter()
+        .enumerate()
+        .fold(Script::default(), |script, (n, reply)| script.rule(Rule::new(Step::Rcpt, Action::reply(*reply)).to(&format!("user{}@", n + 1))));
+    let server = Recorder::with(script);
+    let work = relayed(&server, "", 6);
+    let config = work.read("mailbatch.toml") + "\n[suppression]\nfiles = [\"stop.csv\"]\n";
+    work.file("mailbatch.toml", config).file("stop.csv", "email\n").run(&["send", "list.csv"]).ends(3);
+    let run = work.newest_run();
+    (work, server, run)
+}
+
+#[test]
+fn a_retry_that_screens_or_holds_takes_nothing_from_the_history() {
+    let (work, server, run) = refused();
+    let first = work.report();
+    assert_eq!(first.counts(), BTreeMap::from([("accepted", 2), ("rejected", 4)]));
+    server.follow(Script::default());
+    work.run(&["suppress", "add", &lists::address(2), "--reason", "unsubscribe"]).ends(0);
+    work.run(&["retry", &run, "--only", "rejected"]);
+    let second = work.report();
+    let kept = |report: &Report, n: usize| -> Vec<String> {
+        ["mb_outcome", "mb_reason", "mb_code"].map(|column| report.cell(&lists::address(n), column).to_owned()).to_vec()
+    };
+    assert_eq!(kept(&second, 2), kept(&first, 2), "suppressed since, and rejected still");
+    let detail = second.cell(&lists::address(2), "mb_detail").to_owned();
+    assert!(detail.starts_with(first.cell(&lists::address(2), "mb_detail")) && detail.contains("not tried again at "), "{detail}");
+    assert!(detail.contains("suppressed (unsubscribe"), "{detail}");
+    assert_eq!(second.cell(&lists::address(3), "mb_outcome"), "accepted", "an attempt gives another outcome");
+    let told = work.run(&["why", &run, &lists::address(2)]).ends(0);
+    told.says("opened again").says("stays rejected: suppressed (unsubscribe");
+    assert!(!server.recipients().contains(&lists::address(2)));
+}
+
+#[test]
+fn who_is_held_in_a_retry_stays_rejected_and_the_next_command_opens_them_again() {
+    let (work, server, run) = refused();
+    let first = work.report().counts().into_iter().map(|(outcome, n)| (outcome.to_owned(), n)).collect::<BTreeMap<_, _>>();
+    server.follow(Script::default().on(Step::Mail, Action::reply("530 5.7.0 authentication required")));
+    let stopped = work.run(&["retry", &run, "--only", "rejected"]).ends(7);
+    let again = format!("mailbatch retry {run} --only rejected");
+    assert!(stopped.out.trim_end().ends_with(&again), "{}", stopped.out);
+    assert_eq!(work.report().counts().into_iter().map(|(outcome, n)| (outcome.to_owned(), n)).collect::<BTreeMap<_, _>>(), first);
+    server.follow(Script::default());
+    work.run(&["retry", &run, "--only", "rejected"]);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 5), ("rejected", 1)]), "the mailbox that is gone is suppressed since");
+}
+
+#[test]
+fn each_state_has_a_report_of_its_own_that_says_when_it_was_true() {
+    let (work, server, run) = refused();
+    let path = |number: &str| format!(".mailbatch/reports/{run}{number}.csv");
+    let first = work.read(path(""));
+    assert_eq!(work.read(path(".latest")), first);
+    server.follow(Script::default());
+    let sent = work.run(&["retry", &run, "--only", "rejected", "--json"]).object();
+    assert_eq!(sent["report"], path(".2"));
+    assert_eq!(work.read(path("")), first, "not written over");
+    let (one, two) = (Report::read(work.join(path(""))), Report::read(work.join(path(".2"))));
+    assert_eq!(work.read(path(".latest")), work.read(path(".2")));
+    let times: Vec<&str> = [&one, &two].map(|report| report.column("mb_as_of")[0]).to_vec();
+    assert!(times[0] < times[1], "{times:?}");
+    assert!(one.column("mb_as_of").iter().all(|time| *time == times[0]));
+    work.run(&["retry", &run, "--only", "deferred"]).ends(0).says("nothing to do");
+    assert!(!work.join(path(".3")).exists(), "nothing has changed");
+    work.run(&["runs", "rm", &run, "--yes"]).ends(0);
+    assert_eq!(std::fs::read_dir(work.join(".mailbatch/reports")).unwrap().count(), 0);
+}
