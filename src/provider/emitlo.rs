@@ -203,6 +203,9 @@ fn verdicts(jobs: &[&Job], answer: &Answer) -> Read {
     let is_sound = found == suppressed.len() && found == rejected && accepted == jobs.len() - found;
     if !is_sound {
         let what = format!("{accepted} accepted, {rejected} rejected, {} suppressed, of {} messages", suppressed.len(), jobs.len());
+        if accepted == 0 && rejected == jobs.len() && message_ids.is_empty() && suppressed.is_empty() {
+            return Read::Unnamed(answer.refusal(Reason::Policy, "", &what));
+        }
         return if accepted == jobs.len() { Read::Each(jobs.iter().map(|_| taken(None)).collect()) } else { doubt(&what) };
     }
     let mut ids = (message_ids.len() == accepted).then(|| message_ids.into_iter());
@@ -327,10 +330,17 @@ mod tests {
     }
 
     #[test]
+    fn that_nobody_was_accepted_is_certain_without_names() {
+        assert!(matches!(data(0, 3, &[], &[]), Read::Unnamed(refusal) if refusal.detail.contains("0 accepted")));
+    }
+
+    #[test]
     fn a_reply_that_does_not_account_for_everybody_concludes_nothing() {
         for read in [
             data(2, 1, &["a", "b"], &[]),
             data(2, 0, &["a", "b"], &[]),
+            data(0, 0, &[], &[]),
+            data(0, 3, &["a"], &[]),
             data(2, 1, &["a", "b"], &[("dan@x.example", "manual")]),
             data(1, 1, &["a"], &[("bob@x.example", "manual")]),
             data(1, 2, &["a"], &[("bob@x.example", "manual"), ("bob@x.example", "manual")]),

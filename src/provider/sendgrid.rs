@@ -30,6 +30,8 @@ use crate::error::{Error, Result};
 use crate::outcome::Reason;
 
 const BASE: &str = "https://api.sendgrid.com";
+/// Names a request that was taken; the body of that answer is empty.
+const ID: &str = "x-message-id";
 const PATH: &str = "/v3/mail/send";
 const LIMITS: Limits = Limits { recipients: 1_000, bytes: 20_000_000, idempotency_window: None };
 const CAPABILITIES: Capabilities = Capabilities { refused_headers: &["x-sg-id", "x-sg-eid"], ..http::capabilities(&LIMITS) };
@@ -208,7 +210,7 @@ impl Api for SendGrid {
             attachments: first.attachments.iter().map(File::from).collect(),
             options: &self.options,
         };
-        let request = Request::json(PATH, &mail);
+        let request = Request::json(PATH, &mail).decided_by(ID);
         Ok(if self.is_gzip { request.in_gzip() } else { request })
     }
 
@@ -277,7 +279,7 @@ fn fit_one_request(jobs: &[&Job], contents: &[&Content]) -> Result<(), Inexpress
 
 fn accepted(jobs: &[&Job], answer: &Answer, detail: &str) -> Read {
     // An answer without an id and with a body is not SendGrid's.
-    let id = Some(answer.header("x-message-id")).filter(|id| !id.is_empty()).map(|id| answer.clean(id));
+    let id = Some(answer.header(ID)).filter(|id| !id.is_empty()).map(|id| answer.clean(id));
     if id.is_none() && !answer.body.is_empty() {
         return Read::Doubt(answer.refusal(Reason::NoReply, "", "the reply cannot be read"));
     }

@@ -95,6 +95,9 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) struct Inexpressible(pub(super) Refusal);
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What an answer means.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -268,13 +271,17 @@ impl Http {
                     break;
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                // The status alone tells enough where nothing was taken.
-                Err(_) if status.is_client_error() => {
+                // The status alone says enough where nothing was taken, and a header of the service's own where it was.
+                Err(_) if status.is_client_error() || status.is_success() && request.decisive.is_some_and(|name| headers.contains_key(name)) => {
                     is_whole = false;
                     break;
                 }
                 Err(error) => return Err(Fault::Lost(self.refusal(Reason::NoReply, status.as_str(), &words_of(&error)))),
             }
+        }
+        // Gateways put a byte-order mark before what they pass on, which no reader of JSON takes (RFC 8259, section 8.1).
+        if body.starts_with(BYTE_ORDER_MARK) {
+            body.drain(..BYTE_ORDER_MARK.len());
         }
         let secrets = self.secrets();
         Ok(Answer { status, headers, body: body.into(), is_whole, authorization, secrets })

@@ -23,6 +23,8 @@ pub(in crate::provider) struct Request {
     pub(in crate::provider) path: String,
     pub(in crate::provider) headers: HeaderMap,
     pub(in crate::provider) body: Bytes,
+    /// The header of a success that says everything, so that a body which is cut off leaves no doubt.
+    pub(in crate::provider) decisive: Option<&'static str>,
 }
 
 impl Request {
@@ -34,13 +36,19 @@ impl Request {
 
     /// A GET.
     pub(in crate::provider) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new() }
+        Self { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new(), decisive: None }
     }
 
     /// A POST of anything.
     pub(in crate::provider) fn post(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        Self { method: Method::POST, path: path.into(), headers, body: body.into() }
+        Self { method: Method::POST, path: path.into(), headers, body: body.into(), decisive: None }
+    }
+
+    /// The same whose success is known by this header alone.
+    #[must_use]
+    pub(in crate::provider) fn decided_by(self, header: &'static str) -> Self {
+        Self { decisive: Some(header), ..self }
     }
 
     /// The same by another method.

@@ -342,6 +342,29 @@ async fn an_answer_that_never_ends_or_never_comes_is_doubt() {
     }
 }
 
+#[tokio::test]
+async fn a_success_that_a_header_decides_may_be_cut_off_behind_its_head() {
+    const CUT: &str = "HTTP/1.1 202 Accepted\r\nx-message-id: m1\r\ncontent-length: 9000\r\n\r\n{";
+    let server = Server::start(&[CUT]).await;
+    let post = || Request::post("/send", "text/plain", "a");
+    let lost = http(server.port).exchange(&post().decided_by("x-other"), HeaderMap::new()).await;
+    assert!(matches!(lost, Err(Fault::Lost(_))));
+    let answer = http(server.port).exchange(&post().decided_by("x-message-id"), HeaderMap::new()).await.unwrap();
+    assert_eq!((answer.header("x-message-id"), answer.is_whole), ("m1", false));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_the_answer_is_no_part_of_it() {
+    let server = Server::start(&[
+        "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n\u{feff}{\"a\":",
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n\u{feff}{\"a\":1}",
+    ])
+    .await;
+    let exchange = async || http(server.port).exchange(&Request::get("/"), HeaderMap::new()).await.unwrap().json::<serde_json::Value>();
+    assert_eq!(exchange().await, None, "half of it");
+    assert_eq!(exchange().await.unwrap()["a"], 1);
+}
+
 /// An API that takes a batch as a whole, and tells later that everybody was accepted.
 struct Slow {
     limits: Limits,
