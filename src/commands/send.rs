@@ -138,6 +138,7 @@ impl Sending<'_> {
             ledger.add_aliases(self.campaign.aliases.clone()).await.map_err(ledger_error)?;
         }
         refuse_while_paused(ledger.as_ref()).await?;
+        campaign::name_unfinished(bench, ledger.as_ref(), self.args.target.campaign.as_deref(), &self.campaign.id).await?;
         let mut taken = match lost {
             Some(lost) => Some(self.take_over(&ledger, lost).await?),
             None => None,
@@ -533,7 +534,10 @@ fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
 /// What a send of these lists is called by.
 pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<PathBuf>, lists: &[PathBuf]) -> Result<Asked> {
     match campaign {
-        Some(typed) => Asked::named(typed, &jiff::Zoned::now()),
+        Some(typed) => {
+            let zone = bench.settings.list.zone.clone().unwrap_or_else(jiff::tz::TimeZone::system);
+            Asked::named(typed, &jiff::Timestamp::now().to_zoned(zone))
+        }
         None if lists.iter().any(|list| list.as_os_str() == "-") => {
             Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
         }

@@ -36,6 +36,8 @@ pub struct ListSettings {
     pub delimiter: Option<u8>,
     /// How many lines stand before the header of CSV lists; found when absent.
     pub skip_lines: Option<u64>,
+    /// The zone whose date `{date}`, `{week}` and `{month}` of a campaign's name are; the host's when absent.
+    pub zone: Option<jiff::tz::TimeZone>,
 }
 
 /// `[canary]`.
@@ -106,7 +108,7 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
 
 pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
     let Some(section) = root.section("list")? else { return Ok(ListSettings::default()) };
-    section.check_keys(&["email", "id", "format", "encoding", "delimiter", "skip_lines"], &[])?;
+    section.check_keys(&["email", "id", "format", "encoding", "delimiter", "skip_lines", "zone"], &[])?;
     Ok(ListSettings {
         email: section.text("email", "email")?.map(str::to_owned),
         id: section.text("id", "id")?.map(str::to_owned),
@@ -114,7 +116,12 @@ pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
         encoding: section.read("encoding", "windows-1252", cli::encoding)?.map(|encoding| encoding.name().to_owned()),
         delimiter: section.read("delimiter", ";", cli::delimiter)?,
         skip_lines: section.number("skip_lines", 0..=1_000)?.map(|lines| lines as u64),
+        zone: section.read("zone", "Europe/Berlin", zone)?,
     })
+}
+
+fn zone(text: &str) -> std::result::Result<jiff::tz::TimeZone, String> {
+    jiff::tz::TimeZone::get(text).map_err(|_| format!("{text:?} is no time zone of the IANA database, as Europe/Berlin and UTC are"))
 }
 
 pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<Vec<PathBuf>> {

@@ -218,6 +218,7 @@ fn how_lists_are_read_can_be_configured() {
         ("encoding = \"klingon\"", "list.encoding: unknown encoding"),
         ("delimiter = \"xy\"", "list.delimiter: "),
         ("skip_lines = -1", "list.skip_lines is not a whole number"),
+        ("zone = \"Mars/Olympus\"", "list.zone: \"Mars/Olympus\" is no time zone"),
         ("delimeter = \";\"", "did you mean `delimiter`?"),
     ] {
         let error = load(&format!("[list]\n{line}\n"), None).unwrap_err().to_string();

@@ -78,3 +78,25 @@ fn each_state_has_a_report_of_its_own_that_says_when_it_was_true() {
     work.run(&["runs", "rm", &run, "--yes"]).ends(0);
     assert_eq!(std::fs::read_dir(work.join(".mailbatch/reports")).unwrap().count(), 0);
 }
+
+#[test]
+fn a_nightly_job_names_what_another_night_left_unfinished() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 6);
+    let config = work.read("mailbatch.toml");
+    work.file("mailbatch.toml", config.clone() + "\n[list]\nzone = \"Pacific/Kiritimati\"\n");
+    let finished = work.run(&["-q", "send", "list.csv", "--campaign", "news-2026-01-01", "--limit", "6"]).ends(0);
+    assert!(finished.err.is_empty(), "{}", finished.err);
+    work.file("list.csv", lists::csv(9));
+    work.run(&["send", "list.csv", "--campaign", "news-2026-01-02", "--limit", "4"]);
+    let left = work.newest_run();
+    work.run(&["send", "list.csv", "--campaign", "bills-2026-01", "--limit", "5"]);
+    let zone = jiff::tz::TimeZone::get("Pacific/Kiritimati").unwrap();
+    let today = || jiff::Timestamp::now().to_zoned(zone.clone()).strftime("%Y-%m-%d").to_string();
+    let before = today();
+    let next = work.run(&["-q", "send", "list.csv", "--campaign", "news-{date}"]).ends(0);
+    let expected = format!("mailbatch: warning: news-2026-01-02 is unfinished (5 held): `mailbatch resume {left}` goes on with it\n");
+    assert_eq!(next.err, expected);
+    let name = work.run(&["runs", "--json"]).ends(0).objects()[0]["campaign"].as_str().unwrap().to_owned();
+    assert!([before, today()].iter().any(|date| name == format!("news-{date}")), "{name}");
+}

@@ -7,7 +7,7 @@ use jiff::Zoned;
 
 use super::older::Places;
 use super::paths::{Files, Identity, Root, nfc};
-use super::{SIGN, redirected, sandboxed, shown};
+use super::{SIGN, dated, redirected, sandboxed, shown};
 use crate::address::Address;
 use crate::config::Workspace;
 use crate::error::{Error, Result};
@@ -43,12 +43,7 @@ pub(crate) struct Campaign {
 impl Asked {
     /// The name as typed under `--campaign`, with `{date} {week} {month}` filled in.
     pub(crate) fn named(typed: &str, now: &Zoned) -> Result<Self> {
-        let week = now.date().iso_week_date();
-        let name = typed
-            .replace("{date}", &now.strftime("%Y-%m-%d").to_string())
-            .replace("{week}", &format!("{}-W{:02}", week.year(), week.week()))
-            .replace("{month}", &now.strftime("%Y-%m").to_string());
-        let name = nfc(name.trim());
+        let name = nfc(dated::filled(typed, now).trim());
         if name.is_empty() || name.len() > 200 || name.contains(['{', '}']) || name.chars().any(char::is_control) {
             return Err(no_name(typed));
         }

@@ -4,6 +4,7 @@
 //! name or the files of message and lists, is an identity; the ledger's table of aliases says which ids it stands for.
 
 mod asked;
+mod dated;
 mod older;
 mod paths;
 
@@ -22,6 +23,7 @@ use crate::ledger::{Ledger, Run};
 use crate::pipeline::ledger_error;
 
 pub(crate) use asked::{Apart, Asked, Campaign};
+pub(crate) use dated::name_unfinished;
 
 /// The part of a campaign's id behind this sign is a fingerprint, and not shown.
 const SIGN: char = '#';
