@@ -96,6 +96,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l fail-over -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l wait-lock -d 'Wait this long for another run of the campaign to end, instead of exit 11 at once' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-unrendered -d 'Leave out rows for which the message cannot be rendered, instead of refusing the list'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dry-run -d 'Do everything but the wire, and say what would happen and how long it would take'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l accept-changes -d 'Send a changed message under the same campaign'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l again -d 'Send although most of these people had this message under another campaign'
@@ -132,6 +133,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l provider -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l rejected -d 'Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-unrendered -d 'Leave out rows for which the message cannot be rendered, instead of refusing the list'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l spreadsheet-safe -d 'Guard cells that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s q -l quiet -d 'Say nothing unless something is wrong'

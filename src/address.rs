@@ -120,6 +120,8 @@ pub enum AddressError {
     NoCharacter(char),
     #[error("local part begins with {}, a mark that belongs onto a letter", Named(*.0))]
     LeadingMark(char),
+    #[error("address holds {}, a mark over or through the character before it; remove it", Named(*.0))]
+    LooseMark(char),
     #[error("address mixes letters of scripts that look alike; {} is of another script than the word it stands in", Named(*.0))]
     MixedScripts(char),
 }
@@ -152,6 +154,10 @@ pub enum Note {
     Symbol,
     /// Latin stands in a word with another script, or a word of another script reads as a Latin one.
     LookAlike,
+    /// The local part holds a sign that few mailboxes have: once used for routes, or left of a code.
+    OddSign,
+    /// The domain has an underscore, which no host name has.
+    Underscore,
 }
 
 impl Note {
@@ -164,6 +170,8 @@ impl Note {
             Self::SignAtEnd => "sign at an end of the local part",
             Self::Symbol => "symbol in the local part",
             Self::LookAlike => "letters that look like others",
+            Self::OddSign => "unusual sign in the local part",
+            Self::Underscore => "underscore in the domain",
         }
     }
 }
@@ -243,6 +251,11 @@ impl Address {
             notes.push(Note::QuotedLocalPart);
         } else if has_sign_at_end(self.local()) {
             notes.push(Note::SignAtEnd);
+        } else if self.local().contains(['%', '!', '`', '|', '^', '~', '{', '}', '$', '?', '*']) {
+            notes.push(Note::OddSign);
+        }
+        if self.domain().contains('_') {
+            notes.push(Note::Underscore);
         }
         if self.local().chars().any(characters::is_symbol) {
             notes.push(Note::Symbol);
@@ -257,7 +270,7 @@ impl Address {
         if self.text.is_ascii() && !self.domain().contains("xn--") {
             return false;
         }
-        if self.local().contains(characters::LETTER_APOSTROPHE) {
+        if self.local().contains(|c| c == characters::LETTER_APOSTROPHE || characters::is_phonetic(c)) {
             return true;
         }
         let domain = domain::to_unicode(self.domain());

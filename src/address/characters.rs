@@ -78,6 +78,26 @@ pub(super) fn refuse_foreign(text: &str) -> Result<(), AddressError> {
     first_variant(text).map_or(Ok(()), |c| Err(AddressError::Variant(c)))
 }
 
+/// Refuses marks that compose with nothing: strokes, underlines and circles around letters, and any mark behind a plain ASCII character.
+pub(super) fn refuse_loose_marks(text: &str) -> Result<(), AddressError> {
+    let is_drawn = |c: char| matches!(c, '\u{305}' | '\u{332}'..='\u{338}' | '\u{33f}' | '\u{20d0}'..='\u{20ff}');
+    let mut before = ' ';
+    for c in text.chars() {
+        // What the small letter of a Turkish capital is made of.
+        let is_dot = matches!(before, 'i' | 'j') && c == '\u{307}';
+        if is_mark(c) && !is_dot && (before.is_ascii() || is_drawn(c)) {
+            return Err(if before == ' ' { AddressError::LeadingMark(c) } else { AddressError::LooseMark(c) });
+        }
+        before = c;
+    }
+    Ok(())
+}
+
+/// Whether a letter is one of phonetic writing, most of which look like others.
+pub(super) fn is_phonetic(c: char) -> bool {
+    matches!(c, '\u{250}'..='\u{2af}' | '\u{1d00}'..='\u{1dbf}')
+}
+
 /// The letter that Ukrainian and others write as an apostrophe.
 pub(super) const LETTER_APOSTROPHE: char = '\u{2bc}';
 

@@ -3,7 +3,7 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::AddressError;
-use super::characters::{is_allowed_by_idna2008, is_mark, is_unseen, refuse_foreign, without_letter_apostrophes};
+use super::characters::{is_allowed_by_idna2008, is_mark, is_unseen, refuse_foreign, refuse_loose_marks, without_letter_apostrophes};
 use super::scripts::{Mix, mix};
 
 /// Makes a domain lowercase ASCII and checks it as a host name and, where it is international, by IDNA2008.
@@ -52,6 +52,7 @@ fn international(typed: &str) -> Result<String, AddressError> {
     }
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize(typed);
     refuse_foreign(&without_letter_apostrophes(&composed.replace(is_joiner, "")))?;
+    refuse_loose_marks(&composed.replace(is_joiner, ""))?;
     let ascii = idna::domain_to_ascii(&composed).map_err(|_| refusal(&composed))?;
     for label in to_unicode(&ascii).split('.').filter(|label| !label.is_ascii()) {
         check_label(label)?;

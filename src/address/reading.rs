@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use super::characters::{is_mark, is_unseen, plain_quote, plain_sign, refuse_foreign, refuse_punctuation, trim, without_letter_apostrophes};
+use super::characters::{
+    is_mark, is_unseen, plain_quote, plain_sign, refuse_foreign, refuse_loose_marks, refuse_punctuation, trim, without_letter_apostrophes,
+};
 use super::domain::{domain_to_ascii, unseen};
 use super::scripts::{Mix, mix};
 use super::{AddressError, LONGEST, LONGEST_LOCAL};
@@ -209,6 +211,7 @@ fn international(content: &str) -> Result<Cow<'_, str>, AddressError> {
     let content = ComposingNormalizerBorrowed::new_nfc().normalize(content);
     refuse_foreign(&without_letter_apostrophes(&content))?;
     refuse_punctuation(&content)?;
+    refuse_loose_marks(&content)?;
     for word in content.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()) {
         if let Mix::Confusable(c) = mix(word) {
             return Err(AddressError::MixedScripts(c));

@@ -233,6 +233,10 @@ pub struct ScreeningArgs {
     #[arg(long, value_name = "SHARE", default_value = "5%", env = "MAILBATCH_MAX_INVALID", hide_env_values = true)]
     pub max_invalid: Percent,
 
+    /// Leave out rows for which the message cannot be rendered, instead of refusing the list
+    #[arg(long)]
+    pub skip_unrendered: bool,
+
     /// Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct
     #[arg(long, value_name = "N", env = "MAILBATCH_EXPECT_COUNT", hide_env_values = true)]
     pub expect_count: Option<ExpectCount>,

@@ -121,7 +121,7 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
 /// An encoding, by any label of the Encoding Standard.
 pub(crate) fn encoding(text: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label_no_replacement(text.as_bytes())
-        .ok_or_else(|| "unknown encoding; write utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis, gbk or the like".to_owned())
+        .ok_or_else(|| "unknown encoding; write utf-8, utf-16le, windows-1252, windows-1251, windows-1250, shift_jis, gbk or the like; convert cp850 and cp437 first: iconv -f CP850 -t UTF-8".to_owned())
 }
 
 /// What stands between fields: one character, or its name.

@@ -7,9 +7,9 @@ use crate::address::{Address, Note};
 use crate::cli::{CheckArgs, Globals};
 use crate::commands::outlets;
 use crate::commands::own_files::{add_inputs, own_files, target};
+use crate::commands::reading::{judgement, lists, say_when_quiet};
 use crate::commands::running::note_all;
 use crate::commands::say;
-use crate::commands::send::{lists, say_when_quiet};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -17,11 +17,11 @@ use crate::input::{Filter, Kind, ReadAs};
 use crate::ledger::{Ledger, PlannedRow, Standing};
 use crate::message::MessageSource;
 use crate::outcome::Outcome;
-use crate::output::{OwnFiles, Target};
+use crate::output::{OwnFiles, Target, is_in_place};
 use crate::pipeline::ledger_error;
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
-use crate::suppression::Suppressions;
+use crate::suppression::{Places, Suppressions};
 
 /// Runs the command. Exit 4 when a send would refuse the list.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
@@ -83,7 +83,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
     let written: Vec<String> = written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
-    survey.judge(args.list.screening.max_invalid, args.list.screening.expect_count.as_ref(), Some(&written.join(", ")))?;
+    survey.judge(&judgement(&args.list.screening), Some(&written.join(", ")))?;
     survey.judge_encoding()?;
     Ok(Exit::OK)
 }
@@ -151,7 +151,11 @@ fn write_rejected(
         let name = if list.as_os_str() == "-" { "stdin".into() } else { list.clone().into_os_string() };
         let mut name = name;
         name.push(".rejected.csv");
-        let target = target(bench, "the file of bad rows,", &PathBuf::from(name), own)?;
+        let path = PathBuf::from(name);
+        if is_in_place(&bench.settings.workspace.from_arguments(&path)) {
+            return Err(Error::usage(format!("{}: is no regular file", path.display())));
+        }
+        let target = target(bench, "the file of bad rows,", &path, own)?;
         let mut file = ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options())?;
         rows.iter().try_for_each(|row| file.row(row))?;
         written.push(file.finish()?);
@@ -224,9 +228,17 @@ fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) 
     let line = |rule, count, places| Line { rule, what: kind.what().to_owned(), count, places, fix: kind.fix() };
     let (count, places) = &survey.trimmed;
     let in_lists = (*count > 0).then(|| line(kind.rule(), *count, places.clone()));
-    let in_files = suppressions.unseen_ends().iter().map(|(file, found)| {
+    let in_files = suppressions.noted().iter().flat_map(|(file, noted)| {
         let file = bench.settings.workspace.shown(file);
-        line("suppression_unseen_ends", found.count, found.lines.iter().map(|line| format!("{file}:{line}")).collect())
+        let places = |found: &Places| found.lines.iter().map(|line| format!("{file}:{line}")).collect();
+        let (unseen, odd) = (&noted.unseen_ends, &noted.odd);
+        let unseen = (unseen.count > 0).then(|| line("suppression_unseen_ends", unseen.count, places(unseen)));
+        let odd = (odd.count > 0).then(|| Line {
+            what: "entries that may be cut off or misspelt".to_owned(),
+            fix: "correct the entries; nothing to do where they name who was meant",
+            ..line("suppression_odd", odd.count, places(odd))
+        });
+        unseen.into_iter().chain(odd)
     });
     in_lists.into_iter().chain(in_files).collect()
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::address::key_of;
+use crate::commands::reading::{judgement, survey_notes};
 use crate::commands::running::canary_size;
-use crate::commands::send::{Sending, survey_notes};
+use crate::commands::send::Sending;
 use crate::commands::{overlap, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -40,7 +41,7 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
     };
     let screening = sending.screening(&suppressions, secret);
     let mut survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
-    survey.judge(sending.args.list.screening.max_invalid, sending.args.list.screening.expect_count.as_ref(), None)?;
+    survey.judge(&judgement(&sending.args.list.screening), None)?;
 
     let people = std::mem::take(&mut survey.people).finish();
     let warning = match ledger {

@@ -15,6 +15,7 @@ mod overlap;
 mod own_files;
 mod preview;
 mod provider;
+mod reading;
 mod reconcile;
 mod reports;
 mod results;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::address::Address;
 use crate::cli::{Globals, PreviewArgs};
 use crate::commands::own_files::{add_inputs, own_files, target};
-use crate::commands::send::lists;
+use crate::commands::reading::lists;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::commands::{make_private_dir, say};
 use crate::error::{Error, Result};

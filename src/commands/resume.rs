@@ -23,6 +23,7 @@ use crate::pipeline::ledger_error;
 /// Continues a run, or decides about one that waits.
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
+    bench.refuse_unwritable_state()?;
     let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     if args.abandon {
@@ -53,6 +54,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
 /// Sends again to those whom a finished attempt did not reach.
 pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, Some(&args.run)).await?;
+    bench.refuse_unwritable_state()?;
     let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     refuse_while_paused(ledger.as_ref()).await?;

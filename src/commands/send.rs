@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::address::Address;
-use crate::cli::{Globals, ListFormat, OnUnknown, ReadingArgs, SendArgs};
+use crate::cli::{Globals, OnUnknown, SendArgs};
 use crate::commands::campaign::{self, Apart, Asked, Campaign};
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
@@ -15,14 +15,15 @@ use crate::commands::listen::beside;
 use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::own_files::{add_inputs, own_files};
+use crate::commands::reading::{agreed_to_guesses, judgement, lists, say_when_quiet, survey_notes};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
-use crate::commands::workbench::{Workbench, ask, eprintln_quietly, has_person};
+use crate::commands::workbench::{Workbench, has_person};
 use crate::commands::{dry_run, overlap};
 use crate::config::Chosen;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::input::{Filter, Format, ReadOptions, Source};
+use crate::input::Filter;
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
@@ -54,9 +55,11 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         bench.warn_of_unwritable_suppressions();
         (bench.readable_ledger()?, None)
     } else if args.ledger_lost {
+        bench.refuse_unwritable_state()?;
         let (ledger, remains, loss) = bench.ledger_after_loss()?;
         (Some(ledger), Some((remains, loss)))
     } else {
+        bench.refuse_unwritable_state()?;
         (Some(bench.ledger()?), None)
     };
     let apart = Apart { env: bench.settings.env.as_deref(), redirect: args.redirect_all_to.as_ref(), provider_sandbox: args.provider_sandbox };
@@ -352,7 +355,7 @@ impl Sending<'_> {
         };
         let id = ledger.begin(head.clone()).await.map_err(ledger_error)?;
         let read = self.read(ledger, &id, suppressions, secret).await;
-        let survey = match read.and_then(|survey| survey.judge(screening.max_invalid, screening.expect_count.as_ref(), None).map(|()| survey)) {
+        let survey = match read.and_then(|survey| survey.judge(&judgement(screening), None).map(|()| survey)) {
             Ok(survey) => survey,
             Err(error) => {
                 // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
@@ -450,63 +453,6 @@ fn has(changed: &[&'static str]) -> String {
 /// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
 async fn abandoned(ledger: &dyn Ledger, run: &Run) -> Result<bool> {
     Ok(run.state == RunState::Finished && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held) > 0)
-}
-
-/// The lists as typed, and how to read them.
-pub(crate) fn lists(bench: &Workbench, lists: &[PathBuf], reading: &ReadingArgs, email: Option<String>) -> Lists {
-    let settings = &bench.settings;
-    let email = email.or_else(|| settings.list.email.clone());
-    let format = reading.format.map(|format| match format {
-        ListFormat::Csv => Format::Csv,
-        ListFormat::Tsv => Format::Tsv,
-        ListFormat::Json => Format::Json,
-        ListFormat::Ndjson => Format::Ndjson,
-    });
-    let options = ReadOptions {
-        format: format.or(settings.list.format),
-        encoding: reading.encoding.map(|encoding| encoding.name().to_owned()).or_else(|| settings.list.encoding.clone()),
-        delimiter: reading.delimiter.or(settings.list.delimiter),
-        skip_lines: reading.skip_lines.or(settings.list.skip_lines),
-        email: email.clone(),
-        accept_guess: false,
-    };
-    Lists::new(lists, |path| settings.workspace.from_arguments(path), options, email, settings.list.id.clone())
-}
-
-/// Asks whether lists whose encoding can only be guessed are read rightly. False where there is nothing to ask; a no refuses the list.
-fn agreed_to_guesses(lists: &Lists) -> Result<bool> {
-    let options = ReadOptions { accept_guess: true, ..lists.options.clone() };
-    let mut agreed = false;
-    for (source, name) in lists.sources.iter().filter(|(source, _)| matches!(source, Source::Path(_))) {
-        let reader = Lists::open(source, name, &options)?;
-        let Some(guess) = reader.guess() else { continue };
-        if !ask(&format!("{name} {}\nis the text right, and may it be mailed so?", guess.message())) {
-            return Err(Error::refused(format!("{name}: its encoding is not known")).hint(guess.hint()));
-        }
-        agreed = true;
-    }
-    Ok(agreed)
-}
-
-/// Says what decided who is mailed, where `-q` keeps the other notes back.
-pub(crate) fn say_when_quiet(bench: &Workbench, survey: &Survey) {
-    if bench.globals.quiet {
-        survey.decisive().iter().for_each(|line| eprintln_quietly(&format!("mailbatch: {line}")));
-    }
-}
-
-/// Lines for people about what reading the lists found.
-pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
-    let guessed = survey.guesses.iter().map(|(list, guess)| format!("{list} is read as {}, a guess that was agreed to", guess.label()));
-    let mut notes: Vec<String> = guessed.collect();
-    notes.extend(survey.findings.iter().map(ToString::to_string));
-    notes.extend(survey.trimmed_note());
-    notes.extend(survey.defects().iter().map(ToString::to_string));
-    notes.extend(survey.no_dot_note());
-    if survey.always_missing > 0 {
-        notes.push(format!("{} addresses under canary.always are not in the list and are not mailed", survey.always_missing));
-    }
-    notes
 }
 
 /// Exit 12 while `mailbatch pause` is in force.

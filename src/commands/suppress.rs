@@ -70,6 +70,11 @@ async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
         })
     });
     let entries: Vec<_> = entries.collect::<Result<_>>()?;
+    for (number, note) in (1..).zip(entries.iter().map(|entry| suppression::odd_note(&entry.entry))) {
+        if let Some(note) = note {
+            bench.warn(&format!("warning: entry {number} may be cut off or misspelt ({}); it suppresses only what is written", note.as_str()));
+        }
+    }
     let count = entries.len();
     keep(bench, &file, entries).await?;
     bench.note(&format!("mailbatch: {count} added to {}", bench.settings.workspace.shown(&file)));

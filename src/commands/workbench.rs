@@ -14,7 +14,7 @@ use crate::message::{Links, Message, MessageKeys, MessageSource};
 use crate::outcome::Kind;
 use crate::pipeline::ledger_error;
 use crate::recipient::Columns;
-use crate::suppression::Suppressions;
+use crate::suppression::{Places, Suppressions};
 
 /// The settings of the workspace and what was typed for all commands.
 pub(crate) struct Workbench {
@@ -58,8 +58,27 @@ impl Workbench {
         if tried.is_ok() && ledger.exists() {
             tried = access(&ledger, Access::WRITE_OK);
         }
+        let mut place = dir.clone();
+        if tried.is_ok() {
+            // Another user may have made one of those inside.
+            let inside = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+            for path in inside {
+                tried = access(&path, Access::WRITE_OK | Access::EXEC_OK);
+                if tried.is_err() {
+                    place = path;
+                    break;
+                }
+            }
+        }
         let why = std::io::Error::from(tried.err()?);
-        Some(format!("the state directory {} cannot be written: {why}", self.settings.workspace.shown(dir)))
+        Some(format!("the state directory {} cannot be written: {why}", self.settings.workspace.shown(&place)))
+    }
+
+    /// Exit 1 where the state directory, or one inside it, cannot be written: what a send finds out would be lost.
+    pub(crate) fn refuse_unwritable_state(&self) -> Result<()> {
+        self.unwritable_state().map_or(Ok(()), |why| {
+            Err(Error::internal(why).hint("ledger, trace and reports are written there; give this user write permission before anything is sent"))
+        })
     }
 
     /// Opens the ledger if there is one.
@@ -120,16 +139,25 @@ impl Workbench {
         tracing::info!(files = files.len(), "loading suppressions");
         let now = jiff::Timestamp::now();
         let loaded = tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now))?;
-        for (file, found) in loaded.unseen_ends() {
+        for (file, noted) in loaded.noted() {
             let file = self.settings.workspace.shown(file);
-            let places: Vec<String> = found.lines.iter().map(|line| format!("{file}:{line}")).collect();
-            let more = if found.count > places.len() as u64 { ", …" } else { "" };
-            let entries = if found.count == 1 { "entry" } else { "entries" };
-            self.note(&format!(
-                "mailbatch: {} {entries} had invisible characters at an end, which were taken off: {}{more}",
-                found.count,
-                places.join(", ")
-            ));
+            let named = |found: &Places, what: &str| {
+                let places: Vec<String> = found.lines.iter().map(|line| format!("{file}:{line}")).collect();
+                let more = if found.count > places.len() as u64 { ", …" } else { "" };
+                let entries = if found.count == 1 { "entry" } else { "entries" };
+                format!("{} {entries} {what}: {}{more}", found.count, places.join(", "))
+            };
+            if noted.is_blank {
+                self.warn(&format!("warning: suppression file {file} is empty and suppresses nobody; has its export failed?"));
+            }
+            if noted.unseen_ends.count > 0 {
+                let line = named(&noted.unseen_ends, "had invisible characters at an end, which were taken off");
+                self.note(&format!("mailbatch: {line}"));
+            }
+            if noted.odd.count > 0 {
+                let what = "may be cut off or misspelt (a domain without a dot, an unusual sign), and suppress only what is written";
+                self.warn(&format!("warning: {}", named(&noted.odd, what)));
+            }
         }
         Ok(loaded)
     }

@@ -138,7 +138,12 @@ fn listed(names: &[String]) -> String {
     let mut text = names
         .iter()
         .take(SHOWN)
-        .map(|name| if name.is_empty() { "(no name)".to_owned() } else { name.escape_debug().to_string() })
+        .map(|name| match name {
+            _ if name.is_empty() => "(no name)".to_owned(),
+            // A person's, where the list has no header.
+            _ if name.contains('@') => "(an address)".to_owned(),
+            _ => name.escape_debug().to_string(),
+        })
         .collect::<Vec<_>>()
         .join(", ");
     if names.len() > SHOWN {

@@ -4,7 +4,7 @@
 //! record is bounded; a property test holds it to the csv crate's reading of the same text.
 
 use csv::StringRecord;
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::encoding::Text;
 use super::marks::looks_like_address;
@@ -173,7 +173,9 @@ impl Delimited {
                     Some(&byte) if byte == self.delimiter => {}
                     Some(_) => return Err(text_after_quote(opened, line, &self.buffer[at..after])),
                 }
-                if (line != opened || memchr(b'\r', source.as_bytes()).is_some()) && self.shape.is_in(source, record.len()) {
+                if (line != opened || memchr(b'\r', source.as_bytes()).is_some())
+                    && self.shape.is_in(source, record.len(), fields_until_end(bytes, after, self.delimiter))
+                {
                     return Err(swallowed_rows(opened, line, source));
                 }
                 let cell = if doubled {
@@ -264,6 +266,13 @@ fn too_large_record(line: u64) -> Problem {
     problem.hint("check its quotes and line ends")
 }
 
+/// How many cells follow a closing quote on its line; one with quotes of its own may count for more.
+fn fields_until_end(bytes: &[u8], after: usize, delimiter: u8) -> usize {
+    let rest = &bytes[after.min(bytes.len())..];
+    let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+    memchr_iter(delimiter, &rest[..end]).count()
+}
+
 /// The place of the quote that follows after blanks, or `at` where none does.
 fn before_quote(bytes: &[u8], at: usize, delimiter: u8) -> usize {
     let after = skip_blanks(bytes, at, delimiter);
@@ -330,18 +339,34 @@ impl Shape {
 
     /// Whether a field over several lines, of which `before` stand before it, holds what looks like rows: a quote astray swallows the rest
     /// of its own row, whole rows below it, and the beginning of the last.
-    fn is_in(&self, source: &str, before: usize) -> bool {
+    /// `after` cells of the record follow the field.
+    fn is_in(&self, source: &str, before: usize, after: usize) -> bool {
         let mut lines = source.split(['\n', '\r']).peekable();
         let first = lines.next().unwrap_or_default();
         if self.is_rest_of_row(first, before) {
             return true;
         }
+        let is_completed = before + self.width(first) == self.columns;
         while let Some(line) = lines.next() {
-            if self.is_row(line, lines.peek().is_some()) {
+            let is_whole = lines.peek().is_some();
+            let is_shaped = if is_whole { self.width(line) == self.columns } else { is_completed && self.width(line) + after == self.columns };
+            if self.is_row(line, is_whole) || (is_shaped && self.may_be_row(line)) {
                 return true;
             }
         }
         false
+    }
+
+    fn width(&self, line: &str) -> usize {
+        1 + line.matches(self.delimiter).count()
+    }
+
+    /// Whether a line with as many cells as a row may be one whose address is not sound: it holds an `@`, or nothing.
+    fn may_be_row(&self, line: &str) -> bool {
+        let cells: Vec<&str> = line.split(self.delimiter).collect();
+        let Some(address) = self.email.and_then(|place| cells.get(place)) else { return false };
+        let is_empty = address.trim().is_empty() && !line.trim().is_empty();
+        cells.len() > 1 && (address.contains('@') || is_empty) && !self.is_prose(&cells)
     }
 
     /// Whether a line is the end of a row whose first cells, `before` of them, stand elsewhere.

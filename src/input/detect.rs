@@ -112,6 +112,9 @@ pub(super) fn detect(first: &[u8], whole: bool) -> Detected {
     let mut detector = EncodingDetector::new();
     detector.feed(first, whole);
     let encoding = detector.guess(None, false);
+    if encoding.is_single_byte() && has_utf_8_among_wrong_bytes(first) {
+        return Detected::Known(UTF_8);
+    }
     match lines(first, whole, encoding) {
         Some(lines) => Detected::Guessed(Guess { encoding, lines }),
         None => Detected::Unknown,
@@ -138,6 +141,27 @@ fn is_utf_8(first: &[u8], whole: bool) -> bool {
                 rest = &bad[length..];
             }
         }
+    }
+}
+
+/// Whether there are as many letters of UTF-8 as places with wrong bytes: what a single-byte encoding would show as `Ã¼`.
+fn has_utf_8_among_wrong_bytes(first: &[u8]) -> bool {
+    let (mut right, mut wrong, mut rest, mut is_after_wrong) = (0_usize, 0_usize, first, false);
+    loop {
+        let (good, bad) = match std::str::from_utf8(rest) {
+            Ok(text) => (text, &rest[..0]),
+            Err(error) => {
+                let (good, bad) = rest.split_at(error.valid_up_to());
+                (std::str::from_utf8(good).unwrap_or_default(), bad)
+            }
+        };
+        right += good.chars().filter(|c| !c.is_ascii()).count();
+        if bad.is_empty() {
+            return right > 0 && right >= wrong;
+        }
+        wrong += usize::from(!is_after_wrong || !good.is_empty());
+        is_after_wrong = true;
+        rest = &bad[1..];
     }
 }
 

@@ -6,7 +6,11 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 
 use super::compression::Plain;
 use super::detect::{Detected, Guess, KnownBy, ReadAs, detect};
+use super::foreign::{Foreign, foreign};
 use super::problem::{Place, Problem};
+
+/// How to go on where the encoding that was named or guessed is wrong.
+const OTHER_ENCODING: &str = "name the encoding it has: --encoding LABEL; for cp850 or cp437, convert it: iconv -f CP850 -t UTF-8";
 
 /// How much is read at a time, and how much of the beginning decides the encoding.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -33,6 +37,9 @@ impl Text {
         let mut block = vec![0; BLOCK_BYTES];
         let held = bytes.read_full(&mut block)?;
         let first = &block[..held];
+        if let Some(Foreign { what, hint }) = foreign(first) {
+            return Err(Problem::new(Place::List, what).hint(hint));
+        }
         let mut guess = None;
         let (encoding, skip, known_by) = match (label, Encoding::for_bom(first)) {
             (None, Some((encoding, mark))) => (encoding, mark, KnownBy::Mark),
@@ -44,7 +51,12 @@ impl Text {
             },
             // A mark knows better than a label: nothing else begins with one, and `utf-16` does not tell the order of its octets.
             (Some(_), Some((marked, mark))) => (marked, mark, KnownBy::Mark),
-            (Some(label), None) => (label, 0, KnownBy::Named),
+            (Some(label), None) => {
+                if label != UTF_8 && is_utf_8_beyond_ascii(first) {
+                    return Err(not_as_named(label));
+                }
+                (label, 0, KnownBy::Named)
+            }
         };
         let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling());
         block.copy_within(skip..held, 0);
@@ -112,6 +124,16 @@ impl Text {
         Err(problem.hint("mend the byte there; if the whole list comes from Excel or an old system, try --encoding windows-1252"))
     }
 
+    /// Control characters beyond ASCII prove that the encoding is another one.
+    fn refuse_controls(&self, text: &str) -> Result<(), Problem> {
+        let is_control = |c: char| matches!(c, '\u{80}'..='\u{84}' | '\u{86}'..='\u{9f}');
+        let Some(at) = text.find(is_control) else { return Ok(()) };
+        let line = self.line + newlines(&text.as_bytes()[..at]);
+        let found = text[at..].chars().next().map_or(0, u32::from);
+        let what = format!("holds U+{found:04X}, a control character that no text has: the encoding is another one");
+        Err(Problem::new(Place::Line(line), what).hint(OTHER_ENCODING))
+    }
+
     fn decode(&mut self, out: &mut String) -> Result<usize, Problem> {
         let decoder = self.decoder.as_mut().expect("only called where there is one");
         let mut used = 0;
@@ -122,7 +144,10 @@ impl Text {
             let (result, read) = decoder.decode_to_string_without_replacement(rest, out, self.ended);
             used += read;
             match result {
-                DecoderResult::InputEmpty => return Ok(used),
+                DecoderResult::InputEmpty => {
+                    self.refuse_controls(&out[start..])?;
+                    return Ok(used);
+                }
                 DecoderResult::OutputFull => {}
                 DecoderResult::Malformed(_, _) => {
                     let line = self.line + newlines(&out.as_bytes()[start..]);
@@ -139,6 +164,24 @@ impl Text {
 /// The encoding with this label (`utf-8`, `windows-1252`, `utf-16`, `shift_jis`, ...).
 pub(super) fn by_label(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
+}
+
+/// Whether a text is UTF-8 with more than ASCII in it, which no text in another encoding is by chance.
+fn is_utf_8_beyond_ascii(first: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(first) {
+        Ok(_) => first,
+        Err(error) if error.error_len().is_none() => &first[..error.valid_up_to()],
+        Err(_) => return false,
+    };
+    // A single letter could be two of another encoding.
+    let beyond = String::from_utf8_lossy(valid).chars().filter(|c| !c.is_ascii()).take(2).count();
+    beyond >= 2 || (beyond == 1 && valid.iter().filter(|byte| !byte.is_ascii()).count() > 2)
+}
+
+fn not_as_named(label: &'static Encoding) -> Problem {
+    let name = label.name().to_ascii_lowercase();
+    Problem::new(Place::List, format!("is valid UTF-8, but {name} is named"))
+        .hint("name the encoding it has: --encoding utf-8, which counts more than [list] encoding in mailbatch.toml")
 }
 
 fn no_text() -> Problem {

@@ -34,12 +34,18 @@ pub enum Kind {
     UnseenEnds,
     /// Rows of another length than most rows, which are shorter than the header.
     OddLength,
-    /// Rows that begin with the mark of most rows, but not of all.
+    /// Rows that begin with the mark that nearly all rows begin with.
     MarkedNames,
+    /// Cells with a formula that is not undone.
+    OtherFormula,
+    /// Cells with the sign that stands for a character that was lost.
+    Lost,
+    /// Entries of an import that are legal and often a mistake.
+    OddEntry,
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Preamble,
         Self::Separator,
         Self::NoHeader,
@@ -55,6 +61,9 @@ impl Kind {
         Self::UnseenEnds,
         Self::OddLength,
         Self::MarkedNames,
+        Self::OtherFormula,
+        Self::Lost,
+        Self::OddEntry,
     ];
 
     /// The name in JSON.
@@ -75,6 +84,9 @@ impl Kind {
             Self::UnseenEnds => "unseen_ends",
             Self::OddLength => "odd_length",
             Self::MarkedNames => "marked_names",
+            Self::OtherFormula => "other_formula",
+            Self::Lost => "lost_character",
+            Self::OddEntry => "odd_entry",
         }
     }
 
@@ -95,7 +107,10 @@ impl Kind {
             Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
             Self::UnseenEnds => "addresses with invisible characters at an end, which are taken off",
             Self::OddLength => "rows with another number of fields than most rows: a cell may be missing or cut in two",
-            Self::MarkedNames => "rows that begin with a mark, as most do, are taken as recipients",
+            Self::MarkedNames => "rows that begin with a mark, as nearly all do, are taken as recipients",
+            Self::OtherFormula => "cells with a spreadsheet's formula, such as =A1&B1, are taken as they stand",
+            Self::Lost => "cells with U+FFFD, which stands for a character that was lost before",
+            Self::OddEntry => "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) suppress only what is written",
         }
     }
 
@@ -116,25 +131,41 @@ impl Kind {
             Self::TwiceEncoded => "export the list again as UTF-8, once",
             Self::UnseenEnds => "nothing to do",
             Self::OddLength => "compare these rows with their neighbours, and correct them",
-            Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to a name such as #1001",
+            Self::OtherFormula => "export the values instead of the formulas",
+            Self::Lost => "export the list again as UTF-8 from where the text is whole",
+            Self::OddEntry => "correct the entries; nothing to do where they name who was meant",
+            Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to their text",
         }
     }
 
     /// Whether it decides who is mailed, so that it is said also under `-q`.
     pub const fn changes_who(self) -> bool {
-        matches!(self, Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck | Self::Footer | Self::OddLength | Self::MarkedNames)
+        matches!(
+            self,
+            Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck | Self::Footer | Self::OddLength | Self::MarkedNames | Self::OddEntry
+        )
     }
 }
 
 /// The findings of one list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
+    /// The list.
+    name: String,
     found: [(u64, Vec<u64>); Kind::ALL.len()],
 }
 
 impl Findings {
-    /// Counts one, on this line.
+    /// Those of the list with this name.
+    pub(super) fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// Counts one, on this line; one that decides who is mailed is told at level info, each of them.
     pub(super) fn add(&mut self, kind: Kind, line: u64) {
+        if kind.changes_who() {
+            tracing::info!("{}:{line}: {}", self.name, kind.what());
+        }
         let (count, places) = &mut self.found[kind as usize];
         *count += 1;
         if places.len() < PLACES {

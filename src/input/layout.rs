@@ -50,18 +50,10 @@ pub(super) struct Layout {
     pub(super) is_marked: bool,
     /// How many records below the header describe its columns.
     pub(super) descriptions: usize,
-    /// The mark that first cells of this list usually begin with, as order names do (`#1001`).
-    pub(super) own_mark: Option<OwnMark>,
+    /// The mark that first cells of this list begin with, so that it strikes nothing out.
+    pub(super) own_mark: Option<&'static str>,
     /// How many fields nearly all rows have, where there are enough rows to tell.
     pub(super) usual: Option<usize>,
-}
-
-/// A mark that strikes nothing out in this list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OwnMark {
-    pub(super) mark: &'static str,
-    /// Whether some rows begin without it.
-    pub(super) is_mixed: bool,
 }
 
 /// Finds the layout of the text that `sample` begins; `whole` says that it is all of it.
@@ -258,7 +250,7 @@ struct Split {
     agreeing: u64,
     width: usize,
     descriptions: usize,
-    own_mark: Option<OwnMark>,
+    own_mark: Option<&'static str>,
     usual: Option<usize>,
 }
 
@@ -295,7 +287,7 @@ impl Split {
 
     /// Looks at the records from `at` on.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
-        let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, Marks::default(), BTreeMap::<usize, usize>::new());
+        let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, BTreeMap::new(), BTreeMap::<usize, usize>::new());
         let mut by_column: Vec<usize> = Vec::new();
         while let Some((cells, next)) = text.record(at, self.delimiter) {
             at = next;
@@ -307,7 +299,9 @@ impl Split {
                 self.descriptions = records;
             }
             agreeing += usize::from(cells.len() == self.width);
-            marks.count(cells.first().copied().unwrap_or_default());
+            if let Some(mark) = cells.first().and_then(|cell| mark_of(cell)) {
+                *marks.entry(mark).or_default() += 1;
+            }
             *lengths.entry(cells.len()).or_default() += 1;
             if by_column.len() < cells.len() {
                 by_column.resize(cells.len(), 0);
@@ -323,34 +317,17 @@ impl Split {
         let at_heading = place.and_then(|place| by_column.get(place)).copied().filter(|count| *count > 0);
         self.addresses = at_heading.or(by_column.iter().max().copied()).unwrap_or(0);
         self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
-        self.own_mark = marks.own(records);
+        self.own_mark = own_mark(&marks, records);
         let most = lengths.into_iter().max_by_key(|(_, count)| *count);
         self.usual = most.filter(|(_, count)| *count >= FEWEST_ALIKE && 5 * count >= 4 * records).map(|(length, _)| length);
     }
 }
 
-/// The marks that first cells begin with.
-#[derive(Default)]
-struct Marks {
-    /// How many begin with each, and how many of these go on with a letter or digit at once.
-    by_mark: BTreeMap<&'static str, (usize, usize)>,
-}
-
-impl Marks {
-    fn count(&mut self, cell: &str) {
-        let Some(mark) = mark_of(cell) else { return };
-        let (count, joined) = self.by_mark.entry(mark).or_default();
-        *count += 1;
-        *joined += usize::from(cell.trim_start()[mark.len()..].starts_with(char::is_alphanumeric));
-    }
-
-    /// The mark that belongs to the texts: most of so many records begin with it, and either nearly all do or it is part of a word.
-    fn own(&self, records: usize) -> Option<OwnMark> {
-        let (mark, (count, joined)) = self.by_mark.iter().max_by_key(|(_, (count, _))| *count)?;
-        let is_of_all = 20 * count >= 19 * records;
-        let is_own = 2 * count > records && (is_of_all || 10 * joined >= 9 * count);
-        is_own.then_some(OwnMark { mark, is_mixed: *count < records })
-    }
+/// The mark that nearly all first cells begin with, where it may belong to their text: `*`, `!` and dashes. Whatever stands behind `#` or
+/// `//` is judged by itself, since the rows that are looked at may be just those that were struck out.
+fn own_mark(marks: &BTreeMap<&'static str, usize>, records: usize) -> Option<&'static str> {
+    let of_all = marks.iter().find(|(mark, count)| matches!(**mark, "*" | "!" | "--") && **count > 1 && 20 * **count >= 19 * records);
+    of_all.map(|(mark, _)| *mark)
 }
 
 /// A line that may be the header.

@@ -18,12 +18,21 @@ pub(super) fn is_struck_address(cell: &str) -> bool {
 }
 
 /// Whether a cell is an error that a spreadsheet shows in place of a value, such as `#N/A`, `#REF!` or the German `#NV`.
-pub(super) fn is_formula_error(cell: &str) -> bool {
+fn is_formula_error(cell: &str) -> bool {
     let Some(name) = cell.trim().strip_prefix('#') else { return false };
     let is_of_name = |c: char| c.is_uppercase() || c.is_ascii_digit() || matches!(c, '/' | '_');
     let word = name.trim_end_matches(['!', '?']);
     let is_word = word.chars().any(char::is_uppercase) && word.chars().all(is_of_name);
     is_word && (word.len() < name.len() || word.contains('/') || word == "NV")
+}
+
+/// Whether a sign before a cell belongs to its text: the name of an order (`#1001`, `#D12`), a colour, a spreadsheet's error.
+pub(super) fn is_data(cell: &str) -> bool {
+    const LETTERS: usize = 4;
+    let Some(name) = cell.trim().strip_prefix('#') else { return false };
+    let number = name.trim_start_matches(char::is_alphabetic).trim_start_matches('-');
+    let is_order = number.starts_with(|c: char| c.is_ascii_digit()) && name.chars().take_while(|c| c.is_alphabetic()).count() <= LETTERS;
+    is_order || is_formula_error(cell)
 }
 
 /// The cell without marks before it.
@@ -44,8 +53,7 @@ pub(super) fn looks_like_address(cell: &str) -> bool {
 /// dashes alone stand for nothing.
 pub(super) fn strikes_row(cell: &str) -> bool {
     let cell = cell.trim_start();
-    if is_formula_error(cell) {
-        return false;
-    }
-    cell.starts_with('#') || cell.starts_with("//") || (cell.starts_with("--") && !without_mark(cell).is_empty())
+    // A letter behind the sign leaves it open whether it belongs to the text.
+    let is_hash = cell.strip_prefix('#').is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)) && !is_data(cell);
+    is_hash || cell.starts_with("//") || (cell.starts_with("--") && !without_mark(cell).is_empty())
 }

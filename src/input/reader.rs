@@ -13,7 +13,7 @@ use super::encoding::{self, Text};
 use super::findings::{Finding, Findings, Kind};
 use super::json::{Array, Lines};
 use super::layout::{self, Known};
-use super::marks::{is_struck_address, without_mark};
+use super::marks::{is_struck_address, looks_like_address, without_mark};
 use super::problem::{Place, Problem, ReadError};
 use super::tidy::{self, Tidy};
 use super::{Format, MAX_COLUMNS, Source};
@@ -121,7 +121,7 @@ impl ListReader {
             ahead: None,
             guess,
             read_as,
-            findings: Findings::default(),
+            findings: Findings::of(name),
             tidy: Tidy::default(),
             email_key: None,
             ended: false,
@@ -138,7 +138,7 @@ impl ListReader {
             skip_lines: options.skip_lines,
             email: options.email.as_deref(),
         };
-        let mut findings = Findings::default();
+        let mut findings = Findings::of(name);
         let layout = layout::find(&first, text.has_ended(), &known, &mut findings)?;
         let mut records = Delimited::new(text, first, (layout.at, layout.line), layout.delimiter);
         let Some((line, header)) = records.next_record()? else {
@@ -146,6 +146,10 @@ impl ListReader {
         };
         too_many(Place::Line(line), header.len())?;
         records.set_header(&header);
+        if layout.headless.is_none() && header.iter().any(looks_like_address) {
+            let problem = Problem::new(Place::Line(line), "the header holds an address: is a line break missing behind it, or the header itself?");
+            return Err(problem.hint("put the names of the columns on a line of their own"));
+        }
         let mut tidy = Tidy { width: header.len(), own_mark: layout.own_mark, usual: layout.usual, ..Tidy::default() };
         let mut ahead = None;
         let columns = match layout.headless {

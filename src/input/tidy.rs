@@ -1,12 +1,13 @@
 //! What becomes of a row of a delimited list before it is used: filled, cut, unwrapped, or left out. Each of it is counted.
 
+use std::borrow::Cow;
+
 use csv::StringRecord;
 use memchr::memchr;
 
 use super::column::{is_email_heading, normal};
 use super::findings::{Findings, Kind};
-use super::layout::OwnMark;
-use super::marks::{is_formula_error, is_marked, is_struck_address, mark_of, strikes_row};
+use super::marks::{is_data, is_marked, is_struck_address, mark_of, strikes_row};
 use super::problem::{Place, Problem};
 use super::reader::ListRow;
 use crate::recipient::Fields;
@@ -19,7 +20,7 @@ pub(super) struct Tidy {
     /// The column of the addresses, once it is known.
     pub(super) email: Option<usize>,
     /// A mark that first cells of this list begin with and that means nothing, as in order names (`#1001`).
-    pub(super) own_mark: Option<OwnMark>,
+    pub(super) own_mark: Option<&'static str>,
     /// How many fields nearly all rows have, where that is known.
     pub(super) usual: Option<usize>,
     /// The header's names, by which it is known again below, and its line.
@@ -39,7 +40,7 @@ impl Tidy {
             return Ok(None);
         }
         self.is_after_gap = false;
-        if self.own_mark.is_some_and(|own| own.is_mixed && record.get(0).and_then(mark_of) == Some(own.mark)) {
+        if record.get(0).is_some_and(|first| self.has_own_mark(first)) {
             findings.add(Kind::MarkedNames, line);
         }
         let found = record.len();
@@ -56,12 +57,20 @@ impl Tidy {
                 defect = Some(format!("row has {found} fields, the header has {}", self.width));
             }
         }
-        if memchr(b'=', record.as_slice().as_bytes()).is_some() && record.iter().any(|cell| unwrapped(cell).is_some()) {
-            findings.add(Kind::Formula, line);
-            record = unwrap(&record);
+        if memchr(b'=', record.as_slice().as_bytes()).is_some() {
+            if record.iter().any(|cell| unwrapped(cell).is_some()) {
+                findings.add(Kind::Formula, line);
+                record = unwrap(&record);
+            }
+            if record.iter().any(is_formula) {
+                findings.add(Kind::OtherFormula, line);
+            }
         }
         if !record.as_slice().is_ascii() && record.iter().any(is_encoded_twice) {
             findings.add(Kind::TwiceEncoded, line);
+        }
+        if !record.as_slice().is_ascii() && record.as_slice().contains(char::REPLACEMENT_CHARACTER) {
+            findings.add(Kind::Lost, line);
         }
         Ok(Some(ListRow { line, fields: Fields::Text(record), defect }))
     }
@@ -94,7 +103,7 @@ impl Tidy {
     }
 
     fn has_own_mark(&self, cell: &str) -> bool {
-        self.own_mark.is_some_and(|own| mark_of(cell) == Some(own.mark))
+        self.own_mark.is_some() && mark_of(cell) == self.own_mark
     }
 
     /// Whether a row is one text that is no recipient: exports of reports end with totals and notes, below an empty line.
@@ -116,7 +125,11 @@ impl Tidy {
         let named = || cells.iter().filter(|cell| !cell.is_empty());
         let (all, known) = (named().count(), named().filter(|cell| names.contains(cell)).count());
         let has_heading = record.iter().any(is_email_heading) || names.get(email).is_some_and(|name| cells.contains(name));
-        if !has_heading || 2 * known < all || (known < 2 && self.width > 1) {
+        // A person's address is never a heading; below a gap another table may begin.
+        let is_at_place = record.get(email).is_some_and(is_email_heading) && (all > 1 || self.width == 1);
+        let is_below_gap = self.is_after_gap && all > 1 && record.iter().any(is_email_heading);
+        let is_known = has_heading && 2 * known >= all && (known > 1 || self.width == 1);
+        if !is_at_place && !is_below_gap && !is_known {
             return Ok(false);
         }
         if named().eq(names.iter().filter(|name| !name.is_empty())) {
@@ -129,7 +142,7 @@ impl Tidy {
     /// Why it cannot be known whether the row's person is meant, or who: that is for the operator to say.
     fn doubt(&self, record: &StringRecord) -> Option<String> {
         let email = self.email?;
-        let is_doubtful = |first: &str| is_marked(first) && !is_formula_error(first) && !self.has_own_mark(first);
+        let is_doubtful = |first: &str| is_marked(first) && !is_data(first) && !self.has_own_mark(first);
         if email != 0 && record.get(0).is_some_and(is_doubtful) {
             return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
         }
@@ -157,6 +170,10 @@ impl Tidy {
         if record.get(email + 1).is_some_and(|next| is_stump(address, next.trim())) {
             return Some("address goes on in the next cell: is it cut in two by a comma?".to_owned());
         }
+        let is_other = |(place, cell): (usize, &str)| place != email && cell.contains('@');
+        if found > self.width && self.usual != Some(found) && record.iter().enumerate().any(is_other) {
+            return Some(format!("row has {found} fields, the header has {}, and another address: were two rows joined?", self.width));
+        }
         let usual = self.usual.filter(|usual| found > self.width && found != *usual)?;
         Some(format!("row has {found} fields, most rows have {usual}: does a field hold the delimiter without quotes around it?"))
     }
@@ -175,15 +192,27 @@ fn is_stump(address: &str, next: &str) -> bool {
     !domain.contains('.') && is_end
 }
 
-/// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of `="00123"`.
-fn unwrapped(cell: &str) -> Option<&str> {
-    let inner = cell.trim().strip_prefix("=\"")?.strip_suffix('"')?;
-    (!inner.contains('"')).then_some(inner)
+/// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of `="00123"`, `= "00123"` or `=T("00123")`.
+fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
+    let formula = cell.trim().strip_prefix('=')?.trim();
+    let formula = formula.strip_prefix("T(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(formula).trim();
+    let inner = formula.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('"') {
+        return Some(Cow::Borrowed(inner));
+    }
+    let is_doubled = inner.replace("\"\"", "").chars().all(|c| c != '"');
+    is_doubled.then(|| Cow::Owned(inner.replace("\"\"", "\"")))
+}
+
+/// Whether a cell is some formula: an equals sign, and a function, a cell, a number or a text behind it.
+fn is_formula(cell: &str) -> bool {
+    let Some(formula) = cell.trim_start().strip_prefix('=') else { return false };
+    formula.trim_start().starts_with(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '"' | '(' | '-' | '+' | '$'))
 }
 
 /// A record without such wrapping.
 pub(super) fn unwrap(record: &StringRecord) -> StringRecord {
-    record.iter().map(|cell| unwrapped(cell).unwrap_or(cell)).collect()
+    record.iter().map(|cell| unwrapped(cell).unwrap_or(Cow::Borrowed(cell))).collect::<Vec<_>>().into_iter().collect()
 }
 
 /// Whether a text is the UTF-8 of another one, read as Windows-1252 and written as UTF-8 again.
@@ -221,7 +250,8 @@ mod tests {
         assert_eq!(read(&["1", "a@b.example"]), (row(&["1", "a@b.example", ""]), vec![Kind::Short]));
         assert_eq!(read(&["1", "a@b.example", "x", "", " "]), (row(&["1", "a@b.example", "x"]), vec![Kind::Surplus]));
         assert_eq!(tidy(&["1", "a@b.example", "x", "y"]).0.expect("kept").defect.as_deref(), Some("row has 4 fields, the header has 3"));
-        assert_eq!(read(&["=\"007\"", "=\"a@b.example\"", "=1+1"]), (row(&["007", "a@b.example", "=1+1"]), vec![Kind::Formula]));
+        assert_eq!(read(&["=\"007\"", "=\"a@b.example\"", "=1+1"]), (row(&["007", "a@b.example", "=1+1"]), vec![Kind::Formula, Kind::OtherFormula]));
+        assert_eq!(read(&["= \"007\"", "a@b.example", "=T(\"00\"\"1\")"]).0, row(&["007", "a@b.example", "00\"1"]));
         assert_eq!(read(&["1", "a@b.example", "x=\"y\""]).1, []);
     }
 
@@ -239,7 +269,7 @@ mod tests {
     #[test]
     fn rows_that_are_struck_out_or_empty_are_left_out() {
         for cells in [
-            ["#1", "a@b.example", ""],
+            ["# 1", "a@b.example", ""],
             ["1", "# a@b.example", ""],
             ["// x", "", ""],
             ["--Ann", "a@b.example", ""],
@@ -260,15 +290,20 @@ mod tests {
         }
         assert_eq!(tidy(&["", " ", "\u{a0}"]).1, [Kind::Blank]);
         assert!(tidy(&["1", "a@b.example", "#1001"]).0.is_some() && tidy(&["-1", "-a@b.example", ""]).0.is_some());
-        let own_mark = Some(OwnMark { mark: "#", is_mixed: false });
-        let mut names = Tidy { width: 2, email: Some(1), own_mark, ..Tidy::default() };
+        let mut names = Tidy { width: 2, email: Some(1), own_mark: Some("*"), ..Tidy::default() };
         let mut is_row = |cells: &[&str]| names.row(2, StringRecord::from(cells.to_vec()), &mut Findings::default()).expect("no error").is_some();
-        assert!(is_row(&["#1001", "a@b.example"]) && !is_row(&["// #1001", "a@b.example"]) && !is_row(&["--#1001", "a@b.example"]));
+        assert!(is_row(&["*VIP", "a@b.example"]) && !is_row(&["// *VIP", "a@b.example"]) && !is_row(&["--*VIP", "a@b.example"]));
         for error in ["#N/A", "#REF!", "#NAME?", "#DIV/0!", "#NV"] {
             assert!(tidy(&["1", error, ""]).0.is_some(), "{error} is counted as a row without an address");
             assert!(tidy(&[error, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()), "{error} is data");
         }
         assert!(tidy(&["1", "* Work", ""]).0.is_some());
+        for data in ["#1001", "#D12", "#ff0001", "#WEB-7"] {
+            assert!(tidy(&[data, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()), "{data}");
+        }
+        for doubtful in ["#Ann", "#vip", "*hot"] {
+            assert!(tidy(&[doubtful, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_some()), "{doubtful}");
+        }
     }
 
     #[test]
@@ -283,11 +318,13 @@ mod tests {
         for same in [&["email", "name", "vip"][..], &["\u{feff}Email", " NAME ", "vip", ""]] {
             assert_eq!(row(same).expect("no error"), (false, Some(Kind::HeaderRows)), "{same:?}");
         }
-        for other in [&["email", "vip", "name"][..], &["vip", "e-mail", "name"], &["email", "name", "city", "vip"], &["email", "name"]] {
+        for other in
+            [&["email", "vip", "name"][..], &["vip", "e-mail", "name"], &["email", "name", "city", "vip"], &["email", "name"], &["email", "reason"]]
+        {
             let error = row(other).expect_err("refused").in_list("l").to_string();
             assert!(error.starts_with("l:9: is a header with other columns than that on line 1"), "{error}");
         }
-        for data in [&["ann@example.com", "email", "name"][..], &["", "name", "x"], &["none", "email", "x"], &["email", "x", "y"]] {
+        for data in [&["ann@example.com", "email", "name"][..], &["", "name", "x"], &["none", "email", "x"], &["email"]] {
             assert!(row(data).expect("no error").0, "{data:?}");
         }
     }

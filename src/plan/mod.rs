@@ -24,7 +24,7 @@ use crate::recipient::{Columns, Fields};
 pub use route::Router;
 pub(crate) use screen::Screen;
 pub use screen::{Screened, Screening};
-pub use survey::{Defect, Survey};
+pub use survey::{Defect, Judgement, Survey};
 
 /// Rows that go through the queue together.
 const TOGETHER: usize = 1_000;

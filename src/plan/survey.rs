@@ -11,6 +11,8 @@ use crate::outcome::{Outcome, Reason, Tally};
 
 /// Places that are named of each kind before it is only counted.
 const PLACES: usize = 3;
+/// The same for rows for which the message cannot be rendered, which stop the list.
+const UNRENDERED_PLACES: usize = 10;
 /// Kinds that are told apart: a hostile list could make every message different.
 const KINDS: usize = 20;
 
@@ -36,6 +38,17 @@ impl fmt::Display for Defect {
     }
 }
 
+/// When a list is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement<'a> {
+    /// The largest share of rows without a usable address.
+    pub max_invalid: Percent,
+    /// How many rows there must be.
+    pub expect: Option<&'a ExpectCount>,
+    /// Whether rows for which the message cannot be rendered are left out rather than refused.
+    pub skip_unrendered: bool,
+}
+
 /// The sum of a reading.
 #[derive(Debug)]
 pub struct Survey {
@@ -55,6 +68,8 @@ pub struct Survey {
     pub always_missing: usize,
     /// Addresses that had invisible characters at an end, which were taken off, and the places of the first ones.
     pub trimmed: (u64, Vec<String>),
+    /// Rows for which the message cannot be rendered; they count as invalid.
+    pub unrendered: u64,
     /// Sendable addresses whose domain has no dot, and the places of the first ones.
     pub no_dot: (u64, Vec<String>),
     /// The sendable ones, for a comparison with other runs.
@@ -76,6 +91,7 @@ impl Survey {
             findings: Vec::new(),
             always_missing: 0,
             trimmed: (0, Vec::new()),
+            unrendered: 0,
             no_dot: (0, Vec::new()),
             people: Sketch::default(),
             defects: BTreeMap::new(),
@@ -96,6 +112,7 @@ impl Survey {
             }
             Some((outcome, reason, detail)) => {
                 self.tally.add(*outcome, 1);
+                self.unrendered += u64::from(*outcome == Outcome::Invalid && *reason == Reason::Render);
                 if *outcome == Outcome::Invalid && matches!(reason, Reason::Render | Reason::BadAddress) {
                     self.defect(*reason == Reason::Render, detail, row.list, row.line);
                 }
@@ -113,6 +130,7 @@ impl Survey {
     }
 
     fn defect(&mut self, is_rendering: bool, detail: &str, list: u32, line: u64) {
+        let most = if is_rendering { UNRENDERED_PLACES } else { PLACES };
         let place = self.place(list, line);
         let mut kind = (is_rendering, detail.to_owned());
         if self.defects.len() >= KINDS && !self.defects.contains_key(&kind) {
@@ -120,7 +138,7 @@ impl Survey {
         }
         let (count, places) = self.defects.entry(kind).or_default();
         *count += 1;
-        if places.len() < PLACES {
+        if places.len() < most {
             places.push(place);
         }
     }
@@ -178,16 +196,36 @@ impl Survey {
         (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")))
     }
 
+    /// A message that fails for some is a fault of the message or of the list, not of a few addresses.
+    fn unrendered_refusal(&self, listed: Option<&str>) -> Error {
+        let rows = self.unrendered;
+        let defects = self.defects.iter().filter(|((is_rendering, _), _)| *is_rendering);
+        let lines: Vec<String> = defects
+            .map(|((_, what), (count, places))| Defect { what: what.clone(), count: *count, places: places.clone(), fix: "" }.to_string())
+            .collect();
+        let what = format!("the message cannot be rendered for {rows} of {} rows\n  {}", self.rows(), lines.join("\n  "));
+        let all = listed
+            .filter(|files| !files.is_empty())
+            .map_or_else(|| "; `mailbatch check` writes all of them to a file".to_owned(), |files| format!("; all of them are in {files}"));
+        Error::refused(what).hint(format!(
+            "fill in the column, or give the message a default: {{{{ name | default('friend') }}}}; --skip-unrendered leaves these rows out{all}"
+        ))
+    }
+
     /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the
     /// command has written the bad rows, if it is one that does.
-    pub fn judge(&self, max_invalid: Percent, expect: Option<&ExpectCount>, listed: Option<&str>) -> Result<(), Error> {
+    pub fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
+        let Judgement { max_invalid, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
             && !expect.admits(self.rows())
         {
             return Err(Error::refused(format!("the lists have {} rows, expected {expect}", self.rows()))
                 .hint("is a list truncated or the wrong one? if it is right, change --expect-count"));
         }
-        let invalid = self.tally.get(Outcome::Invalid);
+        if self.unrendered > 0 && !skip_unrendered {
+            return Err(self.unrendered_refusal(listed));
+        }
+        let invalid = self.tally.get(Outcome::Invalid) - self.unrendered;
         if invalid as f64 > self.rows() as f64 * max_invalid.fraction() + 1e-9 {
             let share = 100.0 * invalid as f64 / self.rows() as f64;
             let what = format!("{invalid} of {} rows cannot be mailed ({share:.1} %, {max_invalid} tolerated)", self.rows());

@@ -11,7 +11,7 @@ use super::entry::{Entry, Form, key_of, parse_entry, sha256_keys};
 use super::format::{Columns, HEADER};
 use super::gathering::Range;
 use super::records::{Position, Record, Records, Step, Tail, Trouble};
-use super::watched::refused;
+use super::watched::{refuse_fifo, refused};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::ledger::LedgerSuppression;
@@ -31,6 +31,7 @@ pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
+    refuse_fifo(file).map_err(|why| cannot_write(file, &why))?;
     let (locked, is_new) = open_locked(file, true)?;
     let failed = |why: io::Error| cannot_write(file, &why);
     let length = locked.metadata().map_err(failed)?.len();
@@ -68,7 +69,7 @@ pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
 
 /// Why entries could not be appended to a suppression file, found without changing anything; `None` where they can be.
 pub fn unwritable(file: &Path) -> Option<String> {
-    let tried = match OpenOptions::new().append(true).open(file) {
+    let tried = match refuse_fifo(file).and_then(|()| OpenOptions::new().append(true).open(file)) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => tempfile::tempfile_in(directory(file)).map(drop),
         opened => opened.map(drop),
     };

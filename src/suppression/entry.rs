@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::address::{self, Address, AddressError, domain_to_ascii};
+use crate::address::{self, Address, AddressError, Note, domain_to_ascii};
 use crate::ledger::LedgerSuppression;
 use crate::outcome::{Kind, Reason};
 
@@ -147,6 +147,9 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
             Err("sha256 entry does not have 64 hex digits".to_owned())
         };
     }
+    if text.starts_with("*@") {
+        return Err("entry begins with *; the entry of a whole domain is @example.com".to_owned());
+    }
     if let Some(domain) = text.strip_prefix('@') {
         return match domain_to_ascii(domain) {
             Ok(domain) => Ok(format!("@{domain}")),
@@ -155,6 +158,15 @@ pub fn parse_entry(text: &str) -> Result<String, String> {
         };
     }
     Address::parse(text).map(|address| address.folded()).map_err(|why| why.to_string())
+}
+
+/// What is odd about an entry: legal, and yet often a mistake that leaves the person who was meant unprotected.
+pub(crate) fn odd_note(entry: &str) -> Option<Note> {
+    if let Some(domain) = entry.strip_prefix('@') {
+        return (!domain.contains('.')).then_some(Note::NoDot);
+    }
+    let notes = Address::parse(entry).ok()?.notes();
+    notes.into_iter().find(|note| !matches!(note, Note::Role | Note::QuotedLocalPart))
 }
 
 /// The reason words of suppressions, mildest first; the place in the list is the rank.

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use memchr::{memchr, memchr2};
-use xxhash_rust::xxh3::xxh3_128;
+use memchr::{memchr, memchr3};
 
 use super::entry::{Entry, Scope, parse_entry, parse_reason, rank_of};
+use super::plain::{hash_plain_address, is_plain_time, plain_reason, plain_scope};
 use crate::input::is_marked;
 use crate::outcome::Reason;
 
@@ -105,6 +105,10 @@ impl Columns {
         Ok(Some(Self { kinds, is_named: true }))
     }
 
+    pub(super) fn place_of_email(&self) -> Option<usize> {
+        self.kinds.iter().position(|kind| *kind == Column::Email)
+    }
+
     fn has(&self, kind: Column) -> bool {
         self.kinds.contains(&kind)
     }
@@ -132,7 +136,7 @@ impl Columns {
                 Column::ExpiresAt if field.is_empty() => {}
                 Column::CreatedAt | Column::ExpiresAt => return None,
                 Column::Source | Column::Note | Column::Other => {
-                    if !field.is_ascii() || memchr2(b'"', 0, field).is_some() {
+                    if !field.is_ascii() || memchr3(b'"', 0, b'\r', field).is_some() {
                         return None;
                     }
                 }
@@ -161,9 +165,15 @@ impl Columns {
             let what = format!("line has {} fields, the file has {} columns", fields.len(), self.kinds.len());
             return Err(Problem::new(what, "put quotes around a field that holds a comma"));
         }
+        let is_joined = |(place, field): (usize, &Cow<'_, str>)| self.kinds.get(place) != Some(&Column::Email) && field.contains('@');
+        if fields.len() > self.kinds.len() && fields.iter().enumerate().any(is_joined) {
+            return Err(Problem::new("line has more fields than columns, and another address", "were two lines joined? give each entry its own"));
+        }
         let of = |kind| self.field(kind, fields).trim();
         let email = of(Column::Email);
-        (!email.is_empty()).then_some(()).ok_or_else(|| Problem::new("email is empty", "fill in the address, or remove the line"))?;
+        if email.is_empty() {
+            return Err(Problem::new("email is empty", "fill in the address, or remove the line"));
+        }
         let entry = parse_entry(email).map_err(|what| Problem::new(what, entry_hint(email)))?;
         let reason = parse_reason(of(Column::Reason)).ok_or_else(|| {
             Problem::new("reason is none of: hard_bounce, complaint, unsubscribe, manual", "use one of these words, or leave it empty for manual")
@@ -302,90 +312,10 @@ pub(super) fn time(column: &str, text: &str, day: Day) -> Result<Option<Timestam
     Ok(Some(midnight.timestamp()))
 }
 
-fn plain_reason(field: &[u8]) -> Option<Reason> {
-    match field {
-        b"" | b"manual" => Some(Reason::Manual),
-        b"unsubscribe" => Some(Reason::Unsubscribe),
-        b"hard_bounce" => Some(Reason::HardBounce),
-        b"complaint" => Some(Reason::Complaint),
-        _ => None,
-    }
-}
-
-fn plain_scope(field: &[u8]) -> Option<Scope> {
-    match field {
-        b"" => Some(Scope::Own),
-        b"all" => Some(Scope::All),
-        b"marketing" => Some(Scope::Marketing),
-        _ => None,
-    }
-}
-
-/// Whether the field is empty or a time that needs no calendar to be right: `2026-11-21T08:00:00Z` on one of the first 28 days.
-fn is_plain_time(field: &[u8]) -> bool {
-    if field.is_empty() {
-        return true;
-    }
-    let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] = *field else {
-        return false;
-    };
-    let digits = [y1, y2, y3, y4, mo1, mo2, d1, d2, h1, h2, m1, m2, s1, s2];
-    let two = |tens: u8, ones: u8| (tens.wrapping_sub(b'0')).wrapping_mul(10).wrapping_add(ones.wrapping_sub(b'0'));
-    digits.iter().all(u8::is_ascii_digit)
-        && y1 != b'0'
-        && (1..=12).contains(&two(mo1, mo2))
-        && (1..=28).contains(&two(d1, d2))
-        && two(h1, h2) < 24
-        && two(m1, m2) < 60
-        && two(s1, s2) < 60
-}
-
-/// The longest address the fast path takes, and the width it works in: whole registers, so that the compiler can use them.
-const LONGEST: usize = 128;
-const LANE: usize = 32;
-
-/// The hash of an address that is beyond doubt: letters, digits, `.`, `-`, `_` and, before the `@`, `+`; no two of `.`, `-`, `@` side by
-/// side (which leaves `xn--` to the careful path), none at either end, one `@`, a short domain that ends in a letter.
-fn hash_plain_address(field: &[u8]) -> Option<u128> {
-    let n = field.len();
-    if !(5..=LONGEST).contains(&n) {
-        return None;
-    }
-    let mut folded = [b'a'; LONGEST];
-    folded[..n].copy_from_slice(field);
-    let mut joints = [0_u8; LONGEST + 1];
-    let lanes = n.next_multiple_of(LANE);
-    let (mut odd, mut ats) = (0_u8, 0_u8);
-    for (lane, joints) in folded[..lanes].as_chunks_mut::<LANE>().0.iter_mut().zip(joints.as_chunks_mut::<LANE>().0) {
-        for (byte, joint) in lane.iter_mut().zip(joints) {
-            let b = *byte;
-            let upper = b.wrapping_sub(b'A') < 26;
-            let letter = (b | 0x20).wrapping_sub(b'a') < 26;
-            let digit = b.wrapping_sub(b'0') < 10;
-            let is_joint = (b == b'.') | (b == b'-') | (b == b'@');
-            *byte = b | (u8::from(upper) << 5);
-            *joint = u8::from(is_joint);
-            odd |= u8::from(!(letter | digit | is_joint | (b == b'_') | (b == b'+')));
-            ats += u8::from(b == b'@');
-        }
-    }
-    let side_by_side = joints[..lanes].iter().zip(&joints[1..=lanes]).fold(0, |any, (one, next)| any | (one & next));
-    if odd | side_by_side != 0 || ats != 1 {
-        return None;
-    }
-    let at = memchr(b'@', &folded[..n])?;
-    let domain = &folded[at + 1..n];
-    let is_sound = joints[0] == 0
-        && (1..=64).contains(&at)
-        && (1..=63).contains(&domain.len())
-        && folded[n - 1].is_ascii_lowercase()
-        && memchr(b'+', domain).is_none();
-    is_sound.then(|| xxh3_128(&folded[..n]))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use xxhash_rust::xxh3::xxh3_128;
 
     use super::*;
 

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use memchr::{memchr, memchr_iter};
 
 use super::entry::{Entry, Form, key_of, rank_of};
-use super::format::Columns;
+use super::format::{Columns, Problem};
 use super::index::packed;
-use super::records::{Position, Record, Records, Tail, Trouble, UnseenEnds};
+use super::records::{Noted, Position, Record, Records, Tail, Trouble};
+use crate::input::{Foreign, foreign};
 use crate::outcome::Kind;
 
 /// From this size on a file is read in parts.
@@ -64,16 +65,21 @@ pub(super) struct Gathered {
     pub(super) keys: Vec<u128>,
     pub(super) forms: Forms,
     /// Of the file that was read last.
-    pub(super) unseen_ends: UnseenEnds,
+    pub(super) noted: Noted,
 }
 
 impl Gathered {
     pub(super) fn new(rule: Rule) -> Self {
-        Self { rule, keys: Vec::new(), forms: Forms::default(), unseen_ends: UnseenEnds::default() }
+        Self { rule, keys: Vec::new(), forms: Forms::default(), noted: Noted::default() }
     }
 
     /// Reads a regular file of this length; returns how far its complete lines reach.
     pub(super) fn read_file(&mut self, file: &File, length: u64) -> Result<Position, Trouble> {
+        let mut first = [0; 512];
+        let n = file.read_at(&mut first, 0)?;
+        if let Some(Foreign { what, hint }) = foreign(&first[..n]) {
+            return Err(Trouble::Line(1, Problem::new(what, hint)));
+        }
         if length >= LARGE
             && let Some(position) = self.read_in_parts(file, length)
         {
@@ -90,7 +96,8 @@ impl Gathered {
         while let Some(record) = records.next()? {
             self.keys.extend(self.rule.apply(&record, &mut self.forms).map(|(hash, rank)| packed(hash, rank)));
         }
-        self.unseen_ends = records.unseen_ends().clone();
+        self.noted = records.noted().clone();
+        self.noted.is_blank = !records.has_columns();
         Ok(records.position().clone())
     }
 
@@ -138,12 +145,12 @@ impl Gathered {
         };
 
         let (mut from, mut to, mut lines) = (before, before, 0);
-        self.unseen_ends = UnseenEnds::default();
+        self.noted = Noted::default();
         for (part, room) in parts.iter().zip(&rooms) {
             self.keys.copy_within(from..from + part.filled, to);
             from += room;
             to += part.filled;
-            self.unseen_ends.extend(&part.unseen_ends, lines);
+            self.noted.extend(&part.noted, lines);
             lines += part.position.lines;
         }
         self.keys.truncate(to);
@@ -164,7 +171,7 @@ struct Part {
     spilled: Vec<u128>,
     forms: Forms,
     position: Position,
-    unseen_ends: UnseenEnds,
+    noted: Noted,
 }
 
 impl Part {
@@ -188,7 +195,7 @@ impl Part {
             spilled,
             forms,
             position: records.position().clone(),
-            unseen_ends: records.unseen_ends().clone(),
+            noted: records.noted().clone(),
         })
     }
 }

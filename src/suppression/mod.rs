@@ -14,6 +14,7 @@ mod exchange;
 mod format;
 mod gathering;
 mod index;
+mod plain;
 mod preset;
 mod records;
 mod rows;
@@ -22,7 +23,9 @@ mod sorting;
 mod watched;
 
 pub use edit::{Removed, append, remove, unwritable};
+pub(crate) use entry::odd_note;
 pub use entry::{Entry, Scope, parse_entry};
 pub use exchange::{ExportFormat, Import, Imported, List, Listed, export, import, list};
 pub use preset::{Exported, Preset, import_preset};
+pub(crate) use records::Places;
 pub use screening::{Hit, Suppressions};

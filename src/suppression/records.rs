@@ -5,9 +5,9 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-use super::entry::Entry;
+use super::entry::{Entry, odd_note, parse_entry};
 use super::format::{Column, Columns, Plain, Problem, Unsplit, split};
-use crate::address::has_unseen_ends;
+use crate::address::{Note, has_unseen_ends};
 use crate::input::{is_marked, separator};
 
 /// Small enough to stay in the processor's cache between being read and being looked at.
@@ -49,15 +49,14 @@ pub(super) struct Position {
     pub(super) columns: Option<Columns>,
 }
 
-/// Entries that had invisible characters at an end, which were taken off.
+/// How many entries, and the lines of the first ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UnseenEnds {
+pub(crate) struct Places {
     pub(crate) count: u64,
-    /// The first lines.
     pub(crate) lines: Vec<u64>,
 }
 
-impl UnseenEnds {
+impl Places {
     const PLACES: usize = 3;
 
     fn add(&mut self, line: u64) {
@@ -67,11 +66,33 @@ impl UnseenEnds {
         }
     }
 
-    /// Adds those of a part of the file that has so many lines before it.
-    pub(super) fn extend(&mut self, part: &Self, before: u64) {
+    fn extend(&mut self, part: &Self, before: u64) {
         let room = Self::PLACES - self.lines.len();
         self.lines.extend(part.lines.iter().take(room).map(|line| before + line));
         self.count += part.count;
+    }
+}
+
+/// What is worth a look about the entries of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// Entries that had invisible characters at an end, which were taken off.
+    pub(crate) unseen_ends: Places,
+    /// Entries that are legal and often a mistake: cut off, or with a sign at an end.
+    pub(crate) odd: Places,
+    /// Whether the file has neither a header nor an entry.
+    pub(crate) is_blank: bool,
+}
+
+impl Noted {
+    /// Adds those of a part of the file that has so many lines before it.
+    pub(super) fn extend(&mut self, part: &Self, before: u64) {
+        self.unseen_ends.extend(&part.unseen_ends, before);
+        self.odd.extend(&part.odd, before);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.unseen_ends.count + self.odd.count == 0 && !self.is_blank
     }
 }
 
@@ -102,7 +123,7 @@ pub(super) struct Records<R> {
     position: Position,
     has_left_a_tail: bool,
     has_joined_lines: bool,
-    unseen_ends: UnseenEnds,
+    noted: Noted,
 }
 
 impl<R: Read> Records<R> {
@@ -119,13 +140,18 @@ impl<R: Read> Records<R> {
             position,
             has_left_a_tail: false,
             has_joined_lines: false,
-            unseen_ends: UnseenEnds::default(),
+            noted: Noted::default(),
         }
     }
 
-    /// The entries so far that had invisible characters at an end.
-    pub(super) fn unseen_ends(&self) -> &UnseenEnds {
-        &self.unseen_ends
+    /// Whether a header or an entry has been read.
+    pub(super) fn has_columns(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    /// What was worth a look so far.
+    pub(super) fn noted(&self) -> &Noted {
+        &self.noted
     }
 
     /// Gives every record as an entry.
@@ -245,14 +271,20 @@ impl<R: Read> Records<R> {
             self.has_left_a_tail = true;
             return Ok(None);
         }
-        let step = found.map(|Found { step, columns, has_unseen_ends }| {
+        let step = found.and_then(|Found { step, columns, has_unseen_ends, odd }| {
             if has_unseen_ends {
-                self.unseen_ends.add(self.first_line);
+                self.noted.unseen_ends.add(self.first_line);
+            }
+            if odd == Some(Note::NoDot) && !is_terminated {
+                return Err(Problem::new("file ends inside this entry: is it truncated?", "complete the entry, and end its line"));
+            }
+            if odd.is_some() {
+                self.noted.odd.add(self.first_line);
             }
             if columns.is_some() {
                 self.columns = columns;
             }
-            step
+            Ok(step)
         });
         if is_terminated {
             self.position.offset = self.lines.passed;
@@ -262,6 +294,18 @@ impl<R: Read> Records<R> {
             }
         }
         step.map(Some).map_err(|problem| Trouble::Line(self.first_line, problem))
+    }
+
+    /// Whether a line inside quotes would be an entry if it stood alone.
+    fn is_entry(&self, line: &str) -> bool {
+        let is_of = |field: &str| {
+            let field = field.trim().trim_matches('"');
+            field.contains('@') && !field.contains(' ') && parse_entry(field).is_ok()
+        };
+        match self.columns.as_ref().and_then(Columns::place_of_email) {
+            Some(place) => line.split(',').nth(place).is_some_and(is_of),
+            None => line.split(',').any(is_of),
+        }
     }
 
     fn take(&mut self, line: Line) {
@@ -281,6 +325,9 @@ impl<R: Read> Records<R> {
             return Err(Problem::new("line holds a NUL byte: no UTF-8 text, perhaps UTF-16", TEXT_HINT).into());
         }
         let text = std::str::from_utf8(bytes).map_err(|_| Problem::new("line is not valid UTF-8", TEXT_HINT))?;
+        if text.replace("\r\n", "").contains('\r') {
+            return Err(Problem::new("line holds a carriage return (CR), behind which another entry may stand", RETURN_HINT).into());
+        }
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok(Found::of(Step::Nothing, None));
         }
@@ -296,19 +343,29 @@ impl<R: Read> Records<R> {
             Unsplit::Open => Flaw::Open,
             Unsplit::Astray => never_closed().into(),
         })?;
+        if text.lines().skip(1).any(|line| self.is_entry(line)) {
+            let hint = "close the quote where its field ends; a note that really holds these lines has to be put on one line";
+            return Err(Problem::new("line opens a quote that holds another entry", hint).into());
+        }
         let mut learned = None;
         let columns = match &self.columns {
             Some(columns) => columns,
             None => {
                 if let Some(named) = Columns::from_header(&fields)? {
+                    if fields.iter().any(|field| field.contains('@')) {
+                        let hint = "put the names of the columns on a line of their own";
+                        return Err(Problem::new("header holds an address: is a line break missing behind it?", hint).into());
+                    }
                     return Ok(Found::of(Step::Nothing, Some(named)));
                 }
                 learned.insert(Columns::standard())
             }
         };
-        let step = columns.entry(&fields)?.map_or(Step::Nothing, |entry| Step::Record(Record::Entry(Box::new(entry))));
+        let entry = columns.entry(&fields)?;
+        let odd = entry.as_ref().and_then(|entry| odd_note(&entry.entry));
+        let step = entry.map_or(Step::Nothing, |entry| Step::Record(Record::Entry(Box::new(entry))));
         let has_unseen_ends = !text.is_ascii() && has_unseen_ends(columns.field(Column::Email, &fields));
-        Ok(Found { step, columns: learned, has_unseen_ends })
+        Ok(Found { step, columns: learned, has_unseen_ends, odd })
     }
 }
 
@@ -317,11 +374,12 @@ struct Found {
     step: Step,
     columns: Option<Columns>,
     has_unseen_ends: bool,
+    odd: Option<Note>,
 }
 
 impl Found {
     fn of(step: Step, columns: Option<Columns>) -> Self {
-        Self { step, columns, has_unseen_ends: false }
+        Self { step, columns, has_unseen_ends: false, odd: None }
     }
 }
 
@@ -335,6 +393,9 @@ impl From<Problem> for Flaw {
         Self::Problem(problem)
     }
 }
+
+/// How to mend a file whose lines do not end with a line feed.
+const RETURN_HINT: &str = "end each line with a line feed (LF), or take the entries in with `mailbatch suppress import FILE`";
 
 /// How to mend a file that is no UTF-8 text.
 const TEXT_HINT: &str = "save the file as UTF-8 text, or take its entries in with `mailbatch suppress import FILE`";

@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor, Read};
 
+use super::entry::{odd_note, parse_entry};
 use crate::address::has_unseen_ends;
 use crate::error::{Error, Result};
 use crate::input::{Finding, Format, Kind, ListReader, ReadOptions};
@@ -40,6 +41,14 @@ pub(super) fn each(
         let fields: Vec<&str> = record.iter().map(trimmed).collect();
         if record.get(place).is_some_and(has_unseen_ends) {
             list.found(Kind::UnseenEnds, row.line);
+        }
+        if record.get(place).and_then(|entry| parse_entry(entry).ok()).is_some_and(|entry| odd_note(&entry).is_some()) {
+            list.found(Kind::OddEntry, row.line);
+        }
+        let is_other = |(other, cell): (usize, &str)| other != place && cell.contains('@');
+        if row.defect.is_some() && record.iter().enumerate().any(is_other) {
+            let flaw = ("row has more fields than the header, and another address".to_owned(), "were two rows joined? put each on its own line");
+            return Err(refuse(row.line, flaw));
         }
         // A row with too many cells, or perhaps struck out, suppresses all the same if its address can be read.
         take(&fields).map_err(|flaw| refuse(row.line, flaw))?;

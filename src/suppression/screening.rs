@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::entry::{Entry, reason_of, sha256_keys};
 use super::gathering::{Forms, Gathered, Rule};
 use super::index::{Index, masked, packed};
-use super::records::UnseenEnds;
+use super::records::Noted;
 use super::watched::Watched;
 use crate::address::Address;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ pub struct Suppressions {
     watched: Mutex<Vec<Watched>>,
     /// The number of the ledger's latest entry in here.
     learned_up_to: AtomicI64,
-    unseen_ends: Vec<(PathBuf, UnseenEnds)>,
+    noted: Vec<(PathBuf, Noted)>,
 }
 
 impl fmt::Debug for Suppressions {
@@ -54,11 +54,11 @@ impl Suppressions {
     pub fn load(files: &[PathBuf], ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>, kind: Kind, now: Timestamp) -> Result<Self> {
         let mut gathered = Gathered::new(Rule { kind, now });
         let mut watched = Vec::with_capacity(files.len());
-        let mut unseen_ends = Vec::new();
+        let mut noted = Vec::new();
         for path in files {
             watched.extend(Watched::load(path, &mut gathered)?);
-            let found = std::mem::take(&mut gathered.unseen_ends);
-            unseen_ends.extend((found.count > 0).then(|| (path.clone(), found)));
+            let found = std::mem::take(&mut gathered.noted);
+            noted.extend((!found.is_empty()).then(|| (path.clone(), found)));
         }
         let Gathered { rule, keys, mut forms, .. } = gathered;
         let too_many = || Error::refused("the suppression files hold more than 4,294,967,295 entries").hint("remove repeated and expired entries");
@@ -82,13 +82,13 @@ impl Suppressions {
             has_hashes: forms.hashes.into(),
             watched: Mutex::new(watched),
             learned_up_to: learned_up_to.into(),
-            unseen_ends,
+            noted,
         })
     }
 
-    /// The files with entries that had invisible characters at an end when they were loaded.
-    pub(crate) fn unseen_ends(&self) -> &[(PathBuf, UnseenEnds)] {
-        &self.unseen_ends
+    /// The files with entries that were worth a look when they were loaded.
+    pub(crate) fn noted(&self) -> &[(PathBuf, Noted)] {
+        &self.noted
     }
 
     /// Why this address must not be mailed, if it must not.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -56,6 +56,7 @@ impl Watched {
     }
 
     fn load_into(path: &Path, gathered: &mut Gathered) -> Result<Option<Self>, Trouble> {
+        refuse_fifo(path)?;
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -104,6 +105,15 @@ impl Watched {
         self.stamp = stamp;
         Ok(())
     }
+}
+
+/// A FIFO with a name waits for a writer who may never come; those of the shell's `<(…)` have one.
+pub(super) fn refuse_fifo(path: &Path) -> io::Result<()> {
+    let is_of_a_shell = ["/dev/fd", "/proc"].iter().any(|dir| path.starts_with(dir));
+    if !is_of_a_shell && std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
+        return Err(io::Error::other("it is a FIFO, not a file"));
+    }
+    Ok(())
 }
 
 /// What `send` and `check` say of a file that cannot be read or understood.

@@ -147,14 +147,153 @@ fn a_mark_before_a_row_is_told_from_marks_that_belong_to_names() {
         assert!(ran.err.contains("left out and not mailed (1): list.csv:11"), "{}", ran.err);
         assert_eq!(ws.mailed().len(), 19);
     }
-    // Most rows struck out are struck out; most orders with a mark are orders, and that is said.
-    let mixed = |mark: &str| {
+    // Each row is judged by its own mark, whatever the first ones have.
+    for (mark, mailed, says) in
+        [("# ", 8, "left out and not mailed (11)"), ("// ", 8, "left out and not mailed (11)"), ("#10", 19, ""), ("#D", 19, "")]
+    {
         let ws = sandbox(rows("order,email,name", |n| format!("{}{n},user{n}@example.com,User{n}", if n < 13 { mark } else { "" }), ""));
         let ran = ws.run(&["-q", "send", "list.csv"]).ends(0);
-        (ws.mailed().len(), ran.err)
+        assert!(ran.err.contains(says) && (says.is_empty() == ran.err.is_empty()), "{mark}: {}", ran.err);
+        assert_eq!(ws.mailed().len(), mailed, "{mark}: {}", ran.err);
+    }
+    counts(rows("tag,email,name", |n| format!("t{n},user{n}@example.com,User{n}"), "#vip,user10@example.com,User10"), "row begins with a mark");
+    let ws = sandbox(rows("tag,email,name", |n| format!("*t{n},user{n}@example.com,User{n}"), "*t10,user10@example.com,User10"));
+    let ran = ws.run(&["-q", "send", "list.csv"]).ends(0);
+    assert!(ws.mailed().len() == 20 && ran.err.contains("begin with a mark, as nearly all do"), "{}", ran.err);
+}
+
+#[test]
+fn joined_rows_and_headers_never_lose_anybody_silently() {
+    let first = rows("email,name,vip", |n| format!("user{n}@example.com,User{n},no"), "user10@example.com,User10,no");
+    refuses(format!("{first}\nemail,reason\nuser1@example.com,unsubscribed\n"), &["list.csv:23: is a header with other columns"]);
+    refuses("email,name,zoe@example.com,Zoe\nann@example.com,Ann\n", &["list.csv:1: the header holds an address"]);
+    refuses("email,namezoe@example.com,Zoe\nann@example.com,Ann\n", &["list.csv:1: the header holds an address"]);
+    counts(rows("email,name", |n| format!("user{n}@example.com,User{n}"), "user10@example.com,User10zoe@example.com,"), "were two rows joined?");
+    // Swallowed rows whose address is none.
+    for odd in ["jo@intranet", "jo@@example.com", "=\"\"jo@example.com\"\"", "Jo <jo@example.com>", ""] {
+        let list = format!("email,name,c\nx@example.com,\"X,1\n{odd},J\",2\ny@example.com,Y,3\n");
+        refuses(list, &["list.csv:2: a quote opens here and closes on line 3"]);
+    }
+    for note in [
+        "Called.\nWrite to boss@acme.example, he said",
+        "From: Boss <boss@acme.example>\nTo: x\nSubject: Hi, there",
+        "Lee, Ann, a@x.example\nRay, Ben, b@x.example",
+    ] {
+        let ws = sandbox(format!("email,name,note\nx@example.com,X,\"{note}\"\n"));
+        ws.run(&["send", "list.csv"]).ends(0);
+        assert_eq!(ws.mailed(), ["x@example.com"]);
+    }
+}
+
+#[test]
+fn a_suppression_file_never_loses_an_entry_silently() {
+    let stopped = |file: &[u8], exit: i32, says: &str| {
+        let ws = sandbox("email,name\nann@example.com,Ann\nben@example.com,Ben\n");
+        ws.config(&format!("{}\n[suppression]\nfiles = [\"stop.csv\"]\n", ws.read("mailbatch.toml"))).file("stop.csv", file);
+        for arguments in [&["-q", "check", "list.csv"][..], &["-q", "send", "list.csv"]] {
+            let ran = ws.run(arguments).ends(exit);
+            assert!(ran.err.contains(says), "{}: no {says:?} in {}", String::from_utf8_lossy(file), ran.err);
+        }
+        ws.mailed()
     };
-    let (mailed, said) = mixed("# ");
-    assert!(mailed == 8 && said.contains("left out and not mailed (11)"), "{mailed}: {said}");
-    let (mailed, said) = mixed("#");
-    assert!(mailed == 19 && said.contains("begin with a mark, as most do, are taken as recipients (11)"), "{mailed}: {said}");
+    for (file, says) in [
+        (&b"email,reason\rann@example.com,complaint\r"[..], "stop.csv:1: line holds a carriage return"),
+        (b"# nightly\remail\rann@example.com\r", "stop.csv:1: line holds a carriage return"),
+        (b"email,note\nx@example.com,y\rann@example.com,z\n", "stop.csv:2: line holds a carriage return"),
+        (b"email,note\nx@example.com,\"a\nann@example.com,b\"\n", "stop.csv:2: line opens a quote that holds another entry"),
+        (b"email,\"note\nann@example.com,x\"\n", "stop.csv:1: line opens a quote that holds another entry"),
+        (b"email,noteann@example.com,a\nx@example.com,b\n", "stop.csv:1: header holds an address"),
+        (b"email,note,ann@example.com,a\n", "stop.csv:1: header holds an address"),
+        (b"email,note\nx@example.com,a ann@example.com,\n", "another address"),
+        (b"x@example.com,complaint,,,,,nann@example.com,,,,,,\n", "another address"),
+        (b"email\nx@example.com\nann@exam", "stop.csv:3: file ends inside this entry"),
+        (b"PK\x03\x04xx", "stop.csv:1: is a ZIP archive"),
+    ] {
+        assert!(stopped(file, 4, says).is_empty());
+    }
+    for (file, says) in [
+        (&b""[..], "stop.csv is empty and suppresses nobody"),
+        (b"\xef\xbb\xbf\n \n", "stop.csv is empty and suppresses nobody"),
+        (b"email\nann@example\n=ben@example.com\n", "2 entries may be cut off or misspelt"),
+        (b"email,note\nx@example.com,\"a note\nover lines, with boss@acme.example in it\"\n", ""),
+    ] {
+        assert_eq!(stopped(file, 0, says).len(), 2);
+    }
+    let ws = sandbox("email,name\nann@example.com,Ann\n");
+    ws.config(&format!("{}\n[suppression]\nfiles = [\"stop.csv\"]\n", ws.read("mailbatch.toml"))).file("stop.csv", "email\n");
+    ws.file("cut.csv", "email\nann@example\n").file("joined.csv", "email,note\nx@example.com,ay@example.com,b\n");
+    let ran = ws.run(&["-q", "suppress", "import", "cut.csv"]).ends(0);
+    assert!(ran.err.contains("may be cut off or misspelt") && ran.err.contains("cut.csv:2"), "{}", ran.err);
+    ws.run(&["suppress", "import", "joined.csv"]).ends(4).says("joined.csv:2: row has more fields than the header, and another address");
+    ws.run(&["suppress", "add", "ann@localhost"]).ends(0).says("entry 1 may be cut off or misspelt (domain without a dot)");
+    ws.run(&["suppress", "add", "*@example.com"]).ends(2).says("@example.com");
+}
+
+#[test]
+fn files_that_are_no_list_are_called_what_they_are() {
+    for (file, says) in [
+        (&b"PK\x03\x04\x14\x00\x06\x00"[..], "is a ZIP archive, as spreadsheets (.xlsx, .ods) are"),
+        (b"%PDF-1.7\n%x", "is a PDF document"),
+        (b"<!DOCTYPE html><html><body>log in</body></html>", "is a web page"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "old Office document"),
+        (b"email;name\nann@example.com;Zo\xc3\xab M\xfcller\n", "list.csv:2: byte 0xFC"),
+    ] {
+        refuses(file, &[says]);
+    }
+    let ws = sandbox("email,name\nann@example.com,J\u{fc}rgen M\u{fc}ller\n");
+    ws.run(&["send", "list.csv", "--encoding", "windows-1252"]).ends(4).says("is valid UTF-8, but windows-1252 is named").says("--encoding utf-8");
+    ws.file("list.csv", b"email,name\nann@example.com,M\x81ller\n");
+    ws.run(&["send", "list.csv", "--encoding", "windows-1252"]).ends(4).says("list.csv:2: holds U+0081");
+    ws.file("list.csv", "email,name\nann@example.com,M\u{fffd}ller\nben@example.com,=A1&B1\n");
+    ws.run(&["check", "list.csv"]).ends(0).says("cells with U+FFFD").says("a spreadsheet's formula");
+    ws.file("list.csv", "ann@@example.com,Ann\nben@example.com,Ben\n");
+    let ran = ws.run(&["check", "list.csv"]);
+    assert!(!ran.err.contains("ann@@"), "{}", ran.err);
+    // A FIFO never makes a command wait.
+    for fifo in ["list.csv.rejected.csv", "stop.csv"] {
+        let made = std::process::Command::new("mkfifo").arg(ws.join(fifo)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    ws.file("list.csv", "email,name\nann@example.com,Ann\nnobody,Ben\n");
+    ws.run(&["check", "list.csv", "--max-invalid", "50%"]).ends(0).says("1  sendable").says("is no regular file");
+    ws.run(&["check", "list.csv", "--suppress", "stop.csv"]).ends(4).says("it is a FIFO");
+}
+
+#[test]
+fn marks_over_letters_and_odd_signs_are_refused_or_listed() {
+    let ws = sandbox("email,name\nben@example.com,Ben\na\u{336}n\u{336}n\u{336}@example.com,A\nann@example.com\u{338},B\nann\u{332}@example.com,C\n");
+    let ran = ws.run(&["check", "list.csv", "--max-invalid", "90%"]).ends(0);
+    assert!(ran.out.contains("U+0336, a mark over or through") && ran.out.contains("3  invalid"), "{}", ran.out);
+    ws.file(
+        "list.csv",
+        "email,name\nann%example.com@example.com,A\nvera%2Bx@example.com,B\no`brien@example.com,C\nx@ex_ample.com,D\n\u{251}nn@example.com,E\n",
+    );
+    let ran = ws.run(&["check", "list.csv"]).ends(0);
+    for text in
+        ["3 x legal, but look: unusual sign in the local part", "underscore in the domain: list.csv:5", "letters that look like others: list.csv:6"]
+    {
+        assert!(ran.out.contains(text), "no {text:?} in {}", ran.out);
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_rendered_stops_the_list_whatever_is_tolerated() {
+    let ws = sandbox(rows("email,name", |n| format!("user{n}@example.com,User{n}"), "not-an-address,User10"));
+    ws.message("Hi", "Hello {{ name }}{% if name == 'User7' %}{{ nickname }}{% endif %}!");
+    for arguments in [&["check", "list.csv"][..], &["send", "list.csv", "--dry-run"], &["send", "list.csv"]] {
+        let ran = ws.run(&[arguments, &["--max-invalid", "100%"]].concat()).ends(4);
+        for text in ["the message cannot be rendered for 1 of 20 rows", "list.csv:8", "nickname", "hint: ", "--skip-unrendered"] {
+            assert!(ran.err.contains(text), "{arguments:?}: no {text:?} in {}", ran.err);
+        }
+    }
+    assert!(ws.mailed().is_empty() && ws.read("list.csv.rejected.csv").contains("user7@example.com"));
+    ws.run(&["check", "list.csv", "--skip-unrendered"]).ends(0).says("2  invalid");
+    let ran = ws.run(&["-q", "send", "list.csv", "--skip-unrendered"]).ends(0);
+    assert!(ran.err.contains("list.csv:8") && ran.err.contains("nickname"), "left out by name: {}", ran.err);
+    assert_eq!(ws.mailed().len(), 18);
+    let report = ws.report();
+    assert_eq!((report.cell("user7@example.com", "mb_outcome"), report.cell("user7@example.com", "mb_reason")), ("invalid", "render"));
+    // Rows that are left out so are none of the bad addresses that --max-invalid is about.
+    ws.message("Hi", "{% if name != 'User1' %}{{ nickname }}{% endif %}");
+    ws.run(&["check", "list.csv", "--skip-unrendered", "--max-invalid", "5%"]).ends(0).says("1  sendable");
 }

@@ -94,7 +94,7 @@ fn a_swallowed_row_is_told_from_prose_by_its_shape() {
         ("x\nann@example.com,ben@example.com wrote\ny", 3),
         ("Phone, ann@example.com", 0),
     ] {
-        assert!(!wide.is_in(note, before), "{note}");
+        assert!(!wide.is_in(note, before, 0), "{note}");
     }
     for (swallowed, before) in [
         ("Ann\nBen,ben@example.com,Rome,x\nCem", 3),
@@ -103,10 +103,16 @@ fn a_swallowed_row_is_told_from_prose_by_its_shape() {
         ("Ann,ann@example.com,Oslo,x\nBen", 0),
         ("Ann\nBen, ben@example.com, Rome, x\nCem", 3),
     ] {
-        assert!(wide.is_in(swallowed, before), "{swallowed}");
+        assert!(wide.is_in(swallowed, before, 0), "{swallowed}");
     }
-    assert!(shape(&["email", " name"], 0).is_in("Ann\nben@example.com, Ben", 1), "blanks are this list's way");
-    assert!(shape(&["email", "note"], 0).is_in("Ann\nben@example.com\n", 1), "a row may be short");
+    assert!(shape(&["email", " name"], 0).is_in("Ann\nben@example.com, Ben", 1, 0), "blanks are this list's way");
+    let narrow = shape(&["email", "name", "c"], 0);
+    for swallowed in ["jo@intranet,J", "jo@@example.com,J", "=\"\"jo@example.com\"\",J", "Jo <jo@example.com>,J", ",J"] {
+        assert!(narrow.is_in(&format!("X,1\n{swallowed}"), 1, 1), "{swallowed}");
+        assert!(narrow.is_in(&format!("X,1\n{swallowed},2\nz@example.com"), 1, 2), "{swallowed}");
+        assert!(!narrow.is_in(&format!("X\n{swallowed}"), 1, 1), "the first line does not complete a row");
+    }
+    assert!(shape(&["email", "note"], 0).is_in("Ann\nben@example.com\n", 1, 0), "a row may be short");
 }
 
 #[test]

@@ -89,11 +89,13 @@ fn a_header_behind_a_mark_and_rows_of_descriptions_are_known() {
     let qualtrics =
         "StartDate,RecipientEmail\nStart Date,Recipient Email\n\"{\"\"ImportId\"\":\"\"x\"\"}\",\"{\"\"ImportId\"\":\"\"y\"\"}\"\n2026,a@b.example\n";
     assert_eq!(found(qualtrics).0.descriptions, 2);
-    let own = |text: &str| found(text).0.own_mark.map(|own| (own.mark, own.is_mixed));
-    assert_eq!(own("Name,Email\n#1001,a@b.example\n#1002,c@d.example\n"), Some(("#", false)));
-    assert_eq!(own("Name,Email\n#1001,a@b.example\n#1002,c@d.example\n1003,e@f.example\n"), Some(("#", true)));
-    assert_eq!(own("Name,Email\nAnn,a@b.example\n#Ben,c@d.example\n"), None);
-    assert_eq!(own("Name,Email\n# Ann,a@b.example\n# Ben,c@d.example\nCy,e@f.example\n"), None);
+    let own = |text: &str| found(text).0.own_mark;
+    assert_eq!(own("Name,Email\n*Ann,a@b.example\n*Ben,c@d.example\n"), Some("*"));
+    for text in
+        ["Name,Email\n#1001,a@b.example\n#1002,c@d.example\n", "Name,Email\n*Ann,a@b.example\nBen,c@d.example\n", "Name,Email\n*Ann,a@b.example\n"]
+    {
+        assert_eq!(own(text), None, "{text}");
+    }
     assert_eq!(found(&format!("Name,Email,x\n{}Ann,a@b.example\n", "Ann,a@b.example,x\n".repeat(5))).0.usual, Some(3));
     assert_eq!(found(&format!("Name,Email,x\n{}", "Ann,a@b.example,x\n".repeat(4))).0.usual, None);
 }

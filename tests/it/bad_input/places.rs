@@ -146,3 +146,28 @@ fn what_bounces_say_is_kept_where_the_suppression_file_cannot_be_written() {
     let output = run(&ws, &["suppress", "check", "a@example.com"]);
     assert_eq!(output.status.code(), Some(0), "the ledger has it: {}", stderr(&output));
 }
+
+#[test]
+fn a_directory_of_another_user_inside_the_state_directory_is_said_before_anything_leaves() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only the superuser makes directories of the superuser");
+        return;
+    }
+    let ws = sandbox();
+    let mut first = as_nobody(&ws);
+    assert!(first.args(["send", "list.csv"]).status().expect("it runs").success());
+    let before = outbox(&ws).len();
+    ws.file("other.csv", "email,name\nc@example.com,Cy\n");
+    for dir in ["reports", "outbox"] {
+        let mut check = as_nobody(&ws);
+        let mut send = as_nobody(&ws);
+        let chown = |to: &str| std::process::Command::new("chown").arg(to).arg(ws.join(".mailbatch").join(dir)).status().expect("chown");
+        assert!(chown("0").success());
+        let checked = check.args(["check", "other.csv"]).output().expect("it runs");
+        assert!(checked.status.code() == Some(0) && stderr(&checked).contains(&format!("state directory .mailbatch/{dir} cannot be written")));
+        let sent = send.args(["send", "other.csv"]).output().expect("it runs");
+        let said = stderr(&sent);
+        assert!(sent.status.code() == Some(1) && said.contains(&format!(".mailbatch/{dir} cannot be written")) && said.contains("hint: "), "{said}");
+        assert_eq!(outbox(&ws).len(), before);
+    }
+}
