@@ -238,10 +238,10 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         // Some write to a postmaster.
         recipients.clone_from(&sent_to);
     }
-    if recipients.is_empty() && !original.is_empty() {
-        // Somebody who wrote to himself, or a list that bounces to itself.
+    if recipients.is_empty() {
+        // Somebody who wrote to himself, or a list that bounces to itself. Without that message only its place tells it from a mention.
         let is_meant = |address: &String| !is_machine(address) && !is_daemon(address) && is_said_of(&said, address);
-        let others = all_in(&said).into_iter().take(20).filter(is_meant);
+        let others = all_in(&said).into_iter().take(if original.is_empty() { 0 } else { 20 }).filter(is_meant);
         recipients = listed(&said)
             .into_iter()
             .map(|(address, _)| address)
