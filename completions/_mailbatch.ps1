@@ -47,6 +47,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write what became of each recipient of a run')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
+            [CompletionResult]::new('who', 'who', [CompletionResultType]::ParameterValue, 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first')
             [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
             [CompletionResult]::new('provider', 'provider', [CompletionResultType]::ParameterValue, 'Look at the providers of the configuration; nothing is sent')
             [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C')
@@ -404,9 +405,11 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;report' {
-            [CompletionResult]::new('--trend', '--trend', [CompletionResultType]::ParameterName, 'Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w')
+            [CompletionResult]::new('--trend', '--trend', [CompletionResultType]::ParameterName, 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The report''s format (default: by the suffix of -o, else table)')
             [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only these outcomes, such as rejected,unknown')
+            [CompletionResult]::new('--domain', '--domain', [CompletionResultType]::ParameterName, 'Only recipients at these receiving domains')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only recipients whose last attempt was not before this time: 24h, 2027-01-31')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE instead of standard output')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -424,6 +427,20 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;why' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;who' {
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
@@ -950,6 +967,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
             [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write what became of each recipient of a run')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
+            [CompletionResult]::new('who', 'who', [CompletionResultType]::ParameterValue, 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first')
             [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
             [CompletionResult]::new('provider', 'provider', [CompletionResultType]::ParameterValue, 'Look at the providers of the configuration; nothing is sent')
             [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C')
@@ -1009,6 +1027,9 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help;why' {
+            break
+        }
+        'mailbatch;help;who' {
             break
         }
         'mailbatch;help;suppress' {

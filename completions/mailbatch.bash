@@ -76,6 +76,9 @@ _mailbatch() {
             mailbatch,wait)
                 cmd="mailbatch__subcmd__wait"
                 ;;
+            mailbatch,who)
+                cmd="mailbatch__subcmd__who"
+                ;;
             mailbatch,why)
                 cmd="mailbatch__subcmd__why"
                 ;;
@@ -186,6 +189,9 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__help,wait)
                 cmd="mailbatch__subcmd__help__subcmd__wait"
+                ;;
+            mailbatch__subcmd__help,who)
+                cmd="mailbatch__subcmd__help__subcmd__who"
                 ;;
             mailbatch__subcmd__help,why)
                 cmd="mailbatch__subcmd__help__subcmd__why"
@@ -359,7 +365,7 @@ _mailbatch() {
 
     case "${cmd}" in
         mailbatch)
-            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry reconcile pause unpause status wait runs report why suppress provider listen events config completions man help"
+            opts="-C -c -q -v -h -V --directory --config --json --quiet --verbose --help --version send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,7 +943,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help)
-            opts="send check preview resume retry reconcile pause unpause status wait runs report why suppress provider listen events config completions man help"
+            opts="send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1510,6 +1516,20 @@ _mailbatch() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mailbatch__subcmd__help__subcmd__who)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mailbatch__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1969,7 +1989,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__report)
-            opts="-o -C -c -q -v -h --trend --format --outcome --output --spreadsheet-safe --directory --config --json --quiet --verbose --help"
+            opts="-o -C -c -q -v -h --trend --format --outcome --domain --since --output --spreadsheet-safe --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1984,6 +2004,14 @@ _mailbatch() {
                     return 0
                     ;;
                 --outcome)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3095,6 +3123,36 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__who)
+            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --directory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -44,6 +44,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand runs 'List runs, show one, or remove one'
             cand report 'Write what became of each recipient of a run'
             cand why 'Show every decision taken about one recipient, oldest first'
+            cand who 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first'
             cand suppress 'Keep the list of those who must not be mailed'
             cand provider 'Look at the providers of the configuration; nothing is sent'
             cand listen 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C'
@@ -381,9 +382,11 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;runs;help;help'= {
         }
         &'mailbatch;report'= {
-            cand --trend 'Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w'
+            cand --trend 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w'
             cand --format 'The report''s format (default: by the suffix of -o, else table)'
             cand --outcome 'Only these outcomes, such as rejected,unknown'
+            cand --domain 'Only recipients at these receiving domains'
+            cand --since 'Only recipients whose last attempt was not before this time: 24h, 2027-01-31'
             cand -o 'Write to FILE instead of standard output'
             cand --output 'Write to FILE instead of standard output'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -400,6 +403,19 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;why'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'mailbatch;who'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
@@ -876,6 +892,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand runs 'List runs, show one, or remove one'
             cand report 'Write what became of each recipient of a run'
             cand why 'Show every decision taken about one recipient, oldest first'
+            cand who 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first'
             cand suppress 'Keep the list of those who must not be mailed'
             cand provider 'Look at the providers of the configuration; nothing is sent'
             cand listen 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C'
@@ -919,6 +936,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;report'= {
         }
         &'mailbatch;help;why'= {
+        }
+        &'mailbatch;help;who'= {
         }
         &'mailbatch;help;suppress'= {
             cand add 'Suppress addresses, @domains or sha256: entries'

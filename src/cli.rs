@@ -17,7 +17,7 @@ pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs}
 pub use listen::ListenArgs;
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use reconcile::{Assumed, ReconcileArgs};
-pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhyArgs};
+pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs};
 pub use sending::{
     CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
 };
@@ -78,6 +78,7 @@ pub enum Command {
     Runs(RunsArgs),
     Report(ReportArgs),
     Why(WhyArgs),
+    Who(WhoArgs),
     Suppress(SuppressArgs),
     Provider(ProviderArgs),
     Listen(ListenArgs),

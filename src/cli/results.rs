@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 use super::words::{self, ReportFormat};
 use crate::literal::parse_duration;
@@ -64,14 +65,15 @@ pub enum RunsCommand {
 #[command(after_help = "\
 Examples:
   mailbatch report 20261121-034500-k3f9 --format csv --outcome rejected,unknown -o trouble.csv
+  mailbatch report --since 24h --domain yahoo.com --outcome rejected
   mailbatch report --trend 8w")]
 pub struct ReportArgs {
-    /// The run
-    #[arg(required_unless_present = "trend")]
-    pub run: Option<String>,
+    /// The runs; with --since, all of them if left out
+    #[arg(value_name = "RUN", required_unless_present_any = ["trend", "since"])]
+    pub runs: Vec<String>,
 
-    /// Bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w
-    #[arg(long, value_name = "TIME", value_parser = words::weeks, conflicts_with_all = ["run", "outcome", "spreadsheet_safe"])]
+    /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w
+    #[arg(long, value_name = "TIME", value_parser = words::weeks, conflicts_with_all = ["runs", "since", "outcome", "spreadsheet_safe"])]
     pub trend: Option<u32>,
 
     /// The report's format (default: by the suffix of -o, else table)
@@ -82,6 +84,14 @@ pub struct ReportArgs {
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub outcome: Vec<Outcome>,
 
+    /// Only recipients at these receiving domains
+    #[arg(long, value_name = "DOMAINS", value_delimiter = ',', value_parser = words::domain)]
+    pub domain: Vec<String>,
+
+    /// Only recipients whose last attempt was not before this time: 24h, 2027-01-31
+    #[arg(long, value_name = "TIME", value_parser = words::since)]
+    pub since: Option<Timestamp>,
+
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -89,6 +99,13 @@ pub struct ReportArgs {
     /// Guard cells that a spreadsheet would take for a formula
     #[arg(long)]
     pub spreadsheet_safe: bool,
+}
+
+/// Show one person over all runs: what was sent, what came of it and back, suppressions; newest first
+#[derive(Args, Clone, Debug)]
+pub struct WhoArgs {
+    /// The address, in any case
+    pub email: String,
 }
 
 /// Show every decision taken about one recipient, oldest first

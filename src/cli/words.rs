@@ -151,6 +151,20 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     })
 }
 
+/// A receiving domain, with or without an @ before it, as the ledger has it.
+pub(super) fn domain(text: &str) -> Result<String, String> {
+    crate::address::domain_to_ascii(text.trim_start_matches('@')).map_err(|e| format!("{text:?} is no domain: {e}"))
+}
+
+/// A moment, or how long ago it was: `24h`.
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(length) = parse_duration(text) {
+        let length = jiff::SignedDuration::try_from(length).map_err(|e| e.to_string())?;
+        return Timestamp::now().checked_sub(length).map_err(|_| format!("{text:?} is too long ago"));
+    }
+    moment(text).map_err(|_| format!("{text:?} is no time; write 24h, 2027-01-31 or 2027-01-31T09:00:00Z"))
+}
+
 /// The reasons for which a person can be suppressed.
 pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
     const REASONS: [Reason; 4] = [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];

@@ -17,6 +17,7 @@ mod preview;
 mod provider;
 mod reading;
 mod reconcile;
+mod report;
 mod reports;
 mod results;
 mod resume;
@@ -26,6 +27,7 @@ mod schedule;
 mod send;
 mod suppress;
 mod sync;
+mod who;
 mod workbench;
 
 use std::fs::{File, TryLockError};
@@ -87,8 +89,9 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Status(args) => results::status(globals, args).await,
         Command::Wait(args) => results::wait(globals, args).await,
         Command::Runs(args) => runs::run(globals, args).await,
-        Command::Report(args) => results::report(globals, args).await,
+        Command::Report(args) => report::run(globals, args).await,
         Command::Why(args) => results::why(globals, args).await,
+        Command::Who(args) => who::run(globals, args).await,
         Command::Provider(args) => provider::run(globals, args).await,
         Command::Suppress(args) => suppress::run(globals, args).await,
         Command::Listen(args) => listen::run(globals, args).await,

@@ -1,12 +1,9 @@
-//! `mailbatch status`, `wait`, `report` and `why`: what the ledger knows.
+//! `mailbatch status`, `wait` and `why`: what the ledger knows.
 
-use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::cli::{Globals, ReportArgs, ReportFormat, StatusArgs, WaitArgs, WhyArgs};
-use crate::commands::own_files::{own_files, target};
-use crate::commands::reports::{each_row, format_of};
+use crate::cli::{Globals, StatusArgs, WaitArgs, WhyArgs};
 use crate::commands::running::frozen;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
@@ -16,7 +13,7 @@ use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
-use crate::report::{self, Format, Head, Options, ReportFile, Writer};
+use crate::report;
 
 /// How often a followed or awaited run is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -72,76 +69,6 @@ pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
             return Err(Error::new(Exit::DEADLINE, format!("run {} still goes on", run.id)).hint("`mailbatch status` shows where it stands"));
         }
         tokio::time::sleep(EVERY).await;
-    }
-}
-
-/// Writes what became of everybody.
-pub(crate) async fn report(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger()?;
-    if let Some(weeks) = args.trend {
-        return trend(&bench, ledger.as_ref(), args, weeks).await;
-    }
-    let run = bench.run(ledger.as_ref(), args.run.as_deref()).await?;
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
-    let head = Head::from(&run);
-    let options =
-        Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
-    let format = format_asked(&bench, args)?;
-    if let Some(path) = &args.output {
-        let target = target(&bench, "-o", path, &own_files(&bench, Some(ledger.as_ref())).await)?;
-        let mut file = ReportFile::create(&target, format, &head, &standing, options)?;
-        each_row(ledger.as_ref(), &run.id, |row| file.row(&row.into())).await?;
-        file.finish()?;
-        return Ok(Exit::OK);
-    }
-    let closed = |e: std::io::Error| {
-        if e.kind() == std::io::ErrorKind::BrokenPipe { Error::new(Exit::OK, "") } else { Error::internal(format!("standard output: {e}")) }
-    };
-    let written = async {
-        let mut writer = Writer::new(format, &head, &standing, options, BufWriter::new(std::io::stdout())).map_err(closed)?;
-        each_row(ledger.as_ref(), &run.id, |row| writer.row(&row.into()).map_err(closed)).await?;
-        writer.finish().and_then(|mut out| out.flush()).map_err(closed)
-    };
-    match written.await {
-        // Whoever read it has seen enough.
-        Err(error) if error.exit() == Exit::OK => Ok(Exit::OK),
-        Err(error) => Err(error),
-        Ok(()) => Ok(Exit::OK),
-    }
-}
-
-/// The form that was asked for, by its name, by the file's suffix, or by `--json`.
-fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
-    match (args.format, &args.output) {
-        (Some(format), _) => Ok(of(format)),
-        (None, Some(path)) => format_of(&bench.settings.workspace.from_arguments(path)),
-        (None, None) if bench.globals.json => Ok(Format::Ndjson),
-        (None, None) => Ok(Format::Table),
-    }
-}
-
-/// Writes what came back over the weeks.
-async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks: u32) -> Result<Exit> {
-    let format = format_asked(bench, args)?;
-    let rows = ledger.trend(weeks).await.map_err(ledger_error)?;
-    let text = report::trend(&rows, format, width())?;
-    match &args.output {
-        None => say(&mut std::io::stdout(), &text)?,
-        Some(path) => report::write_text(&target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?, &text)?,
-    }
-    Ok(Exit::OK)
-}
-
-fn of(format: ReportFormat) -> Format {
-    match format {
-        ReportFormat::Table => Format::Table,
-        ReportFormat::Csv => Format::Csv,
-        ReportFormat::Ndjson => Format::Ndjson,
-        ReportFormat::Json => Format::Json,
-        ReportFormat::Html => Format::Html,
-        ReportFormat::Junit => Format::Junit,
-        ReportFormat::Md => Format::Markdown,
     }
 }
 

@@ -460,6 +460,9 @@ pub trait Ledger: Send + Sync {
     /// Every decision about the rows with this address (lowercased comparison), oldest first; empty when the run has no such row.
     fn why(&self, run: &str, email: &str) -> BoxFuture<'_, LedgerResult<Vec<Decision>>>;
 
+    /// The rows with this address in all runs that are still there, newest run first.
+    fn rows_of(&self, email: &str) -> BoxFuture<'_, LedgerResult<Vec<(RunId, LedgerRow)>>>;
+
     // ----- feedback
     /// Writes an event down, once, with the suppression that follows from it and the word in its recipient's `feedback`.
     fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
@@ -471,6 +474,8 @@ pub trait Ledger: Send + Sync {
     fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;
     /// How those fared who were handed over since then; empty while it has happened to fewer than `least`.
     fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>>;
+    /// Where failures of a run are, and what was said of them most.
+    fn failures(&self, run: &str, query: FailuresQuery) -> BoxFuture<'_, LedgerResult<Failures>>;
     /// What was accepted and what came back in so many weeks, this one included, by week, provider and receiving domain.
     fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>>;
     /// Suppressions learned from events that still have to be written to the suppression file, oldest first.
@@ -543,6 +548,7 @@ pub fn person_seed(secret: &[u8; 32]) -> u64 {
 mod blame;
 mod doubt;
 mod facts;
+mod failures;
 mod gates;
 mod learned;
 mod leases;
@@ -557,6 +563,7 @@ mod trend;
 
 pub use blame::{Refusals, Refused};
 pub use facts::{Fact, FactCondition};
+pub use failures::{Failures, FailuresQuery, with_failures};
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 pub use overlap::{Overlap, OverlapQuery};

@@ -13,6 +13,8 @@ pub struct Trend {
     /// Empty where it is not known any more.
     pub domain: String,
     pub accepted: u64,
+    /// Refused for good at the hand-over.
+    pub rejected: u64,
     pub bounced_hard: u64,
     pub bounced_soft: u64,
     pub complained: u64,

@@ -30,7 +30,7 @@ mod fixture;
 
 pub use file::{ReportFile, check_writable, write_file, write_text};
 pub use row::{Head, NAMES, ReportRow};
-pub use status::{run_json, runs_table, status, status_json, why_json, why_table};
+pub use status::{Moment, run_json, runs_table, status, status_json, who_table, why_json, why_table};
 pub use summary::{SummaryExtra, summary, summary_json};
 pub use trend::trend;
 

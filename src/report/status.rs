@@ -1,5 +1,6 @@
 //! Where runs stand: one run, the table of runs, and the decisions about one recipient; for people and as JSON.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::table::{align_right, counts, drawn, grid};
@@ -141,6 +142,32 @@ pub fn why_table(decisions: &[Decision], width: u16) -> String {
     let mut table = grid(width, &["when", "what", "detail"]);
     for decision in decisions {
         table.add_row([time(decision.at).into(), clean(&decision.what), clean(&decision.detail)]);
+    }
+    drawn(&table)
+}
+
+/// Something that is known of a person.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// When; `None` where the source does not say.
+    pub at: Option<Timestamp>,
+    pub what: String,
+    /// The run; empty where it belongs to none.
+    pub about: String,
+    pub detail: String,
+}
+
+/// What is known of one person over all runs, in the order given, for a terminal `width` columns wide.
+pub fn who_table(moments: &[Moment], width: u16) -> String {
+    let mut table = grid(width, &["when", "what", "run", "detail"]);
+    let named = |text: &str| if text.is_empty() { "-".to_owned() } else { clean(text).into_owned() };
+    for moment in moments {
+        table.add_row([
+            moment.at.map_or_else(|| "-".to_owned(), time),
+            named(&moment.what),
+            named(&moment.about),
+            clean(&moment.detail).into_owned(),
+        ]);
     }
     drawn(&table)
 }

@@ -258,7 +258,7 @@ fn failures_at_one_domain_hold_it_by_a_rule_of_their_own() {
     let server = Recorder::with(Script::default().rule(refuses));
     let rules = "[pause]\nrules = [\"failed > 50% over 5m min 5/5 by domain\"]";
     let work = watched(&server, "in_flight = 1\nrate = \"40/s\"", rules, 240);
-    work.run(&["send", "list.csv", "--progress", "none"]).ends(12).says("failed at example.org, 100.00 %");
+    work.run(&["send", "list.csv", "--progress", "none"]).ends(12).says("failed at example.org, 100.00 %").says(" at example.org, `554 5.6.0`");
     let counts = work.report().counts().into_iter().map(|(word, count)| (word.to_owned(), count)).collect::<BTreeMap<_, _>>();
     assert_eq!((counts["accepted"], counts["held"] + counts["rejected"]), (160, 80));
     assert!(counts["held"] > 10, "{counts:?}");
@@ -266,9 +266,10 @@ fn failures_at_one_domain_hold_it_by_a_rule_of_their_own() {
 
 #[test]
 fn the_trend_counts_what_came_back_by_week_provider_and_domain() {
-    let server = Recorder::start();
+    let refuses = Rule::new(Step::Rcpt, Action::reply("550 5.7.1 not you")).to("@example.net");
+    let server = Recorder::with(Script::default().rule(refuses));
     let work = watched(&server, "", "", 30);
-    work.run(&["send", "list.csv"]).ends(0);
+    work.run(&["send", "list.csv"]).ends(3);
     let taken = server.recipients();
     let at = |domain: &str| taken.iter().filter(|email| email.ends_with(domain)).cloned().collect::<Vec<_>>();
     // The same bounce twice, in other words, is one person.
@@ -279,14 +280,15 @@ fn the_trend_counts_what_came_back_by_week_provider_and_domain() {
     let counts = |domain: &str| {
         let line = lines.iter().find(|line| line["domain"] == domain).unwrap_or_else(|| panic!("no {domain} in {lines:?}"));
         assert_eq!(line["provider"], "relay");
-        ["accepted", "bounced_hard", "bounced_soft", "complained", "unsubscribed"].map(|name| line[name].as_u64().unwrap())
+        ["accepted", "bounced_hard", "bounced_soft", "complained", "unsubscribed", "rejected"].map(|name| line[name].as_u64().unwrap())
     };
-    assert_eq!(counts("example.com"), [10, 3, 0, 0, 0]);
-    assert_eq!(counts("example.net"), [10, 0, 0, 0, 0]);
-    assert_eq!(counts("example.org"), [10, 0, 0, 1, 0]);
+    assert_eq!(counts("example.com"), [10, 3, 0, 0, 0, 0]);
+    assert_eq!(counts("example.net"), [0, 0, 0, 0, 0, 10]);
+    assert_eq!(counts("example.org"), [10, 0, 0, 1, 0, 0]);
     work.run(&["report", "--trend", "8w"]).ends(0).says("(all)").says("example.com").says("30.0%");
     work.run(&["report", "--trend", "1d", "-o", "trend.csv"]).ends(0);
     assert_eq!(work.read("trend.csv").lines().count(), 4);
+    assert_eq!(work.run(&["report", "--trend", "8w", "--json", "--domain", "@EXAMPLE.net"]).ends(0).objects().len(), 1);
     work.run(&["report", "--trend", "8w", "--format", "html"]).ends(2).says("--trend has no form html");
     for wrong in [&["--trend", "8"][..], &["--trend", "0"], &["--trend", "9999w"], &["--trend", "8w", "latest"], &[]] {
         work.run(&[&["report"], wrong].concat()).ends(2);
@@ -296,4 +298,50 @@ fn the_trend_counts_what_came_back_by_week_provider_and_domain() {
     let lines = work.run(&["report", "--trend", "8w", "--json"]).ends(0).objects();
     let sum = |name: &str| lines.iter().map(|line| line[name].as_u64().unwrap()).sum::<u64>();
     assert_eq!((sum("accepted"), sum("complained")), (0, 1));
+}
+
+#[test]
+fn a_canary_that_fails_says_where_and_by_what() {
+    let refuses = Rule::new(Step::Rcpt, Action::reply("554 5.7.9 not accepted")).to("@example.org");
+    let server = Recorder::with(Script::default().rule(refuses));
+    let work = watched(&server, "in_flight = 1", "", 300);
+    let said = work.run(&["send", "list.csv", "--canary", "60", "--progress", "none"]).ends(12);
+    said.says("failed, ").says(" at example.org, `554 5.7.9`");
+    // The evidence is latched with what it says.
+    work.run(&["resume"]).ends(12).says(" at example.org, `554 5.7.9`");
+}
+
+#[test]
+fn a_person_is_shown_over_all_runs_newest_first() {
+    let refuses = Rule::new(Step::Rcpt, Action::reply("550 5.7.1 not you")).to("@example.net");
+    let server = Recorder::with(Script::default().rule(refuses));
+    let work = watched(&server, "", "", 6);
+    work.run(&["send", "list.csv", "--campaign", "first"]).ends(3);
+    let first = work.newest_run();
+    let ann = server.recipients().into_iter().find(|email| email.ends_with("@example.com")).unwrap();
+    ingest(&work, [complaint_of(&ann)]);
+    work.run(&["send", "list.csv", "--campaign", "second"]).ends(3);
+    let second = work.newest_run();
+
+    let shown = work.run(&["who", &ann.to_uppercase()]).ends(0);
+    shown.says(&first).says(&second).says("accepted").says("complained").says("suppressed now complaint").says("stop.csv:2").says("message ");
+    let object = &work.run(&["who", &ann, "--json"]).ends(0).objects()[0];
+    let of_runs = |name: &str| object["runs"].as_array().unwrap().iter().map(|run| run[name].clone()).collect::<Vec<_>>();
+    assert_eq!(of_runs("run"), [second.as_str(), first.as_str()]);
+    assert_eq!(of_runs("outcome"), ["suppressed", "accepted"]);
+    assert!(of_runs("message").iter().all(|message| message.as_str().is_some_and(|hash| hash.len() > 12)));
+    assert_eq!((object["events"][0]["type"].as_str(), object["events"][0]["run"].as_str()), (Some("complained"), Some(first.as_str())));
+    assert_eq!(object["suppressions"].as_array().unwrap().len(), 2, "{object}");
+    work.run(&["who", "joe@other.example"]).ends(2).says("no run, event or suppression").says("hint: ");
+
+    // Several runs in one report, by domain and by time.
+    let rows = work.run(&["report", &first, &second, "--domain", "example.net,example.com", "--json"]).ends(0).objects();
+    assert_eq!(rows.len(), 8, "{rows:?}");
+    let lists = rows.iter().map(|row| row["list"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(lists, [&first, &second].map(|run| format!("{run}/list.csv")).into());
+    let rejected = work.run(&["report", "--since", "1h", "--outcome", "rejected", "--json"]).ends(0).objects();
+    assert_eq!(rejected.len(), 4, "{rejected:?}");
+    assert!(rejected.iter().all(|row| row["email"].as_str().unwrap().ends_with("@example.net")));
+    assert!(work.run(&["report", "--since", "2999-01-01", "--json"]).ends(0).objects().is_empty());
+    work.run(&["report", &first, "--domain", "not a domain"]).ends(2).says("is no domain");
 }

@@ -12,6 +12,7 @@ mod claim;
 mod events;
 mod evidence;
 mod facts;
+mod failures;
 mod fault;
 mod former;
 mod known;
@@ -44,9 +45,9 @@ use self::place::Place;
 use self::read::Halves;
 use self::threads::Worker;
 use super::{
-    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Gate, Hold, KeptEvent, Leased, Ledger, LedgerResult, LedgerRow,
-    LedgerSuppression, Overlap, OverlapQuery, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState, Seal,
-    Seen, Settled, Spent, Standing, Through, Trend, Unfiled, Wish,
+    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Failures, FailuresQuery, Gate, Hold, KeptEvent, Leased, Ledger,
+    LedgerResult, LedgerRow, LedgerSuppression, Overlap, OverlapQuery, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run,
+    RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend, Unfiled, Wish,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -284,6 +285,11 @@ impl Ledger for SqliteLedger {
         self.long(move |conn| why::why(conn, &run, &email))
     }
 
+    fn rows_of(&self, email: &str) -> BoxFuture<'_, LedgerResult<Vec<(RunId, LedgerRow)>>> {
+        let email = email.to_owned();
+        self.long(move |conn| failures::rows_of(conn, &email))
+    }
+
     fn event(&self, mut event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>> {
         event.identify();
         let event = Arc::new(event);
@@ -315,6 +321,11 @@ impl Ledger for SqliteLedger {
     fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
         let run = run.to_owned();
         self.long(move |conn| evidence::fared(conn, &run, watched, since, least))
+    }
+
+    fn failures(&self, run: &str, query: FailuresQuery) -> BoxFuture<'_, LedgerResult<Failures>> {
+        let run = run.to_owned();
+        self.long(move |conn| failures::failures(conn, &run, &query))
     }
 
     fn trend(&self, weeks: u32) -> BoxFuture<'_, LedgerResult<Vec<Trend>>> {

@@ -19,7 +19,8 @@ const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, 
     r.gate, r.started_at, r.finished_at, r.columns, r.exit, r.filtered";
 
 /// The columns of a row as `row_of` reads them.
-const RECIPIENT: &str = "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
+pub(super) const RECIPIENT: &str =
+    "r.id, r.list, r.line, r.email, r.domain, r.key, f.fields, r.cohort, r.outcome, r.reason, r.code, r.detail, r.provider,
     r.batch, r.attempts, r.message_id, r.provider_id, r.first_at, r.last_at, r.feedback, r.state = 2 FROM recipients r JOIN fields f ON f.id = r.id";
 
 /// The same for a row that is open: what came of it is left out.
@@ -161,7 +162,7 @@ pub(super) fn standing(groups: impl IntoIterator<Item = (GroupKey, Group)>, feed
     Ok(standing)
 }
 
-fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
+pub(super) fn row_of(row: &Row<'_>) -> Result<LedgerRow> {
     Ok(LedgerRow {
         row: words::row_of(row.get(0)?),
         list: row.get(1)?,

@@ -33,14 +33,16 @@ pub(super) fn trend(conn: &Connection, weeks: u32, now: Timestamp) -> Result<Vec
         Ok(())
     };
     let sql = format!(
-        "SELECT {}, provider, domain, count(*) FROM recipients WHERE state = 0 AND outcome = ?1 AND attempts > 0 AND last_at >= ?2 GROUP BY 1, 2, 3",
+        "SELECT {}, provider, domain, outcome = ?1, count(*) FROM recipients
+         WHERE state = 0 AND outcome IN (?1, ?3) AND attempts > 0 AND last_at >= ?2 GROUP BY 1, 2, 3, 4",
         week_of("last_at")
     );
     let mut query = conn.prepare(&sql)?;
-    let mut rows = query.query(params![words::outcome_number(Outcome::Accepted), since])?;
+    let mut rows = query.query(params![words::outcome_number(Outcome::Accepted), since, words::outcome_number(Outcome::Rejected)])?;
     while let Some(row) = rows.next()? {
-        let count = row.get::<_, i64>(3)?.max(0) as u64;
-        add(row.get(0)?, row.get(1)?, row.get(2)?, &|trend| trend.accepted += count)?;
+        let (is_accepted, count): (bool, u64) = (row.get(3)?, row.get::<_, i64>(4)?.max(0) as u64);
+        let change = |trend: &mut Trend| if is_accepted { trend.accepted += count } else { trend.rejected += count };
+        add(row.get(0)?, row.get(1)?, row.get(2)?, &change)?;
     }
     // A source whose clock is ahead cannot tell of what is still to come. Who hears of a run that was removed has no name any more, so each
     // event is somebody.

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::Engine;
 use crate::error::Result;
-use crate::ledger::{CanaryEvidence, Gate};
+use crate::ledger::{CanaryEvidence, FailuresQuery, Gate, with_failures};
 use crate::literal::CanarySize;
 use crate::outcome::{Cohort, Outcome};
+use crate::pause::Watched;
 use crate::pipeline::gate::{self, Measured, Proof, Replies};
 use crate::pipeline::signals::Signals;
 use crate::pipeline::{Then, Why, ledger_error};
@@ -97,7 +98,10 @@ impl Engine {
         let rule = &self.parts.canary;
         let told = |words: String| if rule.hears { words } else { format!("{words} (provider replies only)") };
         let replies = match gate::replies(&self.standing.canary, rule.max_failed) {
-            Replies::Failed(evidence) => return Ok(Found::Failed(told(evidence))),
+            Replies::Failed(evidence) => {
+                let evidence = told(evidence);
+                return Ok(Found::Failed(self.located(Watched::Failed, &evidence).await?));
+            }
             Replies::NoEvidence(evidence) => return Ok(Found::Unclear(evidence)),
             Replies::Passed(words) => words,
         };
@@ -108,8 +112,10 @@ impl Engine {
         let accepted = self.standing.canary.get(Outcome::Accepted);
         let measured = self.measured(seen, accepted);
         let words = format!("{replies}; {}; {}", measured[0].words, measured[1].words);
-        if measured.iter().any(|measured| measured.proof == Proof::Over) {
-            return Ok(Found::Failed(words));
+        for (measured, watched) in measured.iter().zip([Watched::Bounced, Watched::Complained]) {
+            if measured.proof == Proof::Over {
+                return Ok(Found::Failed(self.located(watched, &words).await?));
+            }
         }
         // With nobody left, or nobody accepted, there is nothing to wait for.
         let nothing_to_learn = accepted == 0 || !self.rest_is_left();
@@ -129,6 +135,13 @@ impl Engine {
             return Ok(Found::Unclear(format!("{words}; nobody listens to webhooks any more")));
         }
         Ok(if unclear { Found::Unclear(words) } else { Found::Passed(words) })
+    }
+
+    /// The evidence against a canary with the domain and the words that most of the failures share.
+    async fn located(&mut self, watched: Watched, evidence: &str) -> Result<String> {
+        let query = FailuresQuery { watched, cohort: Some(Cohort::Canary), provider: None, domain: None, since: Timestamp::UNIX_EPOCH };
+        let failures = self.parts.ledger.failures(&self.parts.run.id, query).await.map_err(ledger_error)?;
+        Ok(with_failures(evidence, &failures))
     }
 
     /// Whether the endpoint that would have told of bounces is gone: what nobody heard is no evidence that it did not happen.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Engine;
 use crate::error::{Error, Result};
-use crate::ledger::{Gate, Hold, LedgerRow};
+use crate::ledger::{FailuresQuery, Gate, Hold, LedgerRow, with_failures};
 use crate::outcome::{Cohort, Outcome};
 use crate::pause::{Broken, Scope};
 use crate::pipeline::chunk::Way;
@@ -107,7 +107,14 @@ impl Engine {
                     let from = Timestamp::now().checked_sub(rule.within).unwrap_or(Timestamp::MIN);
                     let from = since.map_or(from, |since| since.max(from));
                     let fared = ledger.fared(&run, rule.watched, from, rule.min_events).await.map_err(ledger_error)?;
-                    broken.extend(rule.broken(&fared));
+                    for mut one in rule.broken(&fared) {
+                        let name = |scope: Scope| (one.by == scope).then(|| one.name.clone());
+                        let (provider, domain) = (name(Scope::Provider), name(Scope::Domain));
+                        let query = FailuresQuery { watched: rule.watched, cohort: None, provider, domain, since: from };
+                        let failures = ledger.failures(&run, query).await.map_err(ledger_error)?;
+                        one.evidence = with_failures(&one.evidence, &failures);
+                        broken.push(one);
+                    }
                 }
                 Ok((begun.elapsed(), broken))
             });

@@ -1,0 +1,195 @@
+//! `mailbatch report`: what became of each recipient of one run or several, and what came back over the weeks.
+
+use std::io::{BufWriter, Write};
+
+use jiff::Timestamp;
+
+use crate::cli::{Globals, ReportArgs, ReportFormat};
+use crate::commands::own_files::{own_files, target};
+use crate::commands::reports::{each_row, format_of};
+use crate::commands::results::width;
+use crate::commands::say;
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{Ledger, LedgerRow, Run, RunState, Standing};
+use crate::pipeline::ledger_error;
+use crate::report::{self, Format, Head, Options, ReportFile, ReportRow, Writer};
+
+/// Which rows of which runs are wanted.
+struct Wanted {
+    /// In the order in which they were named, or oldest first.
+    runs: Vec<Run>,
+    domains: Vec<String>,
+    since: Option<Timestamp>,
+}
+
+/// Writes what became of each recipient.
+pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    if let Some(weeks) = args.trend {
+        return trend(&bench, ledger.as_ref(), args, weeks).await;
+    }
+    let wanted = Wanted { runs: runs(&bench, ledger.as_ref(), args).await?, domains: args.domain.clone(), since: args.since };
+    let (head, standing) = (wanted.head(), wanted.standing(ledger.as_ref()).await?);
+    let options =
+        Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
+    let format = format_asked(&bench, args)?;
+    if let Some(path) = &args.output {
+        let target = target(&bench, "-o", path, &own_files(&bench, Some(ledger.as_ref())).await)?;
+        let mut file = ReportFile::create(&target, format, &head, &standing, options)?;
+        wanted.each(ledger.as_ref(), |row| file.row(&row)).await?;
+        file.finish()?;
+        return Ok(Exit::OK);
+    }
+    let closed = |e: std::io::Error| {
+        if e.kind() == std::io::ErrorKind::BrokenPipe { Error::new(Exit::OK, "") } else { Error::internal(format!("standard output: {e}")) }
+    };
+    let written = async {
+        let mut writer = Writer::new(format, &head, &standing, options, BufWriter::new(std::io::stdout())).map_err(closed)?;
+        wanted.each(ledger.as_ref(), |row| writer.row(&row).map_err(closed)).await?;
+        writer.finish().and_then(|mut out| out.flush()).map_err(closed)
+    };
+    match written.await {
+        // Whoever read it has seen enough.
+        Err(error) if error.exit() == Exit::OK => Ok(Exit::OK),
+        Err(error) => Err(error),
+        Ok(()) => Ok(Exit::OK),
+    }
+}
+
+/// The runs that were named, each once; without a name all that have been planned.
+async fn runs(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs) -> Result<Vec<Run>> {
+    let mut found: Vec<Run> = Vec::new();
+    for name in &args.runs {
+        let run = bench.run(ledger, Some(name)).await?;
+        if found.iter().all(|known| known.id != run.id) {
+            found.push(run);
+        }
+    }
+    if args.runs.is_empty() {
+        found = ledger.runs().await.map_err(ledger_error)?;
+        found.retain(|run| run.state != RunState::Planning);
+        found.reverse();
+    }
+    Ok(found)
+}
+
+impl Wanted {
+    fn takes_everything(&self) -> bool {
+        self.domains.is_empty() && self.since.is_none()
+    }
+
+    fn takes(&self, row: &LedgerRow) -> bool {
+        let is_at_domain = self.domains.is_empty() || self.domains.contains(&row.domain);
+        is_at_domain && self.since.is_none_or(|since| row.last_at.is_some_and(|at| at >= since))
+    }
+
+    /// The head of the report. With several runs each list is called by its run as well, so that each row says which run it is of.
+    fn head(&self) -> Head {
+        if let [run] = self.runs.as_slice() {
+            return Head::from(run);
+        }
+        let mut head = Head::default();
+        let mut campaigns: Vec<&str> = Vec::new();
+        for run in &self.runs {
+            head.lists.extend(run.head.lists.iter().map(|list| format!("{}/{list}", run.id)));
+            let mut columns = run.columns.clone();
+            columns.resize(run.head.lists.len(), Vec::new());
+            head.columns.extend(columns);
+            head.filtered += run.filtered;
+            head.started_at = head.started_at.into_iter().chain([run.started_at]).min();
+            head.finished_at = head.finished_at.max(run.finished_at);
+            if !campaigns.contains(&run.head.name()) {
+                campaigns.push(run.head.name());
+            }
+        }
+        head.run = self.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>().join(", ");
+        head.campaign = campaigns.join(", ");
+        head
+    }
+
+    /// The counts of the rows that are wanted.
+    async fn standing(&self, ledger: &dyn Ledger) -> Result<Standing> {
+        if let ([run], true) = (self.runs.as_slice(), self.takes_everything()) {
+            return ledger.standing(&run.id).await.map_err(ledger_error);
+        }
+        let mut standing = Standing::default();
+        for run in &self.runs {
+            each_row(ledger, &run.id, |row| {
+                if self.takes(&row) {
+                    count(&mut standing, &row);
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(standing)
+    }
+
+    /// Hands on every row that is wanted.
+    async fn each(&self, ledger: &dyn Ledger, mut visit: impl FnMut(ReportRow) -> Result<()>) -> Result<()> {
+        let mut before = 0;
+        for run in &self.runs {
+            each_row(ledger, &run.id, |mut row| {
+                if !self.takes(&row) {
+                    return Ok(());
+                }
+                row.list += before;
+                visit(row.into())
+            })
+            .await?;
+            before += u32::try_from(run.head.lists.len()).unwrap_or(u32::MAX);
+        }
+        Ok(())
+    }
+}
+
+fn count(standing: &mut Standing, row: &LedgerRow) {
+    match row.outcome {
+        Some(outcome) => standing.tally.add(outcome, 1),
+        None => standing.tally.open += 1,
+    }
+    if let (Some(outcome), Some(reason)) = (row.outcome, row.reason) {
+        *standing.reasons.entry((outcome, reason)).or_default() += 1;
+    }
+    if !row.feedback.is_empty() {
+        *standing.feedback.entry(row.feedback.clone()).or_default() += 1;
+    }
+}
+
+/// The form that was asked for, by its name, by the file's suffix, or by `--json`.
+fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
+    match (args.format, &args.output) {
+        (Some(format), _) => Ok(of(format)),
+        (None, Some(path)) => format_of(&bench.settings.workspace.from_arguments(path)),
+        (None, None) if bench.globals.json => Ok(Format::Ndjson),
+        (None, None) => Ok(Format::Table),
+    }
+}
+
+/// Writes what came back over the weeks.
+async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks: u32) -> Result<Exit> {
+    let format = format_asked(bench, args)?;
+    let mut rows = ledger.trend(weeks).await.map_err(ledger_error)?;
+    rows.retain(|row| args.domain.is_empty() || args.domain.contains(&row.domain));
+    let text = report::trend(&rows, format, width())?;
+    match &args.output {
+        None => say(&mut std::io::stdout(), &text)?,
+        Some(path) => report::write_text(&target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?, &text)?,
+    }
+    Ok(Exit::OK)
+}
+
+fn of(format: ReportFormat) -> Format {
+    match format {
+        ReportFormat::Table => Format::Table,
+        ReportFormat::Csv => Format::Csv,
+        ReportFormat::Ndjson => Format::Ndjson,
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Html => Format::Html,
+        ReportFormat::Junit => Format::Junit,
+        ReportFormat::Md => Format::Markdown,
+    }
+}

@@ -1,0 +1,215 @@
+//! `mailbatch who`: one person over all runs.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::address::Address;
+use crate::cli::{Globals, WhoArgs};
+use crate::commands::results::width;
+use crate::commands::running::frozen;
+use crate::commands::say;
+use crate::commands::suppress::places;
+use crate::commands::workbench::Workbench;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::ledger::{EventQuery, KeptEvent, Ledger, LedgerRow, Run};
+use crate::pipeline::ledger_error;
+use crate::report::text::time;
+use crate::report::{Moment, who_table};
+use crate::suppression::Entry;
+
+/// Events that are read at once.
+const PAGE: usize = 1_000;
+
+/// Everything that is known of a person.
+struct Known {
+    runs: Vec<(Run, LedgerRow)>,
+    events: Vec<KeptEvent>,
+    suppressions: Vec<(String, Entry)>,
+}
+
+/// Prints every run, outcome, feedback and suppression of one person, newest first.
+pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.used_ledger()?;
+    // What stands in a list and is no address has rows too, and neither events nor suppressions.
+    let address = Address::parse(&args.email).ok();
+    let email = address.as_ref().map_or_else(|| args.email.clone(), ToString::to_string);
+    let known = Known {
+        runs: runs(ledger.as_ref(), &email).await?,
+        events: events(ledger.as_ref(), &email).await?,
+        suppressions: match &address {
+            Some(address) => suppressions(&bench, ledger.as_ref(), address).await?,
+            None => Vec::new(),
+        },
+    };
+    if known.runs.is_empty() && known.events.is_empty() && known.suppressions.is_empty() {
+        return Err(Error::usage("no run, event or suppression of this workspace names this address")
+            .hint("the whole address is asked for; `mailbatch runs list` shows the runs that are still here"));
+    }
+    let text = if globals.json { format!("{}\n", known.json(&email)) } else { who_table(&known.moments(), width()) };
+    say(&mut std::io::stdout(), &text)?;
+    Ok(Exit::OK)
+}
+
+async fn runs(ledger: &dyn Ledger, email: &str) -> Result<Vec<(Run, LedgerRow)>> {
+    let mut found = Vec::new();
+    for (id, row) in ledger.rows_of(email).await.map_err(ledger_error)? {
+        if let Some(run) = ledger.run(&id).await.map_err(ledger_error)? {
+            found.push((run, row));
+        }
+    }
+    Ok(found)
+}
+
+async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
+    let mut query = EventQuery { limit: PAGE, email: Some(email.to_owned()), ..EventQuery::default() };
+    let mut found = Vec::new();
+    loop {
+        let page = ledger.events(query.clone()).await.map_err(ledger_error)?;
+        let (count, last) = (page.len(), page.last().map(|event| event.number));
+        found.extend(page);
+        match last {
+            Some(last) if count == query.limit => query.after = last,
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Entries of the configuration's suppression files, of those that runs were begun with, and of the ledger.
+async fn suppressions(bench: &Workbench, ledger: &dyn Ledger, address: &Address) -> Result<Vec<(String, Entry)>> {
+    let mut files: Vec<PathBuf> = bench.settings.suppression_files.clone();
+    for run in ledger.runs().await.map_err(ledger_error)? {
+        files.extend(frozen(&run)?.suppress);
+    }
+    files.sort();
+    files.dedup();
+    // A file that has gone since says nothing.
+    files.retain(|file| file.exists());
+    places(bench, &files, address)
+}
+
+/// What came of a row, when that was last known, in the words of reports.
+fn outcome(row: &LedgerRow) -> String {
+    let outcome = row.outcome.map_or("open", |outcome| outcome.as_str());
+    [outcome, row.reason.map_or("", |reason| reason.as_str())].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a message's fingerprint, which tells its versions apart.
+fn version(run: &Run) -> String {
+    run.head.message_fingerprint.chars().take(12).collect()
+}
+
+fn place(run: &Run, row: &LedgerRow) -> String {
+    let list = run.head.lists.get(row.list as usize).map_or("list", String::as_str);
+    format!("{list}:{}", row.line)
+}
+
+impl Known {
+    fn moments(&self) -> Vec<Moment> {
+        let mut moments = Vec::new();
+        for (run, row) in &self.runs {
+            let env = run.head.env.as_ref().map(|env| format!(" ({env})")).unwrap_or_default();
+            let provider = if row.batch.is_some() { format!("through {}", row.provider) } else { String::new() };
+            let said = format!("{} {}", row.code, row.detail);
+            let parts = [format!("{}{env}", run.head.name()), place(run, row), format!("message {}", version(run)), provider, said.trim().to_owned()];
+            moments.push(Moment {
+                at: Some(row.last_at.unwrap_or(run.started_at)),
+                what: outcome(row),
+                about: run.id.clone(),
+                detail: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+            });
+        }
+        for kept in &self.events {
+            let event = &kept.event;
+            let from = if event.provider.is_empty() { event.source.as_str() } else { &event.provider };
+            let class = event.class.map_or("", |class| class.as_str());
+            let parts = [class.to_owned(), format!("{} {}", event.code, event.status).trim().to_owned(), format!("told by {from}")];
+            moments.push(Moment {
+                at: Some(event.at),
+                what: event.word().to_owned(),
+                about: kept.run.clone().unwrap_or_default(),
+                detail: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+            });
+        }
+        for (place, entry) in &self.suppressions {
+            let expires = entry.expires_at.map(|at| format!("until {}", time(at))).unwrap_or_default();
+            let parts = [format!("in {place}"), format!("scope {}", entry.scope.as_str()), entry.source.clone(), expires];
+            moments.push(Moment {
+                at: entry.created_at,
+                what: format!("suppressed now {}", entry.reason),
+                about: String::new(),
+                detail: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "),
+            });
+        }
+        // Newest first; a suppression without a date holds now, and stands above all.
+        moments.sort_by_key(|moment| std::cmp::Reverse(moment.at.unwrap_or(Timestamp::MAX)));
+        moments
+    }
+
+    fn json(&self, email: &str) -> Value {
+        let run = |(run, row): &(Run, LedgerRow)| {
+            json!({
+                "run": run.id,
+                "campaign": run.head.name(),
+                "env": run.head.env,
+                "kind": run.head.kind,
+                "message": run.head.message_fingerprint,
+                "started_at": time(run.started_at),
+                "row": row.row,
+                "list": run.head.lists.get(row.list as usize),
+                "line": row.line,
+                "outcome": row.outcome,
+                "reason": row.reason,
+                "code": row.code,
+                "detail": row.detail,
+                "provider": row.batch.map(|_| &row.provider),
+                "attempts": row.attempts,
+                "message_id": row.message_id,
+                "provider_id": row.provider_id,
+                "first_at": row.first_at.map(time),
+                "last_at": row.last_at.map(time),
+                "feedback": row.feedback,
+            })
+        };
+        let mut events: Vec<&KeptEvent> = self.events.iter().collect();
+        events.sort_by_key(|kept| std::cmp::Reverse((kept.event.at, kept.number)));
+        let event = |kept: &&KeptEvent| {
+            let event = &kept.event;
+            json!({
+                "number": kept.number,
+                "type": event.kind,
+                "bounce": event.bounce,
+                "class": event.class,
+                "at": time(event.at),
+                "code": event.code,
+                "status": event.status,
+                "reason": event.reason,
+                "provider": event.provider,
+                "source": event.source,
+                "run": kept.run,
+                "row": kept.row,
+            })
+        };
+        let suppression = |(place, entry): &(String, Entry)| {
+            json!({
+                "where": place,
+                "reason": entry.reason,
+                "scope": entry.scope.as_str(),
+                "source": entry.source,
+                "created_at": entry.created_at.map(time),
+                "expires_at": entry.expires_at.map(time),
+            })
+        };
+        json!({
+            "v": 1,
+            "type": "who",
+            "email": email,
+            "runs": self.runs.iter().map(run).collect::<Vec<_>>(),
+            "events": events.iter().map(event).collect::<Vec<_>>(),
+            "suppressions": self.suppressions.iter().map(suppression).collect::<Vec<_>>(),
+        })
+    }
+}
