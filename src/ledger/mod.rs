@@ -25,6 +25,9 @@ pub enum LedgerError {
     Full { path: String },
     #[error("{path}: {detail}")]
     Broken { path: String, detail: String },
+    /// Another process did not let go of it within the time that is waited.
+    #[error("{path}: {detail}")]
+    Locked { path: String, detail: String },
     /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong to.
     #[error("{path}: {what}")]
     Lost { path: String, what: String },
@@ -504,6 +507,8 @@ pub trait Ledger: Send + Sync {
     fn recall(&self, kind: &'static str) -> BoxFuture<'_, LedgerResult<Vec<Fact>>>;
     /// Removes a fact. Returns whether there was one.
     fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>>;
+    /// From now on no transaction waits for one of another process: one that would fails at once.
+    fn hurry(&self) {}
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>>;
     fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>>;
     fn paused(&self) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;

@@ -98,16 +98,12 @@ impl Breaker {
     }
 
     /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its own it is waited for as
-    /// long as retries last. A wait that is longer than that is a quota: the rest is held, or others take over. Returns how long it is
-    /// left alone.
+    /// long as retries last. Returns how long it is left alone.
     pub(crate) fn throttled(&mut self, refusal: Refusal, wait: Duration, reply: &Reply, now: Instant) -> Duration {
         let is_named = reply.is_wait_named;
         let most = self.policy.give_up_after;
         let since = *self.throttled_since.get_or_insert(now.checked_sub(reply.lasted).unwrap_or(now));
-        if is_named && wait > most {
-            let detail = format!("asks to be left alone for {}: {}", words(wait), refusal.detail);
-            self.exhausted = Some(Refusal { reason: Reason::Cap, detail, ..refusal });
-        } else if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since) > most {
+        if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since) > most {
             self.gave_up = Some(refusal);
         }
         if is_named { wait } else { wait.min(self.policy.max) }
@@ -168,15 +164,6 @@ pub(crate) struct Failure {
     pub(crate) is_first_chance: bool,
 }
 
-/// A wait in hours, minutes and seconds.
-fn words(wait: Duration) -> String {
-    match (wait.as_secs() / 3_600, wait.as_secs() / 60 % 60, wait.as_secs() % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_wait_is_waited_for_as_long_as_retries_last_and_a_longer_one_is_a_quota() {
+    fn a_named_wait_is_waited_for_as_long_as_retries_last() {
         let (minute, start) = (Duration::from_secs(60), Instant::now());
         let limited = || refusal(Reason::Rate, "429");
         let mut breaker = breaker();
@@ -230,8 +217,6 @@ mod tests {
         assert_eq!(other.state(start), State::Closed, "it took some meanwhile");
         breaker.throttled(limited(), 2 * minute, &named(), start + 14 * minute);
         assert!(matches!(breaker.state(start), State::GaveUp(_)));
-        other.throttled(limited(), 16 * minute, &named(), start + 15 * minute);
-        assert!(matches!(other.state(start), State::Exhausted(refusal) if refusal.reason == Reason::Cap && refusal.detail.contains("16 min")));
     }
 
     #[test]

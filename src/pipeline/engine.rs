@@ -113,8 +113,8 @@ impl Engine {
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
         // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
         take_in(&parts).await?;
-        for station in &mut stations {
-            station.trust.recall(&parts).await?;
+        for (station, outlet) in stations.iter_mut().zip(&parts.outlets) {
+            station.trust.recall(&parts, outlet.provider.as_ref()).await?;
         }
         let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
         Ok(Self {
@@ -211,7 +211,9 @@ impl Engine {
                 let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
                 let learn = learns.then_some(outlet.name.as_str());
                 let heard = Arc::clone(&self.stations[way.through].heard);
-                let judge = Judge { policy, lanes: &mut self.stations[way.first].lanes, learn, heard: &heard, passed_on: &self.passes.by_row };
+                let shares = outlet.provider.capabilities().per_request > 1;
+                let judge =
+                    Judge { policy, shares, lanes: &mut self.stations[way.first].lanes, learn, heard: &heard, passed_on: &self.passes.by_row };
                 let mut translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
                 self.pass_on(way.through, &rows, &mut translated);
                 self.give_back(translated.void.len() + suppressed.len());
@@ -241,6 +243,7 @@ impl Engine {
                     parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
                 }));
                 reply.health = self.weigh(way.through, std::mem::take(&mut reply.health), has_accepted).await?;
+                self.keep_wait(way.through, &reply).await?;
                 self.note_health(way.through, &reply);
                 let most = reply.most_per_request.map(|most| most as u64);
                 self.stations[way.through].trust.keep(&self.parts, most).await?;
@@ -364,6 +367,8 @@ impl Engine {
                 let again = matches!(self.why, Some(Why::Signal(_)));
                 self.stop_for(Why::Signal(exit));
                 if again {
+                    // Nor is another process waited for.
+                    self.parts.ledger.hurry();
                     self.parts.progress.message("leaving at once: what is on the wire without an answer is unknown");
                     return true;
                 }

@@ -153,6 +153,9 @@ pub fn ledger_error(error: LedgerError) -> Error {
         LedgerError::Full { .. } => {
             Error::internal(error.to_string()).hint("nothing was handed over without a record; free some space and run the same command again")
         }
+        LedgerError::Locked { .. } => Error::internal(error.to_string()).hint(
+            "let that process end (a VACUUM, a backup, an open sqlite3 session), then run the same command again: whatever was answered is on record, and nobody is mailed twice",
+        ),
         LedgerError::Newer { .. } => Error::usage(error.to_string()).hint("use the newer mailbatch that wrote it"),
         LedgerError::Lost { .. } => Error::usage(error.to_string()).hint(
             "restore the newest ledger.db from a backup; without one, `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody \

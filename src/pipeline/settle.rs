@@ -26,6 +26,8 @@ pub(crate) struct Translated {
 /// What the verdicts of a claim are judged by, and what learns from them.
 pub(crate) struct Judge<'a> {
     pub(crate) policy: RetryPolicy,
+    /// Its members share requests: those who come back from one go on together.
+    pub(crate) shares: bool,
     pub(crate) lanes: &'a mut Lanes,
     /// The provider that answered, where what it says about people is learned.
     pub(crate) learn: Option<&'a str>,
@@ -57,7 +59,8 @@ pub(crate) struct Returned<'a> {
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     let Returned { rows, claimed_at, reply, screened } = claim;
-    let Judge { policy, lanes, learn, heard, passed_on } = judge;
+    let Judge { policy, shares, lanes, learn, heard, passed_on } = judge;
+    let together = shares.then(draw);
     let now = Timestamp::now();
     let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
     let mut out = Translated { items: Vec::with_capacity(rows.len()), learned: Vec::new(), void: Vec::new() };
@@ -70,7 +73,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
         let learned = learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now));
         out.learned.extend(learned.map(|learned| (*job, learned)));
-        out.items.push((*job, settle(row, verdict, passed_on.get(job), claimed_at, now, &policy)));
+        out.items.push((*job, settle(row, verdict, passed_on.get(job), Times { claimed_at, now, draw: together.unwrap_or_else(draw) }, &policy)));
     }
     for (job, reason, detail) in screened {
         if members.remove(&job).is_some() {
@@ -84,13 +87,21 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     out
 }
 
-fn settle(row: &LedgerRow, verdict: &Verdict, passed_on: Option<&PassedOn>, claimed_at: Timestamp, now: Timestamp, policy: &RetryPolicy) -> Settled {
+/// When a member was claimed and answered, and the draw for its next attempt.
+struct Times {
+    claimed_at: Timestamp,
+    now: Timestamp,
+    draw: f64,
+}
+
+fn settle(row: &LedgerRow, verdict: &Verdict, passed_on: Option<&PassedOn>, times: Times, policy: &RetryPolicy) -> Settled {
+    let Times { claimed_at, now, draw } = times;
     let Verdict::NotTaken { refusal, counts } = verdict else {
         return Settled::Final(verdict.clone());
     };
     let (first, before) = passed_on.map_or((row.first_at.unwrap_or(claimed_at), 0), |passed_on| (passed_on.at, passed_on.attempts));
     let failures = row.attempts.saturating_sub(before) + u32::from(*counts);
-    match policy.next(first, now, failures.max(1), draw()) {
+    match policy.next(first, now, failures.max(1), draw) {
         Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },
         None => Settled::GaveUp { refusal: refusal.clone(), counts: *counts },
     }

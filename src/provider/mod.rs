@@ -15,7 +15,6 @@ use crate::address::Address;
 use crate::content::{Content, Needs};
 use crate::error::{Error, Result};
 use crate::literal::Rate;
-use crate::outcome::Reason;
 
 mod bird;
 pub mod by_hand;
@@ -35,7 +34,11 @@ mod ses;
 pub mod smtp;
 #[cfg(test)]
 pub(crate) mod testing;
+mod verdict;
 mod wait;
+
+pub use verdict::{Feedback, Health, Refusal, Reply, Verdict};
+pub(crate) use verdict::{SLOW_DOWN, without_addresses};
 
 /// A boxed future, so that providers can be a table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -214,94 +217,6 @@ pub struct Claim {
     pub is_replay: bool,
 }
 
-/// A provider's words about one message, and what they come to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub reason: Reason,
-    /// The code as a script wants it: `550 5.1.1`, or an API's own.
-    pub code: String,
-    /// One line of the provider's text, with control characters and secrets taken out.
-    pub detail: String,
-    /// The mailbox is certainly gone, so the address is learned as `hard_bounce`. Never true for policy or reputation answers, nor where
-    /// the reply's first digit and its enhanced code disagree.
-    pub mailbox_gone: bool,
-}
-
-impl Refusal {
-    /// A refusal that says nothing about the mailbox.
-    pub fn new(reason: Reason, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { reason, code: code.into(), detail: detail.into(), mailbox_gone: false }
-    }
-}
-
-/// What came of one member of a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The provider took responsibility. `code` and `detail` are its words, `provider_id` its name for the message.
-    Accepted { provider_id: Option<String>, code: String, detail: String },
-    /// Permanently refused.
-    Rejected(Refusal),
-    /// The provider suppresses this address, for the given reason.
-    Suppressed(Refusal),
-    /// Certainly not taken, and worth another attempt. `counts` is false where the failure was the connection's and not the recipient's.
-    NotTaken { refusal: Refusal, counts: bool },
-    /// It may have been taken: the last octet was handed over and no answer was understood.
-    Unknown { detail: String },
-}
-
-/// How long a provider is left alone that is sent too much and names no time.
-pub(crate) const SLOW_DOWN: Duration = Duration::from_secs(30);
-
-/// How the provider itself fares, beside the verdicts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Health {
-    #[default]
-    Fine,
-    /// Asks to be left alone for a while; throttling is no attempt and no failure.
-    SlowDown(Duration),
-    /// Failed as a whole, as in a refused connection: the breaker counts these.
-    Failing(Refusal),
-    /// The quota of a day, plan or credit is used up: takes nothing more in this run, and no recipient is to blame.
-    Exhausted(Refusal),
-    /// Will not take anything until somebody mends it: credentials, account, TLS that does not verify.
-    Stop(Refusal),
-}
-
-/// Something the provider told about a recipient after taking the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feedback {
-    Delivered,
-    BouncedHard,
-    Complained,
-}
-
-impl Feedback {
-    /// The word for the report's `mb_feedback` column.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::BouncedHard => "bounced(hard)",
-            Self::Complained => "complained",
-        }
-    }
-}
-
-/// All that came of one claim.
-#[derive(Clone, Debug, Default)]
-pub struct Reply {
-    /// One verdict for each member that was begun, in no particular order.
-    pub items: Vec<(JobId, Verdict)>,
-    pub health: Health,
-    /// Whether the wait of [`Health::SlowDown`] is the provider's own, and no guess of ours.
-    pub is_wait_named: bool,
-    /// How long the exchange went on in which nothing was taken, where it is measured.
-    pub lasted: Duration,
-    /// The most recipients of one request, where the account turned out to be allowed fewer than the API.
-    pub most_per_request: Option<usize>,
-    /// What the provider told at once about messages that it took (the sandbox).
-    pub feedback: Vec<(JobId, Feedback)>,
-}
-
 /// Why a member of a claim may not be begun any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
@@ -390,6 +305,9 @@ pub trait Provider: Send + Sync {
     fn account(&self) -> Option<[u8; 32]> {
         None
     }
+    /// It has taken mail in an earlier run, under the same account. What it says now in a form that is not its own, such as a web page in place
+    /// of an answer, then leaves doubt, and does not show that it is the wrong server. By default of no matter.
+    fn has_answered_before(&self) {}
     /// Whether a session begins with a login. Then one recipient goes alone until anything was answered, so that a login which is refused is
     /// tried once and not by every connection; by default it does not.
     fn logs_in(&self) -> bool {

@@ -85,6 +85,10 @@ impl Provider for SendGrid {
         Some(self)
     }
 
+    fn has_answered_before(&self) {
+        self.http.has_answered_before();
+    }
+
     fn account(&self) -> Option<[u8; 32]> {
         Some(self.http.account())
     }

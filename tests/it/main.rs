@@ -18,6 +18,7 @@ mod identity;
 mod limits;
 mod listen;
 mod lists;
+mod locked;
 mod loss;
 mod mailboxes;
 mod outputs;

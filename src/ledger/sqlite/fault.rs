@@ -32,7 +32,8 @@ impl Fault {
                 LedgerError::Broken { path, detail: "this is no SQLite database".into() }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                LedgerError::Broken { path, detail: "another process has kept the ledger locked for too long".into() }
+                let detail = format!("{} holds the ledger's write lock, and has held it for too long", super::patience::holder(&path));
+                LedgerError::Locked { path, detail }
             }
             Self::Sql(e) => LedgerError::Broken { path, detail: e.to_string() },
             Self::Newer(found) => LedgerError::Newer { path, found, known: super::schema::VERSION },
@@ -61,6 +62,7 @@ pub(super) fn repeat(error: &LedgerError) -> LedgerError {
         LedgerError::Newer { path, found, known } => LedgerError::Newer { path: path.clone(), found: *found, known: *known },
         LedgerError::Full { path } => LedgerError::Full { path: path.clone() },
         LedgerError::Broken { path, detail } => LedgerError::Broken { path: path.clone(), detail: detail.clone() },
+        LedgerError::Locked { path, detail } => LedgerError::Locked { path: path.clone(), detail: detail.clone() },
         LedgerError::Lost { path, what } => LedgerError::Lost { path: path.clone(), what: what.clone() },
         LedgerError::Gone(why) => LedgerError::Gone(why.clone()),
         LedgerError::NoSuchRun(what) => LedgerError::NoSuchRun(what.clone()),

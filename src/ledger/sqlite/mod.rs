@@ -19,6 +19,7 @@ mod known;
 mod lease;
 mod names;
 mod opening;
+mod patience;
 mod place;
 mod plan;
 mod ramp;
@@ -34,6 +35,7 @@ mod words;
 mod workspace;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join;
@@ -64,6 +66,8 @@ pub struct SqliteLedger {
     origin: Mutex<Origin>,
     place: Arc<Place>,
     path: Arc<str>,
+    /// Set where no other process is waited for any more.
+    is_hurried: Arc<AtomicBool>,
 }
 
 impl SqliteLedger {
@@ -392,6 +396,10 @@ impl Ledger for SqliteLedger {
     fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>> {
         let subject = subject.to_owned();
         self.write(move |conn| facts::forget(conn, kind, &subject))
+    }
+
+    fn hurry(&self) {
+        self.is_hurried.store(true, Ordering::Relaxed);
     }
 
     fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>> {

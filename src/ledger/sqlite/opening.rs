@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,12 +13,9 @@ use super::claim::Origin;
 use super::fault::{self, Fault};
 use super::place::Place;
 use super::threads::Worker;
-use super::{SqliteLedger, known, recover, schema};
+use super::{SqliteLedger, known, patience, recover, schema};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{LedgerError, LedgerResult, RunId, trace};
-
-/// How long a process waits for another one's transaction. The longest is the sealing of a large run.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl SqliteLedger {
     /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
@@ -65,15 +63,17 @@ impl SqliteLedger {
         let (loss, newest) = known::compare(&writer, remains).map_err(|fault| fault.at(&shown))?;
         let place = Arc::new(Place::of(&path));
         let shared: Arc<str> = shown.as_str().into();
+        let is_hurried = Arc::new(AtomicBool::new(false));
         let thread = |made: io::Result<Worker>| made.map_err(|e| io_error(&shown, &e));
         let ledger = Self {
-            writer: thread(Worker::writer(writer, shared.clone()))?,
+            writer: thread(Worker::writer(writer, shared.clone(), Arc::clone(&is_hurried)))?,
             quick: thread(Worker::reader(quick, shared.clone()))?,
             long: thread(Worker::reader(long, shared.clone()))?,
             trace_dir: trace::directory(state_dir),
             origin: Mutex::new(Origin { trace: None, boot: recover::boot_id() }),
             place,
             path: shared,
+            is_hurried,
         };
         Ok((ledger, loss, newest))
     }
@@ -119,7 +119,7 @@ const LOG_OCTETS: i64 = 16 << 20;
 fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
-    writer.busy_timeout(PATIENCE)?;
+    patience::install(&mut writer, path.display().to_string().into(), patience::TO_OPEN, Arc::default())?;
     let found = schema::version(&writer)?;
     if found > schema::VERSION {
         return Err(Fault::Newer(found));
@@ -137,9 +137,10 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     writer.pragma_update(None, "wal_autocheckpoint", LOG_OCTETS / page_size)?;
     writer.set_prepared_statement_cache_capacity(64);
     schema::migrate(&mut writer)?;
+    patience::is_over();
     let reader = || -> fault::Result<Connection> {
         let conn = Connection::open_with_flags(path, flags)?;
-        conn.busy_timeout(PATIENCE)?;
+        conn.busy_timeout(patience::TO_OPEN)?;
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")?;
         conn.set_prepared_statement_cache_capacity(32);
         Ok(conn)

@@ -5,12 +5,14 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fault::{Fault, Result, repeat};
+use super::patience;
 use crate::ledger::{LedgerError, LedgerResult};
 
 /// The most requests that share a commit.
@@ -76,11 +78,14 @@ pub(super) struct Worker {
 
 impl Worker {
     /// The thread that writes.
-    pub(super) fn writer(conn: Connection, path: Arc<str>) -> std::io::Result<Self> {
+    pub(super) fn writer(conn: Connection, path: Arc<str>, is_hurried: Arc<AtomicBool>) -> std::io::Result<Self> {
         let for_thread = path.clone();
         Self::start("ledger-writer", path, move |mut queue| {
-            let mut group = Vec::with_capacity(GROUP);
+            let (mut conn, mut group) = (conn, Vec::with_capacity(GROUP));
             let runs_ahead = Cell::new(false);
+            if let Err(error) = patience::install(&mut conn, for_thread.clone(), patience::TO_WRITE, is_hurried) {
+                tracing::warn!(%error, "the ledger waits for no other process");
+            }
             while queue.blocking_recv_many(&mut group, GROUP) > 0 {
                 commit(&conn, &runs_ahead, std::mem::take(&mut group), &for_thread);
             }
@@ -166,6 +171,7 @@ fn together(conn: &Connection, runs_ahead: &Cell<bool>, group: &mut [Box<dyn Wor
     let sql = |text: &str| conn.prepare_cached(text).and_then(|mut sql| sql.execute([])).map(drop).map_err(|e| Fault::from(e).at(path));
     let transaction = |group: &mut [Box<dyn Work>]| {
         sql("BEGIN IMMEDIATE")?;
+        patience::is_over();
         for work in group {
             let ok = work.run(conn);
             if conn.is_autocommit() {

@@ -274,7 +274,7 @@ impl Engine {
         for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
             let Readiness::Out { why, .. } = station.readiness(outlet, now, self.parts.limits.wait_on_cap) else { continue };
             match why {
-                Absence::Capped(text) => caps.push(text),
+                Absence::Capped(text) | Absence::LeftAlone(text) => caps.push(text),
                 Absence::Exhausted(refusal) => {
                     let said = format!("{} {}", refusal.code, refusal.detail);
                     caps.push(format!("the quota of {} is used up: {}", outlet.name, said.trim()));
@@ -287,7 +287,13 @@ impl Engine {
             }
         }
         self.stop_for(match (caps.is_empty(), gave_up) {
-            (false, _) => Why::Capped(caps.join("; ")),
+            (false, _) => {
+                let stopped = refusals
+                    .iter()
+                    .map(|(name, refusal)| format!("{name} takes nothing more: {}", format!("{} {}", refusal.code, refusal.detail).trim()));
+                caps.extend(stopped);
+                Why::Capped(caps.join("; "))
+            }
             (true, true) => Why::Failing(refusals),
             (true, false) => Why::NoProvider(refusals),
         });

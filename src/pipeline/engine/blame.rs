@@ -4,6 +4,7 @@
 //! answered before has been settled, so that a crash in between is found out at the next start by the same refusals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::StreamExt;
 use jiff::Timestamp;
@@ -14,15 +15,20 @@ use crate::address::Address;
 use crate::error::Result;
 use crate::ledger::{LedgerSuppression, Refusals};
 use crate::outcome::Reason;
+use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::sameness::{Blame, Proved, Sameness};
 use crate::pipeline::{Parts, brake, learning, ledger_error};
-use crate::provider::{Health, JobId, Refusal, SLOW_DOWN, Verdict};
+use crate::provider::{Health, JobId, Refusal, Reply, SLOW_DOWN, Verdict, without_addresses};
 use crate::replies;
+
+/// A wait that a provider names is remembered for later runs from this length on.
+const WORTH_REMEMBERING: Duration = Duration::from_secs(30);
 
 /// The providers' stations as the ledger has left them.
 pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
     let ledger = &parts.ledger;
     let brakes = ledger.recall(brake::KIND).await.map_err(ledger_error)?;
+    let waits = ledger.recall(brake::LEFT_ALONE).await.map_err(ledger_error)?;
     let has_history = parts.standing.tally.open < parts.standing.tally.total();
     let redirected = parts.redirect.as_ref().map(Address::domain);
     let mut stations = Vec::with_capacity(parts.outlets.len());
@@ -43,6 +49,12 @@ pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
         }
         let mut station = Station::new(parts, place, same, brake.is_some());
         station.pending = pending;
+        if let Some(left_alone) = waits.iter().find(|fact| fact.subject == outlet.name).and_then(LeftAlone::of) {
+            station.leave_alone(&left_alone, outlet);
+            if left_alone.until > Timestamp::now() {
+                parts.progress.message(&left_alone.words(&outlet.name));
+            }
+        }
         stations.push(station);
     }
     Ok(stations)
@@ -68,6 +80,7 @@ impl Engine {
         if has_accepted {
             if station.is_braked {
                 self.parts.ledger.forget(brake::KIND, &name).await.map_err(ledger_error)?;
+                self.parts.ledger.forget(brake::LEFT_ALONE, &name).await.map_err(ledger_error)?;
             }
             station.accepted();
         }
@@ -88,6 +101,25 @@ impl Engine {
             self.parts.ledger.remember(brake::fact(&name, &sign, Timestamp::now())).await.map_err(ledger_error)?;
         }
         Ok(health)
+    }
+
+    /// Remembers for how long a provider wants to be left alone, where it has named a time and that is no passing one.
+    pub(super) async fn keep_wait(&mut self, through: usize, reply: &Reply) -> Result<()> {
+        let Health::SlowDown(wait) = reply.health else { return Ok(()) };
+        let outlet = &self.parts.outlets[through];
+        if !reply.is_wait_named || wait < WORTH_REMEMBERING.min(outlet.retry.give_up_after) {
+            return Ok(());
+        }
+        let Ok(until) = Timestamp::now().checked_add(wait) else { return Ok(()) };
+        let refusal = reply.given_back_for().map(without_addresses);
+        let said = refusal.map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned()).unwrap_or_default();
+        let left_alone = LeftAlone { until, said };
+        self.parts.ledger.remember(left_alone.fact(&outlet.name, Timestamp::now())).await.map_err(ledger_error)?;
+        if wait > outlet.retry.give_up_after {
+            self.parts.progress.message(&left_alone.words(&outlet.name));
+            self.stations[through].leave_alone(&left_alone, outlet);
+        }
+        Ok(())
     }
 
     /// Opens the recipients again whose refusals have proved that the provider refuses everybody.

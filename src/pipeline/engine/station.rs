@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use super::trust::Trust;
 use crate::ledger::{LedgerSuppression, Through};
 use crate::outcome::Reason;
+use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::breaker::{Breaker, ENOUGH_AT_FIRST, Failure, State};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
@@ -38,6 +39,8 @@ pub(super) struct Station {
     pub(super) under_way: usize,
     /// Admit nothing before then: it asked to be left alone.
     quiet_until: Option<Instant>,
+    /// It named a time until which it wants to be left alone, longer than retries last; with what to say about it.
+    left_alone: Option<(Instant, String)>,
     /// A cap is full until then, with what to say about it.
     capped: Option<(Instant, String)>,
     /// Room under the tightest cap when it was last met.
@@ -81,6 +84,8 @@ pub(super) enum Absence {
     /// It has failed for longer than retries last.
     GaveUp(Refusal),
     Capped(String),
+    /// It wants to be left alone for longer than retries last.
+    LeftAlone(String),
     /// Its own quota is used up.
     Exhausted(Refusal),
 }
@@ -93,7 +98,7 @@ impl Absence {
             Self::Failing(refusal) => format!("its breaker is open ({})", said(refusal)),
             Self::Stopped(refusal) => format!("it takes nothing more ({})", said(refusal)),
             Self::GaveUp(refusal) => format!("it failed for too long ({})", said(refusal)),
-            Self::Capped(text) => text.clone(),
+            Self::Capped(text) | Self::LeftAlone(text) => text.clone(),
             Self::Exhausted(refusal) => format!("its quota is used up ({})", said(refusal)),
         }
     }
@@ -126,6 +131,7 @@ impl Station {
             first_request: FirstRequest::default(),
             under_way: 0,
             quiet_until: None,
+            left_alone: None,
             capped: None,
             room: None,
             awaits_login: outlet.provider.logs_in(),
@@ -149,6 +155,9 @@ impl Station {
         }
         if let Some((until, text)) = self.capped.as_ref().filter(|(until, _)| *until > now) {
             return out(Some(*until), !waits_on_cap, Absence::Capped(text.clone()));
+        }
+        if let Some((until, text)) = self.left_alone.as_ref().filter(|(until, _)| *until > now) {
+            return out(Some(*until), !waits_on_cap, Absence::LeftAlone(text.clone()));
         }
         match state {
             State::Open(until) => return out(Some(until), false, failing()),
@@ -220,6 +229,25 @@ impl Station {
         self.capped = Instant::now().checked_add(wait).map(|until| (until, text));
     }
 
+    /// It named a time until which it wants to be left alone. What waits for it is given back where that is longer than retries last, and it is
+    /// asked for one recipient first.
+    pub(super) fn leave_alone(&mut self, left_alone: &LeftAlone, outlet: &Outlet) {
+        let wait = Duration::try_from(left_alone.until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
+        let until = Instant::now().checked_add(wait);
+        self.is_braked = true;
+        if wait > outlet.retry.give_up_after {
+            self.left_alone = until.map(|until| (until, left_alone.words(&outlet.name)));
+            self.opened.send_replace(());
+        } else {
+            self.quiet_until = self.quiet_until.max(until);
+        }
+    }
+
+    /// What is said about it while it is left alone.
+    pub(super) fn left_alone(&self, now: Instant) -> Option<&str> {
+        self.left_alone.as_ref().filter(|(until, _)| *until > now).map(|(_, text)| text.as_str())
+    }
+
     /// Hears of the breaker's opening from now on.
     pub(super) fn opened(&self) -> watch::Receiver<()> {
         self.opened.subscribe()
@@ -268,14 +296,21 @@ impl Station {
         match &came_of.reply.health {
             Health::Fine if came_of.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
+            // It is left alone for as long as it has said, which is no failure.
+            Health::SlowDown(wait) if came_of.reply.is_wait_named && self.left_alone(now).is_some() => {
+                tracing::debug!(seconds = wait.as_secs(), "left alone");
+            }
             Health::SlowDown(wait) => {
-                let refusal = came_of.given_back_for().unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
+                let refusal = came_of.reply.given_back_for().unwrap_or_else(|| Refusal::new(Reason::Rate, "", "it asks to be left alone"));
                 let quiet = self.breaker.throttled(refusal, *wait, came_of.reply, now);
                 // Two that were told to wait at about the same time may have been told different times.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
             }
             Health::Failing(refusal) => {
+                if came_of.reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. })) {
+                    self.trust.doubted();
+                }
                 self.awaits_login |= refusal.reason == Reason::Auth;
                 let is_first_chance = came_of.has_stand_in && !self.has_accepted;
                 self.failed(Failure { refusal: refusal.clone(), took: came_of.reply.lasted, is_first_chance }, now);
@@ -306,13 +341,5 @@ impl CameOf<'_> {
     /// Whether any member was answered, and not only given back.
     fn was_answered(&self) -> bool {
         self.reply.items.iter().any(|(_, verdict)| !matches!(verdict, Verdict::NotTaken { counts: false, .. }))
-    }
-
-    /// What was said about the first member that was given back.
-    fn given_back_for(&self) -> Option<Refusal> {
-        self.reply.items.iter().find_map(|(_, verdict)| match verdict {
-            Verdict::NotTaken { refusal, counts: false } => Some(refusal.clone()),
-            _ => None,
-        })
     }
 }

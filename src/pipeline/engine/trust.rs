@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::ledger::Fact;
 use crate::message::hex;
 use crate::pipeline::{Outlet, Parts, ledger_error};
+use crate::provider::Provider;
 
 /// Recipients of the trial: what refuses everybody must not burn the list, and what leaves its request in doubt not much of it.
 const TRIAL: u64 = 10;
@@ -55,6 +56,8 @@ pub(super) struct Trust {
     /// What the ledger has.
     kept: Shown,
     singles: u64,
+    /// A request ended in doubt since something was accepted last: the next one is a trial again.
+    is_doubted: bool,
     /// The account's own limit of one request.
     most: Option<u64>,
 }
@@ -72,12 +75,13 @@ impl Trust {
             shown: Shown::Nothing,
             kept: Shown::Nothing,
             singles: FIRST_SINGLES,
+            is_doubted: false,
             most: None,
         }
     }
 
     /// Takes in what an earlier run found out.
-    pub(super) async fn recall(&mut self, parts: &Parts) -> Result<()> {
+    pub(super) async fn recall(&mut self, parts: &Parts, provider: &dyn Provider) -> Result<()> {
         if !self.takes_batches {
             return Ok(());
         }
@@ -90,6 +94,9 @@ impl Trust {
             .find(|word| shown.as_ref().is_some_and(|fact| fact.value == word.as_str()))
             .unwrap_or(Shown::Nothing);
         self.shown = self.kept;
+        if self.shown != Shown::Nothing {
+            provider.has_answered_before();
+        }
         self.most = most.filter(is_recent).and_then(|fact| fact.value.parse().ok()).filter(|most| *most > 0);
         Ok(())
     }
@@ -98,6 +105,7 @@ impl Trust {
     pub(super) fn most(&self, canary: Option<u64>) -> u64 {
         let shown = match self.shown {
             _ if !self.takes_batches => self.singles,
+            _ if self.is_doubted => TRIAL,
             Shown::Nothing => TRIAL.max(canary.unwrap_or(0)),
             Shown::Trial | Shown::Full => u64::MAX,
         };
@@ -106,13 +114,19 @@ impl Trust {
 
     /// Whether a chunk goes only when no other is under way.
     pub(super) fn goes_alone(&self) -> bool {
-        self.takes_batches && self.shown != Shown::Full
+        self.takes_batches && (self.is_doubted || self.shown != Shown::Full)
     }
 
     /// Some of a chunk was accepted: the next one may be larger, and much larger where requests are few.
     pub(super) fn accepted(&mut self, has_few_requests: bool) {
+        self.is_doubted = false;
         self.singles = self.singles.saturating_mul(if has_few_requests { 8 } else { 2 });
         self.shown = if self.shown == Shown::Nothing { Shown::Trial } else { Shown::Full };
+    }
+
+    /// A request of it is in doubt: another one like it must not be much of the list.
+    pub(super) fn doubted(&mut self) {
+        self.is_doubted = true;
     }
 
     /// It refuses what it took before: the next run begins with a trial.

@@ -45,7 +45,8 @@ impl Engine {
             Some(rate) => format!("slowed to {speed:.1}/s of {rate}"),
             None => format!("slowed to {speed:.1}/s"),
         });
-        let note = station.breaker.note().or(slowed).or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
+        let left_alone = || station.left_alone(Instant::now()).map(str::to_owned);
+        let note = left_alone().or_else(|| station.breaker.note()).or(slowed).or_else(|| outlet.rate.map(|rate| format!("paced at {rate}")))?;
         Some(if self.stations.len() > 1 { format!("{}: {note}", outlet.name) } else { note })
     }
 

@@ -104,19 +104,10 @@ pub(super) fn clean(text: &str, secrets: &[Secret]) -> String {
     words
 }
 
-/// The same refusal with whom it is about left out: what is held against a provider is shown to everybody who looks.
-pub(super) fn without_addresses(refusal: Refusal) -> Refusal {
-    let hidden = |word: &str| match word.rsplit_once('@') {
-        Some((_, domain)) => format!("…@{domain}"),
-        None => word.to_owned(),
-    };
-    let detail = refusal.detail.split(' ').map(hidden).collect::<Vec<_>>().join(" ");
-    Refusal { detail, mailbox_gone: false, ..refusal }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::without_addresses;
 
     fn answer(retry_after: &str, body: &'static str) -> Answer {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, retry_after.parse().unwrap())]);

@@ -10,11 +10,10 @@ use reqwest::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::answer::without_addresses;
 use super::{Answer, Api, Fault, Http, MAX_REPLY, Read, Request, by_status};
 use crate::outcome::Reason;
-use crate::provider::Refusal;
 use crate::provider::by_hand::{About, Finding, Trouble, in_words};
+use crate::provider::{Refusal, without_addresses};
 
 /// How often a question is asked at most.
 const TIMES: u32 = 5;

@@ -21,11 +21,10 @@ use reqwest::header::LOCATION;
 use ring::digest;
 use tokio::time::Instant;
 
-use super::answer::without_addresses;
 use super::follow::follow;
 use super::{Answer, Api, Fault, Http, Inexpressible, Later, Read, Request};
 use crate::outcome::Reason;
-use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire};
+use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire, without_addresses};
 use crate::replies::{Meaning, Place, Reading, classify};
 
 /// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
@@ -34,6 +33,8 @@ const SAME_HAND_OVER: Duration = Duration::from_secs(60);
 const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
 /// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a signal to stop is heard meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How the code of a refusal begins that is about the size of a request.
+const TOO_LARGE: &str = "413";
 /// The wait before the first repeat; it doubles each time.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
 
@@ -43,7 +44,7 @@ impl Http {
         let size = api.limits().recipients.min(self.most.load(Ordering::Acquire)).max(1);
         let jobs: Vec<&Job> = claim.jobs.iter().collect();
         let todo = jobs.chunks(size).map(<[&Job]>::to_vec).collect();
-        let mut hand_over = HandOver { http: self, api, wire, claim, todo, reply: Reply::default() };
+        let mut hand_over = HandOver { http: self, api, wire, claim, todo, reply: Reply::default(), was_too_large: false };
         while let Some(jobs) = hand_over.todo.pop_front() {
             if hand_over.batch(jobs).await.is_err() {
                 break;
@@ -94,6 +95,8 @@ struct HandOver<'a> {
     /// The requests that are still to be made, by their members.
     todo: VecDeque<Vec<&'a Job>>,
     reply: Reply,
+    /// A request was refused for its size, so that what is taken after it shows how large one may be.
+    was_too_large: bool,
 }
 
 /// How a request ended.
@@ -147,6 +150,7 @@ impl<'a> HandOver<'a> {
             Ended::Read(Read::Each(verdicts)) => {
                 self.http.is_the_api.store(true, Ordering::Release);
                 self.ease(&verdicts);
+                self.note_size(&verdicts);
                 going.iter().zip(verdicts).try_for_each(|(job, verdict)| self.settle(job, verdict))
             }
             Ended::Read(Read::EachAndStop(verdicts, refusal)) => {
@@ -164,6 +168,7 @@ impl<'a> HandOver<'a> {
                 [job] => self.settle(job, Verdict::Rejected(refusal)),
                 _ => {
                     going.iter().try_for_each(|job| self.trace(job, &not_taken(&refusal)))?;
+                    self.was_too_large |= refusal.code.starts_with(TOO_LARGE);
                     self.cut(&going, 2);
                     Ok(())
                 }
@@ -266,10 +271,14 @@ impl<'a> HandOver<'a> {
         self.reply.most_per_request = Some(most);
         jobs.iter().try_for_each(|job| self.trace(job, &not_taken(refusal)))?;
         jobs.chunks(most).rev().for_each(|piece| self.todo.push_front(piece.to_vec()));
-        // What was cut before was cut for the API's own limit.
+        self.cut_to(most);
+        Ok(())
+    }
+
+    /// Cuts what is still to be done into requests of at most so many: it was cut for a larger limit before.
+    fn cut_to(&mut self, most: usize) {
         let todo = std::mem::take(&mut self.todo);
         self.todo = todo.into_iter().flat_map(|jobs| jobs.chunks(most).map(<[&Job]>::to_vec).collect::<Vec<_>>()).collect();
-        Ok(())
     }
 
     /// Puts several members in front of what is still to be done, in so many pieces of about the same number.
@@ -359,6 +368,12 @@ impl<'a> HandOver<'a> {
             {
                 return Ended::Read(Read::Doubt(doubt.clone()));
             }
+            // What is certain is on record before the pause, in which the process may be killed; and before the repeat that it is on its way.
+            if doubt.is_none()
+                && let Err(error) = jobs.iter().try_for_each(|job| self.wire.answered(job.id, &not_taken(&held_up)))
+            {
+                return Ended::NotWritten(untraced(&error));
+            }
             let slept = tokio::time::sleep(pause);
             match &doubt {
                 Some(_) => slept.await,
@@ -368,7 +383,13 @@ impl<'a> HandOver<'a> {
             wait = (wait * 2).min(LONGEST_WAIT);
             let left = SAME_HAND_OVER.saturating_sub(first.elapsed());
             match (tokio::time::timeout(left, self.wire.again(jobs, doubt.is_some())).await, &doubt) {
-                (Ok(Ok(())), _) => {}
+                (Ok(Ok(())), Some(_)) => {}
+                (Ok(Ok(())), None) => {
+                    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+                    if let Err(error) = self.wire.crossing(&ids) {
+                        return Ended::NotWritten(untraced(&error));
+                    }
+                }
                 (_, Some(doubt)) => return Ended::Read(Read::Doubt(doubt.clone())),
                 (Ok(Err(_)), None) => return Ended::Stopped(held_up),
                 (Err(_), None) if is_named => return Ended::TooLong(pause, held_up),
@@ -403,6 +424,18 @@ impl<'a> HandOver<'a> {
             self.http.quiet_until().replace(Instant::now() + FIRST_WAIT);
             self.wire.throttled(FIRST_WAIT);
         }
+    }
+
+    /// Remembers how many went through where more were refused for the size of their request.
+    fn note_size(&mut self, verdicts: &[Verdict]) {
+        let was_taken = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Accepted { .. }));
+        if !self.was_too_large || !was_taken {
+            return;
+        }
+        self.was_too_large = false;
+        self.http.most.fetch_min(verdicts.len(), Ordering::AcqRel);
+        self.reply.most_per_request = Some(verdicts.len());
+        self.cut_to(verdicts.len());
     }
 
     fn asked_to_wait(&self) -> Option<Duration> {

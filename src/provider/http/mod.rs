@@ -198,6 +198,11 @@ impl Http {
         })
     }
 
+    /// What answers there is the API, as an earlier run has found out.
+    pub(super) fn has_answered_before(&self) {
+        self.is_the_api.store(true, std::sync::atomic::Ordering::Release);
+    }
+
     /// The service's address: scheme and host.
     pub(super) fn base(&self) -> &Url {
         &self.base

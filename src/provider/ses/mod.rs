@@ -167,6 +167,10 @@ impl Provider for Ses {
         Some(self)
     }
 
+    fn has_answered_before(&self) {
+        self.http.has_answered_before();
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }

@@ -1,6 +1,8 @@
 //! One of two providers answers as providers in trouble do: all whom it left in no doubt are with the other one soon.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,6 +100,53 @@ fn a_provider_in_trouble_keeps_no_recipient_from_the_other_one() {
             }
         }
     });
+}
+
+#[test]
+fn a_kill_in_the_pause_after_a_certain_refusal_leaves_nobody_in_doubt() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let also = Arc::clone(&refuses);
+    let (server, service) = postmark::CONTRACT.service(move |_, _| also.load(Ordering::Acquire).then(|| Trouble::Unavailable.act()));
+    let work = postmark::CONTRACT.workspace_with(&server.url(), 1, "", 100);
+    let running = work.start(&["send", "list.csv"]);
+    // The pauses double; the one after the fourth answer lasts for two seconds.
+    assert!(wait_for(|| handed_over(&server).len() == 4, LONG));
+    thread::sleep(Duration::from_millis(700));
+    assert!(running.kill());
+    refuses.store(false, Ordering::Release);
+    work.run(&["send", "list.csv"]).ends(0);
+    assert_eq!(service.lock().unwrap().addresses(), everybody(100));
+}
+
+#[test]
+fn those_of_a_request_that_failed_as_a_whole_go_on_together() {
+    for status in [503, 401] {
+        let (a, _) = postmark::CONTRACT.service(move |number, _| {
+            // A trial and a full request are taken, and nothing after them.
+            (number >= 2).then(|| Act::Answer(Answer::json(status, "{\"ErrorCode\": 10, \"Message\": \"no\"}")))
+        });
+        let (b, service) = postmark::CONTRACT.service(|_, _| None);
+        let work = two(&postmark::CONTRACT, [&a.url(), &b.url()], "order = [\"api\", \"b\"]", "2s", ROWS);
+        work.run(&["send", "list.csv"]).ends(0);
+        let sizes: Vec<usize> = handed_over(&b).iter().map(|request| (postmark::CONTRACT.mails)(request).len()).collect();
+        let fewest = sizes.iter().sum::<usize>().div_ceil(500);
+        assert!(sizes.len() <= fewest + 4, "{status}: {sizes:?}");
+        service.lock().unwrap().nobody_twice();
+    }
+}
+
+#[test]
+fn a_size_that_is_refused_is_found_out_once_and_remembered() {
+    let refused = || Answer::json(413, "{\"ErrorCode\": 0, \"Message\": \"Payload Too Large\"}");
+    let (server, service) = postmark::CONTRACT.limited(130, refused);
+    let work = postmark::CONTRACT.workspace_with(&server.url(), 1, "", 1_000);
+    work.run(&["send", "list.csv"]).ends(0);
+    let first = handed_over(&server).len();
+    assert_eq!(service.lock().unwrap().addresses(), everybody(1_000));
+    // A trial, 500, 250 refused, 125 taken: eight of those.
+    assert!(first <= 12, "{first}");
+    work.run(&["send", "list.csv", "--campaign", "next"]).ends(0);
+    assert!(handed_over(&server).len() - first <= 9, "{}", handed_over(&server).len() - first);
 }
 
 #[test]

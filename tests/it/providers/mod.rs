@@ -11,6 +11,7 @@ mod following;
 mod kills;
 mod mailersio;
 mod mailgun;
+mod pair_kills;
 mod postmark;
 mod reconcile;
 mod resend;
@@ -20,6 +21,7 @@ mod services;
 mod ses;
 mod shape;
 mod thousand;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -86,7 +86,8 @@ struct Shared {
     requests: Mutex<Vec<Request>>,
     streams: Mutex<Vec<TcpStream>>,
     ended: AtomicBool,
-    must_be_called: bool,
+    /// `None` where it does not matter.
+    must_be_called: Option<bool>,
 }
 
 /// A running server.
@@ -103,15 +104,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl HttpServer {
     /// Starts one that asks `handler` what to do with each request, numbered from 0.
     pub(crate) fn start(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static) -> Self {
-        Self::with(handler, true)
+        Self::with(handler, Some(true))
+    }
+
+    /// Starts one that may be called or not.
+    pub(crate) fn perhaps(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static) -> Self {
+        Self::with(handler, None)
     }
 
     /// Starts one that nobody may call.
     pub(crate) fn forbidden() -> Self {
-        Self::with(|_, request| panic!("called: {request:?}"), false)
+        Self::with(|_, request| panic!("called: {request:?}"), Some(false))
     }
 
-    fn with(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static, must_be_called: bool) -> Self {
+    fn with(handler: impl Fn(usize, &Request) -> Act + Send + Sync + 'static, must_be_called: Option<bool>) -> Self {
         super::lateness::watch();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
@@ -162,7 +168,7 @@ impl Drop for HttpServer {
             let _ = acceptor.join();
         }
         let was_called = !locked(&self.shared.requests).is_empty();
-        assert!(was_called == self.shared.must_be_called || std::thread::panicking(), "called: {was_called}");
+        assert!(self.shared.must_be_called.is_none_or(|must| must == was_called) || std::thread::panicking(), "called: {was_called}");
     }
 }
 

@@ -1,0 +1,160 @@
+//! How long a transaction waits for one of another process, and what is said meanwhile.
+//!
+//! The rule it keeps: nobody waits without being told for whom, and nobody waits for ever.
+
+use std::cell::RefCell;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+/// How long the opening of a ledger waits for another process's transaction. The longest of our own is the sealing of a large run.
+pub(super) const TO_OPEN: Duration = Duration::from_secs(60);
+/// How long a run that is going on waits: a VACUUM of a large ledger, or a backup that locks it.
+pub(super) const TO_WRITE: Duration = Duration::from_secs(15 * 60);
+/// Who waits says so after this.
+const SAID_AFTER: Duration = Duration::from_secs(3);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// What SQLite's busy handler knows of the connection whose thread it runs on; a thread has one connection that writes.
+struct Waiting {
+    path: Arc<str>,
+    longest: Duration,
+    /// Set where nothing is waited for any more.
+    is_hurried: Arc<AtomicBool>,
+    since: Option<Instant>,
+    was_said: bool,
+}
+
+thread_local! {
+    static WAITING: RefCell<Option<Waiting>> = const { RefCell::new(None) };
+}
+
+/// Lets the transactions of this connection, which is used on this thread alone, wait up to `longest` for other processes.
+pub(super) fn install(conn: &mut Connection, path: Arc<str>, longest: Duration, is_hurried: Arc<AtomicBool>) -> rusqlite::Result<()> {
+    WAITING.set(Some(Waiting { path, longest, is_hurried, since: None, was_said: false }));
+    conn.busy_handler(Some(busy))
+}
+
+/// A transaction has begun: what was waited for is over.
+pub(super) fn is_over() {
+    WAITING.with_borrow_mut(|waiting| {
+        let Some(waiting) = waiting else { return };
+        if std::mem::take(&mut waiting.was_said) {
+            let seconds = waiting.since.map_or(0, |since| since.elapsed().as_secs());
+            tracing::warn!("{}: the lock is free after {seconds} s; everything goes on", waiting.path);
+        }
+        waiting.since = None;
+    });
+}
+
+/// Whether SQLite is to try again.
+fn busy(tries: i32) -> bool {
+    let goes_on = WAITING.with_borrow_mut(|waiting| waiting.as_mut().is_some_and(|waiting| waiting.goes_on(tries)));
+    if goes_on {
+        std::thread::sleep(LONGEST_PAUSE.min(Duration::from_millis(1 << tries.clamp(0, 6))));
+    }
+    goes_on
+}
+
+impl Waiting {
+    fn goes_on(&mut self, tries: i32) -> bool {
+        if tries == 0 {
+            self.since = None;
+        }
+        let waited = self.since.get_or_insert_with(Instant::now).elapsed();
+        if waited >= self.longest || self.is_hurried.load(Ordering::Relaxed) {
+            return false;
+        }
+        if waited >= SAID_AFTER && !self.was_said {
+            self.was_said = true;
+            let (holder, minutes) = (holder(&self.path), self.longest.as_secs() / 60);
+            tracing::warn!(
+                "{}: {holder} holds the write lock; waiting for it, {minutes} min at most. Nothing more is handed over meanwhile, and nothing is lost",
+                self.path
+            );
+        }
+        true
+    }
+}
+
+/// Who holds the write lock of the ledger at `path`, as far as the system says.
+pub(super) fn holder(path: &str) -> String {
+    pid_of_holder(Path::new(path)).map_or_else(
+        || "another process".to_owned(),
+        |pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            format!("process {pid} ({})", name.trim())
+        },
+    )
+}
+
+/// SQLite's lock of who writes to the log: this byte of the shared memory's file.
+const WRITE_LOCK: u64 = 120;
+
+/// Linux lists the locks of all files: `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`.
+fn pid_of_holder(path: &Path) -> Option<u32> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-shm");
+    let inode = std::fs::metadata(name).ok()?.ino();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| holder_in(line, inode))
+}
+
+fn holder_in(line: &str, inode: u64) -> Option<u32> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [_, _, _, "WRITE", pid, file, start, end] = words[..] else { return None };
+    let is_it = file.rsplit(':').next()?.parse() == Ok(inode);
+    let covers = start.parse::<u64>().ok()? <= WRITE_LOCK && (end == "EOF" || end.parse::<u64>().ok()? >= WRITE_LOCK);
+    pid.parse().ok().filter(|pid| is_it && covers && *pid > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_is_read_from_the_list_of_locks() {
+        let line = |text: &str| holder_in(text, 131);
+        assert_eq!(line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120"), Some(4711));
+        assert_eq!(line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 0 EOF"), Some(4711));
+        for other in [
+            "1: POSIX  ADVISORY  WRITE 4711 08:01:132 120 120",
+            "1: POSIX  ADVISORY  READ 4711 08:01:131 123 123",
+            "1: POSIX  ADVISORY  WRITE 4711 08:01:131 121 121",
+            "1: -> POSIX  ADVISORY  WRITE 4711 08:01:131 120 120",
+            "2: OFDLCK ADVISORY  WRITE -1 08:01:131 120 120",
+            "",
+        ] {
+            assert_eq!(line(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_bound_or_when_in_a_hurry() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.db");
+        let open = || Connection::open(&path).unwrap();
+        let (holding, mut waiting) = (open(), open());
+        holding.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t(x); BEGIN IMMEDIATE").unwrap();
+        let hurried = Arc::new(AtomicBool::new(false));
+        let longest = Duration::from_millis(300);
+        install(&mut waiting, path.display().to_string().into(), longest, Arc::clone(&hurried)).unwrap();
+        let begun = Instant::now();
+        assert!(waiting.execute_batch("BEGIN IMMEDIATE").is_err());
+        assert!(begun.elapsed() >= longest, "{:?}", begun.elapsed());
+        if cfg!(target_os = "linux") {
+            assert!(holder(&path.display().to_string()).contains(&std::process::id().to_string()));
+        }
+        hurried.store(true, Ordering::Relaxed);
+        let begun = Instant::now();
+        assert!(waiting.execute_batch("BEGIN IMMEDIATE").is_err());
+        assert!(begun.elapsed() < longest, "{:?}", begun.elapsed());
+        holding.execute_batch("COMMIT").unwrap();
+        waiting.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
+    }
+}
