@@ -40,6 +40,19 @@ fn a_server_that_comes_back_in_time_gets_everything() {
 }
 
 #[test]
+fn a_relay_with_room_for_fewer_connections_gets_the_list_over_those() {
+    for most in [1, 2, 5] {
+        let server = Recorder::with(Script::default().most_connections(most).delay_at(Step::Dot, Duration::from_millis(2)));
+        let work = relayed(&server, "in_flight = 8", 300);
+        let begun = std::time::Instant::now();
+        work.run(&["send", "list.csv"]).ends(0);
+        assert!(begun.elapsed() < Duration::from_secs(25), "{most}: {:?}", begun.elapsed());
+        assert_eq!(server.recipients(), everybody(300), "{most}");
+        assert!(server.most_at_once() <= most);
+    }
+}
+
+#[test]
 fn a_policy_against_everybody_stops_before_the_list_is_burnt() {
     const ROWS: usize = 1_500;
     let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("550 5.7.1 your messages are not wanted here")));

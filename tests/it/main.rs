@@ -32,6 +32,7 @@ mod resume;
 mod route;
 mod send;
 mod servers;
+mod sessions;
 mod signals;
 mod suppression;
 mod surface;

@@ -147,3 +147,24 @@ fn haraka_takes_five_hundred_without_a_doubt() {
 fn dovecot_submission_takes_five_hundred_without_a_doubt() {
     takes_five_hundred(&peer!(Relay::dovecot_submission()), About { doubt: 0, ..USUAL });
 }
+
+/// One of so many is refused at RCPT: enough for Exim to count ten needless RSETs on every connection.
+const MANY_GONE: usize = 4;
+
+#[test]
+fn exim_hears_no_needless_rset_however_many_recipients_it_refuses() {
+    let relay = peer!(Relay::exim());
+    for keys in ["window = 8", "window = 2", ""] {
+        let work = workspace();
+        let list: String =
+            (0..ROWS).map(|index| format!("{index},{}{index}@example.com\n", if index % MANY_GONE == 1 { "gone" } else { "user" })).collect();
+        work.smtp_config(&relay.url(), &format!("{}\nin_flight = 2\nretry = {{ for = \"0\" }}\n{keys}", relay.keys()));
+        work.message("Hello", "Number {{ id }}.").file("list.csv", format!("id,email\n{list}"));
+        let (ran, _) = sent(&work);
+        let report = work.report();
+        assert_eq!(report.with("rejected").len(), ROWS / MANY_GONE, "{keys}: {}\n{}", ran.err, relay.log());
+        assert_eq!(report.with("accepted").len(), ROWS - ROWS / MANY_GONE, "{keys}: {}", ran.err);
+        let record = relay.record();
+        assert!(record.contains("gone") && !record.contains("nonmail"), "{keys}: {record}");
+    }
+}

@@ -58,3 +58,25 @@ fn a_relay_that_takes_it_gets_them_all_from_the_next_run_on() {
     assert!(behind_a_dot(&server.heard()[so_far..]) > ROWS / 2, "{}", behind_a_dot(&server.heard()[so_far..]));
     assert_eq!(on_record(&work), ["takes"]);
 }
+
+#[test]
+fn two_processes_at_once_leave_one_in_doubt_at_a_relay_that_dies_behind_the_dot() {
+    // It takes the message, and closes where anything stands behind the final dot.
+    let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(3)).dies_behind_the_dot());
+    let work = relayed(&server, "in_flight = 4", ROWS);
+    let commands = [["send", "list.csv", "--campaign", "one"], ["send", "list.csv", "--campaign", "two"]];
+    let running = commands.map(|command| work.start(&[&command[..], &["--again"]].concat()));
+    let ended: Vec<i32> = running.into_iter().map(|running| running.ends_with(&[0, 6]).code).collect();
+    let runs = work.run(&["runs", "--json"]).ends(0).objects();
+    let count = |outcome: &str| -> u64 { runs.iter().map(|run| run["counts"][outcome].as_u64().unwrap()).sum() };
+    assert_eq!(runs.len(), 2);
+    assert!(count("unknown") <= 1, "{runs:?}");
+    assert_eq!(count("accepted") + count("unknown"), 2 * ROWS as u64);
+    assert_eq!(ended.iter().filter(|code| **code == 6).count() as u64, count("unknown"));
+    assert_eq!(server.count(), 2 * ROWS, "each once in each campaign: who is in doubt was taken");
+    assert_eq!(on_record(&work), ["refuses"]);
+    // Nor is it tried by a later run.
+    let so_far = server.heard().len();
+    work.run(&["send", "list.csv", "--campaign", "three", "--again"]).ends(0);
+    assert_eq!(behind_a_dot(&server.heard()[so_far..]), 0);
+}

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ const AVOIDED_FOR: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     avoided: Mutex<HashMap<IpAddr, Instant>>,
+    /// A server has greeted on a plain connection, or is known not to begin with TLS.
+    have_greeted: AtomicBool,
 }
 
 /// Attempts that came to nothing: the address and what is wrong with it.
@@ -35,6 +38,16 @@ impl Addresses {
         let is_avoided = |address: &SocketAddr| avoided.get(&address.ip()).is_some_and(|until| *until > now);
         let (last, first): (Vec<_>, Vec<_>) = interleaved(found).into_iter().partition(is_avoided);
         first.into_iter().chain(last).collect()
+    }
+
+    /// Whether TLS is not what the servers begin with.
+    pub(super) fn have_greeted(&self) -> bool {
+        self.have_greeted.load(Ordering::Relaxed)
+    }
+
+    /// A server has greeted in clear text.
+    pub(super) fn greeted(&self) {
+        self.have_greeted.store(true, Ordering::Relaxed);
     }
 
     /// Tries this one after the others for a while.

@@ -3,7 +3,7 @@
 use super::Smtp;
 use super::extensions::Extensions;
 use super::pipelining::{Mode, Stage, WORTHWHILE};
-use super::session::Session;
+use super::session::{Session, Unopened};
 use super::settings::Settings;
 use crate::provider::BoxFuture;
 use crate::provider::by_hand::{About, ByHand, Finding, Trouble};
@@ -12,9 +12,9 @@ impl ByHand for Smtp {
     fn examine<'a>(&'a self, _sender: Option<&'a str>) -> BoxFuture<'a, Vec<Finding>> {
         Box::pin(async move {
             let place = format!("{}:{}", self.settings.host, self.settings.port);
-            let session = match self.open(std::time::Instant::now()).await {
+            let session = match self.open(tokio::time::Instant::now()).await {
                 Ok(session) => session,
-                Err(health) => return vec![Finding::of_trouble(&Trouble::from(health))],
+                Err(Unopened::Crowded(health) | Unopened::Other(health)) => return vec![Finding::of_trouble(&Trouble::from(health))],
             };
             let encryption = if session.connection.is_encrypted() { "TLS, and the certificate verifies" } else { "none" };
             let credentials = match &self.settings.credentials {

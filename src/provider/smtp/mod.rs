@@ -19,9 +19,12 @@ mod by_hand;
 mod classify;
 mod connection;
 mod extensions;
+mod greeting;
+mod logins;
 mod pipelining;
 mod relay;
 mod reply;
+mod room;
 mod session;
 mod settings;
 mod step;
@@ -35,13 +38,14 @@ mod window;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use self::addresses::Addresses;
+use self::logins::Logins;
 use self::relay::Relays;
-use self::session::Session;
+use self::room::Room;
+use self::session::{Session, Surroundings, Unopened};
 use self::settings::Settings;
 use self::step::Fault;
 use self::transaction::{Ended, check};
@@ -67,13 +71,13 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     Ok(Box::new(Smtp {
         capabilities: Capabilities { max_recipients, ..Capabilities::mime() },
         settings: own,
-        connections: Semaphore::new(settings.in_flight.max(1)),
+        room: Room::new(settings.in_flight.max(1)),
         idle: Mutex::new(Vec::new()),
         experience: Experience::default(),
         refused_outright: AtomicU32::new(0),
         addresses: Addresses::default(),
         relays: Relays::default(),
-        login_refused_at: Mutex::default(),
+        logins: Logins::default(),
     }))
 }
 
@@ -83,15 +87,14 @@ struct Smtp {
     settings: Settings,
     /// A permit for each connection in use. Idle sessions hold none, and still the two never exceed the limit together, because an idle
     /// session is taken up or closed before a new one is opened.
-    connections: Semaphore,
+    room: Room,
     idle: Mutex<Vec<Session>>,
     experience: Experience,
     /// Permanent refusals before any recipient was named, in a row.
     refused_outright: AtomicU32,
     addresses: Addresses,
     relays: Relays,
-    /// When a login was last refused for now.
-    login_refused_at: Mutex<Option<Instant>>,
+    logins: Logins,
 }
 
 impl Provider for Smtp {
@@ -105,12 +108,16 @@ impl Provider for Smtp {
 
     fn send<'a>(&'a self, claim: &'a Claim, wire: &'a dyn Wire) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
-            let _permit = self.permit().await;
+            let permit = self.room.enter().await;
             let todo = claim.jobs.iter().collect();
             let begun_at = Instant::now();
-            let mut hand_over = HandOver { smtp: self, wire, todo, granted: None, session: None, begun_at, reply: Reply::default() };
+            let mut hand_over =
+                HandOver { smtp: self, wire, todo, granted: None, session: None, begun_at, is_crowded: false, reply: Reply::default() };
             while !hand_over.todo.is_empty() && hand_over.advance().await.is_ok() {}
-            let HandOver { session, reply, .. } = hand_over;
+            let HandOver { session, reply, is_crowded, .. } = hand_over;
+            if is_crowded {
+                self.room.is_smaller(permit);
+            }
             // An envelope that is out belongs to a job of this claim; nothing else may follow it on this connection.
             self.idle().extend(session.filter(|session| !session.envelope_is_out));
             reply
@@ -135,10 +142,6 @@ impl Provider for Smtp {
 }
 
 impl Smtp {
-    async fn permit(&self) -> SemaphorePermit<'_> {
-        self.connections.acquire().await.expect("the semaphore is never closed")
-    }
-
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
         // Sessions are pushed and popped whole, so a panic elsewhere leaves none of them half done.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -161,7 +164,7 @@ impl Smtp {
     }
 
     /// A session that can take a message now: the given one, an idle one, or else a new one, for a claim that began then.
-    async fn ready(&self, session: Option<Session>, begun_at: Instant) -> Result<Session, Health> {
+    async fn ready(&self, session: Option<Session>, begun_at: Instant) -> Result<Session, Unopened> {
         let pooled = || self.idle().pop();
         if let Some(mut session) = session.or_else(pooled) {
             if session.is_usable(&self.settings) {
@@ -174,16 +177,17 @@ impl Smtp {
 
     /// A new session. Where another claim's login has been refused since this one began, none is tried: that refusal speaks for both, and
     /// what has not been begun is given back.
-    async fn open(&self, begun_at: Instant) -> Result<Session, Health> {
-        let refused_at = || self.login_refused_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused_at().is_some_and(|at| at >= begun_at) {
-            return Err(Health::Fine);
+    async fn open(&self, begun_at: Instant) -> Result<Session, Unopened> {
+        if self.logins.were_refused_since(begun_at) {
+            return Err(Health::Fine.into());
         }
-        let opened = Session::open(&self.settings, &self.addresses, &self.relays).await;
-        if matches!(&opened, Err(Health::Failing(refusal)) if refusal.reason == Reason::Auth) {
-            *refused_at() = Some(Instant::now());
-        }
-        opened
+        // A future of many kilobytes, which the claims that wait for other things need not carry about.
+        Box::pin(Session::open(self.surroundings(), begun_at)).await
+    }
+
+    /// What a new session is opened by.
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { settings: &self.settings, known: &self.addresses, relays: &self.relays, logins: &self.logins }
     }
 }
 
@@ -201,6 +205,8 @@ struct HandOver<'a> {
     /// The session in use, with nothing under way on it but the envelope of the granted job.
     session: Option<Session>,
     begun_at: Instant,
+    /// The server had no room for the connection that it needed.
+    is_crowded: bool,
     reply: Reply,
 }
 
@@ -312,9 +318,13 @@ impl<'a> HandOver<'a> {
         self.opened(self.smtp.ready(session, self.begun_at).await)
     }
 
-    fn opened(&mut self, session: Result<Session, Health>) -> Result<Session, Halt> {
-        session.map_err(|health| {
-            self.reply.health = health;
+    /// Where the server has no room for one more connection beside others of ours, what is left goes over those, and nothing is wrong.
+    fn opened(&mut self, session: Result<Session, Unopened>) -> Result<Session, Halt> {
+        session.map_err(|unopened| {
+            match unopened {
+                Unopened::Crowded(_) if self.smtp.room.has_others() => self.is_crowded = true,
+                Unopened::Crowded(health) | Unopened::Other(health) => self.reply.health = health,
+            }
             Halt
         })
     }

@@ -28,6 +28,10 @@ pub(super) struct Relay {
     pub(super) known: Option<&'static Known>,
     /// It has taken a chunk.
     pub(super) takes_chunks: AtomicBool,
+    /// It closes connections for RSETs that clear away nothing.
+    pub(super) counts_resets: AtomicBool,
+    /// After a chunk that was refused it has forgotten the sender.
+    pub(super) forgets_sender: AtomicBool,
     /// It has answered a chunk, or a command around one, with something that cannot be understood.
     chunks_broken: AtomicBool,
     /// That is not on record yet.
@@ -41,6 +45,8 @@ impl Relay {
             behind: Pipelining::new(stage),
             known,
             takes_chunks: AtomicBool::new(false),
+            counts_resets: AtomicBool::new(false),
+            forgets_sender: AtomicBool::new(false),
             chunks_broken: AtomicBool::new(chunks_broken),
             is_news: AtomicBool::new(false),
         }

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -15,20 +16,18 @@ use super::behind::Trial;
 use super::classify::judge_session;
 use super::connection::{Connection, Stream};
 use super::extensions::Extensions;
+use super::greeting::{Place, Ungreeted, greet};
+use super::logins::Logins;
 use super::pipelining::Mode;
 use super::relay::{Relay, Relays};
 use super::reply::Answer;
-use super::settings::{Encryption, Settings, address_literal};
+use super::settings::{Encryption, Settings};
 use super::step::{Fault, Step};
-use super::tls;
 use crate::outcome::Reason;
 use crate::provider::{Health, Refusal};
 
 /// Servers and what lies between forget idle connections, some of them silently; this is well below what they wait.
 const MAX_IDLE: Duration = Duration::from_secs(30);
-
-/// How long a greeting is waited for at most while the name has more addresses; at the last one it is as long as for every answer.
-const GREETING: Duration = Duration::from_secs(10);
 
 /// A session that is ready for a transaction.
 pub(super) struct Session {
@@ -42,6 +41,8 @@ pub(super) struct Session {
     pub(super) envelope_is_out: bool,
     /// MAIL without its SIZE, where it is still in force because nothing but the recipient was refused.
     pub(super) in_force: Option<String>,
+    /// RSETs that have cleared away nothing but a refusal, which servers count.
+    pub(super) spare_resets: u32,
     /// What is known about the server.
     pub(super) relay: Arc<Relay>,
     /// Whether MAIL, RCPT and DATA may share a write.
@@ -50,35 +51,62 @@ pub(super) struct Session {
     pub(super) is_auto: bool,
     /// What stands behind the final dot is being tried on this connection.
     pub(super) trial: Option<Trial>,
-    /// Whether the last envelope behind a final dot was answered as any other.
+    /// Whether the message was taken that the envelope which is out stands behind.
+    pub(super) dot_went_well: bool,
+    /// Whether the last envelope behind a final dot was answered as any other, and the message before it was taken.
     pub(super) behind_went_well: bool,
     /// Whether the server has given a message a name of its own when it took it. It will do so for each.
     pub(super) names_messages: bool,
     pub(super) used_at: Instant,
 }
 
+/// Why there is no session.
+pub(super) enum Unopened {
+    /// The server serves as many connections as it wants to.
+    Crowded(Health),
+    Other(Health),
+}
+
+impl From<Health> for Unopened {
+    fn from(health: Health) -> Self {
+        Self::Other(health)
+    }
+}
+
+/// What the sessions of a relay have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) known: &'a Addresses,
+    pub(super) relays: &'a Relays,
+    pub(super) logins: &'a Logins,
+}
+
 impl Session {
-    /// Opens a session at one of the relay's addresses. Where that fails it says how the provider fares.
-    pub(super) async fn open(settings: &Settings, known: &Addresses, relays: &Relays) -> Result<Self, Health> {
+    /// Opens a session at one of the relay's addresses, for a claim that began then. Where that fails it says how the provider fares.
+    pub(super) async fn open(surroundings: Surroundings<'_>, begun_at: Instant) -> Result<Self, Unopened> {
+        let Surroundings { settings, known, .. } = surroundings;
         let mut left = look_up(settings, known).await?;
         loop {
             let (stream, peer) = connect(settings, known, &mut left).await?;
-            match greet(settings, stream, peer, left.is_empty()).await {
-                Ok((connection, place)) => return Self::prepare(settings, relays, connection, place).await,
+            match greet(settings, known, stream, peer, left.is_empty()).await {
+                Ok((connection, place)) => return Ok(Self::prepare(surroundings, connection, place, begun_at).await?),
                 // As good as dead; another address may be another machine.
                 Err(Ungreeted::Passing(health)) => {
                     known.avoid(peer);
                     if left.is_empty() {
-                        return Err(health);
+                        return Err(health.into());
                     }
                     tracing::debug!(server = settings.host, address = %peer.ip(), "no greeting; the next address is tried");
                 }
-                Err(Ungreeted::Final(health)) => return Err(health),
+                Err(Ungreeted::Crowded(health)) => return Err(Unopened::Crowded(health)),
+                Err(Ungreeted::Final(health)) => return Err(health.into()),
             }
         }
     }
 
-    async fn prepare(settings: &Settings, relays: &Relays, mut connection: Connection, place: Place) -> Result<Self, Health> {
+    async fn prepare(surroundings: Surroundings<'_>, mut connection: Connection, place: Place, begun_at: Instant) -> Result<Self, Health> {
+        let Surroundings { settings, relays, logins, .. } = surroundings;
         let limits = settings.limits;
         let Place { helo, is_loopback, greeting } = place;
         let helo = helo.as_str();
@@ -103,10 +131,13 @@ impl Session {
                 return Err(Health::Stop(Refusal::new(Reason::Auth, "", detail)));
             }
             let mechanism = Mechanism::choose(settings.mechanism, &extensions).ok_or_else(|| nothing_fits(settings.mechanism, &extensions))?;
+            let Ok(turn) = logins.turn(begun_at).await else { return Err(Health::Fine) };
             let answer = match authenticate(&mut connection, mechanism, who).await {
                 Ok(answer) | Err(Fault::Closing(Step::Auth, answer)) => answer,
                 Err(fault) => return Err(fault.health()),
             };
+            logins.ended(answer.class() == 2);
+            drop(turn);
             if answer.class() != 2 {
                 return Err(judge_session(Step::Auth, &answer));
             }
@@ -120,10 +151,12 @@ impl Session {
             needs_reset: false,
             envelope_is_out: false,
             in_force: None,
+            spare_resets: 0,
             relay,
             groups,
             is_auto: settings.pipelining == Mode::Auto,
             trial: None,
+            dot_went_well: false,
             behind_went_well: false,
             names_messages: false,
             used_at: Instant::now(),
@@ -134,7 +167,11 @@ impl Session {
     /// session cannot be used any more. 250 is yes whatever follows; 4yz and 5yz announce that the server closes.
     pub(super) async fn reset(&mut self) -> bool {
         self.in_force = None;
+        self.spare_resets += 1;
         let answer = self.connection.command(Step::Reset, "RSET").await;
+        if answer.as_ref().is_ok_and(|answer| answer.code >= 400) {
+            self.relay.counts_resets.store(true, Ordering::Relaxed);
+        }
         let is_garbled = match &answer {
             Ok(answer) => !matches!(answer.code, 250 | 400..),
             Err(fault) => matches!(fault, Fault::Garbled(..)),
@@ -150,87 +187,6 @@ impl Session {
     pub(super) fn is_usable(&mut self, settings: &Settings) -> bool {
         self.transactions < settings.per_connection.get() && self.used_at.elapsed() < MAX_IDLE && !self.connection.has_been_disturbed()
     }
-}
-
-/// What a session has to know about where it runs.
-struct Place {
-    /// The name to give in EHLO.
-    helo: String,
-    is_loopback: bool,
-    /// What the server said first.
-    greeting: String,
-}
-
-/// Why an address has no session to offer.
-enum Ungreeted {
-    /// Another address may well fare better.
-    Passing(Health),
-    /// No SMTP server, or a certificate that does not verify: a setting is wrong.
-    Final(Health),
-}
-
-/// TLS where it comes first, and the greeting.
-async fn greet(settings: &Settings, stream: TcpStream, peer: SocketAddr, is_last: bool) -> Result<(Connection, Place), Ungreeted> {
-    let helo = settings.helo.clone().or_else(|| stream.local_addr().ok().map(|own| address_literal(own.ip())));
-    let is_final = |health: Health| if matches!(health, Health::Stop(_)) { Ungreeted::Final(health) } else { Ungreeted::Passing(health) };
-    let stream = match settings.encryption {
-        Encryption::Implicit => shake_hands(settings, stream).await.map_err(|health| is_final(named_scheme(settings, health)))?,
-        _ => Stream::Plain(stream),
-    };
-    let begins_plain = matches!(stream, Stream::Plain(_));
-    let mut connection = Connection::new(stream, settings.limits);
-    let limit = if is_last { settings.limits.answer(Step::Greeting) } else { settings.limits.answer(Step::Greeting).min(GREETING) };
-    let greeting = {
-        let mut greeting = std::pin::pin!(connection.greeting(limit));
-        tokio::select! {
-            biased;
-            greeting = &mut greeting => greeting,
-            is_spoken = speaks_tls_first(settings, peer, limit), if begins_plain => {
-                if is_spoken {
-                    return Err(Ungreeted::Final(wrong_scheme(settings, "the server waits for a TLS handshake and says nothing before it", "smtps")));
-                }
-                greeting.await
-            }
-        }
-    };
-    let greeting = greeting.map_err(|fault| Ungreeted::Passing(fault.health()))?;
-    match greeting.code {
-        220 => {
-            let helo = helo.unwrap_or_else(|| "[127.0.0.1]".to_owned());
-            let place = Place { helo, is_loopback: peer.ip().to_canonical().is_loopback(), greeting: greeting.lines.join(" ") };
-            Ok((connection, place))
-        }
-        code if code >= 400 => Err(Ungreeted::Passing(judge_session(Step::Greeting, &greeting))),
-        _ => Err(Ungreeted::Final(Fault::Garbled(Step::Greeting, format!("it begins with {}", greeting.code)).health())),
-    }
-}
-
-/// Whether a server that does not greet waits for TLS instead. It is tried over a connection of its own, and only after a while, for some
-/// servers make every client wait for their greeting and distrust those that speak before it.
-async fn speaks_tls_first(settings: &Settings, peer: SocketAddr, limit: Duration) -> bool {
-    const PORT_OF_TLS: u16 = 465;
-    let patience = if settings.port == PORT_OF_TLS { Duration::from_secs(1) } else { Duration::from_secs(8) };
-    tokio::time::sleep(patience.min(limit.mul_f64(0.8))).await;
-    let spoken = async {
-        match TcpStream::connect(peer).await {
-            Ok(stream) => settings.tls.is_spoken(stream).await,
-            Err(_) => false,
-        }
-    };
-    timeout(Duration::from_secs(5), spoken).await.unwrap_or(false)
-}
-
-/// What a handshake came to that began the session: where the server does not know what TLS is there, another scheme is meant.
-fn named_scheme(settings: &Settings, health: Health) -> Health {
-    match health {
-        Health::Stop(refusal) if refusal.detail == tls::NO_TLS => wrong_scheme(settings, &refusal.detail, "smtp+starttls"),
-        other => other,
-    }
-}
-
-fn wrong_scheme(settings: &Settings, what: &str, scheme: &str) -> Health {
-    let detail = format!("{what}; write {scheme}://{}:{} in its url, or use another port", settings.host, settings.port);
-    Health::Stop(Refusal::new(Reason::Session, "", super::reply::shorten(&detail)))
 }
 
 fn unreachable(settings: &Settings, why: &str) -> Health {
@@ -258,7 +214,7 @@ async fn connect(settings: &Settings, known: &Addresses, left: &mut Vec<SocketAd
     connected.await.map_err(|failed| unreachable(settings, &format!(": {}", addresses::in_words(&failed))))
 }
 
-async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
+pub(super) async fn shake_hands(settings: &Settings, stream: TcpStream) -> Result<Stream, Health> {
     let limit = settings.limits.connect;
     match timeout(limit, settings.tls.upgrade(stream)).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream?))),

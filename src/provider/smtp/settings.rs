@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Value;
@@ -74,7 +75,7 @@ pub(super) struct Settings {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) encryption: Encryption,
-    pub(super) tls: Tls,
+    pub(super) tls: Arc<Tls>,
     pub(super) credentials: Option<Credentials>,
     pub(super) mechanism: Option<Mechanism>,
     /// The name to give in EHLO; `None` is the connection's own address.
@@ -122,7 +123,7 @@ impl Settings {
             window: keys.window()?,
             pipelining: keys.pipelining()?,
             limits: keys.limits()?,
-            tls: Tls::new(url.server_name, keys.extra_roots()?),
+            tls: Arc::new(Tls::new(url.server_name, keys.extra_roots()?)),
             encryption,
             host: url.host,
             port: url.port,

@@ -4,6 +4,7 @@
 //! that holds the final dot; what is certain is said, and what is not is `Unknown`.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -28,6 +29,15 @@ pub(super) enum Ended {
     NotBehind,
     /// The trace could not be written, so the message was not completed.
     Untraced(io::Error),
+}
+
+/// What became of a recipient under the sender of the one before.
+pub(super) enum Followed {
+    Taken,
+    Refused(Answer),
+    /// No such sender is in force: it is as at the beginning.
+    Forgotten,
+    Broken(Fault),
 }
 
 /// Why this message cannot be said to this server, decided without touching the wire; `None` where it can.
@@ -94,6 +104,9 @@ impl Session {
     pub(super) async fn deliver(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         self.transactions += 1;
         let ended = self.transact(job, next, wire).await;
+        if self.envelope_is_out {
+            self.dot_went_well = matches!(ended, Ended::Settled { verdict: Verdict::Accepted { .. }, .. });
+        }
         self.used_at = Instant::now();
         ended
     }
@@ -126,6 +139,36 @@ impl Session {
         match exchanged {
             Err(fault) => Ended::Broken(fault),
             Ok(()) => self.complete(job, next, wire).await,
+        }
+    }
+
+    /// Asks for the job's recipient under the sender that is in force, where the job has the same. Nothing may be under way.
+    pub(super) async fn follow(&mut self, job: &Job) -> Followed {
+        let Some(in_force) = self.in_force.take().filter(|in_force| *in_force == self.mail_command_without_size(job)) else {
+            return Followed::Forgotten;
+        };
+        let answer = match self.connection.command(Step::Rcpt, &rcpt_command(job)).await {
+            Ok(answer) => answer,
+            Err(fault) => return Followed::Broken(fault),
+        };
+        self.used_at = Instant::now();
+        match answer.code {
+            250..=252 => {
+                self.needs_reset = false;
+                Followed::Taken
+            }
+            503 => {
+                self.relay.forgets_sender.store(true, Ordering::Relaxed);
+                Followed::Forgotten
+            }
+            421 => Followed::Broken(Fault::Closing(Step::Rcpt, answer)),
+            400.. if is_spent(Step::Rcpt, &answer) => Followed::Broken(Fault::Spent(Step::Rcpt, answer)),
+            400.. => {
+                self.transactions += 1;
+                self.in_force = Some(in_force);
+                Followed::Refused(answer)
+            }
+            _ => Followed::Broken(Fault::Garbled(Step::Rcpt, format!("{} {}", answer.code_text(), answer.text()))),
         }
     }
 
@@ -165,7 +208,7 @@ impl Session {
         // A server that drops the commands would be waited for as long as for one that is slow.
         let limit = self.trial.as_ref().map(|_| TRIAL.min(self.connection.limits().answer(Step::Mail)));
         let exchanged = self.absorb_answers(envelope, limit).await;
-        self.behind_went_well = exchanged.is_ok() && !matches!(&envelope.refused, Some((Step::Mail | Step::Data, _)));
+        self.behind_went_well = self.dot_went_well && exchanged.is_ok() && !matches!(&envelope.refused, Some((Step::Mail | Step::Data, _)));
         exchanged
     }
 
@@ -204,7 +247,7 @@ impl Session {
     }
 
     /// What MAIL says of the message besides its size, which has been compared with the server's limit already.
-    fn mail_command_without_size(&self, job: &Job) -> String {
+    pub(super) fn mail_command_without_size(&self, job: &Job) -> String {
         self.mail_command_with(job, false)
     }
 
@@ -286,8 +329,7 @@ impl Session {
                 let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
                 Ended::Settled { verdict, health: Health::Fine, is_usable: true }
             }
-            // Refused because of what stands behind it.
-            5 if answer.code == 503 && self.envelope_is_out && self.is_auto => Ended::NotBehind,
+            4 | 5 if self.envelope_is_out && self.is_auto && is_about_what_follows(answer, self.trial.is_some()) => Ended::NotBehind,
             4 | 5 if is_spent(Step::Message, answer) => Ended::Broken(Fault::Spent(Step::Message, answer.clone())),
             4 | 5 => {
                 // What follows in the pipe has begun a transaction of its own.
@@ -298,6 +340,15 @@ impl Session {
             _ => unknown(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())).refusal()),
         }
     }
+}
+
+/// Whether a message was refused because of what stands behind its final dot: by the code of a wrong sequence or protocol, or in words; and
+/// in a trial also by a server that closes.
+fn is_about_what_follows(answer: &Answer, is_trial: bool) -> bool {
+    const WORDS: [&str; 3] = ["pipelin", "synchroni", "protocol"];
+    let is_of_the_protocol = answer.class() == 5 && answer.enhanced().is_some_and(|enhanced| enhanced.subject == 5);
+    let text = answer.text().to_ascii_lowercase();
+    answer.code == 503 || is_of_the_protocol || WORDS.iter().any(|word| text.contains(word)) || (is_trial && answer.code == 421)
 }
 
 /// Whether the answers to an envelope behind the final dot are those of a server that does not take one there.

@@ -13,7 +13,7 @@ use crate::support::{Signal, Workspace, lists, signal, wait_for, workspace};
 /// Recipients of one run: it has to last for a few kills.
 const RECIPIENTS: usize = 400;
 /// A run that has not ended by then hangs.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(150);
 /// A run that has been killed so often is left alone, so that it ends.
 pub(crate) const KILLS_A_RUN: u64 = 12;
 /// The same command, whatever happened to the one before.

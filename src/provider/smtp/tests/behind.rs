@@ -49,6 +49,21 @@ async fn a_relay_is_tried_by_one_envelope_at_a_time_and_then_gets_them_all() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_refused_for_what_stands_behind_it_is_sent_again_alone() {
+    for end in [
+        &[Say("554 5.5.1 Error: improper command pipelining\r\n250 ok\r\n250 ok\r\n354 go"), Silence][..],
+        &[Say("550 SMTP protocol synchronization error\r\n503 no\r\n503 no\r\n503 no"), Silence],
+        &[Say("421 4.7.0 You talk too soon")],
+    ] {
+        let kept = Arc::new(Kept::default());
+        let begun = [Together(GROUP), OPEN, Piped(GROUP)];
+        let ran = tried(&kept, "", &[&[PIPELINING, ALONE, &begun, end], &[PIPELINING, ALONE, ALONE, ALONE]], 4).await;
+        all_accepted(&ran, 4);
+        assert_eq!(kept.of("smtp.behind_the_dot"), ["refuses"]);
+    }
+}
+
+#[tokio::test]
 async fn three_that_went_well_settle_it() {
     let kept = Arc::new(Kept::default());
     let trial = [&[Together(GROUP), OPEN][..], NEXT_TOO, &[Body, Say("250 ok")]].concat();

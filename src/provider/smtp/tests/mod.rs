@@ -43,6 +43,8 @@ enum Act {
     MoreChunks(usize),
     /// Reads so many messages as chunks, in as many pieces as there are.
     Stream(usize),
+    /// Reads one message as a chunk, without an envelope.
+    Chunk,
     /// Reads a command that begins so, whatever stands behind it.
     Start(&'static str),
     /// Shakes hands as a TLS server.
@@ -51,7 +53,7 @@ enum Act {
     Silence,
 }
 
-use Act::{Body, Chunks, Hear, MoreChunks, Piped, Say, Silence, Start, Stream, Tls, Together};
+use Act::{Body, Chunk, Chunks, Hear, MoreChunks, Piped, Say, Silence, Start, Stream, Tls, Together};
 
 const PLAIN: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250 hi")];
 const PIPELINING: &[Act] = &[Say("220 hi"), Hear("EHLO "), Say("250-hi\r\n250 PIPELINING")];
@@ -81,7 +83,7 @@ impl Peer {
                 let line = String::from_utf8(line).unwrap();
                 return line.strip_suffix("\r\n").expect("lines end in CRLF").to_owned();
             }
-            let mut piece = [0; 65_536];
+            let mut piece = [0; 4_096];
             let n = self.stream.read(&mut piece).await.unwrap();
             assert!(n > 0, "the client closed in the middle; heard {:?}", self.heard);
             self.buffer.extend_from_slice(&piece[..n]);
@@ -118,6 +120,10 @@ impl Peer {
                 assert!(self.buffer.is_empty());
             }
             Chunks(count) => self.chunks(count, false, true).await,
+            Chunk => {
+                self.chunk().await;
+                assert!(self.buffer.is_empty(), "more after the chunk: {}", self.buffer.escape_ascii());
+            }
             MoreChunks(count) => self.chunks(count, true, true).await,
             Stream(count) => self.chunks(count, false, false).await,
             Start(prefix) => self.hear(prefix).await,
@@ -147,7 +153,7 @@ impl Peer {
         let octets = command.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")).expect("BDAT with its octets, and the last");
         let octets: usize = octets.parse().unwrap();
         while self.buffer.len() < octets {
-            let mut piece = [0; 65_536];
+            let mut piece = [0; 4_096];
             let n = self.stream.read(&mut piece).await.unwrap();
             assert!(n > 0, "the client closed in a chunk");
             self.buffer.extend_from_slice(&piece[..n]);

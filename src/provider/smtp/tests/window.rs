@@ -68,7 +68,8 @@ async fn a_refusal_in_the_window_is_its_messages_own() {
         ("250 ok\r\n250 ok\r\n550 5.7.1 spam", "3 rejected 550 5.7.1"),
     ] {
         let answers: &'static str = Box::leak(format!("{OK}\r\n250 ok\r\n{answers}\r\n{OK_BEHIND}").into_boxed_str());
-        let script = [Chunks(3), Say(answers), Hear("RSET"), Say("250 ok"), Chunks(1), Say(OK), Hear("QUIT")];
+        // What was refused has been cleared away by the RSET of the message behind it.
+        let script = [Chunks(3), Say(answers), Chunks(1), Say(OK), Hear("QUIT")];
         let ran = windowed("", &[&[CHUNKING, ALONE, &script]], 5).await;
         assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", expected, "4 accepted", "5 accepted"]);
         assert_eq!(ran.reply.health, Health::Fine);
@@ -78,17 +79,42 @@ async fn a_refusal_in_the_window_is_its_messages_own() {
 
 #[tokio::test]
 async fn nothing_is_begun_behind_a_refusal_until_all_is_answered() {
-    let script =
-        [Chunks(3), Say("250 ok\r\n550 5.1.1 no\r\n503 no"), Say(OK_BEHIND), Say(OK_BEHIND), Hear("RSET"), Say("250 ok"), Chunks(1), Say(OK)];
+    let script = [Chunks(3), Say("250 ok\r\n550 5.1.1 no\r\n503 no"), Say(OK_BEHIND), Say(OK_BEHIND), Chunks(1), Say(OK)];
     let ran = windowed("", &[&[CHUNKING, ALONE, &script]], 5).await;
     assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 accepted", "4 accepted", "5 accepted"]);
 }
 
 #[tokio::test]
 async fn a_session_that_rset_does_not_clear_is_left() {
-    let script = [Chunks(3), Say("250 ok\r\n550 5.1.1 no\r\n503 no"), Say(OK_BEHIND), Say(OK_BEHIND), Hear("RSET"), Say("500 what?")];
+    let answers = format!("{OK}\r\n{OK_BEHIND}\r\n250 ok\r\n552 5.3.4 too big\r\n503 no\r\n503 no");
+    let answers: &'static str = Box::leak(answers.into_boxed_str());
+    let script = [Chunks(3), Say(answers), Hear("RSET"), Say("500 what?")];
     let ran = windowed("", &[&[CHUNKING, ALONE, &script], &[CHUNKING, ALONE]], 5).await;
-    assert_eq!(words(&ran.reply), ["1 accepted", "2 rejected 550 5.1.1", "3 accepted", "4 accepted", "5 accepted"]);
+    assert_eq!(words(&ran.reply), ["1 accepted", "2 accepted", "3 accepted", "4 rejected 552 5.3.4", "5 accepted"]);
+}
+
+#[tokio::test]
+async fn one_refused_recipient_after_another_costs_no_rset_and_a_forgotten_sender_is_named_again() {
+    let refused = Say("250 ok\r\n550 5.1.1 no\r\n503 no");
+    let others = [Hear("RCPT TO:<b@"), Say("550 5.1.1 no"), Hear("RCPT TO:<c@"), Say("452 4.2.2 full"), Hear("RCPT TO:<d@"), Say("250 ok")];
+    let last = [Chunk, Say("250 ok"), Chunks(1), Say(OK)];
+    let ran = windowed("", &[&[CHUNKING, &[Chunks(1), refused], &others, &last]], 5).await;
+    assert_eq!(words(&ran.reply), ["1 rejected 550 5.1.1", "2 rejected 550 5.1.1", "3 not taken 452 4.2.2 counts", "4 accepted", "5 accepted"]);
+
+    // A server that begins anew after a refused chunk says so once, and is not asked again.
+    let forgotten = [Hear("RCPT TO:<b@"), Say("503 need MAIL"), Hear("RSET"), Say("250 ok"), Chunks(1), refused, Hear("RSET"), Say("250 ok")];
+    let ran = windowed("", &[&[CHUNKING, &[Chunks(1), refused], &forgotten, &[Chunks(1), Say(OK)]]], 3).await;
+    assert_eq!(words(&ran.reply), ["1 rejected 550 5.1.1", "2 rejected 550 5.1.1", "3 accepted"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_at_such_a_recipient_charges_nobody() {
+    let refused = Say("250 ok\r\n550 5.1.1 no\r\n503 no");
+    for answer in ["421 4.3.2 bye", "451 4.7.0 too many mails per session"] {
+        let closes = [Hear("RCPT TO:<b@"), Say(answer)];
+        let ran = windowed("", &[&[CHUNKING, &[Chunks(1), refused], &closes], &[CHUNKING, &[Chunks(1), Say(OK)]]], 2).await;
+        assert_eq!((words(&ran.reply), &ran.reply.health), (vec!["1 rejected 550 5.1.1".to_owned(), "2 accepted".into()], &Health::Fine), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -38,6 +38,9 @@ impl<'a> HandOver<'a> {
             _ => return Err(garbled),
         }
         if answer.code == 421 || step == Step::Reset && answer.code >= 400 {
+            if step == Step::Reset {
+                pipe.session.relay.counts_resets.store(true, Ordering::Relaxed);
+            }
             pipe.is_held = true;
             pipe.stop_writing(Fault::Closing(step, answer));
         }
@@ -56,6 +59,12 @@ impl<'a> HandOver<'a> {
             // A server that does not know the command reads what follows it, the message itself, as commands.
             pipe.session.relay.break_chunks();
         }
+        let leaves_sender = step == Step::Rcpt && is_whole && told.code != 421 && !matches!(answer.code, 421 | 500 | 502);
+        if leaves_sender && !pipe.flights.is_empty() {
+            pipe.session.spare_resets += 1;
+        }
+        let forgets = pipe.session.relay.forgets_sender.load(Ordering::Relaxed);
+        pipe.session.in_force = (leaves_sender && !forgets).then(|| pipe.session.mail_command_without_size(flight.job));
         if step == Step::Reset {
             // The session is over, and nothing of this message was begun.
             pipe.again.push(flight.job);
@@ -115,6 +124,9 @@ impl<'a> HandOver<'a> {
             self.conclude(pipe, flight.job, verdict, health);
             return Ok(());
         }
+        // What had been refused before it was cleared away by its own RSET.
+        pipe.session.needs_reset = false;
+        pipe.session.in_force = None;
         pipe.session.names_messages |= provider_id.is_some();
         pipe.session.relay.takes_chunks.store(true, Ordering::Relaxed);
         let verdict = Verdict::Accepted { provider_id, code: answer.code_text(), detail: answer.texts().last().unwrap_or_default() };

@@ -9,6 +9,8 @@
 //! - Each message but the first in the pipe begins with RSET. A refused recipient can leave the sender in force (Exim answers the next
 //!   MAIL with `503 sender already given` and takes its RCPT and its message all the same), and nothing but 250 answers RSET, so that a
 //!   server that answers twice, or reads a refused chunk as commands, is found out before it is believed.
+//! - Where nothing but the recipient was refused, the next one goes under the sender that is in force, and no RSET is spent; servers count
+//!   those. Behind messages under way they cannot be spared, so there are fewer of these once recipients are refused.
 //! - Until one chunk has been taken by this relay, there is one message at a time; after the first reply that cannot be understood there is
 //!   no chunk any more, on no connection and in no later run.
 //! - 4yz or 5yz to RSET (Exim's `554 Too many nonmail commands`) says that the server closes. What stood behind it and was not answered when
@@ -23,13 +25,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::pipe::Pipe;
+use super::classify::judge;
 use super::connection::{Broken, expired};
 use super::session::Session;
 use super::settings::Settings;
 use super::step::{Fault, Step};
-use super::transaction::check;
+use super::transaction::{Followed, check};
 use super::{Halt, HandOver, untraced};
-use crate::provider::{BoxFuture, Health, Job, Stopped};
+use crate::provider::{BoxFuture, Health, Job, Stopped, Verdict};
 
 /// With more octets than this waiting to be written, no message is put behind them.
 const MOST_QUEUED: usize = 256 * 1024;
@@ -56,8 +59,20 @@ impl Experience {
             }
             return None;
         }
-        Some(if session.relay.takes_chunks.load(Ordering::Relaxed) { settings.window } else { 1 })
+        Some(if session.relay.takes_chunks.load(Ordering::Relaxed) { affordable(settings.window, session) } else { 1 })
     }
+}
+
+/// RSETs behind a refusal that one connection is to be asked for at most. Exim closes after ten that it takes for idle talk.
+const MOST_SPARE_RESETS: u32 = 8;
+
+/// How many messages may be under way: each one behind the first begins with RSET, which is a spare one where the message before it is
+/// refused.
+fn affordable(window: usize, session: &Session) -> usize {
+    if session.spare_resets == 0 && !session.relay.counts_resets.load(Ordering::Relaxed) {
+        return window;
+    }
+    window.min(1 + MOST_SPARE_RESETS.saturating_sub(session.spare_resets) as usize)
 }
 
 /// The slot that the next message waits for.
@@ -87,6 +102,35 @@ impl<'a> HandOver<'a> {
             };
         }
         let mut session = self.ready(Some(session)).await?;
+        if session.in_force.is_some() && session.used_at.elapsed() < FRESH {
+            match session.follow(job).await {
+                Followed::Taken => {
+                    let mut pipe = Pipe::new(session);
+                    pipe.go_on(job);
+                    return self.keep_full(pipe).await;
+                }
+                Followed::Refused(answer) => {
+                    self.session = Some(session);
+                    let (verdict, health) = judge(Step::Rcpt, &answer);
+                    return self.settle(job, verdict, health);
+                }
+                Followed::Forgotten => {}
+                Followed::Broken(fault) if fault.is_closed_connection() => {
+                    let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
+                    if matches!(fault, Fault::Spent(..))
+                        && let Err(error) = self.wire.answered(job.id, &verdict)
+                    {
+                        return self.fares(untraced(&error));
+                    }
+                    drop(session);
+                    session = self.opened(self.smtp.open(self.begun_at).await)?;
+                }
+                Followed::Broken(fault) => {
+                    let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
+                    return self.settle(job, verdict, fault.health());
+                }
+            }
+        }
         if (session.needs_reset || session.used_at.elapsed() >= FRESH) && !session.reset().await {
             drop(session);
             session = self.opened(self.smtp.open(self.begun_at).await)?;

@@ -66,6 +66,13 @@ impl<'a> Pipe<'a> {
         }
     }
 
+    /// Begins with a message whose recipient has been taken under the sender in force.
+    pub(super) fn go_on(&mut self, job: &'a Job) {
+        let end = Some(self.session.connection.queue_chunk(&job.message));
+        self.flights.push_back(Flight { job, end, is_traced: false, is_begun: true, is_recipient_taken: true, refused: None });
+        self.session.transactions += 1;
+    }
+
     /// Puts a message behind those under way.
     pub(super) fn begin(&mut self, job: &'a Job) {
         let connection = &mut self.session.connection;
@@ -75,6 +82,7 @@ impl<'a> Pipe<'a> {
         if !self.flights.is_empty() {
             connection.queue(Step::Reset, "RSET");
         }
+        self.session.in_force = None;
         let mail = self.session.mail_command(job);
         let connection = &mut self.session.connection;
         connection.queue(Step::Mail, &mail);

@@ -109,6 +109,11 @@ impl Relay {
         }
     }
 
+    /// What it has written down about its work.
+    pub(crate) fn record(&self) -> String {
+        std::fs::read_to_string(&self.place).unwrap_or_default()
+    }
+
     fn start(name: &'static str, mut command: Command, port: u16, dir: tempfile::TempDir, record: (Record, PathBuf)) -> Self {
         let mut server = Server::spawn(command.current_dir(dir.path()), dir.path().join("log"));
         server.wait_until(name, || greets(port));

@@ -7,6 +7,7 @@ mod script;
 mod session;
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -221,6 +222,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         };
         super::wait_for(|| !is_more(), Duration::from_millis(25));
         let mut state = shared.state();
+        if state.script.most_connections.is_some_and(|most| state.open >= most) {
+            let _ = (&stream).write_all(b"421 4.7.0 recorder.test Error: too many connections from 127.0.0.1\r\n");
+            continue;
+        }
         let number = state.connections;
         state.connections += 1;
         state.open += 1;

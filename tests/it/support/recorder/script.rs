@@ -165,6 +165,10 @@ pub(crate) struct Script {
     pub(crate) delays: Vec<(Step, Duration)>,
     /// Messages a connection may bring; the next MAIL is answered 421 and the connection closed.
     pub(crate) per_connection: Option<usize>,
+    /// Takes a message behind whose final dot anything stands, and closes without a word.
+    pub(crate) dies_behind_the_dot: bool,
+    /// Connections at once; one more is greeted with 421 and closed.
+    pub(crate) most_connections: Option<usize>,
     /// The first that applies wins.
     pub(crate) rules: Vec<Rule>,
     /// Whether messages are kept whole; Message-IDs and recipients always are.
@@ -181,6 +185,8 @@ impl Default for Script {
             delay: Duration::ZERO,
             delays: Vec::new(),
             per_connection: None,
+            dies_behind_the_dot: false,
+            most_connections: None,
             rules: Vec::new(),
             keep_data: true,
             must_be_called: false,
@@ -228,6 +234,18 @@ impl Script {
     /// Closes each connection with 421 after `count` messages.
     pub(crate) fn per_connection(mut self, count: usize) -> Self {
         self.per_connection = Some(count);
+        self
+    }
+
+    /// Takes what has something behind its final dot, and dies of it, as Dovecot submission does.
+    pub(crate) fn dies_behind_the_dot(mut self) -> Self {
+        self.dies_behind_the_dot = true;
+        self
+    }
+
+    /// Has room for `count` connections at once.
+    pub(crate) fn most_connections(mut self, count: usize) -> Self {
+        self.most_connections = Some(count);
         self
     }
 

@@ -200,6 +200,9 @@ impl Session<'_> {
         if !rule.tells {
             self.shared.state().whole.extend(recipients.iter().cloned());
         }
+        if self.shared.state().script.dies_behind_the_dot && !self.input.buffer().is_empty() {
+            return Ok(Then::Close);
+        }
         let then = self.act(Step::Dot, rule.action)?;
         if rule.tells {
             self.shared.state().untold.retain(|recipient| !recipients.contains(recipient));

@@ -1,0 +1,90 @@
+//! Logins: where it is not known that they pass, one is tried at a time.
+//!
+//! Servers lock accounts that ask too often, and a server that closes all connections at once would be asked by all of them at once.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A login that has passed vouches for others for so long.
+const VOUCHES_FOR: Duration = Duration::from_secs(1);
+
+/// What became of the latest logins, shared by the connections of a relay.
+#[derive(Debug, Default)]
+pub(super) struct Logins {
+    turn: tokio::sync::Mutex<()>,
+    last: Mutex<Last>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    passed_at: Option<Instant>,
+    refused_at: Option<Instant>,
+}
+
+/// Another login has been refused meanwhile, which speaks for this one too.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+/// The right to log in, until it is dropped.
+pub(super) type Turn<'a> = Option<tokio::sync::MutexGuard<'a, ()>>;
+
+impl Logins {
+    fn last(&self) -> MutexGuard<'_, Last> {
+        // Two instants, each written whole.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a login has been refused since then.
+    pub(super) fn were_refused_since(&self, then: Instant) -> bool {
+        self.last().refused_at.is_some_and(|at| at >= then)
+    }
+
+    fn are_vouched_for(&self) -> bool {
+        let Last { passed_at, refused_at } = *self.last();
+        passed_at.is_some_and(|passed| passed.elapsed() < VOUCHES_FOR && refused_at.is_none_or(|refused| refused < passed))
+    }
+
+    /// Waits until a login may be tried for a claim that began then.
+    pub(super) async fn turn(&self, begun_at: Instant) -> Result<Turn<'_>, Refused> {
+        if self.are_vouched_for() {
+            return Ok(None);
+        }
+        let turn = self.turn.lock().await;
+        match () {
+            () if self.were_refused_since(begun_at) => Err(Refused),
+            () if self.are_vouched_for() => Ok(None),
+            () => Ok(Some(turn)),
+        }
+    }
+
+    /// A login has passed, or was refused.
+    pub(super) fn ended(&self, passed: bool) {
+        let mut last = self.last();
+        *if passed { &mut last.passed_at } else { &mut last.refused_at } = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_is_tried_and_its_end_speaks_for_those_that_wait() {
+        let logins = Logins::default();
+        let begun_at = Instant::now();
+        let first = logins.turn(begun_at).await.unwrap();
+        assert!(first.is_some());
+        let waiting = async { tokio::time::timeout(Duration::from_millis(20), logins.turn(begun_at)).await };
+        assert!(waiting.await.is_err(), "a second one waits");
+        logins.ended(true);
+        assert!(logins.turn(begun_at).await.unwrap().is_none(), "it passed: the others need no turn");
+        drop(first);
+
+        logins.ended(false);
+        assert!(logins.turn(begun_at).await.is_err() && logins.were_refused_since(begun_at));
+        let later = Instant::now() + Duration::from_millis(1);
+        assert!(logins.turn(later).await.unwrap().is_some(), "a claim that began later tries it once");
+    }
+}
