@@ -38,6 +38,8 @@ pub(super) fn judge_session(step: Step, answer: &Answer) -> Health {
     let refusal = Refusal { detail: format!("at {step}: {}", refusal.detail), ..refusal };
     match of_provider(reading, &refusal, answer.class() == 5) {
         Some(health @ (Health::Stop(_) | Health::Exhausted(_))) => health,
+        // Our name or address is refused before anything was said of a recipient, and will be the next time.
+        _ if step == Step::Hello && answer.class() == 5 => Health::Stop(refusal),
         // A login that is refused for now is tried again seldom, whatever it says: servers lock accounts that ask too often.
         _ if step == Step::Auth => Health::Failing(Refusal { reason: Reason::Auth, ..refusal }),
         health => health.unwrap_or(Health::Failing(refusal)),
@@ -218,6 +220,10 @@ mod tests {
         for later in ["454 4.7.0 later", "451 4.7.0 too many logins", "421 4.3.2 not now"] {
             assert!(matches!(judge_session(Step::Auth, &answer(later)), Health::Failing(refusal) if refusal.reason == Reason::Auth), "{later}");
         }
+        for never in ["550 5.7.1 your IP is listed in bl.example.net", "504 5.5.2 need fully-qualified hostname"] {
+            assert!(matches!(judge_session(Step::Hello, &answer(never)), Health::Stop(_)), "{never}");
+        }
+        assert!(matches!(judge_session(Step::Hello, &answer("421 4.7.0 later")), Health::Failing(_)));
         let credits = judge_session(Step::Auth, &answer("451 Authentication failed: Maximum credits exceeded"));
         assert!(matches!(credits, Health::Exhausted(_)));
     }
