@@ -212,15 +212,15 @@ impl Going<'_> {
                 refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.detail))
             }
             Some(Why::Failing(refusals)) => {
-                // It answers, and wanted less for as long as retries last: whom it put off has been tried.
-                if refusals.iter().all(|(_, refusal)| refusal.reason == Reason::Rate) {
-                    self.ledger.give_up(id).await.map_err(ledger_error)?;
-                }
+                // Whom a provider put off has been tried for as long as retries last, whatever the others said.
+                self.ledger.give_up(id).await.map_err(ledger_error)?;
                 earned.push((Exit::RETRYABLE, each(&refusals, "failed for too long")));
                 next = Some(resume.clone());
                 refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.detail))
             }
             Some(Why::CanaryFailed(evidence)) => {
+                // As they were counted.
+                self.ledger.give_up(id).await.map_err(ledger_error)?;
                 earned.push((Exit::STOPPED, format!("canary failed: {evidence}")));
                 next = Some(format!("mailbatch report {id} --outcome rejected,deferred,unknown    # then {resume} --continue, or --abandon"));
                 Some((Reason::Canary, evidence))

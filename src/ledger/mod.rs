@@ -171,6 +171,8 @@ pub struct Ask {
     pub not_domains: Vec<String>,
     pub through: Through,
     pub limit: usize,
+    /// Only rows waiting for another attempt.
+    pub only_due: bool,
     /// Rows waiting for another attempt count when they are due by then; `None` is the present.
     pub now: Option<Timestamp>,
 }
@@ -425,7 +427,7 @@ pub trait Ledger: Send + Sync {
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>>;
     /// Every row without an outcome (open or waiting for a retry) becomes `held` for this reason; they are opened again by `reopen`.
     fn hold_rest(&self, run: &str, reason: Reason, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Gives every row up that waits for another attempt after a refusal: it is `deferred` with what was said last. Returns how many.
+    /// Gives every row up that waits after a refusal of its own or a wish for less: `deferred` with what was said last. Returns how many.
     fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>>;
     /// The same for some of them, without the rows in `except`, who may be about to be claimed.
     fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;

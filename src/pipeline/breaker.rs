@@ -41,6 +41,9 @@ pub(crate) struct Breaker {
     wait_until: Option<Instant>,
     /// Since when it asks to be left alone, and has taken nothing.
     throttled_since: Option<Instant>,
+    /// How often it has asked for that since, each time after a pause, and when the latest pause ends.
+    dry: u32,
+    quiet_until: Option<Instant>,
     is_open: bool,
     last: Option<Refusal>,
     gave_up: Option<Refusal>,
@@ -56,6 +59,8 @@ impl Breaker {
             since: None,
             wait_until: None,
             throttled_since: None,
+            dry: 0,
+            quiet_until: None,
             is_open: false,
             last: None,
             gave_up: None,
@@ -95,10 +100,12 @@ impl Breaker {
     /// Something was taken.
     pub(crate) fn took_some(&mut self) {
         self.throttled_since = None;
+        self.dry = 0;
+        self.quiet_until = None;
     }
 
     /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its own it is waited for as
-    /// long as retries last. Returns how long it is left alone.
+    /// long as retries last. A time that is our guess doubles where nothing was taken after two of them. Returns how long it is left alone.
     pub(crate) fn throttled(&mut self, refusal: Refusal, wait: Duration, reply: &Reply, now: Instant) -> Duration {
         let is_named = reply.is_wait_named;
         let most = self.policy.give_up_after;
@@ -106,7 +113,17 @@ impl Breaker {
         if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since) > most {
             self.gave_up = Some(refusal);
         }
-        if is_named { wait } else { wait.min(self.policy.max) }
+        if is_named {
+            return wait;
+        }
+        // Those who were on their way together were asked once.
+        let is_new = self.quiet_until.is_none_or(|until| now >= until);
+        self.dry += u32::from(is_new);
+        let wait = wait.saturating_mul(1 << self.dry.saturating_sub(2).min(16)).min(self.policy.max);
+        if is_new {
+            self.quiet_until = now.checked_add(wait);
+        }
+        wait
     }
 
     /// The provider will take nothing until somebody mends it.
@@ -228,6 +245,24 @@ mod tests {
         assert_eq!(breaker.state(start), State::Closed);
         breaker.throttled(refusal(Reason::Rate, "450"), wait, &Reply::default(), start + Duration::from_secs(3));
         assert!(matches!(breaker.state(start), State::GaveUp(_)));
+    }
+
+    #[test]
+    fn a_guess_doubles_where_nothing_was_taken_after_two() {
+        let (mut breaker, start) = (breaker(), Instant::now());
+        let mut now = start;
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            for _ in 0..3 {
+                breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now);
+            }
+            let wait = breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now);
+            waits.push(wait.as_secs());
+            now += wait;
+        }
+        assert_eq!(waits, [30, 30, 60, 120]);
+        breaker.took_some();
+        assert_eq!(breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now).as_secs(), 30);
     }
 
     #[test]

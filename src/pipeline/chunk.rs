@@ -40,6 +40,7 @@ pub(crate) enum Done {
         reply: Reply,
         screened: Vec<(JobId, Reason, String)>,
         suppressed: Vec<JobId>,
+        put_off: HashMap<JobId, Timestamp>,
     },
 }
 
@@ -115,6 +116,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         patience: ticket.patience,
         first_request: ticket.first_request,
         screened: Mutex::new(Vec::new()),
+        put_off: Mutex::new(HashMap::new()),
         left: ticket.left,
         recipients,
         rows: Arc::clone(&rows),
@@ -135,7 +137,8 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     }
     ticket.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply, screened, suppressed: taken_out })
+    let put_off = wire.put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply, screened, suppressed: taken_out, put_off })
 }
 
 /// Room for messages, used again when they have gone: as many as were under way at once, and no large ones.

@@ -2,6 +2,7 @@
 
 mod admit;
 mod blame;
+mod later;
 mod pass_on;
 mod phase;
 mod station;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use self::later::Later;
 use self::pass_on::Passes;
 use self::phase::Waiting;
 use self::station::{CameOf, Station};
@@ -85,7 +87,12 @@ struct Engine {
     /// Rows whose chunk has not come back: not to be handed out again.
     out: HashSet<JobId>,
     passes: Passes,
+    later: Later,
+    /// When this execution began.
+    began: Timestamp,
     phase: Cohort,
+    /// Members of a canary that has been judged are sent to again beside the rest.
+    has_canary_beside: bool,
     why: Option<Why>,
     /// Retries that are due by then may be handed out once, although it is in the future.
     due_by: Option<Timestamp>,
@@ -111,12 +118,13 @@ impl Engine {
         let mut stations = blame::stations(&parts).await?;
         // Recipients may have been opened again.
         let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
-        // A canary that has been judged may have members left to send to again: they go first, and are not judged again.
         take_in(&parts).await?;
         for (station, outlet) in stations.iter_mut().zip(&parts.outlets) {
             station.trust.recall(&parts, outlet.provider.as_ref()).await?;
         }
-        let phase = if parts.run.gate == Gate::Ahead || standing.canary.open > 0 { Cohort::Canary } else { Cohort::Rest };
+        // A canary that has been judged may have members left to send to again: they go beside the rest, and are not judged again.
+        let phase = if parts.run.gate == Gate::Ahead { Cohort::Canary } else { Cohort::Rest };
+        let has_canary_beside = phase == Cohort::Rest && standing.canary.open > 0;
         Ok(Self {
             stations,
             turn: 0,
@@ -129,7 +137,10 @@ impl Engine {
             gathered_since: Instant::now(),
             out: HashSet::new(),
             passes: Passes::default(),
+            later: Later::default(),
+            began: Timestamp::now(),
             phase,
+            has_canary_beside,
             why: None,
             due_by: None,
             left: parts.limits.limit,
@@ -137,7 +148,7 @@ impl Engine {
             meter: RateMeter::new(Instant::now()),
             handed_over: 0,
             metered: 0,
-            rest_total: standing.tally.open - standing.canary.open,
+            rest_total: if has_canary_beside { standing.tally.open } else { standing.tally.open - standing.canary.open },
             standing,
             waiting: None,
             looked_at: Instant::now(),
@@ -157,7 +168,7 @@ impl Engine {
                 if self.why.is_some() {
                     return Ok(self.why.take());
                 }
-                if wake.is_none() && self.phase_is_over(signals).await? {
+                if (wake.is_none() || self.canary_was_tried()) && self.phase_is_over(signals).await? {
                     return Ok(self.why.take());
                 }
             }
@@ -201,7 +212,7 @@ impl Engine {
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }
-            Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed } => {
+            Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed, put_off } => {
                 self.returned(way);
                 for row in rows.iter().map(|row| &row.row).chain(&suppressed) {
                     self.out.remove(row);
@@ -212,10 +223,11 @@ impl Engine {
                 let learn = learns.then_some(outlet.name.as_str());
                 let heard = Arc::clone(&self.stations[way.through].heard);
                 let shares = outlet.provider.capabilities().per_request > 1;
-                let judge =
-                    Judge { policy, shares, lanes: &mut self.stations[way.first].lanes, learn, heard: &heard, passed_on: &self.passes.by_row };
-                let mut translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened }, judge);
+                let (lanes, anew, began) = (&mut self.stations[way.first].lanes, &mut self.passes.by_row, self.began);
+                let judge = Judge { policy, shares, lanes, learn, heard: &heard, anew, began };
+                let mut translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened, put_off: &put_off }, judge);
                 self.pass_on(way.through, &rows, &mut translated);
+                self.note_later(way, &rows, &translated.items);
                 self.give_back(translated.void.len() + suppressed.len());
                 suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
@@ -223,11 +235,13 @@ impl Engine {
                 if is_left && self.watch.may_hold(&rows, way) {
                     self.watch.came_back();
                 }
-                self.handed_over += reply.items.len() as u64;
+                // A recipient that is put off has not moved.
+                self.handed_over += reply.items.iter().filter(|(_, verdict)| settle::final_outcome(verdict).is_some()).count() as u64;
                 let station = &mut self.stations[way.through];
                 station.heard.came_back(batch);
-                station.pacers.throttle.passed(reply.items.len() as u64, Instant::now());
-                let has_accepted = reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
+                let accepted = reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. })).count() as u64;
+                station.pacers.throttle.passed(reply.items.len() as u64, accepted, Instant::now());
+                let has_accepted = accepted > 0;
                 let learned = self.learned(way.through, translated.learned);
                 let (parts, feedback, void) = (Arc::clone(&self.parts), std::mem::take(&mut reply.feedback), translated.void);
                 // The rows are open again only when this has been committed, so the cursors go back first and find them later.

@@ -110,6 +110,11 @@ impl Heard {
         self.state().same.is_open(row)
     }
 
+    /// Whether this recipient's refusal helped to prove that a provider refuses everybody.
+    pub(crate) fn is_absolved(&self, row: JobId) -> bool {
+        self.state().same.is_absolved(row)
+    }
+
     /// Another provider refused these for its own fault.
     pub(crate) fn absolve(&self, rows: &[JobId]) {
         self.state().same.absolve(rows);

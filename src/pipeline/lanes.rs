@@ -1,14 +1,16 @@
 //! Who may be claimed next: a lane for each receiving domain that has a rate or is held, and one for everybody else.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::ledger::LedgerRow;
 use crate::literal::Rate;
 use crate::provider::JobId;
 
-/// Transient refusals in a row that take a receiving domain out of everybody else's way.
+/// Transient refusals in a row that take a receiving domain out of everybody else's way; more of them where it has taken something, for full
+/// mailboxes do follow one another in a list of one domain.
 const HOLDS_AFTER: u32 = 3;
+const HOLDS_LATER: u32 = 12;
 /// A lane with a rate claims so much of it at once, so that a slow lane never keeps a connection for long.
 const LANE_SLICE: Duration = Duration::from_millis(250);
 /// Rows that were read ahead are good for so long: a retry that has come due meanwhile goes before them.
@@ -26,6 +28,9 @@ pub(crate) struct Lane {
     /// Nothing is left after the cursor.
     pub(crate) exhausted: bool,
     rate: Option<Rate>,
+    /// When its rate lets the next one go.
+    paced_until: Option<Instant>,
+    /// It refused again and again: nobody goes for the first time before then. Retries have their own times.
     held_until: Option<Instant>,
     busy: bool,
     /// Rows after the cursor, read from the ledger then.
@@ -38,6 +43,8 @@ pub(crate) struct Lane {
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     failures: HashMap<String, u32>,
+    /// Domains that have taken something.
+    took: HashSet<String>,
     turn: usize,
 }
 
@@ -51,7 +58,23 @@ impl Lanes {
                 lanes.push(Lane::new(Some(domain.clone()), None));
             }
         }
-        Self { lanes, failures: HashMap::new(), turn: 0 }
+        Self { lanes, failures: HashMap::new(), took: HashSet::new(), turn: 0 }
+    }
+
+    /// Domains with a rate of their own.
+    pub(crate) fn paced_domains(&self) -> Vec<String> {
+        self.lanes.iter().filter(|lane| lane.rate.is_some()).filter_map(|lane| lane.domain.clone()).collect()
+    }
+
+    /// The lane of a domain, which gets one where it has none.
+    fn of(&mut self, domain: &str) -> usize {
+        if let Some(index) = self.lanes.iter().position(|lane| lane.domain.as_deref() == Some(domain)) {
+            return index;
+        }
+        // Its rows are not everybody else's any more.
+        self.lanes.iter_mut().for_each(|lane| lane.ahead.clear());
+        self.lanes.push(Lane::new(Some(domain.to_owned()), None));
+        self.lanes.len() - 1
     }
 
     /// Domains with a lane of their own.
@@ -89,7 +112,8 @@ impl Lanes {
         lane.ahead.drain(..most.min(lane.ahead.len())).collect()
     }
 
-    /// The lanes that may be asked now, each once, in turn; a lane of a domain sends one chunk at a time.
+    /// The lanes that may be asked now, each once, in turn; a lane of a domain sends one chunk at a time. One that is held is asked for
+    /// retries alone, and only where it has a rate: the others' are asked for together.
     pub(crate) fn ready(&mut self, now: Instant) -> Vec<usize> {
         let count = self.lanes.len();
         self.turn = (self.turn + 1) % count;
@@ -97,7 +121,10 @@ impl Lanes {
             .map(|i| (self.turn + i) % count)
             .filter(|i| {
                 let lane = &self.lanes[*i];
-                !lane.exhausted && lane.held_until.is_none_or(|until| until <= now) && !(lane.domain.is_some() && lane.busy)
+                !lane.exhausted
+                    && lane.paced_until.is_none_or(|until| until <= now)
+                    && (lane.rate.is_some() || !lane.is_held(now))
+                    && !(lane.domain.is_some() && lane.busy)
             })
             .collect()
     }
@@ -122,7 +149,7 @@ impl Lanes {
         lane.busy = true;
         if let Some(rate) = lane.rate {
             let turn = Duration::from_secs_f64(count as f64 / rate.per_second()).saturating_sub(AHEAD);
-            lane.held_until = Some(now + turn);
+            lane.paced_until = Some(now + turn);
         }
     }
 
@@ -156,36 +183,39 @@ impl Lanes {
     pub(crate) fn heard(&mut self, domain: &str, transient: bool, now: Instant, delay: impl Fn(u32) -> Duration) {
         if !transient {
             self.failures.remove(domain);
+            if !self.took.contains(domain) {
+                self.took.insert(domain.to_owned());
+            }
             return;
         }
+        let holds_after = if self.took.contains(domain) { HOLDS_LATER } else { HOLDS_AFTER };
         let failures = self.failures.entry(domain.to_owned()).or_default();
         *failures += 1;
-        if *failures < HOLDS_AFTER {
+        if *failures < holds_after {
             return;
         }
-        let until = now + delay(*failures + 1 - HOLDS_AFTER);
-        let index = match self.lanes.iter().position(|lane| lane.domain.as_deref() == Some(domain)) {
-            Some(index) => index,
-            None => {
-                // Its rows are not everybody else's any more.
-                self.lanes.iter_mut().for_each(|lane| lane.ahead.clear());
-                self.lanes.push(Lane::new(Some(domain.to_owned()), None));
-                self.lanes.len() - 1
-            }
-        };
+        let until = now + delay(*failures + 1 - holds_after);
+        let index = self.of(domain);
         let lane = &mut self.lanes[index];
         lane.held_until = lane.held_until.max(Some(until));
     }
 
     /// When the first held lane opens again.
     pub(crate) fn opens_at(&self, now: Instant) -> Option<Instant> {
-        self.lanes.iter().filter(|lane| !lane.exhausted).filter_map(|lane| lane.held_until).filter(|until| *until > now).min()
+        let times = |lane: &Lane| [lane.paced_until, lane.held_until];
+        let opens = |lane: &Lane| times(lane).into_iter().flatten().filter(|until| *until > now).max();
+        self.lanes.iter().filter(|lane| !lane.exhausted).filter_map(opens).min()
     }
 }
 
 impl Lane {
     fn new(domain: Option<String>, rate: Option<Rate>) -> Self {
-        Self { domain, cursor: 0, exhausted: false, rate, held_until: None, busy: false, ahead: VecDeque::new(), read_at: None }
+        Self { domain, cursor: 0, exhausted: false, rate, paced_until: None, held_until: None, busy: false, ahead: VecDeque::new(), read_at: None }
+    }
+
+    /// Whether nobody may go for the first time now.
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.held_until.is_some_and(|until| until > now)
     }
 }
 
@@ -205,6 +235,29 @@ mod tests {
         assert_eq!(lanes.ready(now), [0], "everybody else goes on");
         assert_eq!(lanes.opens_at(now), Some(now + Duration::from_secs(9)));
         assert_eq!(lanes.ready(now + Duration::from_secs(9)).len(), 2);
+    }
+
+    #[test]
+    fn a_domain_that_has_taken_something_is_held_later() {
+        let mut lanes = Lanes::new(&[], []);
+        let now = Instant::now();
+        lanes.heard("fine.example", false, now, |_| Duration::from_secs(9));
+        for n in 1..=HOLDS_LATER {
+            assert!(lanes.domains().is_empty());
+            lanes.heard("fine.example", true, now, |failures| Duration::from_secs(failures.into()));
+            assert_eq!(lanes.opens_at(now), (n == HOLDS_LATER).then_some(now + Duration::from_secs(1)));
+        }
+    }
+
+    #[test]
+    fn a_lane_with_a_rate_that_is_held_is_asked_for_retries() {
+        let mut lanes = Lanes::new(&[("slow.example".to_owned(), "5/s".parse().expect("a rate"))], []);
+        let now = Instant::now();
+        for _ in 0..HOLDS_AFTER {
+            lanes.heard("slow.example", true, now, |_| Duration::from_secs(9));
+        }
+        assert!(lanes.ready(now).contains(&1) && lanes.lane(1).is_held(now));
+        assert_eq!(lanes.paced_domains(), ["slow.example"]);
     }
 
     #[test]

@@ -37,6 +37,15 @@ impl RetryPolicy {
     }
 }
 
+impl RetryPolicy {
+    /// When to try again after a wait that was named; `None` when that would be too late. A little more is waited, for clocks differ.
+    pub fn next_after(&self, first: Timestamp, now: Timestamp, wait: Duration) -> Option<Timestamp> {
+        let at = now.checked_add(wait.saturating_add(Duration::from_secs(1))).ok()?;
+        let last = first.checked_add(self.give_up_after).ok()?;
+        (at <= last).then_some(at)
+    }
+}
+
 /// A uniform draw in 0..1 from the operating system, for jitter.
 pub(crate) fn draw() -> f64 {
     let bits = uuid::Uuid::new_v4().as_u128() as u64;

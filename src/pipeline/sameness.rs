@@ -3,7 +3,7 @@
 //! The rules it keeps: each recipient counts once; an acceptance between begins the count anew; a recipient that a person sends to again
 //! after a rejection proves nothing, nor does one that was refused like this before and is refused again by a provider that takes others.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use crate::ledger::{LedgerRow, Refusals};
 use crate::outcome::Reason;
@@ -19,8 +19,12 @@ const LATER: usize = 5;
 const LATER_MAILBOXES: usize = 10;
 /// Permanent refusals where the list has fewer domains.
 const IN_FEW_DOMAINS: usize = 20;
-/// Transient refusals over three domains.
+/// Transient refusals over three domains, and of mailboxes that are full or busy, which do follow one another where every fifth is.
 const TRANSIENT: usize = 5;
+const TRANSIENT_MAILBOXES: usize = 10;
+/// So many of the latest refusals are remembered beside the streak: what was refused in the same words while the last acceptances came in on
+/// other connections was refused for the same cause.
+const LATEST: usize = 64;
 
 /// What several refusals have proved.
 #[derive(Clone, Debug)]
@@ -55,6 +59,9 @@ pub(crate) struct Sameness {
     absolved: HashSet<JobId>,
     permanent: Option<Streak>,
     transient: Option<Streak>,
+    /// How many transient refusals of that streak are the provider's.
+    transient_needed: usize,
+    latest: VecDeque<(String, JobId)>,
 }
 
 #[derive(Debug)]
@@ -77,6 +84,14 @@ impl Streak {
         }
         streak
     }
+}
+
+/// Whether words may be those of a relay that does not know us.
+fn may_want_login(words: &str) -> bool {
+    const WORDS: [&str; 11] =
+        ["relay", "authen", "authoriz", "login", "log in", "denied", "prohibit", "permi", "not allowed", "credential", "no reason is given"];
+    let words = words.to_lowercase();
+    WORDS.iter().any(|word| words.contains(word))
 }
 
 /// The sign of a refusal of this recipient.
@@ -115,6 +130,11 @@ impl Sameness {
         self.has_accepted
     }
 
+    /// Whether this recipient was opened again because a provider refused everybody.
+    pub(crate) fn is_absolved(&self, row: JobId) -> bool {
+        self.absolved.contains(&row)
+    }
+
     /// Recipients that were opened again because another provider refused everybody.
     pub(crate) fn absolve(&mut self, rows: &[JobId]) {
         self.absolved.extend(rows);
@@ -127,7 +147,9 @@ impl Sameness {
 
     /// Whether transient refusals with this sign are the provider's for now.
     pub(crate) fn is_slow(&self, sign: &str) -> bool {
-        self.transient.as_ref().is_some_and(|streak| streak.sign == sign && streak.rows.len() >= TRANSIENT && streak.domains.len() >= DOMAINS)
+        self.transient
+            .as_ref()
+            .is_some_and(|streak| streak.sign == sign && streak.rows.len() >= self.transient_needed && streak.domains.len() >= DOMAINS)
     }
 
     /// Looks at the next answer, in the order in which they come.
@@ -166,37 +188,56 @@ impl Sameness {
             (true, true) if is_mailbox => LATER_MAILBOXES,
             (true, true) => LATER,
             (false, _) => match &self.few {
-                Some(few) if streak.domains.iter().any(|domain| few.iter().any(|(known, accepted)| known == domain && *accepted)) => usize::MAX,
+                Some(few) if is_mailbox && streak.domains.iter().any(|domain| few.iter().any(|(known, accepted)| known == domain && *accepted)) => {
+                    usize::MAX
+                }
                 Some(_) => IN_FEW_DOMAINS,
                 None if is_mailbox => usize::MAX,
                 None => IN_FEW_DOMAINS,
             },
         };
+        let sign = streak.sign.clone();
+        let mut rows = streak.rows.clone();
+        if self.latest.len() == LATEST {
+            self.latest.pop_front();
+        }
+        self.latest.push_back((sign.clone(), row));
         if count < needed && !is_brake {
             return None;
         }
+        for (_, row) in self.latest.iter().filter(|(other, _)| *other == sign) {
+            if !rows.contains(row) {
+                rows.push(*row);
+            }
+        }
         let means = replies::classify_again(&refusal.code, &refusal.detail, Place::Mail).means;
         let reason = if means == Meaning::Credentials { Reason::Auth } else { Reason::Policy };
-        let hint = if self.has_accepted { "" } else { " (it has taken nothing in this run: is a login missing?)" };
+        let words = match replies::anonymous(&refusal.detail) {
+            words if words.trim().is_empty() => "no reason is given".to_owned(),
+            words => words,
+        };
+        let hint = match () {
+            () if self.has_accepted => "",
+            () if may_want_login(&words) => " (it has taken nothing in this run: is a login missing?)",
+            () => " (it has taken nothing in this run)",
+        };
         let times = if count == 1 { "as before".to_owned() } else { format!("for {count} recipients in a row") };
-        let detail = format!("the same refusal {times}: {}{hint}", replies::anonymous(&refusal.detail));
-        Some(Proved::Refuses(Blame {
-            refusal: Refusal::new(reason, refusal.code.clone(), detail),
-            sign: streak.sign.clone(),
-            rows: streak.rows.clone(),
-        }))
+        let detail = format!("the same refusal {times}: {words}{hint}");
+        Some(Proved::Refuses(Blame { refusal: Refusal::new(reason, refusal.code.clone(), detail), sign, rows }))
     }
 
     fn put_off(&mut self, row: &LedgerRow, refusal: &Refusal) -> Option<Proved> {
         let sign = sign_of(refusal, &row.email, &row.domain);
         let is_slow = self.is_slow(&sign);
         // A second attempt says nothing new about the provider.
-        if !is_slow && row.attempts > 0 || replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means == Meaning::Greylisted {
+        let means = replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means;
+        if !is_slow && row.attempts > 0 || means == Meaning::Greylisted {
             return None;
         }
+        self.transient_needed = if matches!(means, Meaning::Full | Meaning::Busy) { TRANSIENT_MAILBOXES } else { TRANSIENT };
         let domain = self.redirected.as_deref().unwrap_or(&row.domain);
         let streak = Streak::add(&mut self.transient, sign, row.row, domain);
-        if streak.rows.len() < TRANSIENT || streak.domains.len() < DOMAINS {
+        if streak.rows.len() < self.transient_needed || streak.domains.len() < DOMAINS {
             return None;
         }
         let detail = replies::anonymous(&refusal.detail);
@@ -268,10 +309,25 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn fewer_domains_take_twenty_and_nobody_accepted_there_before() {
+    fn fewer_domains_take_twenty_and_codes_of_mailboxes_nobody_accepted_there_before() {
         let gone = rejected(Reason::MailboxGone, "550 5.1.1", "no such user");
+        let policy = rejected(Reason::Policy, "550 5.7.1", "not wanted here");
+        assert_eq!([needed(0, 1, &policy), needed(1, 1, &policy), needed(5, 2, &policy)], [20, 20, 20]);
         assert_eq!([needed(0, 1, &gone), needed(0, 2, &gone)], [20, 20]);
         assert_eq!([needed(1, 1, &gone), needed(5, 2, &gone)], [0, 0]);
+    }
+
+    #[test]
+    fn those_who_were_refused_in_the_same_words_shortly_before_are_opened_again() {
+        let no = rejected(Reason::Policy, "550 5.7.1", "not wanted here");
+        let other = rejected(Reason::Policy, "550 5.7.1", "something else");
+        let domains = vec!["a".into(), "b".into(), "c".into()];
+        let (mut same, _) = Sameness::resumed(&Refusals { domains, ..Refusals::default() }, None, None);
+        for (n, verdict) in [(1, &no), (2, &accepted()), (3, &other), (4, &no), (5, &accepted()), (6, &no), (7, &no), (8, &no), (9, &no)] {
+            assert!(same.answered(&row(n), verdict).is_none());
+        }
+        let proved = same.answered(&row(10), &no);
+        assert!(matches!(proved, Some(Proved::Refuses(blame)) if blame.rows == [6, 7, 8, 9, 10, 1, 4]));
     }
 
     #[test]
@@ -318,6 +374,8 @@ pub(crate) mod tests {
     fn five_transient_refusals_over_three_domains_are_the_providers_but_for_greylisting() {
         let busy = |text: &str| Verdict::NotTaken { refusal: Refusal::new(Reason::Policy, "451 4.7.1", text), counts: true };
         assert_eq!(needed(5, 6, &busy("come back")), 5);
+        let full = Verdict::NotTaken { refusal: Refusal::new(Reason::MailboxTransient, "452 4.2.2", "mailbox full"), counts: true };
+        assert_eq!(needed(5, 6, &full), 10);
         assert_eq!([needed(5, 6, &busy("Greylisted, come back")), needed(5, 2, &busy("come back"))], [0, 0]);
     }
 }

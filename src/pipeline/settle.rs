@@ -1,18 +1,22 @@
 //! Verdicts become outcomes: retries are scheduled, what was learned is kept, nobody who was begun is forgotten.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::{LedgerRow, LedgerSuppression, Settled};
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::RetryPolicy;
 use crate::pipeline::retry::draw;
-use crate::provider::{JobId, Reply, Verdict};
+use crate::provider::{JobId, Refusal, Reply, Verdict};
+use crate::replies::{self, Meaning, Place};
 
 use super::heard::Heard;
 use super::lanes::Lanes;
+
+/// Where a member was answered for the first time later than this after its claim, its retries count from the answer.
+const CLAIM_LASTS: SignedDuration = SignedDuration::from_millis(500);
 
 /// A claim's reply, translated.
 pub(crate) struct Translated {
@@ -33,18 +37,21 @@ pub(crate) struct Judge<'a> {
     pub(crate) learn: Option<&'a str>,
     /// What the provider's answers have proved together.
     pub(crate) heard: &'a Heard,
-    /// Those who were passed on from other providers.
-    pub(crate) passed_on: &'a HashMap<JobId, PassedOn>,
+    /// Those whose retries count anew.
+    pub(crate) anew: &'a mut HashMap<JobId, Anew>,
+    /// When the execution began.
+    pub(crate) began: Timestamp,
 }
 
-/// A recipient that one provider did not take for as long as retries last, and that goes through another one instead.
+/// A recipient whose retries do not count from its claim: it was attempted in an earlier execution, or waited for its turn in the claim, or
+/// one provider did not take it for as long as retries last and it goes through another one instead.
 #[derive(Debug)]
-pub(crate) struct PassedOn {
-    /// When the latest of them was given it, from which its retries count.
+pub(crate) struct Anew {
+    /// From when they count.
     pub(crate) at: Timestamp,
     /// Attempts until then.
     pub(crate) attempts: u32,
-    /// The places of those that it has been passed on from.
+    /// The places of the providers that it has been passed on from.
     pub(crate) from: Vec<usize>,
 }
 
@@ -54,12 +61,14 @@ pub(crate) struct Returned<'a> {
     pub(crate) claimed_at: Timestamp,
     pub(crate) reply: &'a Reply,
     pub(crate) screened: Vec<(JobId, Reason, String)>,
+    /// When those were answered who were not taken.
+    pub(crate) put_off: &'a HashMap<JobId, Timestamp>,
 }
 
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
-    let Returned { rows, claimed_at, reply, screened } = claim;
-    let Judge { policy, shares, lanes, learn, heard, passed_on } = judge;
+    let Returned { rows, claimed_at, reply, screened, put_off } = claim;
+    let Judge { policy, shares, lanes, learn, heard, anew, began } = judge;
     let together = shares.then(draw);
     let now = Timestamp::now();
     let mut members: HashMap<JobId, &LedgerRow> = rows.iter().map(|row| (row.row, row)).collect();
@@ -68,12 +77,28 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         let Some(row) = members.remove(job) else { continue };
         tracing::debug!(row = row.row, email = %row.email, ?verdict, "answered");
         let weighed = heard.weighed(row, verdict);
+        if let (Verdict::Rejected(refusal), Some(_)) = (verdict, &weighed) {
+            // It is the provider's, and no wait of this recipient.
+            out.items.push((*job, Settled::Retry { refusal: Refusal { mailbox_gone: false, ..refusal.clone() }, at: now, counts: false }));
+            continue;
+        }
         let verdict = weighed.as_ref().unwrap_or(verdict);
+        let answered = put_off.get(job).copied().unwrap_or(now);
         let transient = matches!(verdict, Verdict::NotTaken { counts: true, .. });
-        lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
+        let named = named_wait(verdict);
+        // A second attempt that is refused says nothing new about the domain, and neither does greylisting, which is each recipient's own.
+        if !transient || (row.attempts == 0 && named.is_none()) {
+            lanes.heard(&row.domain, transient, Instant::now(), |n| policy.ceiling(n));
+        }
+        let counts_from = row.first_at.unwrap_or(claimed_at);
+        let is_late = row.attempts == 0 && answered.duration_since(counts_from) > CLAIM_LASTS;
+        if matches!(verdict, Verdict::NotTaken { counts: true, .. }) && (is_late || counts_from < began) {
+            anew.entry(*job).or_insert_with(|| Anew { at: answered, attempts: row.attempts, from: Vec::new() });
+        }
         let learned = learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now));
         out.learned.extend(learned.map(|learned| (*job, learned)));
-        out.items.push((*job, settle(row, verdict, passed_on.get(job), Times { claimed_at, now, draw: together.unwrap_or_else(draw) }, &policy)));
+        let moment = Moment { now, answered, named, draw: together.unwrap_or_else(draw) };
+        out.items.push((*job, settle(row, verdict, anew.get(job), claimed_at, moment, &policy)));
     }
     for (job, reason, detail) in screened {
         if members.remove(&job).is_some() {
@@ -87,21 +112,31 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     out
 }
 
-/// When a member was claimed and answered, and the draw for its next attempt.
-struct Times {
-    claimed_at: Timestamp,
+/// When a claim came back, when one of its members was answered, for how long the answer asks to wait, and the draw for the next attempt.
+#[derive(Clone, Copy)]
+struct Moment {
     now: Timestamp,
+    answered: Timestamp,
+    named: Option<Duration>,
     draw: f64,
 }
 
-fn settle(row: &LedgerRow, verdict: &Verdict, passed_on: Option<&PassedOn>, times: Times, policy: &RetryPolicy) -> Settled {
-    let Times { claimed_at, now, draw } = times;
+/// How long a recipient is greylisted for, as far as the server names it; zero where it does not. `None` where it is not greylisted.
+fn named_wait(verdict: &Verdict) -> Option<Duration> {
+    let Verdict::NotTaken { refusal, counts: true } = verdict else { return None };
+    let is_greylisted = replies::classify_again(&refusal.code, &refusal.detail, Place::Rcpt).means == Meaning::Greylisted;
+    is_greylisted.then(|| replies::named_wait(&refusal.detail).unwrap_or_default())
+}
+
+fn settle(row: &LedgerRow, verdict: &Verdict, anew: Option<&Anew>, claimed_at: Timestamp, moment: Moment, policy: &RetryPolicy) -> Settled {
     let Verdict::NotTaken { refusal, counts } = verdict else {
         return Settled::Final(verdict.clone());
     };
-    let (first, before) = passed_on.map_or((row.first_at.unwrap_or(claimed_at), 0), |passed_on| (passed_on.at, passed_on.attempts));
+    let (first, before) = anew.map_or((row.first_at.unwrap_or(claimed_at), 0), |anew| (anew.at, anew.attempts));
     let failures = row.attempts.saturating_sub(before) + u32::from(*counts);
-    match policy.next(first, now, failures.max(1), draw) {
+    let drawn = policy.next(first, moment.answered, failures.max(1), moment.draw);
+    let named = moment.named.filter(|wait| !wait.is_zero()).and_then(|wait| policy.next_after(first, moment.answered, wait));
+    match drawn.max(named).map(|at| at.max(moment.now)) {
         Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },
         None => Settled::GaveUp { refusal: refusal.clone(), counts: *counts },
     }

@@ -1,5 +1,9 @@
 //! Adaptive rate: a provider that asks to slow down is given half of what it got, and a little more each second until it takes all again.
 //!
+//! One that takes single messages, and fewer than one a second of them since it asked before, is given what it took in that time: a relay
+//! that takes five a minute takes them in a burst, so that half of the burst's speed, and half of that, would be refused many times. There
+//! the speed grows with each acceptance, and slowly near the speed that was refused.
+//!
 //! It only ever slows: the configured rate is kept by the limiter, whatever stands here. An observer's lock is enough, for nothing of this
 //! outlives the process.
 
@@ -17,7 +21,13 @@ const INCREASE: f64 = 0.05;
 const TOGETHER: Duration = Duration::from_secs(1);
 /// The slowest for single messages, in recipients a second; who takes batches gets at least one a minute. A service that wants less asks for
 /// a wait.
-const SLOWEST: f64 = 0.2;
+const SLOWEST: f64 = 1.0 / 120.0;
+/// The most that what was taken slows at once, as a share of the speed before, and the least.
+const STEEPEST: f64 = 0.05;
+const GENTLEST: f64 = 0.95;
+/// Where growth by acceptances becomes slow, as a share of the speed that was refused, and how slow.
+const KNEE: f64 = 0.7;
+const NEAR: f64 = 0.1;
 /// Until this share of the configured rate it can be slowed.
 const LEAST_SHARE: f64 = 0.1;
 
@@ -39,6 +49,11 @@ struct State {
     /// When the next recipient may go.
     next: Instant,
     news: Option<Change>,
+    /// Acceptances since the wish that slowed it last.
+    accepted: u64,
+    /// The latest wish, and the first acceptance after it: what it takes was found out between the two.
+    refused_at: Instant,
+    resumed_at: Instant,
 }
 
 /// From a moment on so many a second, and `step` more each second, up to `top`.
@@ -46,9 +61,27 @@ struct State {
 struct Slowed {
     asked_at: Instant,
     since: Instant,
+    /// The speed that is too much, as far as is known.
+    too_much: f64,
     from: f64,
     step: f64,
     top: f64,
+    /// Where single messages go, the speed grows no faster than acceptances come.
+    is_by_acceptances: bool,
+}
+
+impl Slowed {
+    /// The speed after so many acceptances.
+    fn speed(&self, accepted: u64, now: Instant) -> f64 {
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64();
+        let accepted = accepted as f64;
+        if !self.is_by_acceptances || accepted >= seconds {
+            return self.from + self.step * seconds;
+        }
+        let step = self.too_much * INCREASE;
+        let until_knee = ((self.too_much * KNEE - self.from) / step).max(0.0);
+        self.from + step * (accepted.min(until_knee) + NEAR * (accepted - until_knee).max(0.0))
+    }
 }
 
 /// A decrease that has not been told, in recipients a second.
@@ -61,7 +94,7 @@ pub(crate) struct Change {
 impl Throttle {
     /// For a provider with this rate in recipients a second, and so many of them in a full request.
     pub(crate) fn new(ceiling: Option<f64>, batch: usize, now: Instant) -> Self {
-        let state = State { meter: RateMeter::new(now), slowed: None, next: now, news: None };
+        let state = State { meter: RateMeter::new(now), slowed: None, next: now, news: None, accepted: 0, refused_at: now, resumed_at: now };
         Self { ceiling, batch: batch.max(1) as f64, is_active: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
@@ -70,25 +103,47 @@ impl Throttle {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many have been handed over.
-    pub(crate) fn passed(&self, count: u64, now: Instant) {
-        self.state().meter.observe(count, now);
+    /// So many have been handed over, and so many of them accepted.
+    pub(crate) fn passed(&self, count: u64, accepted: u64, now: Instant) {
+        let mut state = self.state();
+        state.meter.observe(count, now);
+        if state.accepted == 0 && accepted > 0 {
+            state.resumed_at = now;
+        }
+        state.accepted += accepted;
     }
 
-    /// The provider asks to slow down, and to be left alone for `quiet` first.
+    /// The provider asks to slow down, and to be left alone for `quiet` first. Wishes of messages that were on their way are one.
     pub(crate) fn slow_down(&self, quiet: Duration, now: Instant) {
         let mut state = self.state();
-        if state.slowed.is_some_and(|slowed| now.saturating_duration_since(slowed.asked_at) < TOGETHER) {
-            return;
+        let state = &mut *state;
+        let since = now.checked_add(quiet).unwrap_or(now);
+        let takes_batches = self.batch > 1.0;
+        if let Some(slowed) = &mut state.slowed {
+            if now < slowed.since || now.saturating_duration_since(state.refused_at) < TOGETHER {
+                return;
+            }
+            // Nothing was taken since: it was asked too soon, and not too fast.
+            if !takes_batches && state.accepted == 0 {
+                (slowed.since, state.refused_at) = (since, now);
+                return;
+            }
         }
         // The cautious start says little about how fast it goes, so one batch a second is the least that is halved.
         let ceiling = self.ceiling.unwrap_or(f64::INFINITY);
         let before = state.speed(now).unwrap_or_else(|| state.meter.per_second(now).max(self.batch)).min(ceiling);
-        let slowest = SLOWEST.max(self.batch / 60.0).min(ceiling * LEAST_SHARE);
-        let after = (before * DECREASE).max(slowest).min(before);
+        let slowest = if takes_batches { SLOWEST.max(self.batch / 60.0) } else { SLOWEST }.min(ceiling * LEAST_SHARE);
+        let taken = if takes_batches { None } else { state.taken_a_second(now) };
+        let wanted = match taken {
+            Some(taken) => taken.clamp(before * STEEPEST, before * GENTLEST),
+            None => before * DECREASE,
+        };
+        let after = wanted.max(slowest).min(before);
         let top = self.ceiling.unwrap_or_else(|| state.slowed.map_or(2.0 * before, |slowed| slowed.top));
-        let since = now.checked_add(quiet).unwrap_or(now);
-        state.slowed = Some(Slowed { asked_at: now, since, from: after, step: self.ceiling.unwrap_or(before) * INCREASE, top });
+        let too_much = if taken.is_some() { before.min(after / KNEE) } else { before };
+        let step = self.ceiling.unwrap_or(before) * INCREASE;
+        state.slowed = Some(Slowed { asked_at: now, since, too_much, from: after, step, top, is_by_acceptances: !takes_batches });
+        (state.accepted, state.refused_at) = (0, now);
         state.news = Some(Change { before, after });
         self.is_active.store(true, Ordering::Release);
     }
@@ -96,6 +151,11 @@ impl Throttle {
     /// Whether it holds anybody up: cheap, for it is asked for each message.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
+    }
+
+    /// Recipients a second that have been handed over of late; `None` before the first.
+    pub(crate) fn measured(&self, now: Instant) -> Option<f64> {
+        Some(self.state().meter.per_second(now)).filter(|speed| *speed > 0.0)
     }
 
     /// Recipients a second, where it is slower than it could be.
@@ -130,9 +190,17 @@ impl Throttle {
 }
 
 impl State {
+    /// What it took since it was slowed, where that is less than one a second. Of the pause before it took anything half may have been too
+    /// much.
+    fn taken_a_second(&self, now: Instant) -> Option<f64> {
+        let whole = now.saturating_duration_since(self.slowed?.asked_at).as_secs_f64();
+        let unsure = self.resumed_at.saturating_duration_since(self.refused_at).as_secs_f64() / 2.0;
+        (self.accepted as f64 <= whole - unsure).then(|| self.accepted as f64 / (whole - unsure))
+    }
+
     fn speed(&self, now: Instant) -> Option<f64> {
         let slowed = self.slowed?;
-        let speed = slowed.from + slowed.step * now.saturating_duration_since(slowed.since).as_secs_f64();
+        let speed = slowed.speed(self.accepted, now);
         (speed < slowed.top).then_some(speed)
     }
 }
@@ -186,12 +254,48 @@ mod tests {
     fn without_a_rate_the_measured_speed_is_halved_and_it_never_stands_still() {
         let start = Instant::now();
         let throttle = Throttle::new(None, 1, start);
-        throttle.passed(400, start);
+        throttle.passed(400, 400, start);
         throttle.slow_down(Duration::ZERO, start + 2 * SECOND);
         assert_eq!(throttle.news(), Some(Change { before: 200.0, after: 100.0 }));
         for n in 2..60 {
             throttle.slow_down(Duration::ZERO, start + 2 * n * SECOND);
         }
         assert!(throttle.speed(start + 118 * SECOND).is_some_and(|speed| speed >= SLOWEST));
+    }
+
+    /// Refusals of a relay that takes `most` in any `window` until `people` are through, and how long that takes: one message at a time, with
+    /// pauses as [`Breaker::throttled`](crate::pipeline::breaker::Breaker::throttled) makes them.
+    fn tried(most: usize, window: Duration, people: usize) -> (usize, Duration) {
+        let start = Instant::now();
+        let throttle = Throttle::new(None, 1, start);
+        let (mut now, mut taken, mut refused, mut dry) = (start, Vec::<Instant>::new(), 0, 0);
+        while taken.len() < people {
+            now += throttle.turn(1, now) + Duration::from_millis(20);
+            if taken.iter().filter(|at| now.duration_since(**at) < window).count() < most {
+                taken.push(now);
+                throttle.passed(1, 1, now);
+                dry = 0;
+            } else {
+                refused += 1;
+                throttle.passed(1, 0, now);
+                let quiet = (30 * SECOND * (1 << u32::saturating_sub(dry, 1))).min(300 * SECOND);
+                throttle.slow_down(quiet, now);
+                now += quiet;
+                dry += 1;
+            }
+            assert!(refused < 1_000, "it never ends");
+        }
+        (refused, now - start)
+    }
+
+    #[test]
+    fn a_low_limit_is_learned_from_what_is_taken() {
+        let minute = 60 * SECOND;
+        for (most, window, people, least) in
+            [(5, minute, 60, 12), (1, minute, 20, 20), (30, minute, 240, 8), (2, 10 * SECOND, 100, 9), (100, 60 * minute, 110, 60)]
+        {
+            let (refused, took) = tried(most, window, people);
+            assert!(refused <= 16 && took <= minute * least * 4 / 3, "{most} in {window:?}: {refused} refused, {took:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::ledger::trace::Trace;
@@ -152,6 +153,8 @@ pub(crate) struct ClaimWire {
     pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and hand-over.
     pub(crate) screened: Mutex<Vec<(JobId, Reason, String)>>,
+    /// When those were answered who were not taken: their waits begin then, however long the rest of the claim goes on.
+    pub(crate) put_off: Mutex<HashMap<JobId, Timestamp>>,
     /// How many recipients of the run were left when the claim was made.
     pub(crate) left: u64,
     /// Screens by the recipient's own address even where mail is redirected.
@@ -269,6 +272,9 @@ impl Wire for ClaimWire {
     fn answered(&self, job: JobId, verdict: &Verdict) -> io::Result<()> {
         if let Some(first) = self.first_request.as_ref().filter(|_| matches!(verdict, Verdict::Accepted { .. })) {
             first.was_taken();
+        }
+        if matches!(verdict, Verdict::NotTaken { .. }) {
+            self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Timestamp::now());
         }
         // Replies come in about the order of the members.
         let row = self.rows.iter().find(|row| row.row == job);

@@ -17,12 +17,14 @@ mod prose;
 mod sentence;
 mod sign;
 mod unknown;
+mod wait;
 mod words;
 
 pub(crate) use normal::{normal, unaccented, without_addresses};
 use prose::prose;
 pub(crate) use sign::{anonymous, sign};
 pub(crate) use unknown::says_nobody;
+pub(crate) use wait::named_wait;
 pub(crate) use words::{Spoken, gives_reason, spoken};
 
 /// Where something was said.

@@ -29,6 +29,7 @@ mod rates;
 mod relays;
 mod replies;
 mod resume;
+mod retries;
 mod route;
 mod send;
 mod servers;

@@ -314,3 +314,49 @@ fn redirected_mail_goes_to_one_domain_and_one_mailbox_proves_little() {
     work.run(&["send", "list.csv", "--redirect-all-to", "me@acme.example"]).ends(3);
     assert_eq!(work.report().counts(), BTreeMap::from([("rejected", 12)]));
 }
+
+#[test]
+fn a_list_that_begins_with_missing_mailboxes_is_not_locked_by_its_order() {
+    const DEAD: usize = 12;
+    const ROWS: usize = 60;
+    let dead = (1..=DEAD).fold(Script::default(), |script, n| {
+        script.rule(
+            Rule::new(Step::Rcpt, Action::reply(format!("550 5.1.1 <u{n:02}@x.example>: Recipient address rejected: User unknown")))
+                .to(&format!("u{n:02}@")),
+        )
+    });
+    let server = Recorder::with(dead);
+    let work = relay(&server, "", "in_flight = 1", ROWS, 6);
+    let mut ran = work.run(&["send", "list.csv"]);
+    assert_eq!(ran.code, 7, "{}", ran.err);
+    // Each start asks for one recipient from anywhere in the list.
+    for _ in 0..30 {
+        if ran.code != 7 {
+            break;
+        }
+        ran = work.run(&["resume"]);
+    }
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", ROWS - DEAD), ("rejected", DEAD)]));
+}
+
+#[test]
+fn a_refusal_at_ehlo_stops_at_once() {
+    for text in ["550 5.7.1 your IP is listed in bl.example.net", "554 5.7.1 go away"] {
+        let server = Recorder::with(Script::default().on(Step::Ehlo, Action::reply(text)));
+        let work = relay(&server, "", "", 24, 6);
+        work.run(&["send", "list.csv"]).ends(7).says(&text[10..]);
+        assert_eq!(work.report().counts(), BTreeMap::from([("held", 24)]));
+        assert!(server.connections() <= 16, "{} connections", server.connections());
+    }
+}
+
+#[test]
+fn a_refusal_of_everybody_that_begins_in_mid_run_writes_nobody_off() {
+    for (domains, text) in [(1, "550 5.7.1 ACCESS DENIED"), (2, "554 Absenderadresse ist gesperrt"), (6, "550 5.7.1 ACCESS DENIED")] {
+        let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).after(30)));
+        let work = relay(&server, "", "", 120, domains);
+        work.run(&["send", "list.csv"]).ends(7);
+        assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 30), ("held", 90)]), "{domains} domains: {text}");
+    }
+}

@@ -107,7 +107,7 @@ fn standing_report(work: &Workspace, run: &str) -> Report {
 
 #[test]
 fn a_resume_that_cannot_begin_and_an_abandoned_run_leave_reports_of_how_things_stand() {
-    const RETRY: &str = "in_flight = 2\nretry = { for = \"300ms\", base = \"50ms\", max = \"100ms\" }";
+    const RETRY: &str = "in_flight = 2\nretry = { for = \"2s\", base = \"50ms\", max = \"100ms\" }";
     let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("451 4.2.0 busy")));
     let work = relayed(&server, RETRY, 6);
     work.run(&["send", "list.csv"]).ends(5);

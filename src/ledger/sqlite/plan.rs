@@ -238,9 +238,12 @@ pub(super) fn hold(conn: &Connection, seq: i64, reason: Reason, detail: &str, no
     Ok(held as u64)
 }
 
-/// Makes every row `deferred` that waits for another attempt after a refusal. One that waits because nothing of it was begun stays.
+/// Makes every row `deferred` that waits for another attempt after a refusal of its own, or because the provider wanted less. One that waits
+/// because nothing of it was begun, or because there was no session with the provider, stays.
 pub(super) fn give_up(conn: &Connection, seq: i64, now: Timestamp) -> Result<u64> {
-    let waiting = format!("run = ?1 AND cohort IN (0, 1) AND state = {WAITING} AND reason IS NOT NULL");
+    let (session, auth) = (words::reason_number(Reason::Session), words::reason_number(Reason::Auth));
+    let waiting =
+        format!("run = ?1 AND cohort IN (0, 1) AND state = {WAITING} AND reason IS NOT NULL AND (attempts > 0 OR reason NOT IN ({session}, {auth}))");
     conn.prepare(&format!(
         "INSERT INTO attempts(recipient, at, what, reason, code, detail) SELECT id, ?2, 'deferred', reason, code, detail FROM recipients WHERE {waiting}"
     ))?

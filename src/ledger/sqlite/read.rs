@@ -224,7 +224,8 @@ pub(super) fn next(conn: &Connection, run: &str, ask: &Ask, now: Timestamp) -> R
         "SELECT id, id FROM recipients r WHERE run = ?1 AND cohort = ?2 AND state = 1 AND id > ?5 AND {domain} AND {through} ORDER BY id LIMIT ?6"
     );
     let mut found: Vec<i64> = Vec::new();
-    for (sql, bound) in [(due, now), (open, words::id_of(seq, ask.after)?)] {
+    let searches = [(due, now), (open, words::id_of(seq, ask.after)?)];
+    for (sql, bound) in searches.into_iter().take(if ask.only_due { 1 } else { 2 }) {
         let missing = ask.limit.saturating_sub(found.len());
         let mut ids: Vec<(i64, i64)> = Vec::new();
         for cohort in cohorts(ask.cohort) {

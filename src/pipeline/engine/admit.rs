@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ledger::{Ask, InsteadOf, LedgerRow};
 use crate::outcome::Cohort;
 use crate::pipeline::chunk::{self, Ticket, Way};
-use crate::pipeline::{Why, ledger_error};
+use crate::pipeline::{Why, ledger_error, retry};
 use crate::provider::JobId;
 
 /// Chunks that are read from the plan at once.
@@ -66,6 +66,17 @@ impl Engine {
                     }
                     return Ok(None);
                 }
+                if self.stations[through].is_braked
+                    && let Some(row) = self.probe_row(first).await?
+                {
+                    self.send_off(Way { first, lane: 0, through }, vec![row], now);
+                    continue;
+                }
+                let rows = self.next_due_rows(first, most, now).await?;
+                if !rows.is_empty() {
+                    self.send_off(Way { first, lane: 0, through }, rows, now);
+                    continue;
+                }
                 let Some((lane, rows)) = self.next_rows(first, most).await? else {
                     wake = wake.into_iter().chain(self.next_due(first, now).await?).min();
                     break;
@@ -88,7 +99,10 @@ impl Engine {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(rows.len() as u64);
         }
-        self.out.extend(rows.iter().map(|row| row.row));
+        for row in &rows {
+            self.out.insert(row.row);
+            self.later.left(row.row);
+        }
         let instead_of = self.passed_over(way, now);
         let left = self.left_behind();
         let patience = self.stations[way.through].patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
@@ -195,8 +209,26 @@ impl Engine {
         usize::try_from(self.left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
     }
 
+    /// The recipient of the first attempt after a start with a brake: from anywhere in the list, so that its order does not decide what is
+    /// found out, and preferably not one of those whose refusals proved what the brake stands for.
+    async fn probe_row(&mut self, first: usize) -> Result<Option<LedgerRow>> {
+        let rows = self.standing.tally.total();
+        let ask = Ask {
+            cohort: self.cohort(),
+            after: (rows as f64 * retry::draw()) as JobId,
+            not_domains: self.stations[first].lanes.domains(),
+            through: self.stations[first].recipients.clone(),
+            limit: READ_AHEAD + self.out.len(),
+            ..Ask::default()
+        };
+        let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
+        rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
+        let heard = &self.stations[first].heard;
+        Ok(rows.into_iter().find(|row| !heard.is_absolved(row.row)))
+    }
+
     async fn next_rows(&mut self, first: usize, most: usize) -> Result<Option<(usize, Vec<LedgerRow>)>> {
-        let recipients = self.stations[first].recipients.clone();
+        let (recipients, cohort) = (self.stations[first].recipients.clone(), self.cohort());
         let lanes = &mut self.stations[first].lanes;
         let domains = lanes.domains();
         for index in lanes.ready(Instant::now()) {
@@ -210,8 +242,9 @@ impl Engine {
             }
             let lane = lanes.lane(index);
             let ask = Ask {
-                cohort: Some(self.phase),
+                cohort,
                 after: lane.cursor,
+                only_due: lane.is_held(now),
                 only_domain: lane.domain.clone(),
                 not_domains: if lane.domain.is_none() { domains.clone() } else { Vec::new() },
                 through: recipients.clone(),
@@ -238,7 +271,7 @@ impl Engine {
 
     async fn next_due(&mut self, first: usize, now: Instant) -> Result<Option<Instant>> {
         let recipients = self.stations[first].recipients.clone();
-        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, Some(self.phase), recipients).await.map_err(ledger_error)?;
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await.map_err(ledger_error)?;
         let longest = self.parts.outlets.iter().map(|outlet| outlet.retry.max).max().unwrap_or_default();
         let lanes = &mut self.stations[first].lanes;
         let due = due.map(|at| {
@@ -259,11 +292,11 @@ impl Engine {
     /// Whether anybody whose first choice this provider is has no outcome yet. Nothing is in flight.
     async fn has_open(&mut self, first: usize) -> Result<bool> {
         let recipients = self.stations[first].recipients.clone();
-        let ask = Ask { cohort: Some(self.phase), through: recipients.clone(), limit: 1, ..Ask::default() };
+        let ask = Ask { cohort: self.cohort(), through: recipients.clone(), limit: 1, ..Ask::default() };
         if !self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?.is_empty() {
             return Ok(true);
         }
-        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, Some(self.phase), recipients).await.map_err(ledger_error)?;
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await.map_err(ledger_error)?;
         Ok(due.is_some())
     }
 

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 
 use super::Engine;
 use crate::ledger::{LedgerRow, Settled};
-use crate::pipeline::settle::{PassedOn, Translated};
+use crate::pipeline::settle::{Anew, Translated};
 use crate::provider::JobId;
 
-/// The recipients that were passed on in this execution.
+/// The recipients that were passed on in this execution, or whose retries count anew for another reason.
 #[derive(Debug, Default)]
 pub(super) struct Passes {
-    pub(super) by_row: HashMap<JobId, PassedOn>,
+    pub(super) by_row: HashMap<JobId, Anew>,
     /// From which provider to which, as far as progress has named it.
     said: HashSet<(usize, usize)>,
 }
@@ -44,7 +44,7 @@ impl Engine {
             let said = format!("{} {}", refusal.code, refusal.detail);
             let why = format!("it did not take this one within retry.for ({})", said.trim());
             let attempts = rows.iter().find(|member| member.row == *row).map_or(0, |member| member.attempts + u32::from(counts));
-            let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| PassedOn { at: Timestamp::now(), attempts, from: Vec::new() });
+            let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| Anew { at: Timestamp::now(), attempts, from: Vec::new() });
             (passed_on.at, passed_on.attempts) = (Timestamp::now(), attempts);
             passed_on.from.push(through);
             *settled = Settled::PassedOn { refusal, counts, to: to.clone(), why };

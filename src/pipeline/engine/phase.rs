@@ -1,4 +1,5 @@
-//! From the canary to the rest: a phase is over when nothing of it is open, and the canary is judged then.
+//! From the canary to the rest: the canary is judged when each of its members has been attempted once. Those who are put off count as they
+//! stand, and are sent to again beside the rest.
 //!
 //! The rule it keeps: what the canary failed by, or a person has to decide, is in the ledger before anybody is told.
 
@@ -15,6 +16,7 @@ use crate::pause::Watched;
 use crate::pipeline::gate::{self, Measured, Proof, Replies};
 use crate::pipeline::signals::Signals;
 use crate::pipeline::{Then, Why, ledger_error};
+use crate::report::text::grouped;
 
 /// How often the ledger is asked what has come back.
 const LOOK: Duration = Duration::from_millis(500);
@@ -46,7 +48,7 @@ impl Engine {
             None => {
                 self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
                 self.show();
-                if self.phase_tally().open > 0 {
+                if self.phase_tally().open > 0 && !self.canary_was_tried() {
                     // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane
                     // may begin from the first row, so that nobody can be passed over.
                     self.watch.came_back();
@@ -55,11 +57,6 @@ impl Engine {
                 }
                 if self.phase == Cohort::Rest {
                     return Ok(true);
-                }
-                if self.parts.run.gate != Gate::Ahead {
-                    self.phase = Cohort::Rest;
-                    self.rewind();
-                    return Ok(self.phase_tally().open == 0);
                 }
             }
         }
@@ -74,6 +71,8 @@ impl Engine {
         // A signal heard at the question is the reason already.
         self.why = self.why.take().or(why);
         self.phase = Cohort::Rest;
+        self.has_canary_beside = self.standing.canary.open > 0;
+        self.rest_total += self.standing.canary.open;
         self.rewind();
         Ok(self.why.is_some() || self.phase_tally().open == 0)
     }
@@ -97,13 +96,17 @@ impl Engine {
     async fn judge(&mut self) -> Result<Found> {
         let rule = &self.parts.canary;
         let told = |words: String| if rule.hears { words } else { format!("{words} (provider replies only)") };
-        let replies = match gate::replies(&self.standing.canary, rule.max_failed) {
+        let mut canary = self.standing.canary;
+        let waiting = std::mem::take(&mut canary.open);
+        canary.add(Outcome::Deferred, waiting);
+        let put_off = if waiting == 0 { String::new() } else { format!(" ({} of them put off, and tried again)", grouped(waiting)) };
+        let replies = match gate::replies(&canary, rule.max_failed) {
             Replies::Failed(evidence) => {
-                let evidence = told(evidence);
+                let evidence = told(evidence + &put_off);
                 return Ok(Found::Failed(self.located(Watched::Failed, &evidence).await?));
             }
             Replies::NoEvidence(evidence) => return Ok(Found::Unclear(evidence)),
-            Replies::Passed(words) => words,
+            Replies::Passed(words) => words + &put_off,
         };
         let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
         if !rule.hears && seen == CanaryEvidence::default() {
@@ -158,7 +161,7 @@ impl Engine {
     }
 
     fn rest_is_left(&self) -> bool {
-        self.standing.tally.open > 0 || self.standing.tally.get(Outcome::Held) > 0
+        self.standing.tally.open > self.standing.canary.open || self.standing.tally.get(Outcome::Held) > 0
     }
 
     /// What is left of a clock that began with the last hand-over, also when that was in an earlier execution. A clock that was set back
@@ -185,7 +188,8 @@ impl Engine {
     /// Draws more recipients into a canary that cannot tell, as many as it takes and the bound allows. Returns whether there are any.
     async fn extend(&mut self, measured: &[Measured; 2]) -> Result<bool> {
         let canary = self.standing.canary.total();
-        let bound = self.parts.canary.extend.unwrap_or(CanarySize::Count(0)).of(canary + self.standing.tally.open);
+        let rest = self.standing.tally.open - self.standing.canary.open;
+        let bound = self.parts.canary.extend.unwrap_or(CanarySize::Count(0)).of(canary + rest);
         let room = bound.saturating_sub(canary);
         let wanted = |measured: &Measured| match measured.proof {
             Proof::Open { is_over: true } => canary,

@@ -18,6 +18,9 @@ use crate::pipeline::wire::{FirstRequest, Pacers};
 use crate::pipeline::{Outlet, Parts, retry};
 use crate::provider::{Health, JobId, PATIENCE, Refusal, Reply, Verdict};
 
+/// A claim of single messages is for so long at most, as fast as they go: the retries of its members are not known before it comes back.
+const CLAIM_SECONDS: f64 = 1.5;
+
 /// One provider of an execution.
 pub(super) struct Station {
     /// The recipients that are to go through it, by receiving domain.
@@ -47,6 +50,8 @@ pub(super) struct Station {
     room: Option<u64>,
     /// It wants a login, and has answered nothing since one was last refused: one recipient at a time goes until it has.
     awaits_login: bool,
+    /// It wanted less, and has accepted nothing since the pause: one recipient at a time goes until it has, for it may refuse again.
+    wanted_less: bool,
     /// What stopped it last is remembered: one recipient at a time goes until it has accepted one.
     pub(super) is_braked: bool,
     /// Its refusals have proved that it refuses everybody, and those recipients were opened again.
@@ -54,6 +59,8 @@ pub(super) struct Station {
     /// What was learned and may still turn out to be its own fault.
     pub(super) pending: Vec<(JobId, LedgerSuppression)>,
     pub(super) trust: Trust,
+    /// The ledger did not have those who are due: it is asked again then.
+    pub(super) ask_due_at: Option<Instant>,
     /// Who was last seen taking its recipients instead.
     pub(super) instead: Option<usize>,
 }
@@ -135,10 +142,12 @@ impl Station {
             capped: None,
             room: None,
             awaits_login: outlet.provider.logs_in(),
+            wanted_less: false,
             is_braked,
             is_proved: false,
             pending: Vec::new(),
             trust: Trust::new(parts, outlet),
+            ask_due_at: None,
             instead: None,
         }
     }
@@ -170,13 +179,11 @@ impl Station {
         if let Some(until) = self.quiet_until.filter(|until| *until > now) {
             return Readiness::Later(until);
         }
-        // A paced provider gains nothing from claims that wait for their slots; an unpaced one keeps a chunk ready for each connection.
-        let ahead = if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) { 1 } else { 2 };
         match state {
             State::Waits(until) => Readiness::Later(until),
             State::HalfOpen if self.under_way > 0 => Readiness::Busy,
             _ if self.trust.goes_alone() && self.under_way > 0 => Readiness::Busy,
-            _ if self.under_way >= outlet.in_flight * ahead => Readiness::Busy,
+            _ if self.under_way >= self.most_under_way(outlet, now) => Readiness::Busy,
             _ => Readiness::Takes,
         }
     }
@@ -189,6 +196,13 @@ impl Station {
         }
         let can = outlet.provider.capabilities();
         let mut most = (can.max_recipients as u64).min(fair_share.max(can.per_request as u64)).min(self.trust.most(canary));
+        if can.per_request == 1
+            && outlet.rate.is_none()
+            && let Some(speed) = self.pacers.throttle.measured(now)
+        {
+            // A member that is put off is settled when the claim comes back.
+            most = most.min((CLAIM_SECONDS * speed / outlet.in_flight as f64).ceil() as u64).max(1);
+        }
         if let Some(rate) = outlet.rate {
             // A batch leaves when all of it may; single messages go one by one, and a second's worth is shared by the connections.
             let paced = match can.per_request {
@@ -202,12 +216,25 @@ impl Station {
 
     /// Whether one recipient at a time shows if it takes anything.
     fn goes_one_by_one(&self) -> bool {
-        self.is_braked || self.awaits_login
+        self.is_braked || self.awaits_login || self.wanted_less
+    }
+
+    /// The most chunks that may be under way. One that is given less than one recipient a second needs no second connection for it.
+    fn most_under_way(&self, outlet: &Outlet, now: Instant) -> usize {
+        // A paced provider gains nothing from claims that wait for their slots; an unpaced one keeps a chunk ready for each connection.
+        let ahead = if self.pacers.all.is_some() || !self.may_request_each(Duration::from_millis(100)) { 1 } else { 2 };
+        let most = outlet.in_flight * ahead;
+        match self.pacers.throttle.speed(now) {
+            Some(speed) if !self.trust.takes_batches() => most.min((10.0 * speed).ceil().max(1.0) as usize),
+            _ => most,
+        }
     }
 
     /// Some of a chunk was accepted.
     pub(super) fn accepted(&mut self) {
         self.is_braked = false;
+        // What was on its way when it asked for less says nothing about what it takes now.
+        self.wanted_less &= self.quiet_until.is_some_and(|until| until > Instant::now());
         self.has_accepted = true;
         self.breaker.took_some();
         self.trust.accepted(!self.may_request_each(Duration::from_secs(1)));
@@ -306,6 +333,11 @@ impl Station {
                 // Two that were told to wait at about the same time may have been told different times.
                 self.quiet_until = self.quiet_until.max(now.checked_add(quiet));
                 self.pacers.throttle.slow_down(quiet, now);
+                if !self.trust.takes_batches() {
+                    self.wanted_less = true;
+                    // What has not been begun would be begun in the pause.
+                    self.opened.send_replace(());
+                }
             }
             Health::Failing(refusal) => {
                 if came_of.reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. })) {

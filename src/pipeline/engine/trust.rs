@@ -80,6 +80,11 @@ impl Trust {
         }
     }
 
+    /// Whether one request is for several recipients.
+    pub(super) fn takes_batches(&self) -> bool {
+        self.takes_batches
+    }
+
     /// Takes in what an earlier run found out.
     pub(super) async fn recall(&mut self, parts: &Parts, provider: &dyn Provider) -> Result<()> {
         if !self.takes_batches {

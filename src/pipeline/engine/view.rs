@@ -1,6 +1,8 @@
 //! What people see of the loop: counts as they stand, what the wire has heard included, speed, and what holds it up.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::Engine;
 use crate::error::Result;
@@ -8,6 +10,7 @@ use crate::outcome::{Cohort, Tally};
 use crate::pipeline::ledger_error;
 use crate::pipeline::throttle::Change;
 use crate::progress::Snapshot;
+use crate::report::text::grouped;
 
 impl Engine {
     pub(super) fn show(&mut self) {
@@ -38,6 +41,16 @@ impl Engine {
         Ok(())
     }
 
+    /// How many wait for another attempt, until when; and for whom, where nothing else goes on.
+    fn note_of_later(&self) -> Option<String> {
+        let (count, until) = (self.later.count(), self.later.until()?);
+        let next = match self.later.next_at() {
+            Some(at) if self.phase_tally().open <= count => format!(", the next at {at:.0}"),
+            _ => String::new(),
+        };
+        Some(format!("{} put off, to be tried again{next}, until {until:.0} at most", grouped(count)))
+    }
+
     /// What holds up one provider, if anything.
     fn note_of(&self, place: usize) -> Option<String> {
         let (station, outlet) = (&self.stations[place], &self.parts.outlets[place]);
@@ -53,6 +66,7 @@ impl Engine {
     pub(super) fn phase_tally(&self) -> Tally {
         match self.phase {
             Cohort::Canary => self.standing.canary,
+            Cohort::Rest if self.has_canary_beside => self.standing.tally,
             Cohort::Rest => {
                 let mut rest = self.standing.tally;
                 rest.open = rest.open.saturating_sub(self.standing.canary.open);
@@ -73,11 +87,20 @@ impl Engine {
         let note = match &self.why {
             Some(_) => Some("stopping".to_owned()),
             None if let Some(waiting) = &self.waiting => Some(format!("waiting until {:.0} for bounces and complaints", waiting.until)),
-            None => (0..self.stations.len()).filter_map(|place| self.note_of(place)).reduce(|all, note| format!("{all}; {note}")),
+            None => {
+                let notes = (0..self.stations.len()).filter_map(|place| self.note_of(place));
+                self.note_of_later().into_iter().chain(notes).reduce(|all, note| format!("{all}; {note}"))
+            }
         };
         let (total, done) = match self.phase {
             Cohort::Canary => (phase.total(), phase.total() - phase.open),
             Cohort::Rest => (self.rest_total, self.rest_total.saturating_sub(phase.open)),
+        };
+        // Those who wait do not move at the rate of the others.
+        let moving = phase.open.saturating_sub(self.later.count());
+        let eta = match self.later.until() {
+            Some(until) if moving == 0 => Duration::try_from(until.duration_since(Timestamp::now())).ok(),
+            _ => crate::progress::eta(moving, rate, limit),
         };
         Snapshot {
             run: self.parts.run.id.clone(),
@@ -88,7 +111,7 @@ impl Engine {
             done: done.min(total),
             tally,
             rate,
-            eta: crate::progress::eta(phase.open, rate, limit),
+            eta,
             in_flight: self.out.len(),
             note,
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::Engine;
+use super::later::Later;
 use crate::error::{Error, Result};
 use crate::ledger::{FailuresQuery, Gate, Hold, LedgerRow, with_failures};
 use crate::outcome::{Cohort, Outcome};
@@ -172,6 +173,8 @@ impl Engine {
                 self.standing.tally.open = self.standing.tally.open.saturating_sub(count);
                 self.standing.tally.add(Outcome::Held, count);
                 self.stations.iter_mut().for_each(|station| station.lanes.forget_ahead());
+                // Some of those who wait have their outcome now; the others are found when they are due.
+                self.later = Later::default();
             }
         }
         self.watch.sweep_at = Instant::now() + begun.elapsed() * SHARE;

@@ -69,3 +69,39 @@ fn mailguns_refusal_of_a_recipient_in_quotation_marks_is_found_by_halving() {
     assert_eq!(work.report().cell("bad20@example.com", "mb_reason"), "bad_address");
     service.lock().unwrap().nobody_twice();
 }
+
+#[test]
+fn bad_addresses_at_the_head_of_a_list_are_found_and_stop_nobody_else_for_good() {
+    for bad in [1, 3] {
+        let (server, service) = mailgun::CONTRACT.service(|_, take| {
+            let mut answer = take();
+            if answer.status == 400 {
+                answer = mailgun::failure(400, "'to' parameter is not a valid address. please check documentation");
+            }
+            Some(Act::Answer(answer))
+        });
+        let work = mailgun::CONTRACT.workspace(&server.url(), "", 20);
+        let list = work.read("list.csv");
+        let (header, rows) = list.split_once('\n').expect("a header");
+        let first = (0..bad).fold(String::new(), |first, n| first + &format!("{n},bad{n}@d{n}.example,Bad\n"));
+        work.file("list.csv", format!("{header}\n{first}{rows}"));
+        let mut ran = work.run(&["send", "list.csv"]);
+        if bad == 1 {
+            assert_eq!(ran.code, 3, "{}", ran.err);
+        }
+        // Three in a row over three domains prove that everybody is refused, until somebody else is asked for.
+        for _ in 0..20 {
+            if ran.code != 7 {
+                break;
+            }
+            ran = work.run(&["resume"]);
+        }
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        let report = work.report();
+        assert_eq!(report.counts(), BTreeMap::from([("accepted", 20), ("rejected", bad)]));
+        for n in 0..bad {
+            assert_eq!(report.cell(&format!("bad{n}@d{n}.example"), "mb_reason"), "bad_address");
+        }
+        service.lock().unwrap().nobody_twice();
+    }
+}

@@ -1,0 +1,151 @@
+//! Recipients that are put off: tried again when they are due, beside the others, and given up when it was said.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use crate::route::routed;
+use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
+use crate::support::{Workspace, lists, workspace};
+
+const FULL: &str = "452 4.2.2 mailbox full";
+
+/// A list of which every `nth` address says `slow`.
+fn list(rows: usize, nth: usize, domains: usize) -> String {
+    (1..=rows).fold("email,name\n".to_owned(), |list, n| {
+        let word = if n % nth == 0 { "slow" } else { "user" };
+        list + &format!("{word}{n}@d{}.example,User {n}\n", n % domains)
+    })
+}
+
+fn relay(server: &Recorder, lines: &str, list: String) -> Workspace {
+    let work = workspace();
+    work.smtp_config(&server.url(), lines).message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", list);
+    work
+}
+
+fn full() -> Script {
+    Script::default().rule(Rule::new(Step::Rcpt, Action::reply(FULL)).to("slow"))
+}
+
+/// When each of the slow ones was tried.
+fn tries(server: &Recorder) -> HashMap<String, Vec<Instant>> {
+    let mut tries: HashMap<String, Vec<Instant>> = HashMap::new();
+    for heard in server.heard().into_iter().filter(|heard| heard.line.starts_with("RCPT") && heard.line.contains("slow")) {
+        let address = heard.line.split(['<', '>']).nth(1).expect("an address in brackets").to_owned();
+        tries.entry(address).or_default().push(heard.at);
+    }
+    tries
+}
+
+#[test]
+fn retries_leave_when_they_are_due_and_end_when_it_was_said() {
+    const LASTS: Duration = Duration::from_secs(6);
+    const MOST: Duration = Duration::from_secs(2);
+    // A busy machine is late by itself.
+    let slack = Duration::from_secs(3);
+    for (nth, domains) in [(50, 1), (50, 6), (5, 1), (5, 6)] {
+        const ROWS: usize = 1_500;
+        let server = Recorder::with(full());
+        let work = relay(&server, "retry = { for = \"6s\", base = \"1s\", max = \"2s\" }", list(ROWS, nth, domains));
+        work.run(&["send", "list.csv"]).ends(5);
+        let ended = Instant::now();
+        let (what, slow) = (format!("one in {nth}, {domains} domains"), ROWS / nth);
+        let report = work.report();
+        assert_eq!(report.counts(), BTreeMap::from([("accepted", ROWS - slow), ("deferred", slow)]), "{what}");
+        let tries = tries(&server);
+        assert_eq!(tries.len(), slow, "{what}");
+        for (address, at) in &tries {
+            let (first, last) = (at[0], at[at.len() - 1]);
+            assert!(last - first <= LASTS + slack, "{what}: {address} was tried {:?} after the first time", last - first);
+            assert!(last - first + MOST + slack >= LASTS, "{what}: {address} was given up {:?} after the first time", last - first);
+            assert!(at.windows(2).all(|two| two[1] - two[0] <= MOST + slack), "{what}: {address} waited for too long: {at:?}");
+            assert_eq!(report.cell(address, "mb_attempts"), at.len().to_string(), "{what}: {address}");
+        }
+        let last_first = tries.values().map(|at| at[0]).max().expect("some are slow");
+        assert!(ended - last_first <= LASTS + Duration::from_secs(3), "{what}: the run ended {:?} after them", ended - last_first);
+        let (times, begun) = (server.times(), server.heard()[0].at);
+        let through = times.iter().max().expect("some are taken").duration_since(begun);
+        assert!(through < Duration::from_secs(12), "{what}: the others were through after {through:?}");
+    }
+}
+
+#[test]
+fn a_canary_is_judged_when_each_member_was_tried_once_and_retries_go_on_beside_the_rest() {
+    const ROWS: usize = 200;
+    let server = Recorder::with(full());
+    let lines = "retry = { for = \"12s\", base = \"1s\", max = \"2s\" }\n[canary]\nmax_failed = \"30%\"";
+    let work = relay(&server, lines, list(ROWS, 10, 6));
+    let ran = work.run(&["send", "list.csv", "--canary", "50", "--progress", "plain", "--stats", "1s"]).ends(5);
+    let tries = tries(&server);
+    let in_canary =
+        work.report().column("mb_cohort").into_iter().zip(work.report().column("mb_outcome")).filter(|row| *row == ("canary", "deferred")).count();
+    assert!(in_canary > 0, "the canary has some of them");
+    assert!(ran.err.contains(&format!("({in_canary} of them put off, and tried again)")), "{}", ran.err);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", ROWS * 9 / 10), ("deferred", ROWS / 10)]));
+    let times = server.times();
+    let (first, last) = (times.iter().min().expect("some"), times.iter().max().expect("some"));
+    assert!(*last - *first < Duration::from_secs(9), "the rest waited for the canary: {:?}", *last - *first);
+    assert!(tries.values().all(|at| at.len() >= 3), "{tries:?}");
+    assert!(ran.err.contains("20 put off, to be tried again, the next at ") && ran.err.contains(" at most"), "{}", ran.err);
+}
+
+#[test]
+fn a_canary_with_too_many_put_off_fails_at_once() {
+    let server = Recorder::with(full());
+    let lines = "retry = { for = \"60s\", base = \"20s\", max = \"20s\" }\n[canary]\nmax_failed = \"5%\"";
+    let work = relay(&server, lines, list(100, 4, 6));
+    let begun = Instant::now();
+    work.run(&["send", "list.csv", "--canary", "20"]).ends(12).says("put off");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    let report = work.report();
+    let counts = report.counts();
+    assert_eq!(counts["held"], 80);
+    assert_eq!(counts["accepted"] + counts["deferred"], 20, "as they were counted: {counts:?}");
+}
+
+#[test]
+fn a_resume_long_after_the_first_attempt_tries_again_before_another_takes_over() {
+    let busy = || Script::default().rule(Rule::new(Step::Rcpt, Action::reply("451 4.2.0 busy")).to(&lists::address(3)));
+    let (a, b) = (Recorder::with(busy()), Recorder::with(busy()));
+    let quick = "retry = { for = \"3s\", base = \"20ms\", max = \"60ms\" }";
+    let work = routed([&a, &b], [quick, quick], "order = [\"a\", \"b\"]", 8);
+    work.run(&["send", "list.csv"]).ends(5);
+    let asked = |server: &Recorder| server.heard().iter().filter(|heard| heard.line.contains(&lists::address(3))).count();
+    let before = [asked(&a), asked(&b)];
+    std::thread::sleep(Duration::from_millis(3_100));
+    work.run(&["resume"]).ends(5);
+    let more = [asked(&a) - before[0], asked(&b) - before[1]];
+    assert!(more.iter().sum::<usize>() >= 8, "{more:?} attempts of a resume, {before:?} before");
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 7), ("deferred", 1)]));
+}
+
+#[test]
+fn a_recipient_that_one_provider_put_off_is_deferred_whatever_the_other_one_said() {
+    let a = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("451 4.7.1 rate limit exceeded")));
+    let b = Recorder::with(Script::default().on(Step::Greeting, Action::reply("421 4.3.2 not now")));
+    let quick = "retry = { for = \"1s\", base = \"20ms\", max = \"60ms\" }";
+    let work = routed([&a, &b], [quick, quick], "order = [\"a\", \"b\"]", 30);
+    work.run(&["send", "list.csv"]).ends(5);
+    let report = work.report();
+    let deferred = report.with("deferred");
+    assert!(!deferred.is_empty() && deferred.len() + report.with("held").len() == 30, "{:?}", report.counts());
+    for address in deferred {
+        assert_eq!(report.cell(address, "mb_reason"), "rate", "{address}");
+        assert!(a.heard().iter().any(|heard| heard.line.contains(address)), "{address} was never asked for");
+    }
+}
+
+#[test]
+fn a_greylisted_recipient_is_tried_again_after_the_time_that_was_named() {
+    const ROWS: usize = 60;
+    let script = (1..=ROWS).fold(Script::default(), |script, n| {
+        let refused = Action::reply("451 4.7.1 Greylisting in action, please come back in 3 seconds");
+        script.rule(Rule::new(Step::Rcpt, refused).to(&format!("user{n}@")).first(1))
+    });
+    let server = Recorder::with(script);
+    let work = relay(&server, "", list(ROWS, ROWS + 1, 2));
+    let begun = Instant::now();
+    work.run(&["send", "list.csv"]).ends(0);
+    assert_eq!((server.count(), server.heard_count("RCPT")), (ROWS, 2 * ROWS), "each is refused once");
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+}
