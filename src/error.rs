@@ -40,6 +40,11 @@ impl Error {
         self
     }
 
+    /// What is wrong, and how to mend it.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// The code the process ends with.
     pub fn exit(&self) -> Exit {
         self.exit

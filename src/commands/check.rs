@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::address::{Address, Note};
 use crate::cli::{CheckArgs, Globals};
+use crate::commands::foresight::{self, Foreseen};
 use crate::commands::outlets;
 use crate::commands::own_files::{add_inputs, own_files, target};
 use crate::commands::reading::{judgement, lists, say_when_quiet};
@@ -23,7 +24,7 @@ use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
 use crate::suppression::{Places, Suppressions};
 
-/// Runs the command. Exit 4 when a send would refuse the list.
+/// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what earlier runs sent.
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, source) = bench.message(&args.message)?;
@@ -67,7 +68,12 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         }
         Ok(())
     };
-    let survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
+    let mut survey = tokio::task::block_in_place(|| plan::read(&lists, filter.as_ref(), &screening, &mut sink))?;
+    let people = std::mem::take(&mut survey.people).finish();
+    let foreseen = match ledger {
+        Some(ledger) => foresight::look(&bench, &args.target, ledger, (&message, &source), (&args.list.lists, &survey.fingerprint), people).await?,
+        None => None,
+    };
     let written = write_rejected(&bench, args, &survey, rejected, (&own, rejected_to.as_ref())).unwrap_or_else(|error| {
         // The rows are in the list, and their number is printed.
         let why = error.to_string();
@@ -78,14 +84,15 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Vec::new()
     });
     bench.warn_of_unwritable_suppressions();
-    tell(&bench, &survey, &written, (&suppressions, &odd))?;
+    let lines = table(&survey, &odd, foreseen.as_ref());
+    tell(&bench, &survey, &written, lines, (&suppressions, &odd))?;
     say_when_quiet(&bench, &survey);
     note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
     let written: Vec<String> = written.iter().map(|path| bench.settings.workspace.shown(path)).collect();
     survey.judge(&judgement(&args.list.screening), Some(&written.join(", ")))?;
     survey.judge_encoding()?;
-    Ok(Exit::OK)
+    foreseen.and_then(|foreseen| foreseen.refusal).map_or(Ok(Exit::OK), Err)
 }
 
 /// Addresses that are legal and often a mistake: how many of each kind, and where the first ones are.
@@ -169,13 +176,15 @@ struct Line {
     what: String,
     count: u64,
     places: Vec<String>,
-    fix: &'static str,
+    fix: String,
 }
 
 impl Line {
     fn text(&self) -> String {
         let more = if self.count > self.places.len() as u64 { ", …" } else { "" };
-        format!("{:>9} x {}: {}{more}\n            fix: {}\n", self.count, self.what, self.places.join(", "), self.fix)
+        // What is about the list as a whole has no place.
+        let places = if self.places.is_empty() { String::new() } else { format!(": {}{more}", self.places.join(", ")) };
+        format!("{:>9} x {}{places}\n            fix: {}\n", self.count, self.what, self.fix)
     }
 
     fn json(&self) -> serde_json::Value {
@@ -184,31 +193,34 @@ impl Line {
     }
 }
 
-/// Everything that was found, by kind: what keeps rows from being mailed, what reading changed, and what is legal and often a mistake.
-fn table(survey: &Survey, odd: &Odd) -> Vec<Line> {
-    let defects = survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix });
+/// Everything that was found, by kind: what earlier runs keep a send from, what keeps rows from being mailed, what reading changed, and what
+/// is legal and often a mistake.
+fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
+    let whole = foreseen.into_iter().map(|f| Line { rule: f.rule, what: f.what.clone(), count: 1, places: Vec::new(), fix: f.fix.clone() });
+    let defects =
+        survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix: fix.to_owned() });
     let findings = survey.findings.iter().map(|found| Line {
         rule: found.kind.rule(),
         what: found.kind.what().to_owned(),
         count: found.count,
         places: found.places.clone(),
-        fix: found.kind.fix(),
+        fix: found.kind.fix().to_owned(),
     });
     let odd = odd.iter().map(|(what, (count, places))| Line {
         rule: "odd_address",
         what: format!("legal, but look: {what}"),
         count: *count,
         places: places.clone(),
-        fix: odd_fix(what),
+        fix: odd_fix(what).to_owned(),
     });
-    let mut lines: Vec<Line> = defects.chain(findings).chain(odd).collect();
+    let mut lines: Vec<Line> = whole.chain(defects).chain(findings).chain(odd).collect();
     if survey.always_missing > 0 {
         lines.push(Line {
             rule: "always_missing",
             what: "addresses under canary.always are not in the list and are not mailed".to_owned(),
             count: survey.always_missing as u64,
             places: vec!["mailbatch.toml".to_owned()],
-            fix: "add them to the list, or take them out of canary.always",
+            fix: "add them to the list, or take them out of canary.always".to_owned(),
         });
     }
     lines
@@ -225,7 +237,7 @@ fn odd_fix(what: &str) -> &'static str {
 /// Addresses and entries that had invisible characters at an end, for JSON; people are told in a sentence.
 fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) -> Vec<Line> {
     let kind = Kind::UnseenEnds;
-    let line = |rule, count, places| Line { rule, what: kind.what().to_owned(), count, places, fix: kind.fix() };
+    let line = |rule, count, places| Line { rule, what: kind.what().to_owned(), count, places, fix: kind.fix().to_owned() };
     let (count, places) = &survey.trimmed;
     let in_lists = (*count > 0).then(|| line(kind.rule(), *count, places.clone()));
     let in_files = suppressions.noted().iter().flat_map(|(file, noted)| {
@@ -235,7 +247,7 @@ fn unseen_ends(bench: &Workbench, survey: &Survey, suppressions: &Suppressions) 
         let unseen = (unseen.count > 0).then(|| line("suppression_unseen_ends", unseen.count, places(unseen)));
         let odd = (odd.count > 0).then(|| Line {
             what: "entries that may be cut off or misspelt".to_owned(),
-            fix: "correct the entries; nothing to do where they name who was meant",
+            fix: "correct the entries; nothing to do where they name who was meant".to_owned(),
             ..line("suppression_odd", odd.count, places(odd))
         });
         unseen.into_iter().chain(odd)
@@ -266,8 +278,7 @@ fn encodings_in_json(survey: &Survey) -> Vec<serde_json::Value> {
     survey.encodings.iter().map(object).collect()
 }
 
-fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], (suppressions, odd): (&Suppressions, &Odd)) -> Result<()> {
-    let mut lines = table(survey, odd);
+fn tell(bench: &Workbench, survey: &Survey, written: &[PathBuf], mut lines: Vec<Line>, (suppressions, odd): (&Suppressions, &Odd)) -> Result<()> {
     if bench.globals.json {
         lines.extend(unseen_ends(bench, survey, suppressions));
         let mut counts: serde_json::Map<String, serde_json::Value> =

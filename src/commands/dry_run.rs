@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::address::key_of;
 use crate::commands::reading::{judgement, survey_notes};
 use crate::commands::running::canary_size;
+use crate::commands::say;
 use crate::commands::send::Sending;
-use crate::commands::{overlap, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::sqlite::SqliteLedger;
@@ -99,11 +99,11 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
 
 /// What a send would say about people who had the message under another campaign.
 async fn twice(ledger: &dyn Ledger, sending: &Sending<'_>, people: People) -> Result<Option<String>> {
-    let Some(found) = overlap::find(ledger, sending, people).await? else { return Ok(None) };
-    let (found, campaign) = overlap::in_words(ledger, sending, &found).await?;
-    let is_allowed = sending.args.again || sending.args.target.campaign.is_some();
-    let refused = format!("; a send is refused without --campaign {campaign} or --again");
-    Ok(Some(if is_allowed { found } else { found + &refused }))
+    let question = sending.question();
+    let Some(found) = question.find(ledger, people).await? else { return Ok(None) };
+    let is_allowed = question.is_again || question.is_named;
+    let refused = format!("; a send is refused without --campaign {} or --again", found.campaign);
+    Ok(Some(if is_allowed { found.what } else { found.what + &refused }))
 }
 
 /// How long the slowest provider needs for its share of those who go; `None` where none of them is limited.

@@ -8,16 +8,17 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
 use crate::events::{Bounce, EventKind, feedback_word};
 use crate::ledger::loss::{Loss, Remains, report_directory};
-use crate::ledger::record::{self, RunRecord};
+use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::{self, Trace};
-use crate::ledger::{Adopted, Ledger, LedgerSuppression, Run, RunId, RunState};
+use crate::ledger::{Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of, person_seed};
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::ledger_error;
 use crate::provider::{JobId, Verdict};
@@ -40,6 +41,9 @@ pub(crate) struct Takeover<'a> {
 /// What has been read from the reports, and what only the list can settle.
 pub(crate) struct TakenOver {
     pub(crate) notes: Vec<String>,
+    /// The campaign that is being sent.
+    campaign: String,
+    env: Option<String>,
     runs: Vec<RunId>,
     /// Runs whose last execution left a trace and no report.
     traced: Vec<Traced>,
@@ -50,12 +54,52 @@ struct Traced {
     run: RunId,
     record: Option<RunRecord>,
     rows: Vec<(JobId, Outcome, Option<Reason>)>,
+    reached: Reached,
+}
+
+/// Messages of another campaign's run that left after its last report. To whom is known once that campaign is sent.
+pub(crate) struct Unread {
+    pub(crate) run: RunId,
+    pub(crate) campaign: String,
+    pub(crate) messages: u64,
+}
+
+/// Whom a lost run has reached, as far as that has been read.
+#[derive(Clone, Default)]
+struct Reached {
+    people: Sketch,
+    latest: Option<Timestamp>,
+}
+
+impl Reached {
+    /// Nothing where the run's mail reached nobody of its list.
+    fn lost_people(self, run: &str, campaign: &str, record: Option<&RunRecord>) -> Option<LostPeople> {
+        let apart = record.and_then(|record| record.apart.clone());
+        if apart.as_deref() == Some(UNREACHED) || super::campaign::is_sandboxed(campaign) {
+            return None;
+        }
+        Some(LostPeople {
+            run: run.to_owned(),
+            campaign: campaign.to_owned(),
+            env: record.map(|record| record.env.clone()),
+            apart,
+            message_fingerprint: record.and_then(|record| record.message_fingerprint.clone()),
+            people: self.people.finish(),
+            at: self.latest.unwrap_or_else(Timestamp::now),
+        })
+    }
 }
 
 impl Takeover<'_> {
     /// Reads the reports into the ledger. Errs with exit 2 for a report that cannot be read as one.
     pub(crate) async fn read(self) -> Result<TakenOver> {
-        let mut taken = TakenOver { notes: Vec::new(), runs: Vec::new(), traced: Vec::new() };
+        let mut taken = TakenOver {
+            notes: Vec::new(),
+            campaign: self.campaign.to_owned(),
+            env: self.env.map(str::to_owned),
+            runs: Vec::new(),
+            traced: Vec::new(),
+        };
         if self.loss.is_empty() {
             taken.notes.push("the ledger knows every run that reports and traces name; --ledger-lost changes nothing".to_owned());
             return Ok(taken);
@@ -69,7 +113,9 @@ impl Takeover<'_> {
             }
             self.refuse_bare_record(&run)?;
             let record = self.remains.records.get(&run).cloned().flatten();
-            let (people, learned) = self.report(&run, record.as_ref()).await?;
+            let mut reached = Reached::default();
+            let (people, learned) = self.report(&run, record.as_ref(), &mut reached).await?;
+            keep(self.ledger, &run, self.compared_as(record.as_ref()), record.as_ref(), reached.clone()).await?;
             let rows = self.trace_rows(&run)?;
             let whose = record.as_ref().map_or_else(
                 || format!("{}, because nothing says of which campaign it was", crate::commands::campaign::shown(self.campaign)),
@@ -79,10 +125,16 @@ impl Takeover<'_> {
             if rows.is_empty() {
                 taken.runs.push(run);
             } else {
-                taken.traced.push(Traced { run, record, rows });
+                taken.traced.push(Traced { run, record, rows, reached });
             }
         }
         Ok(taken)
+    }
+
+    /// The campaign under which a run's people are compared with those of other campaigns.
+    fn compared_as<'b>(&'b self, record: Option<&'b RunRecord>) -> &'b str {
+        // Where it may be the one that is being sent, it counts as that.
+        self.campaigns(record).last().map_or(self.campaign, |(campaign, _)| campaign)
     }
 
     /// The campaigns for which a run's people count as reached: its own, and the one being sent where that may be the same.
@@ -115,7 +167,7 @@ impl Takeover<'_> {
                 self.ledger.adopted(vec![run.id]).await.map_err(ledger_error)?;
             } else {
                 let record = self.remains.records.get(&run.id).cloned().flatten();
-                taken.traced.push(Traced { run: run.id, record, rows });
+                taken.traced.push(Traced { run: run.id, record, rows, reached: Reached::default() });
             }
         }
         Ok(())
@@ -140,17 +192,21 @@ impl Takeover<'_> {
     }
 
     /// Reads a run's newest report, if it has one. Returns how many people it names as reached or refused, and how many of them it suppresses.
-    async fn report(&self, run: &str, record: Option<&RunRecord>) -> Result<(usize, usize)> {
+    async fn report(&self, run: &str, record: Option<&RunRecord>, reached: &mut Reached) -> Result<(usize, usize)> {
         let reports = self.reports(run)?;
         let Some(path) = reports.newest() else { return Ok((0, 0)) };
         let mut report = Report::open(path.to_owned(), self.id)?;
         let campaigns = self.campaigns(record);
+        let seed = person_seed(&self.ledger.secret_key().await.map_err(ledger_error)?);
         let (mut people, mut suppressed) = (0, 0);
         loop {
             let (page, learned) = report.page()?;
             if page.is_empty() {
+                reached.latest = report.latest;
                 return Ok((people, suppressed));
             }
+            let is_reached = |person: &&Adopted| matches!(person.outcome, Some((Outcome::Accepted | Outcome::Unknown, _)));
+            page.iter().filter(is_reached).for_each(|person| reached.people.offer(person_of(&person.email, seed), 0));
             people += page.iter().filter(|person| person.outcome.is_some()).count();
             suppressed += learned.len();
             for (campaign, env) in &campaigns {
@@ -194,41 +250,61 @@ impl Takeover<'_> {
 
 impl TakenOver {
     /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and records that the lost runs are taken over.
-    /// Errs with exit 2 where messages left after a run's last report and nothing says to whom.
-    pub(crate) async fn finish(self, ledger: &SqliteLedger, state_dir: &Path, planned: Option<&Run>) -> Result<()> {
+    /// Returns the runs of other campaigns that may have reached people with this message, compared with runs of the sort `apart`. Errs
+    /// with exit 2 where messages left after a run's last report and nothing says to whom.
+    pub(crate) async fn finish(self, ledger: &SqliteLedger, state_dir: &Path, planned: Option<(&Run, &str)>) -> Result<Vec<Unread>> {
         let mut done = self.runs;
+        let mut unread = Vec::new();
+        let mine = (self.campaign.as_str(), self.env.as_deref());
         for traced in self.traced {
-            let is_same_list = |record: &RunRecord| planned.is_some_and(|run| run.head.list_fingerprint == record.list_fingerprint);
-            let is_this = planned.is_some_and(|run| {
-                traced
-                    .record
-                    .as_ref()
-                    .is_none_or(|record| may_be_same((&record.campaign, record.env.as_deref()), (&run.head.campaign, run.head.env.as_deref())))
-            });
-            match (planned, &traced.record) {
-                (Some(run), Some(record)) if is_this && is_same_list(record) => {
-                    for rows in traced.rows.chunks(PAGE) {
-                        ledger.adopt_rows(&run.id, rows.to_vec()).await.map_err(ledger_error)?;
-                    }
-                    done.push(traced.run);
-                }
+            let Traced { run, record, rows, mut reached } = traced;
+            let own = record.as_ref().map(|record| (record.campaign.as_str(), record.env.as_deref()));
+            if let Some(own) = own.filter(|own| !may_be_same(*own, mine)) {
                 // Another campaign's: it is settled when that is sent.
-                _ if planned.is_some() && !is_this => {}
-                _ => return Err(unnamed(&traced, state_dir)),
+                let is_same = |(planned, apart)| record.as_ref().is_some_and(|record| may_be_same_message(record, planned, apart));
+                if planned.is_some_and(is_same) {
+                    unread.push(Unread { campaign: super::campaign::shown(own.0).to_owned(), messages: rows.len() as u64, run });
+                }
+                continue;
             }
+            let same_list = planned.filter(|(planned, _)| record.as_ref().is_some_and(|r| r.list_fingerprint == planned.head.list_fingerprint));
+            let Some((planned, _)) = same_list else { return Err(unnamed(&run, rows.len(), record.is_some(), state_dir)) };
+            for rows in rows.chunks(PAGE) {
+                let people = ledger.adopt_rows(&planned.id, rows.to_vec()).await.map_err(ledger_error)?;
+                people.into_iter().for_each(|person| reached.people.offer(person, 0));
+            }
+            reached.latest = None;
+            keep(ledger, &run, &planned.head.campaign, record.as_ref(), reached).await?;
+            done.push(run);
         }
-        ledger.adopted(done).await.map_err(ledger_error)
+        ledger.adopted(done).await.map_err(ledger_error)?;
+        Ok(unread)
     }
 }
 
+/// Keeps whom a lost run reached.
+async fn keep(ledger: &SqliteLedger, run: &str, campaign: &str, record: Option<&RunRecord>, reached: Reached) -> Result<()> {
+    match reached.lost_people(run, campaign, record) {
+        Some(people) => ledger.keep_lost(people).await.map_err(ledger_error),
+        None => Ok(()),
+    }
+}
+
+/// Whether a lost run may have handed over the message of a planned one, to people with whom it is compared.
+fn may_be_same_message(record: &RunRecord, planned: &Run, apart: &str) -> bool {
+    let is_or_unknown = |known: &Option<String>, text: &str| known.as_deref().is_none_or(|known| known == text);
+    record.env == planned.head.env
+        && is_or_unknown(&record.message_fingerprint, &planned.head.message_fingerprint)
+        && is_or_unknown(&record.apart, apart)
+        && apart != UNREACHED
+}
+
 /// Messages left, and nothing says to whom.
-fn unnamed(traced: &Traced, state_dir: &Path) -> Error {
-    let trace = trace::directory(state_dir).join(format!("{}-*.log", traced.run));
+fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Error {
+    let trace = trace::directory(state_dir).join(format!("{run}-*.log"));
     Error::usage(format!(
-        "run {} handed {} messages over after its last report, and {}",
-        traced.run,
-        traced.rows.len(),
-        if traced.record.is_some() { "the list has changed since" } else { "nothing says to whom: its record is missing" }
+        "run {run} handed {messages} messages over after its last report, and {}",
+        if has_record { "the list has changed since" } else { "nothing says to whom: its record is missing" }
     ))
     .hint(format!(
         "send the list as it was then, or restore the ledger; moving {} away gives up what it says, and these people may be mailed twice",
@@ -251,6 +327,8 @@ struct Report {
     columns: Columns,
     /// How often a key has been seen: under `--dedupe off` the second one has a key of its own.
     occurrences: HashMap<u64, u32>,
+    /// The latest hand-over so far.
+    latest: Option<Timestamp>,
 }
 
 /// Where the columns are that matter here.
@@ -262,6 +340,7 @@ struct Columns {
     code: usize,
     batch: usize,
     feedback: usize,
+    last_at: Option<usize>,
     id: Option<usize>,
 }
 
@@ -281,9 +360,10 @@ impl Report {
             code: ours("mb_code")?,
             batch: ours("mb_batch")?,
             feedback: ours("mb_feedback")?,
+            last_at: at("mb_last_at"),
             id: id.and_then(|id| header.iter().position(|column| column == id)),
         };
-        Ok(Self { path, reader, columns, occurrences: HashMap::new() })
+        Ok(Self { path, reader, columns, occurrences: HashMap::new(), latest: None })
     }
 
     /// The next people, and what their rows teach; empty at the end.
@@ -295,6 +375,7 @@ impl Report {
             let outcome = self.outcome(&record, line)?;
             let Some(outcome) = outcome else { continue };
             let cell = |at: usize| record.get(at).unwrap_or_default();
+            self.latest = self.latest.max(self.columns.last_at.and_then(|at| cell(at).parse().ok()));
             let email = unguarded(cell(self.columns.email)).to_owned();
             let key = match self.columns.id.map(cell).filter(|id| !id.trim().is_empty()) {
                 Some(id) => unguarded(id).to_owned(),
@@ -351,7 +432,7 @@ fn suppressions(email: &str, record: &csv::StringRecord, columns: &Columns) -> V
         reason,
         scope: String::new(),
         source: cell(columns.provider).to_owned(),
-        created_at: jiff::Timestamp::now(),
+        created_at: Timestamp::now(),
         expires_at: None,
         note: cell(columns.code).to_owned(),
     };

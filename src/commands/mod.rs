@@ -1,11 +1,14 @@
 //! One file per subcommand: builds the parts, runs them, says what came of it.
 
+mod apart;
 mod campaign;
+mod changes;
 mod check;
 pub mod config;
 mod dry_run;
 mod events;
 mod following;
+mod foresight;
 mod gates;
 pub mod generate;
 mod listen;

@@ -5,6 +5,7 @@ use std::path::Path;
 use futures_util::stream::{self, StreamExt};
 
 use crate::cli::SendingArgs;
+use crate::commands::apart;
 use crate::commands::own_files::{own_files, target};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
@@ -71,7 +72,7 @@ fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
 pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) -> Result<()> {
     let batches = ledger.batches().await.map_err(ledger_error)?;
     let state_dir = &bench.settings.workspace.state_dir;
-    RunRecord::new(run, batches)
+    RunRecord::new(run, apart::of_run(&bench.settings, run), batches)
         .write(state_dir)
         .map_err(|e| Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).display())).hint("the state directory must be writable"))
 }

@@ -9,22 +9,25 @@ use tokio::task::JoinHandle;
 use crate::address::Address;
 use crate::cli::{Globals, OnUnknown, SendArgs};
 use crate::commands::campaign::{self, Apart, Asked, Campaign};
+use crate::commands::changes::{has, is_abandoned};
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
+use crate::commands::overlap::Question;
 use crate::commands::own_files::{add_inputs, own_files};
 use crate::commands::reading::{agreed_to_guesses, judgement, lists, say_when_quiet, survey_notes};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
 use crate::commands::workbench::{Workbench, has_person};
-use crate::commands::{dry_run, overlap};
+use crate::commands::{apart, changes, dry_run};
 use crate::config::Chosen;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::Filter;
 use crate::ledger::loss::{Loss, Remains};
+use crate::ledger::record::UNREACHED;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
 use crate::message::Message;
@@ -173,7 +176,7 @@ impl Sending<'_> {
             } else {
                 self.changes(&run, &self.fingerprint()?)
             };
-            if changed.is_empty() && !abandoned(ledger.as_ref(), &run).await? {
+            if changed.is_empty() && !is_abandoned(ledger.as_ref(), &run).await? {
                 if let Some(taken) = taken.take() {
                     taken.finish(&ledger, state_dir, None).await?;
                 }
@@ -188,16 +191,14 @@ impl Sending<'_> {
             Some(planned) => planned,
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
-        if let Err(refusal) = overlap::judge(ledger.as_ref(), self, planned.people.clone()).await {
-            ledger.discard(&planned.run.id).await.map_err(ledger_error)?;
-            return Err(refusal);
-        }
-        if let Some(taken) = taken
-            && let Err(error) = taken.finish(&ledger, state_dir, Some(&planned.run)).await
-        {
-            // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
-            let _ = ledger.discard(&planned.run.id).await;
-            return Err(error);
+        if let Some(taken) = taken {
+            let taken = taken.finish(&ledger, state_dir, Some((&planned.run, self.question().apart.unwrap_or(UNREACHED)))).await;
+            let judged = taken.and_then(|unread| unread.iter().try_for_each(|unread| self.question().judge_unread(unread)));
+            if let Err(error) = judged {
+                // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
+                let _ = ledger.discard(&planned.run.id).await;
+                return Err(error);
+            }
         }
         let run = self.seal(&ledger, planned).await?;
         record(bench, &ledger, &run).await?;
@@ -298,34 +299,12 @@ impl Sending<'_> {
 
     /// What differs from an earlier run of the campaign, in words.
     fn changes(&self, run: &Run, list_fingerprint: &str) -> Vec<&'static str> {
-        let mut changed = Vec::new();
-        if run.head.list_fingerprint != list_fingerprint {
-            changed.push("the list");
-        }
-        if run.head.message_fingerprint != self.message.fingerprint() {
-            changed.push("the message");
-        }
-        changed
+        changes::changes(run, list_fingerprint, &self.message.fingerprint())
     }
 
     /// Why a campaign may not go on with what has changed; `None` where it may.
     fn refuses(&self, run: &Run, changed: &[&'static str]) -> Option<Error> {
-        let refuse = |hint: String| {
-            Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint))
-        };
-        if changed.is_empty() {
-            return None;
-        }
-        if self.args.target.campaign.is_none() {
-            return refuse(format!(
-                "name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew",
-                run.head.name()
-            ));
-        }
-        if changed.contains(&"the message") && !self.args.accept_changes {
-            return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());
-        }
-        None
+        changes::refusal(run, changed, self.args.target.campaign.is_some(), self.args.accept_changes)
     }
 
     /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
@@ -419,23 +398,47 @@ impl Sending<'_> {
         }
     }
 
+    /// Opens the run, once it is clear that its people do not get the message from another campaign as well.
     async fn seal(&self, ledger: &Arc<SqliteLedger>, Planned { run, people }: Planned) -> Result<Run> {
         let frozen = crate::commands::running::frozen(&run)?;
-        let seal = Seal {
+        let question = self.question();
+        let mut seal = Seal {
             list_fingerprint: run.head.list_fingerprint,
             columns: run.columns,
             filtered: run.filtered,
             canary: canary_size(frozen.canary.as_deref())?,
             limit: self.args.limit,
             cohorts: outlets::cohorts(&self.chosen),
-            people: overlap::apart(self).map(|apart| (apart.to_owned(), people)),
+            overlap: if question.is_again { None } else { question.query(people.clone()) },
+            people: question.apart.map(|apart| (apart.to_owned(), people)),
         };
-        ledger.seal(&run.id, seal).await.map_err(ledger_error)?;
+        if let Some(overlap) = ledger.seal(&run.id, seal.clone()).await.map_err(ledger_error)? {
+            if let Err(refusal) = question.judge(ledger.as_ref(), &overlap).await {
+                ledger.discard(&run.id).await.map_err(ledger_error)?;
+                return Err(refusal);
+            }
+            seal.overlap = None;
+            ledger.seal(&run.id, seal).await.map_err(ledger_error)?;
+        }
         if self.args.sending.on_unknown == OnUnknown::Retry {
             // Unknowns of earlier runs have been carried over.
             ledger.reopen(&run.id, &[Outcome::Unknown]).await.map_err(ledger_error)?;
         }
         ledger.run(&run.id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
+    }
+
+    /// Whether these people had the message under another campaign.
+    pub(crate) fn question(&self) -> Question<'_> {
+        let args = self.args;
+        let reaches_nobody = args.redirect_all_to.is_some() || args.provider_sandbox;
+        Question {
+            bench: self.bench,
+            campaign: &self.campaign.id,
+            is_named: args.target.campaign.is_some(),
+            is_again: args.again,
+            apart: (!reaches_nobody).then(|| apart::of_providers(&self.bench.settings, self.chosen.providers.iter().copied())),
+            message_fingerprint: self.message.fingerprint(),
+        }
     }
 }
 
@@ -443,16 +446,6 @@ impl Sending<'_> {
 struct Planned {
     run: Run,
     people: People,
-}
-
-/// What has changed, as the subject of a sentence with its verb.
-fn has(changed: &[&'static str]) -> String {
-    format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
-}
-
-/// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
-async fn abandoned(ledger: &dyn Ledger, run: &Run) -> Result<bool> {
-    Ok(run.state == RunState::Finished && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held) > 0)
 }
 
 /// Exit 12 while `mailbatch pause` is in force.

@@ -398,7 +398,9 @@ pub trait Ledger: Send + Sync {
     fn plan(&self, run: &str, rows: Vec<PlannedRow>) -> BoxFuture<'_, LedgerResult<()>>;
     /// Carries over what earlier runs of the same campaign and environment decided (accepted by key or address: `already_accepted`, which
     /// comes before `suppressed`; rejected and unknown are kept), draws the canary, stores the fingerprints and columns, and opens the run.
-    fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Where `seal.overlap` finds something, nothing is changed and that is returned; of two runs that are sealed at once, the second one
+    /// finds the first.
+    fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>>;
     /// Drops a run that was never sealed.
     fn discard(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
 
@@ -540,17 +542,12 @@ pub struct Seal {
     pub cohorts: Vec<(Cohort, String)>,
     /// Whom the run is for, and the word that keeps it apart from runs of another sort; `None` where the list's people are not reached.
     pub people: Option<(String, People)>,
+    /// What is asked before, in the same transaction; `None` where it has been answered.
+    pub overlap: Option<OverlapQuery>,
 }
 
 /// The word for runs whose mail stays in the sandbox; that for others is empty.
 pub const APART_SANDBOX: &str = "sandbox";
-
-/// The seed of the hashes by which people are known to [`Sketch`], of the workspace's key.
-pub fn person_seed(secret: &[u8; 32]) -> u64 {
-    let mut seed = [0; 8];
-    seed.copy_from_slice(&secret[8..16]);
-    u64::from_le_bytes(seed)
-}
 
 mod blame;
 mod doubt;
@@ -573,6 +570,6 @@ pub use facts::{Fact, FactCondition};
 pub use failures::{Failures, FailuresQuery, with_failures};
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
-pub use overlap::{Overlap, OverlapQuery};
-pub use sketch::{People, Sketch};
+pub use overlap::{LostPeople, Overlap, OverlapQuery};
+pub use sketch::{People, Sketch, person_of, person_seed};
 pub use trend::Trend;

@@ -1,4 +1,4 @@
-//! The question whether the people of a planned run had the same message under another campaign.
+//! The question whether the people of a planned run had the same message under another campaign, or are about to get it.
 
 use jiff::Timestamp;
 
@@ -20,19 +20,38 @@ pub struct OverlapQuery {
     pub sandboxes: Vec<String>,
 }
 
-/// Other campaigns have reached, or may have reached, at least half of the people and at least ten.
+/// Other campaigns have reached, may have reached, or are about to reach at least half of the people and at least ten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// How many of them, under any other campaign.
+    /// How many of them were accepted or are unknown, under any other campaign.
     pub reached: u64,
+    /// How many more are planned or under way in a run that is not finished.
+    pub coming: u64,
     /// How many people there are.
     pub of: u64,
-    /// Whether both numbers were counted; they are estimates otherwise.
+    /// Whether the numbers were counted; they are estimates otherwise.
     pub is_exact: bool,
-    /// The campaign that reached most of them.
+    /// The campaign that has most of them.
     pub campaign: String,
-    /// Its newest run that did; empty when it has been removed.
+    /// Its newest run that does; empty when its name is not known any more.
     pub run: RunId,
+    /// Its latest hand-over to them; now where some are still to come.
+    pub at: Timestamp,
+    /// False where it counts only if a run that the ledger has lost had this message, which nothing says.
+    pub is_message_known: bool,
+}
+
+/// Whom a run that the ledger has lost reached, as far as what lies beside the ledger says. What nothing says is `None`, and then every
+/// question is answered as if it were the same.
+#[derive(Clone, Debug)]
+pub struct LostPeople {
+    pub run: RunId,
+    pub campaign: String,
+    /// The environment, which may be none.
+    pub env: Option<Option<String>>,
+    pub apart: Option<String>,
+    pub message_fingerprint: Option<String>,
+    pub people: People,
     /// Its latest hand-over to them.
     pub at: Timestamp,
 }

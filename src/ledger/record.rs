@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::RunId;
 
-/// The version that this program writes; later versions only add fields.
-const VERSION: u32 = 1;
+/// The version that this program writes; later versions only add fields. Version 1 had neither `message_fingerprint` nor `apart`.
+const VERSION: u32 = 2;
+
+/// The word in `apart` for a run whose mail reached nobody of its list: redirected, or handed to a provider's own sandbox.
+pub const UNREACHED: &str = "unreached";
 
 /// What is known of a run without the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +27,18 @@ pub struct RunRecord {
     pub env: Option<String>,
     /// Hash of the lists' rows: the same hash means the same row numbers.
     pub list_fingerprint: String,
+    /// Hash of the message; `None` in a record of version 1.
+    #[serde(default)]
+    pub message_fingerprint: Option<String>,
+    /// With which runs its people are compared: empty for real mail, `sandbox`, or [`UNREACHED`]; `None` in a record of version 1.
+    #[serde(default)]
+    pub apart: Option<String>,
     /// The number of the ledger's last batch when the run was planned, and again when its latest execution ended.
     pub batches: i64,
 }
 
 impl RunRecord {
-    pub fn new(run: &crate::ledger::Run, batches: i64) -> Self {
+    pub fn new(run: &crate::ledger::Run, apart: &str, batches: i64) -> Self {
         let head = &run.head;
         Self {
             v: VERSION,
@@ -37,6 +46,8 @@ impl RunRecord {
             campaign: head.campaign.clone(),
             env: head.env.clone(),
             list_fingerprint: head.list_fingerprint.clone(),
+            message_fingerprint: Some(head.message_fingerprint.clone()),
+            apart: Some(apart.to_owned()),
             batches,
         }
     }
@@ -67,4 +78,20 @@ pub fn directory(state_dir: &Path) -> PathBuf {
 /// Where the record of a run lies.
 pub fn path(state_dir: &Path, run: &str) -> PathBuf {
     directory(state_dir).join(format!("{run}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_version_1_is_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(directory(dir.path())).expect("writable");
+        let run = "20261121-034500-k3f9";
+        let text = format!(r#"{{"v":1,"run":"{run}","campaign":"spring","env":null,"list_fingerprint":"ab","batches":7}}"#);
+        std::fs::write(path(dir.path(), run), text).expect("writable");
+        let record = RunRecord::read(dir.path(), run).expect("a record");
+        assert_eq!((record.batches, record.message_fingerprint, record.apart), (7, None, None));
+    }
 }

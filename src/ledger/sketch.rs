@@ -5,12 +5,27 @@
 
 use std::collections::BinaryHeap;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::address::key_of;
 use crate::provider::JobId;
 
 /// The most members of a sketch: 1 MB while a list is read, 850 kB in the ledger.
 const MOST: usize = 1 << 16;
 /// Bytes of a member in the ledger: eight of the hash, five of the row, little-endian.
 const MEMBER: usize = 13;
+
+/// The seed of the hashes by which people are known to [`Sketch`], of the workspace's key.
+pub fn person_seed(secret: &[u8; 32]) -> u64 {
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&secret[8..16]);
+    u64::from_le_bytes(seed)
+}
+
+/// The hash by which [`Sketch`] knows the recipient with this address, however it is written.
+pub fn person_of(email: &str, seed: u64) -> u64 {
+    xxh3_64_with_seed(key_of(email).as_bytes(), seed)
+}
 
 /// A bottom-k sketch of the recipients of a run.
 #[derive(Clone, Debug, Default)]

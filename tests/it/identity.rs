@@ -455,3 +455,57 @@ fn an_older_ledgers_lists_are_found_in_another_normal_form_and_outside_of_a_work
     std::fs::rename(top.join("ws"), top.join("deep/ws")).expect("writable");
     run("deep/ws", &["send", "../../away.csv"]).ends(0).says("nothing to do");
 }
+
+#[test]
+fn of_two_copies_that_are_sent_at_once_one_is_refused() {
+    for _ in 0..4 {
+        let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(20)));
+        let work = relayed(&server, "in_flight = 1", 30);
+        work.file("copy.csv", corrected(30));
+        let both = [work.start(&["send", "list.csv", "--yes"]), work.start(&["send", "copy.csv", "--yes"])];
+        let mut ended = both.map(|send| send.ends_with(&[0, 14]));
+        ended.sort_by_key(|ran| ran.code);
+        assert_eq!([ended[0].code, ended[1].code], [0, 14]);
+        let refused = &ended[1].err;
+        assert!(refused.contains("of these 30 people") && refused.contains("this message") && refused.contains("--again"), "{refused}");
+        assert_eq!(server.recipients(), everybody(30));
+        assert_eq!(work.run(&["runs", "--json"]).objects().len(), 1, "no run stays behind");
+    }
+}
+
+#[test]
+fn people_of_a_killed_run_who_are_still_to_come_count() {
+    let server = Recorder::with(Script::default().delay_at(Step::Dot, Duration::from_millis(50)));
+    let work = relayed(&server, "in_flight = 1", 30);
+    let send = work.start(&["send", "list.csv", "--yes"]);
+    wait_for_count(&server, 2);
+    assert!(send.kill());
+    work.file("copy.csv", corrected(30));
+    let said = work.run(&["send", "copy.csv"]).ends(14).says("30 of these 30 people").says("about to get");
+    assert!(said.err.contains("not finished"), "{}", said.err);
+    let exit = work.run(&["resume"]).code;
+    assert!(matches!(exit, 0 | 6), "{exit}");
+    work.run(&["send", "copy.csv"]).ends(14).says("30 of these 30 people had this message");
+}
+
+#[test]
+fn check_foresees_what_earlier_runs_keep_a_send_from() {
+    let work = sandbox(20);
+    work.file("copy.csv", corrected(20));
+    work.run(&["check", "copy.csv"]).ends(0);
+    work.run(&["send", "list.csv"]).ends(0);
+    work.run(&["check", "list.csv"]).ends(0);
+    let sent = work.run(&["send", "copy.csv"]).ends(14);
+    let checked = work.run(&["check", "copy.csv"]).ends(14).says("fix: --campaign");
+    assert_eq!(checked.err, sent.err, "in the same words");
+    let found = &work.run(&["check", "copy.csv", "--json"]).ends(14).object()["findings"][0];
+    assert!(found["rule"] == "overlap" && found["what"].as_str().is_some_and(|what| what.starts_with("20 of these 20 people")), "{found}");
+    work.run(&["check", "copy.csv", "--campaign", "other"]).ends(0).says("20 of these 20 people");
+    work.run(&["check", "copy.csv", "--campaign", "message/list"]).ends(0);
+    assert_eq!(work.run(&["runs", "--json"]).objects().len(), 1, "it changes nothing");
+    work.file("list.csv", lists::csv(21));
+    let sent = work.run(&["send", "list.csv"]).ends(14);
+    assert_eq!(work.run(&["check", "list.csv"]).ends(14).err, sent.err);
+    work.message("Other", "Other");
+    work.run(&["check", "copy.csv"]).ends(0);
+}

@@ -41,6 +41,11 @@ pub(crate) fn sandboxed(campaign: &str) -> String {
     format!("{campaign}{SIGN}sandbox")
 }
 
+/// Whether a campaign's mail goes to the provider's sandbox.
+pub(crate) fn is_sandboxed(campaign: &str) -> bool {
+    campaign.ends_with(&sandboxed(""))
+}
+
 /// The campaign as people see it.
 pub(crate) fn shown(campaign: &str) -> &str {
     campaign.split(SIGN).next().unwrap_or(campaign)

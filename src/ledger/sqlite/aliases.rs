@@ -7,6 +7,14 @@ use super::fault::Result;
 /// An identity that begins so says how a campaign was spelled once. It joins nothing: what it names may have changed since.
 const SPELLED: &str = "s:";
 
+/// An identity that begins so names the id of a campaign whose runs the ledger has lost, so that the id can still be typed. It joins nothing.
+const LOST: &str = "l:";
+
+/// Records the id of a campaign whose runs the ledger has lost.
+pub(super) fn add_lost(conn: &Connection, campaign: &str) -> Result<()> {
+    add(conn, &[(format!("{LOST}{campaign}"), campaign.to_owned())])
+}
+
 /// Every identity with a campaign that it has stood for.
 pub(super) fn all(conn: &Connection) -> Result<Vec<(String, String)>> {
     let mut query = conn.prepare_cached("SELECT identity, campaign FROM aliases ORDER BY identity, campaign")?;

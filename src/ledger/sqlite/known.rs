@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
 use super::plan::{self, seq_of};
-use super::{SqliteLedger, carry, words, workspace};
+use super::{SqliteLedger, carry, sketches, words, workspace};
 use crate::ledger::loss::{Loss, Remains};
-use crate::ledger::{Adopted, LedgerResult, RunId};
+use crate::ledger::{Adopted, LedgerResult, LostPeople, RunId, person_of, person_seed};
 use crate::outcome::{Outcome, Reason};
 use crate::provider::JobId;
 
@@ -36,10 +36,16 @@ impl SqliteLedger {
         self.writer.ask(move |conn| adopt(conn, &campaign, env.as_deref(), &people)).await
     }
 
-    /// The same for rows of a run that has been planned and not sealed. Returns how many of them have an address.
-    pub async fn adopt_rows(&self, run: &str, rows: Vec<(JobId, Outcome, Option<Reason>)>) -> LedgerResult<u64> {
+    /// The same for rows of a run that has been planned and not sealed. Returns those of them who were reached or may have been, as
+    /// sketches know them.
+    pub async fn adopt_rows(&self, run: &str, rows: Vec<(JobId, Outcome, Option<Reason>)>) -> LedgerResult<Vec<u64>> {
         let run = run.to_owned();
         self.writer.ask(move |conn| adopt_rows(conn, &run, &rows)).await
+    }
+
+    /// Keeps whom a lost run reached, for the question whether most people of another list had the message.
+    pub async fn keep_lost(&self, lost: LostPeople) -> LedgerResult<()> {
+        self.writer.ask(move |conn| sketches::keep_lost(conn, &lost, Timestamp::now())).await
     }
 
     /// Records that what these lost runs did has been taken over: what names them is no sign of a loss any more.
@@ -55,7 +61,7 @@ pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Opt
     if remains.runs().is_empty() {
         return Ok((loss, newest));
     }
-    let past = texts(conn, &format!("SELECT subject FROM facts WHERE kind = '{PAST}'"))?;
+    let past = past(conn)?;
     let here = texts(conn, "SELECT id FROM runs")?;
     let traces = texts(conn, "SELECT name FROM traces")?;
     let batches = batches(conn)?;
@@ -75,6 +81,11 @@ pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Opt
         }
     }
     Ok((loss, newest))
+}
+
+/// The names of runs that were removed or taken over from what a lost ledger left behind.
+pub(super) fn past(conn: &Connection) -> Result<HashSet<String>> {
+    texts(conn, &format!("SELECT subject FROM facts WHERE kind = '{PAST}'"))
 }
 
 fn texts(conn: &Connection, sql: &str) -> Result<HashSet<String>> {
@@ -104,20 +115,23 @@ pub(super) fn adopt(conn: &Connection, campaign: &str, env: Option<&str>, people
 }
 
 /// The same for rows of a run that is planned and not sealed: those that the trace of a lost run of the same list names.
-pub(super) fn adopt_rows(conn: &Connection, run: &str, rows: &[(JobId, Outcome, Option<Reason>)]) -> Result<u64> {
+pub(super) fn adopt_rows(conn: &Connection, run: &str, rows: &[(JobId, Outcome, Option<Reason>)]) -> Result<Vec<u64>> {
     let seq = seq_of(conn, run)?;
     let (campaign, env): (String, Option<String>) =
         conn.query_row("SELECT campaign, env FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let key = workspace::secret_key(conn)?;
     let mut keeper = carry::Keeper::new(conn, &key, &campaign, env.as_deref())?;
     let mut person = conn.prepare("SELECT key, email FROM recipients WHERE id = ?1 AND key <> ''")?;
-    let mut kept = 0;
+    let seed = person_seed(&key);
+    let mut reached = Vec::new();
     for (row, outcome, reason) in rows {
         let found: Option<(String, String)> = person.query_row([words::id_of(seq, *row)?], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         if let Some((key, email)) = found {
             keeper.keep(&key, &email, Some((*outcome, *reason)))?;
-            kept += 1;
+            if matches!(outcome, Outcome::Accepted | Outcome::Unknown) {
+                reached.push(person_of(&email, seed));
+            }
         }
     }
-    Ok(kept)
+    Ok(reached)
 }

@@ -44,6 +44,7 @@ use rusqlite::Connection;
 
 use self::claim::Origin;
 use self::place::Place;
+use self::plan::Sealed;
 use self::read::Halves;
 use self::threads::Worker;
 use super::{
@@ -117,18 +118,18 @@ impl Ledger for SqliteLedger {
         Box::pin(self.writer.ask_early(move |conn| plan::plan(conn, &run, &rows)))
     }
 
-    fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<()>> {
+    fn seal(&self, run: &str, seal: Seal) -> BoxFuture<'_, LedgerResult<Option<Overlap>>> {
         let (run, origin, trace_dir, place) = (run.to_owned(), self.origin(), self.trace_dir.clone(), Arc::clone(&self.place));
         Box::pin(async move {
             let seal = move |conn: &Connection| {
                 place.check()?;
                 plan::seal(conn, &origin.boot, &trace_dir, &run, &seal, Timestamp::now())
             };
-            let closed = self.writer.ask(seal).await?;
-            for old in closed {
-                self.sweep(&old);
+            match self.writer.ask(seal).await? {
+                Sealed::Open { closed } => closed.iter().for_each(|old| self.sweep(old)),
+                Sealed::Overlaps(found) => return Ok(Some(found)),
             }
-            Ok(())
+            Ok(None)
         })
     }
 

@@ -7,7 +7,7 @@ use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::words::{self, FINAL, OPEN, WAITING};
 use super::{aliases, canary, carry, events, known, names, ramp, recover, sketches, workspace};
-use crate::ledger::{Gate, PlannedRow, RunHead, RunId, RunState, Seal};
+use crate::ledger::{Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::outcome::{Outcome, Reason};
 
 /// How long the batches of a removed run are kept, because caps count them: the longest window there is, and a day for clocks.
@@ -151,9 +151,22 @@ impl<'a, 'conn> Values<'a, 'conn> {
     }
 }
 
-/// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit, draws the canary. Returns the closed runs.
-pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seal: &Seal, now: Timestamp) -> Result<Vec<String>> {
+/// What came of a seal.
+pub(super) enum Sealed {
+    /// The run is open; `closed` are the campaign's runs that were unfinished.
+    Open { closed: Vec<String> },
+    /// Most of its people have the message from another campaign; nothing was changed.
+    Overlaps(Overlap),
+}
+
+/// Opens a planned run: closes the campaign's unfinished ones, carries over, applies the limit, draws the canary.
+pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, run: &str, seal: &Seal, now: Timestamp) -> Result<Sealed> {
     let seq = seq_of_planned(conn, run)?;
+    if let Some(query) = &seal.overlap
+        && let Some(found) = sketches::overlap(conn, query, now)?
+    {
+        return Ok(Sealed::Overlaps(found));
+    }
     let closed = close_unfinished(conn, boot, trace_dir, run, seq, now)?;
     let key = workspace::secret_key(conn)?;
     carry::carry_over(conn, &key, seq)?;
@@ -196,7 +209,7 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
             serde_json::to_string(&gate)?
         ],
     )?;
-    Ok(closed)
+    Ok(Sealed::Open { closed })
 }
 
 /// Ends the campaign's earlier runs that are still open. The caller holds the campaign's lock, so none of them has a process.

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Result;
-use super::{aliases, words, workspace};
-use crate::ledger::{Overlap, OverlapQuery, People, person_seed};
+use super::{aliases, known, words, workspace};
+use crate::ledger::{LostPeople, Overlap, OverlapQuery, People, person_of, person_seed};
 use crate::outcome::Outcome;
 use crate::provider::JobId;
 
@@ -20,6 +20,8 @@ const LEAST_SAMPLE: usize = 10;
 const LEAST: u64 = 10;
 /// How long the sketch of a removed run is kept: longer than any question looks back.
 const KEEP: i64 = 60 * 86_400 * 1_000_000;
+/// Stands in a sketch for what nothing says about a lost run, and equals everything. No environment is called so in practice.
+const ANY: &str = "*";
 
 /// Keeps the sketch of a run that is being sealed.
 pub(super) fn keep(conn: &Connection, seq: i64, apart: &str, people: &People) -> Result<()> {
@@ -31,6 +33,39 @@ pub(super) fn keep(conn: &Connection, seq: i64, apart: &str, people: &People) ->
     Ok(())
 }
 
+/// Keeps whom a run reached that the ledger does not know, in place of what was kept of it before.
+pub(super) fn keep_lost(conn: &Connection, lost: &LostPeople, now: Timestamp) -> Result<()> {
+    aliases::add_lost(conn, &lost.campaign)?;
+    let or_any = |text: &Option<String>| text.clone().unwrap_or_else(|| ANY.to_owned());
+    conn.prepare(
+        "INSERT OR REPLACE INTO sketches(run, campaign, env, apart, message_fingerprint, bound, removed_at, reached_at, members)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        number_of_lost(&lost.run),
+        lost.campaign,
+        lost.env.clone().unwrap_or_else(|| Some(ANY.to_owned())),
+        or_any(&lost.apart),
+        or_any(&lost.message_fingerprint),
+        lost.people.bound.cast_signed(),
+        now.as_microsecond(),
+        lost.at.as_microsecond(),
+        People::pack(&lost.people.members),
+    ])?;
+    Ok(())
+}
+
+/// A number for a run that has none in this ledger: negative, which no run's is.
+fn number_of_lost(run: &str) -> i64 {
+    -1 - (xxh3_64(run.as_bytes()) >> 1).cast_signed()
+}
+
+/// The name of a lost run; empty where it is not kept.
+fn name_of_lost(conn: &Connection, number: i64) -> Result<String> {
+    let names = known::past(conn)?;
+    Ok(names.into_iter().find(|name| number_of_lost(name) == number).unwrap_or_default())
+}
+
 /// Before a run is removed: its sketch outlives it, holding only those who were reached.
 pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()> {
     conn.execute("DELETE FROM sketches WHERE removed_at < ?1", [now.as_microsecond() - KEEP])?;
@@ -38,10 +73,14 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     let Some(packed) = packed else { return Ok(()) };
     let (mut reached, mut latest) = (Vec::new(), i64::MIN);
     for (person, row) in People::unpack(&packed) {
-        if let Some(at) = reached_at(conn, words::id_of(seq, row)?, now)? {
-            reached.push((person, 0));
-            latest = latest.max(at);
-        }
+        let at = match fate(conn, words::id_of(seq, row)?)? {
+            Fate::Reached(at) => at.unwrap_or(now.as_microsecond()),
+            // It may have been taken.
+            Fate::Claimed => now.as_microsecond(),
+            Fate::Ahead | Fate::Out => continue,
+        };
+        reached.push((person, 0));
+        latest = latest.max(at);
     }
     if reached.is_empty() {
         conn.execute("DELETE FROM sketches WHERE run = ?1", [seq])?;
@@ -56,27 +95,68 @@ pub(super) fn outlive(conn: &Connection, seq: i64, now: Timestamp) -> Result<()>
     Ok(())
 }
 
-/// When this recipient was accepted or may have been; `None` for the others.
-fn reached_at(conn: &Connection, id: i64, now: Timestamp) -> Result<Option<i64>> {
-    let sql = format!("SELECT last_at FROM recipients WHERE id = ?1 AND {}", reached());
-    let found: Option<Option<i64>> = conn.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()?;
-    Ok(found.map(|at| at.unwrap_or(now.as_microsecond())))
+/// What a run means for one of its recipients.
+enum Fate {
+    /// Accepted or unknown, and since when, if that is known.
+    Reached(Option<i64>),
+    /// Under way.
+    Claimed,
+    /// Planned, and not attempted or to be tried again.
+    Ahead,
+    /// Not reached by this run.
+    Out,
 }
 
-/// The condition for a recipient who was accepted, is unknown, or is claimed just now.
-fn reached() -> String {
-    let outcomes = words::list_of(&[Outcome::Accepted, Outcome::Unknown]);
-    format!("(outcome IN ({outcomes}) OR state = {})", words::CLAIMED)
+impl Fate {
+    fn of(state: i64, outcome: Option<i64>, last_at: Option<i64>) -> Result<Self> {
+        Ok(match (state, words::outcome(outcome)?) {
+            (words::FINAL, Some(Outcome::Accepted | Outcome::Unknown)) => Self::Reached(last_at),
+            (words::FINAL, _) => Self::Out,
+            (words::CLAIMED, _) => Self::Claimed,
+            _ => Self::Ahead,
+        })
+    }
 }
 
-/// People whom a run of another campaign has reached.
+fn fate(conn: &Connection, id: i64) -> Result<Fate> {
+    let found: Option<(i64, Option<i64>, Option<i64>)> = conn
+        .prepare_cached("SELECT state, outcome, last_at FROM recipients WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    found.map_or(Ok(Fate::Out), |(state, outcome, last_at)| Fate::of(state, outcome, last_at))
+}
+
+/// People whom a run of another campaign has reached or is about to reach.
 struct Found {
     campaign: String,
     run: String,
     at: i64,
     /// Which of the people with hashes up to `bound`.
     reached: Vec<u64>,
+    coming: Vec<u64>,
     bound: u64,
+    is_message_known: bool,
+}
+
+impl Found {
+    fn new(campaign: String, run: String, bound: u64, is_message_known: bool) -> Self {
+        Self { campaign, run, at: i64::MIN, reached: Vec::new(), coming: Vec::new(), bound, is_message_known }
+    }
+
+    /// Counts one of the people; hand-overs before `since` do not count.
+    fn add(&mut self, person: u64, fate: &Fate, since: i64, now: Timestamp) {
+        let now = now.as_microsecond();
+        let at = match fate {
+            Fate::Reached(at) => at.unwrap_or(now),
+            Fate::Claimed | Fate::Ahead => now,
+            Fate::Out => return,
+        };
+        if at >= since {
+            let people = if matches!(fate, Fate::Reached(_)) { &mut self.reached } else { &mut self.coming };
+            people.push(person);
+            self.at = self.at.max(at);
+        }
+    }
 }
 
 /// Compares the people of a planned run with those whom other campaigns have reached with the same message.
@@ -94,39 +174,64 @@ pub(super) fn overlap(conn: &Connection, query: &OverlapQuery, now: Timestamp) -
         return Ok(None);
     }
     let mut found = sketched(conn, query, &people, now)?;
-    found.extend(unsketched(conn, query, &people)?);
+    found.extend(unsketched(conn, query, &people, now)?);
+    // What is certain comes first; runs whose message nothing tells are counted only where that alone is not enough.
+    let certain: Vec<Found>;
+    (certain, found) = found.into_iter().partition(|found| found.is_message_known);
+    let answer = largest(&people, count, bound, &certain);
+    if answer.is_some() || found.is_empty() {
+        return Ok(answer);
+    }
+    found.extend(certain);
+    Ok(largest(&people, count, bound, &found).map(|overlap| Overlap { is_message_known: false, ..overlap }))
+}
+
+/// The answer in which most of the people are reached, over all bounds up to which something is known.
+fn largest(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let mut bounds: Vec<u64> = found.iter().map(|found| found.bound.min(bound)).collect();
     bounds.sort_unstable();
     bounds.dedup();
-    let answers = bounds.into_iter().filter_map(|bound| judge(&people, count, bound, &found));
-    Ok(answers.max_by_key(|overlap| overlap.reached))
+    let answers = bounds.into_iter().filter_map(|bound| judge(people, count, bound, found));
+    answers.max_by_key(|overlap| overlap.reached + overlap.coming)
 }
 
-/// What the runs say whose sketches reach up to `bound`; `None` where fewer than half of the people, or than ten, were reached.
+/// What the runs say whose sketches reach up to `bound`; `None` where fewer than half of the people, or than ten, are reached.
 fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Overlap> {
     let sample = people.partition_point(|person| *person <= bound);
     let is_exact = sample as u64 == count;
     if !is_exact && sample < LEAST_SAMPLE {
         return None;
     }
-    let mut reached = HashSet::new();
+    let (mut reached, mut all): (HashSet<u64>, HashSet<u64>) = (HashSet::new(), HashSet::new());
     let mut by_campaign: HashMap<&str, (usize, i64, &str)> = HashMap::new();
     for run in found.iter().filter(|run| run.bound >= bound) {
-        let theirs = run.reached.iter().filter(|person| **person <= bound);
+        let up_to = |people: &[u64]| people.iter().filter(|person| **person <= bound).copied().collect::<HashSet<u64>>();
+        let (theirs, coming) = (up_to(&run.reached), up_to(&run.coming));
         let before = by_campaign.entry(&run.campaign).or_insert((0, i64::MIN, ""));
-        before.0 += theirs.clone().count();
+        before.0 += theirs.union(&coming).count();
         if run.at >= before.1 {
             (before.1, before.2) = (run.at, &run.run);
         }
-        reached.extend(theirs.copied());
+        reached.extend(&theirs);
+        all.extend(theirs.iter().chain(&coming));
     }
-    let estimate = (reached.len() as u128 * u128::from(count) / sample.max(1) as u128) as u64;
-    if 2 * reached.len() < sample || estimate < LEAST {
+    let of_all = |n: usize| (n as u128 * u128::from(count) / sample.max(1) as u128) as u64;
+    if 2 * all.len() < sample || of_all(all.len()) < LEAST {
         return None;
     }
     let (campaign, (_, at, run)) = by_campaign.into_iter().max_by_key(|(_, (most, at, _))| (*most, *at))?;
     let at = words::time(at).ok()?;
-    Some(Overlap { reached: estimate, of: count, is_exact, campaign: campaign.to_owned(), run: run.to_owned(), at })
+    let (reached, all) = (of_all(reached.len()), of_all(all.len()));
+    Some(Overlap {
+        reached,
+        coming: all - reached,
+        of: count,
+        is_exact,
+        campaign: campaign.to_owned(),
+        run: run.to_owned(),
+        at,
+        is_message_known: true,
+    })
 }
 
 /// What the kept sketches say. Only members that both have are looked up.
@@ -134,27 +239,25 @@ fn sketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Timest
     let since = query.since.as_microsecond();
     let kin = aliases::kin_json(conn, &query.campaign)?;
     let mut sketches = conn.prepare(
-        "SELECT s.run, s.campaign, coalesce(r.id, ''), s.bound, s.reached_at, s.members FROM sketches s LEFT JOIN runs r ON r.seq = s.run
-         WHERE s.message_fingerprint = ?1 AND s.env IS ?2 AND s.apart = ?3 AND s.campaign NOT IN (SELECT value FROM json_each(?4))
-           AND coalesce(r.finished_at, s.reached_at, ?5) >= ?5",
+        "SELECT s.run, s.campaign, coalesce(r.id, ''), s.bound, s.reached_at, s.message_fingerprint, s.members
+         FROM sketches s LEFT JOIN runs r ON r.seq = s.run
+         WHERE s.message_fingerprint IN (?1, ?6) AND (s.env IS ?2 OR s.env = ?6) AND s.apart IN (?3, ?6)
+           AND s.campaign NOT IN (SELECT value FROM json_each(?4)) AND coalesce(r.finished_at, s.reached_at, ?5) >= ?5",
     )?;
-    let mut rows = sketches.query(params![query.message_fingerprint, query.env, query.apart, kin, since])?;
+    let mut rows = sketches.query(params![query.message_fingerprint, query.env, query.apart, kin, since, ANY])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let (seq, bound, removed): (i64, i64, Option<i64>) = (row.get(0)?, row.get(3)?, row.get(4)?);
-        let mut found = Found { campaign: row.get(1)?, run: row.get(2)?, at: i64::MIN, reached: Vec::new(), bound: bound.cast_unsigned() };
-        let members = People::unpack(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?);
+        let name = if seq < 0 { name_of_lost(conn, seq)? } else { row.get(2)? };
+        let mut found = Found::new(row.get(1)?, name, bound.cast_unsigned(), row.get::<_, String>(5)? != ANY);
+        let members = People::unpack(row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from)?);
         for (person, row) in both(people, members) {
-            let at = match removed {
-                Some(at) => Some(at),
-                None => reached_at(conn, words::id_of(seq, row)?, now)?.filter(|at| *at >= since),
+            let fate = match removed {
+                Some(at) => Fate::Reached(Some(at)),
+                None => fate(conn, words::id_of(seq, row)?)?,
             };
-            if let Some(at) = at {
-                found.reached.push(person);
-                found.at = found.at.max(at);
-            }
+            found.add(person, &fate, since, now);
         }
-        found.reached.dedup();
         // A run that reached none of them still says so.
         all.push(found);
     }
@@ -174,7 +277,7 @@ fn both<'a>(people: &'a [u64], members: impl Iterator<Item = (u64, JobId)> + 'a)
 
 /// The same for runs of which no sketch was kept, because an earlier version planned them: these are read through, until they are too old
 /// to be asked about.
-fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64]) -> Result<Vec<Found>> {
+fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64], now: Timestamp) -> Result<Vec<Found>> {
     let since = query.since.as_microsecond();
     let kin = aliases::kin_json(conn, &query.campaign)?;
     let seed = person_seed(&workspace::secret_key(conn)?);
@@ -183,10 +286,7 @@ fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64]) -> Result
          WHERE s.run IS NULL AND r.message_fingerprint = ?1 AND r.env IS ?2 AND r.state <> 0
            AND r.campaign NOT IN (SELECT value FROM json_each(?3)) AND coalesce(r.finished_at, ?4) >= ?4",
     )?;
-    let mut reached = conn.prepare(&format!(
-        "SELECT email, coalesce(last_at, ?3) FROM recipients WHERE id BETWEEN ?1 AND ?2 AND key <> '' AND {} AND coalesce(last_at, ?3) >= ?3",
-        reached()
-    ))?;
+    let mut recipients = conn.prepare("SELECT email, state, outcome, last_at FROM recipients WHERE id BETWEEN ?1 AND ?2 AND key <> ''")?;
     let mut rows = runs.query(params![query.message_fingerprint, query.env, kin, since])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
@@ -197,15 +297,17 @@ fn unsketched(conn: &Connection, query: &OverlapQuery, people: &[u64]) -> Result
         if is_set("redirect") || is_set("provider_sandbox") || is_set("apart") || apart != query.apart {
             continue;
         }
-        let mut found = Found { campaign: row.get(1)?, run: row.get(2)?, at: i64::MIN, reached: Vec::new(), bound: u64::MAX };
+        let mut found = Found::new(row.get(1)?, row.get(2)?, u64::MAX, true);
         let (first, last) = words::ids_of(seq);
-        let mut members = reached.query(params![first, last, since])?;
+        let mut members = recipients.query([first, last])?;
         while let Some(member) = members.next()? {
-            let email = member.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?.to_lowercase();
-            let person = xxh3_64_with_seed(email.as_bytes(), seed);
+            let fate = Fate::of(member.get(1)?, member.get(2)?, member.get(3)?)?;
+            if matches!(fate, Fate::Out) {
+                continue;
+            }
+            let person = person_of(member.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, seed);
             if people.binary_search(&person).is_ok() {
-                found.reached.push(person);
-                found.at = found.at.max(member.get(1)?);
+                found.add(person, &fate, since, now);
             }
         }
         all.push(found);

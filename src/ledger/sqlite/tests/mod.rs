@@ -46,7 +46,7 @@ impl Bed {
     async fn sealed(&self, head: RunHead, rows: Vec<PlannedRow>, seal: Seal) -> RunId {
         let run = self.ledger.begin(head).await.unwrap();
         self.ledger.plan(&run, rows).await.unwrap();
-        self.ledger.seal(&run, seal).await.unwrap();
+        assert_eq!(self.ledger.seal(&run, seal).await.unwrap(), None);
         run
     }
 
@@ -98,7 +98,16 @@ fn head() -> RunHead {
 }
 
 fn seal() -> Seal {
-    Seal { list_fingerprint: "l1".into(), columns: vec![vec!["email".into()]], filtered: 0, canary: None, limit: None, cohorts: vec![], people: None }
+    Seal {
+        list_fingerprint: "l1".into(),
+        columns: vec![vec!["email".into()]],
+        filtered: 0,
+        canary: None,
+        limit: None,
+        cohorts: vec![],
+        people: None,
+        overlap: None,
+    }
 }
 
 /// Asks about people who are to have the message of [`head`] under a campaign.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ledger::LostPeople;
 
 /// The people `u{from}` to `u{to}` as a planner sketches them.
 async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
@@ -20,7 +21,7 @@ async fn run_of(bed: &Bed, head: RunHead, count: u64, accepted_to: u64, sketched
 }
 
 async fn reached(bed: &Bed, query: OverlapQuery) -> Option<(u64, u64)> {
-    bed.ledger.overlap(query).await.unwrap().map(|found| (found.reached, found.of))
+    bed.ledger.overlap(query).await.unwrap().map(|found| (found.reached + found.coming, found.of))
 }
 
 #[tokio::test]
@@ -29,6 +30,8 @@ async fn half_of_the_people_and_ten_are_found_with_or_without_a_sketch_and_after
         let bed = Bed::new();
         let run = run_of(&bed, head(), 30, 18, sketched).await;
         bed.claimed(&run, &[19]).await;
+        // Those who are held are not about to get it.
+        bed.ledger.hold_rest(&run, Reason::Limit, "").await.unwrap();
         if removed {
             bed.ledger.remove(&run).await.unwrap();
         }
@@ -54,6 +57,60 @@ async fn half_of_the_people_and_ten_are_found_with_or_without_a_sketch_and_after
 }
 
 #[tokio::test]
+async fn of_two_runs_that_are_sealed_at_once_the_second_finds_the_planned_people_of_the_first() {
+    let bed = Bed::new();
+    let sketch = people(&bed, 1..=20).await;
+    let mut runs = Vec::new();
+    for campaign in ["one", "two"] {
+        let run = bed.ledger.begin(RunHead { campaign: campaign.into(), ..head() }).await.unwrap();
+        bed.ledger.plan(&run, (1..=20).map(|n| row(n, &format!("u{n}@example.com"))).collect()).await.unwrap();
+        runs.push(run);
+    }
+    let seal = |campaign: &str| Seal { people: Some((String::new(), sketch.clone())), overlap: Some(asks(campaign, sketch.clone())), ..seal() };
+    let (one, two) = tokio::join!(bed.ledger.seal(&runs[0], seal("one")), bed.ledger.seal(&runs[1], seal("two")));
+    assert_eq!(one.unwrap(), None);
+    let found = two.unwrap().expect("the first is about to reach them");
+    assert_eq!((found.reached, found.coming, found.of, found.campaign.as_str(), &found.run), (0, 20, 20, "one", &runs[0]));
+    assert_eq!(bed.ledger.run(&runs[1]).await.unwrap().unwrap().state, RunState::Planning, "nothing was changed");
+    bed.settled(&runs[0], (1..=9).map(|n| (n, accepted())).collect()).await;
+    bed.claimed(&runs[0], &[10, 11]).await;
+    let found = bed.ledger.seal(&runs[1], seal("two")).await.unwrap().expect("as before");
+    assert_eq!((found.reached, found.coming), (9, 11), "what is under way has not been taken yet");
+    let answered = Seal { overlap: None, ..seal("two") };
+    assert_eq!(bed.ledger.seal(&runs[1], answered).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn people_of_a_lost_run_count_and_what_nothing_says_about_it_equals_everything() {
+    let bed = Bed::new();
+    let lost = |run: &str, message: Option<&str>, people| LostPeople {
+        run: run.into(),
+        campaign: "spring".into(),
+        env: Some(None),
+        apart: Some(String::new()),
+        message_fingerprint: message.map(str::to_owned),
+        people,
+        at: Timestamp::now(),
+    };
+    let ask = async |query: OverlapQuery| bed.ledger.overlap(query).await.unwrap();
+    let all = people(&bed, 1..=20).await;
+    bed.ledger.keep_lost(lost("20261121-034500-k3f9", Some("m1"), all.clone())).await.unwrap();
+    // Read once more, it takes the place of what was read before.
+    bed.ledger.keep_lost(lost("20261121-034500-k3f9", Some("m1"), people(&bed, 1..=12).await)).await.unwrap();
+    bed.ledger.adopted(vec!["20261121-034500-k3f9".into()]).await.unwrap();
+    let found = ask(asks("other", all.clone())).await.expect("twelve of twenty");
+    assert_eq!((found.reached, found.run.as_str(), found.is_message_known), (12, "20261121-034500-k3f9", true));
+    assert_eq!(ask(asks("spring", all.clone())).await, None);
+    let other_message = OverlapQuery { message_fingerprint: "m2".into(), ..asks("other", all.clone()) };
+    assert_eq!(ask(other_message.clone()).await, None);
+    bed.ledger.keep_lost(LostPeople { env: None, apart: None, ..lost("20261122-034500-aaaa", None, all.clone()) }).await.unwrap();
+    let found = ask(other_message.clone()).await.expect("it may have been this message");
+    assert_eq!((found.reached, found.is_message_known), (20, false));
+    assert!(ask(OverlapQuery { env: Some("staging".into()), apart: "sandbox".into(), ..other_message }).await.is_some());
+    assert!(ask(asks("other", all)).await.expect("as before").is_message_known, "what is certain is said");
+}
+
+#[tokio::test]
 async fn what_two_campaigns_reached_is_added_and_the_one_with_most_is_named() {
     let bed = Bed::new();
     run_of(&bed, head(), 8, 8, true).await;
@@ -61,6 +118,7 @@ async fn what_two_campaigns_reached_is_added_and_the_one_with_most_is_named() {
     let sketch = people(&bed, 1..=14).await;
     let second = bed.sealed(RunHead { campaign: "summer".into(), ..head() }, rows, Seal { people: Some((String::new(), sketch)), ..seal() }).await;
     bed.settled(&second, vec![(9, unknown()), (10, accepted()), (11, rejected())]).await;
+    bed.ledger.hold_rest(&second, Reason::Limit, "").await.unwrap();
     let found = bed.ledger.overlap(asks("other", people(&bed, 1..=14).await)).await.unwrap().unwrap();
     assert_eq!((found.reached, found.of, found.campaign.as_str(), found.is_exact), (10, 14, "spring", true));
 }
@@ -75,6 +133,7 @@ async fn a_part_of_a_list_that_is_too_long_to_be_held_whole_is_estimated() {
     assert!(sketch.bound < u64::MAX);
     bed.ledger.seal(&run, Seal { people: Some((String::new(), sketch)), ..seal() }).await.unwrap();
     bed.settled(&run, (1..=10_000).map(|n| (n, accepted())).collect()).await;
+    bed.ledger.hold_rest(&run, Reason::Limit, "").await.unwrap();
     let found = bed.ledger.overlap(asks("other", people(&bed, 1..=12_000).await)).await.unwrap().unwrap();
     assert!(!found.is_exact && found.of == 12_000 && found.reached.abs_diff(10_000) < 500, "{found:?}");
     let few = bed.ledger.overlap(asks("other", people(&bed, 9_901..=10_000).await)).await.unwrap().unwrap();

@@ -1,0 +1,49 @@
+//! What differs between a campaign's latest run and what is to be sent now, and whether a send may go on with that.
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::ledger::{Ledger, Run, RunState};
+use crate::outcome::Outcome;
+use crate::pipeline::ledger_error;
+
+/// What differs from an earlier run of the campaign, in words.
+pub(crate) fn changes(run: &Run, list_fingerprint: &str, message_fingerprint: &str) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    if run.head.list_fingerprint != list_fingerprint {
+        changed.push("the list");
+    }
+    if run.head.message_fingerprint != message_fingerprint {
+        changed.push("the message");
+    }
+    changed
+}
+
+/// What has changed, as the subject of a sentence with its verb.
+pub(crate) fn has(changed: &[&'static str]) -> String {
+    format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
+}
+
+/// Why a campaign may not go on with what has changed; `None` where it may. `is_named` says that `--campaign` was given, `is_accepted`
+/// that `--accept-changes` was.
+pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_accepted: bool) -> Option<Error> {
+    let refuse =
+        |hint: String| Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint));
+    if changed.is_empty() {
+        return None;
+    }
+    if !is_named {
+        return refuse(format!(
+            "name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew",
+            run.head.name()
+        ));
+    }
+    if changed.contains(&"the message") && !is_accepted {
+        return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());
+    }
+    None
+}
+
+/// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
+pub(crate) async fn is_abandoned(ledger: &dyn Ledger, run: &Run) -> crate::error::Result<bool> {
+    Ok(run.state == RunState::Finished && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held) > 0)
+}
