@@ -184,6 +184,17 @@ impl Address {
         Ok(Self { text: text.into_boxed_str(), at })
     }
 
+    /// An address that was planned earlier, letter for letter as it was planned, perhaps in a spelling that is read as another one now.
+    /// Errs where it is no address any more.
+    pub(crate) fn as_planned(text: &str) -> Result<Self, AddressError> {
+        let read = Self::parse(text)?;
+        let is_one_word = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        Ok(match text.rfind('@').and_then(|at| u16::try_from(at).ok()) {
+            Some(at) if is_one_word && text != read.as_str() => Self { text: text.into(), at },
+            _ => read,
+        })
+    }
+
     /// The address as it goes on the wire.
     pub fn as_str(&self) -> &str {
         &self.text

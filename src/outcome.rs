@@ -114,6 +114,13 @@ words! {
     }
 }
 
+impl Outcome {
+    /// What a recipient becomes whom the last screening keeps back for this reason.
+    pub fn of_screening(reason: Reason) -> Self {
+        if reason == Reason::BadAddress { Self::Invalid } else { Self::Suppressed }
+    }
+}
+
 /// How many recipients have each outcome, and how many have none yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {

@@ -368,3 +368,13 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn a_planned_address_keeps_its_letters_if_it_is_still_one() {
+    let planned = |text: &str| Address::as_planned(text).map(|address| (address.to_string(), address.domain().to_owned()));
+    assert_eq!(planned("\"ann\"@x.org"), Ok(("\"ann\"@x.org".to_owned(), "x.org".to_owned())));
+    assert_eq!(planned("Ann@x.org"), Ok(("Ann@x.org".to_owned(), "x.org".to_owned())));
+    // What cannot stand in a header is taken as it is read now.
+    assert_eq!(planned(" ann@x.org\r\n"), Ok(("ann@x.org".to_owned(), "x.org".to_owned())));
+    assert!(planned("a\u{200b}b@x.org").is_err());
+}

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
-use crate::outcome::Reason;
+use crate::outcome::{Outcome, Reason};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::press::{Press, idempotency_key};
 use crate::pipeline::wire::{ClaimWire, FirstRequest, Pacers, withdrawn};
@@ -30,7 +30,7 @@ pub(crate) struct Way {
 /// How a chunk came back.
 pub(crate) enum Done {
     /// Nothing was claimed; the rows are as they were.
-    NotClaimed { way: Way, rows: Vec<JobId>, suppressed: Vec<JobId>, why: Claimed },
+    NotClaimed { way: Way, rows: Vec<JobId>, suppressed: Vec<(JobId, Outcome)>, why: Claimed },
     /// The claim went to the provider; the loop settles it.
     Sent {
         way: Way,
@@ -39,7 +39,7 @@ pub(crate) enum Done {
         claimed_at: Timestamp,
         reply: Reply,
         screened: Vec<(JobId, Reason, String)>,
-        suppressed: Vec<JobId>,
+        suppressed: Vec<(JobId, Outcome)>,
         put_off: HashMap<JobId, Timestamp>,
     },
 }
@@ -78,7 +78,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     };
     let Drafted { rows, jobs, recipients, suppressed } = drafted;
     let key = idempotency_key(&parts.run, outlet, &jobs, 0, claimed_at, &parts.secret);
-    let taken_out: Vec<JobId> = suppressed.iter().map(|(row, ..)| *row).collect();
+    let taken_out: Vec<(JobId, Outcome)> = suppressed.iter().map(|(row, reason, _)| (*row, Outcome::of_screening(*reason))).collect();
     let claim = parts
         .ledger
         .claim(Draft {

@@ -197,7 +197,7 @@ impl Engine {
                 self.returned(way);
                 // With nobody left to claim, the suppressed were settled all the same.
                 if why == Claimed::Nothing {
-                    suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
+                    suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
                 }
                 for row in &rows {
                     self.out.remove(row);
@@ -214,7 +214,7 @@ impl Engine {
             }
             Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed, put_off } => {
                 self.returned(way);
-                for row in rows.iter().map(|row| &row.row).chain(&suppressed) {
+                for row in rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row)) {
                     self.out.remove(row);
                 }
                 let outlet = &self.parts.outlets[way.through];
@@ -229,7 +229,7 @@ impl Engine {
                 self.pass_on(way.through, &rows, &mut translated);
                 self.note_later(way, &rows, &translated.items);
                 self.give_back(translated.void.len() + suppressed.len());
-                suppressed.iter().for_each(|_| self.settled(Outcome::Suppressed));
+                suppressed.iter().for_each(|(_, outcome)| self.settled(*outcome));
                 translated.items.iter().filter_map(|(_, item)| settle::outcome(item)).for_each(|outcome| self.settled(outcome));
                 let is_left = !translated.void.is_empty() || translated.items.iter().any(|(_, item)| settle::outcome(item).is_none());
                 if is_left && self.watch.may_hold(&rows, way) {

@@ -13,7 +13,7 @@ use super::press::{Press, account_mark, idempotency_key};
 use super::wire::Pacers;
 use super::{Outlet, ledger_error};
 use crate::address::Address;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::input::context::ColumnIndex;
 use crate::ledger::{BatchRecord, Ledger, LedgerRow, Run};
 use crate::message::Message;
@@ -64,7 +64,11 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
     let press = Press { message: &doubtful.message, columns: &doubtful.columns, run: &doubtful.run, secret: &doubtful.secret };
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
-        let to = Address::parse(&row.email).map_err(|e| Error::internal(format!("row {}: {e}", row.row)))?;
+        // As it went then: an earlier version may have kept another spelling of the address.
+        let to = match Address::as_planned(&row.email) {
+            Ok(to) => to,
+            Err(why) => return refused(format!("row {} has no address that can be mailed now ({why}), and the batch can only go whole", row.row)),
+        };
         if doubtful.suppressions.screen(&to).is_some() {
             return refused(format!("row {} has been suppressed since, and the batch can only go whole", row.row));
         }

@@ -100,7 +100,7 @@ fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timesta
             "UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, code = '', detail = ?4, last_at = ?5, next_at = NULL
              WHERE id = ?1 AND state IN (1, 2)",
         )?
-        .execute(params![id, words::outcome_number(Outcome::Suppressed), words::reason_number(reason), detail, now.as_microsecond()])?;
+        .execute(params![id, words::outcome_number(Outcome::of_screening(reason)), words::reason_number(reason), detail, now.as_microsecond()])?;
     if changed > 0 {
         remember(conn, id, None, now, "screened", Some(reason), "", detail)?;
     }

@@ -71,6 +71,20 @@ fn a_replay_that_would_not_be_the_same_request_does_not_go() {
 }
 
 #[test]
+fn a_replay_of_an_address_that_is_none_any_more_does_not_go_and_can_be_settled() {
+    let (server, _service, work, in_doubt) = killed(&resend::CONTRACT, true);
+    let somebody = (resend::CONTRACT.mails)(&handed_over(&server)[1])[0].address().to_owned();
+    work.run(&["reconcile", "latest"]).ends(6);
+    let ledger = rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).expect("a ledger");
+    ledger.execute("UPDATE recipients SET email = 'a b@example.com' WHERE email = ?1", [&somebody]).expect("writable");
+    drop(ledger);
+    work.run(&["reconcile", "latest", "--replay"]).ends(6).says("no address that can be mailed now").says("--assume");
+    assert_eq!(handed_over(&server).len(), 2);
+    work.run(&["reconcile", "latest", "--assume", "taken"]).ends(0).says(&format!("{in_doubt} accepted by word"));
+    work.run(&["resume"]).ends(0);
+}
+
+#[test]
 fn a_replay_that_would_go_to_another_account_does_not_go() {
     for contract in [&resend::CONTRACT, &drin::CONTRACT, &bird::CONTRACT, &mailersio::CONTRACT] {
         let (server, service, work, in_doubt) = killed(contract, false);
