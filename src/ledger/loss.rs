@@ -2,7 +2,7 @@
 //! copy has replaced, is noticed.
 //!
 //! The rule it keeps: what lies beside the ledger is read first and the ledger afterwards, because a run is in the ledger before anything
-//! else names it. Names and numbers are compared, never times.
+//! else names it, and a batch before a trace does. Names and numbers are compared, never times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::record::{self, RunRecord};
 use crate::ledger::reports::Name;
-use crate::ledger::{RunId, trace};
+use crate::ledger::trace::{self, Trace};
+use crate::ledger::{Leaves, RunId};
 
 /// The runs that the files of a state directory name.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,8 @@ pub struct TraceFile {
     pub name: String,
     /// It holds more than its header.
     pub has_records: bool,
+    /// The last batch that it names; the ledger had it before.
+    pub last_batch: Option<i64>,
 }
 
 /// How a ledger and what lies beside it disagree.
@@ -82,8 +85,11 @@ impl Remains {
             let Some(run) = name.get(..RUN_ID).filter(|run| is_run_id(run) && name[RUN_ID..].starts_with('-') && name.ends_with(".log")) else {
                 continue;
             };
-            let has_records = std::fs::metadata(traces.join(&name)).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
-            remains.traces.entry(run.to_owned()).or_default().push(TraceFile { name, has_records });
+            let path = traces.join(&name);
+            let has_records = std::fs::metadata(&path).is_ok_and(|about| about.len() > trace::HEADER_LENGTH);
+            // One that cannot be read proves nothing here; whoever needs what it says reports the error.
+            let last_batch = if has_records { Trace::last_batch(&path).ok().flatten() } else { None };
+            remains.traces.entry(run.to_owned()).or_default().push(TraceFile { name, has_records, last_batch });
         }
         let locks = names(&state_dir.join("locks"))?;
         remains.locks = locks.iter().filter(|name| name.ends_with(".lock")).count();
@@ -108,6 +114,15 @@ impl Remains {
         let found: Vec<String> = found.into_iter().flatten().collect();
         let newest = runs.last().map_or_else(String::new, |run| format!("; the newest run that they name is {run}"));
         (!found.is_empty()).then(|| format!("the ledger is gone, and {} of its runs are still here{newest}", found.join(", ")))
+    }
+
+    /// What there is to go by.
+    pub(crate) fn leaves(&self) -> Leaves {
+        match (self.runs().is_empty(), self.locks) {
+            (false, _) => Leaves::Runs,
+            (true, 0) => Leaves::Nothing,
+            (true, _) => Leaves::Locks,
+        }
     }
 
     fn places(&self, run: &str) -> String {

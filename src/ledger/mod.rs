@@ -31,10 +31,26 @@ pub enum LedgerError {
     /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong to.
     #[error("{path}: {what}")]
     Lost { path: String, what: String },
+    /// The same, and there is neither a report nor a trace nor a record that says which recipients its runs reached.
+    #[error("{path}: {what}")]
+    LostWithoutTrace { path: String, what: String },
+    /// Something else stands in the ledger's place, or a part of it. `leaves` says whether there is anything of earlier runs to go by.
+    #[error("{path}: {what}")]
+    NotALedger { path: String, what: String, leaves: Leaves },
     #[error("the ledger's writer has stopped: {0}")]
     Gone(String),
     #[error("{0}")]
     NoSuchRun(String),
+}
+
+/// What a ledger that is not there has left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    /// Reports, traces or records of its runs.
+    Runs,
+    /// Locks alone: something was sent, and nothing says to whom.
+    Locks,
+    Nothing,
 }
 
 pub type LedgerResult<T> = Result<T, LedgerError>;

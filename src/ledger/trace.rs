@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -25,6 +25,9 @@ const HEADER: &str = "mailbatch-trace 1";
 
 /// The length of a trace that holds no record, in bytes.
 pub const HEADER_LENGTH: u64 = HEADER.len() as u64 + 1;
+
+/// How much of the end of a trace is read for its last batches, in bytes: the records of a few thousand recipients.
+const TAIL: u64 = 1 << 20;
 
 /// The directory of the traces under a state directory.
 pub fn directory(state_dir: &Path) -> PathBuf {
@@ -200,6 +203,17 @@ impl Trace {
         self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// The highest number of a batch that the last records of a trace name; `None` where they name none. Damaged lines are left out.
+    pub fn last_batch(path: &Path) -> io::Result<Option<i64>> {
+        let mut file = File::open(path)?;
+        let from = file.metadata()?.len().saturating_sub(TAIL);
+        file.seek(SeekFrom::Start(from))?;
+        let mut tail = Vec::new();
+        file.take(TAIL).read_to_end(&mut tail)?;
+        let lines = tail.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+        Ok(lines.filter_map(batch_of).max())
+    }
+
     /// Reads a trace. A last line without its end is left out, since the process died before it went on; anything else that cannot be
     /// understood is an error, and the trace proves nothing then.
     pub fn read(path: &Path) -> io::Result<TraceState> {
@@ -313,13 +327,23 @@ fn checksum(text: &[u8]) -> u32 {
 }
 
 fn parse(line: &[u8]) -> Option<Record> {
+    serde_json::from_slice(checked(line)?).ok()
+}
+
+/// The JSON of a line whose checksum is right.
+fn checked(line: &[u8]) -> Option<&[u8]> {
     let (sum, json) = line.split_at_checked(8)?;
     let json = json.strip_prefix(b" ")?;
     let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
-    if sum != checksum(json) {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
+    (sum == checksum(json)).then_some(json)
+}
+
+/// The number of the batch that a record is about, which stands first in each.
+fn batch_of(line: &[u8]) -> Option<i64> {
+    let json = checked(line)?;
+    let digits = &json[json.iter().position(|byte| *byte == b'[')? + 1..];
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::input::context::ColumnIndex;
 use crate::ledger::trace::Trace;
-use crate::ledger::{Ledger, LedgerError, Run, Standing};
+use crate::ledger::{Leaves, Ledger, LedgerError, Run, Standing};
 use crate::literal::Rate;
 use crate::message::Message;
 use crate::pause::PauseRule;
@@ -161,6 +161,24 @@ pub fn ledger_error(error: LedgerError) -> Error {
             "restore the newest ledger.db from a backup; without one, `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody \
              in them is mailed again (a workspace that is to begin anew needs another state directory: move .mailbatch away)",
         ),
+        LedgerError::LostWithoutTrace { .. } => Error::usage(error.to_string()).hint(
+            "restore the newest ledger.db from a backup, or .mailbatch/reports; a workspace that is to begin anew, although people may then be \
+             mailed twice, needs another state directory: move .mailbatch away",
+        ),
+        LedgerError::NotALedger { ref path, leaves, .. } => {
+            let away = format!("move {path} away, and {path}-wal and {path}-shm where they are there");
+            Error::usage(error.to_string()).hint(match leaves {
+                Leaves::Runs => format!(
+                    "{away}; then restore the newest ledger.db from a backup, or without a backup `mailbatch send LIST --ledger-lost` reads the \
+                     reports of earlier runs first, so that nobody in them is mailed again"
+                ),
+                Leaves::Locks => format!(
+                    "{away}, and restore the newest ledger.db from a backup; a workspace that is to begin anew, although people may then be mailed \
+                     twice, needs another state directory: move .mailbatch away"
+                ),
+                Leaves::Nothing => format!("{away}; nothing has been sent from this workspace, so the next send makes a new ledger, unless you have a backup"),
+            })
+        }
         LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
         LedgerError::Broken { .. } => Error::internal(error.to_string())
             .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first"),

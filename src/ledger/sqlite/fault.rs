@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::ledger::LedgerError;
+use crate::ledger::{Leaves, LedgerError};
 
 /// The failure of one request.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(super) enum Fault {
     Newer(i64),
     NoSuchRun(String),
     Damaged(String),
+    /// Another program's database.
+    Foreign(String),
     /// One of its files is gone or was replaced, or what lies beside it names runs that it does not know.
     Lost(String),
 }
@@ -38,6 +40,7 @@ impl Fault {
             Self::Sql(e) => LedgerError::Broken { path, detail: e.to_string() },
             Self::Newer(found) => LedgerError::Newer { path, found, known: super::schema::VERSION },
             Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
+            Self::Foreign(what) => LedgerError::NotALedger { path, what, leaves: Leaves::Nothing },
             Self::Lost(what) => LedgerError::Lost { path, what },
             Self::Damaged(detail) => LedgerError::Broken { path, detail },
         }
@@ -64,6 +67,8 @@ pub(super) fn repeat(error: &LedgerError) -> LedgerError {
         LedgerError::Broken { path, detail } => LedgerError::Broken { path: path.clone(), detail: detail.clone() },
         LedgerError::Locked { path, detail } => LedgerError::Locked { path: path.clone(), detail: detail.clone() },
         LedgerError::Lost { path, what } => LedgerError::Lost { path: path.clone(), what: what.clone() },
+        LedgerError::LostWithoutTrace { path, what } => LedgerError::LostWithoutTrace { path: path.clone(), what: what.clone() },
+        LedgerError::NotALedger { path, what, leaves } => LedgerError::NotALedger { path: path.clone(), what: what.clone(), leaves: *leaves },
         LedgerError::Gone(why) => LedgerError::Gone(why.clone()),
         LedgerError::NoSuchRun(what) => LedgerError::NoSuchRun(what.clone()),
     }

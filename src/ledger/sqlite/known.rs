@@ -72,7 +72,9 @@ pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Opt
         let is_behind = |run: &str| {
             let record = remains.records.get(run).and_then(Option::as_ref);
             let mut files = remains.traces.get(run).into_iter().flatten();
-            record.is_some_and(|record| record.batches > batches) || files.any(|file| file.has_records && !traces.contains(&file.name))
+            let is_later = |batch: i64| batch > batches;
+            record.is_some_and(|record| is_later(record.batches))
+                || files.any(|file| file.has_records && !traces.contains(&file.name) || file.last_batch.is_some_and(is_later))
         };
         if !here.contains(run) {
             loss.unknown.push(run.clone());

@@ -14,6 +14,7 @@ mod evidence;
 mod facts;
 mod failures;
 mod fault;
+mod foreign;
 mod former;
 mod known;
 mod lease;

@@ -11,11 +11,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::claim::Origin;
 use super::fault::{self, Fault};
+use super::foreign::{self, Found};
 use super::place::Place;
 use super::threads::Worker;
 use super::{SqliteLedger, known, patience, recover, schema};
 use crate::ledger::loss::{Loss, Remains};
-use crate::ledger::{LedgerError, LedgerResult, RunId, trace};
+use crate::ledger::{Leaves, LedgerError, LedgerResult, RunId, trace};
 
 impl SqliteLedger {
     /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
@@ -27,7 +28,11 @@ impl SqliteLedger {
         if is_missing(&path)?
             && let Some(what) = remains.describe()
         {
-            return Err(LedgerError::Lost { path: path.display().to_string(), what });
+            let path = path.display().to_string();
+            return Err(match remains.leaves() {
+                Leaves::Locks => LedgerError::LostWithoutTrace { path, what },
+                _ => LedgerError::Lost { path, what },
+            });
         }
         let (ledger, loss, newest) = Self::open_beside(state_dir, &remains)?;
         if loss.is_empty() { Ok(ledger) } else { Err(ledger.lost(loss.describe(&remains, newest.as_deref()))) }
@@ -43,7 +48,7 @@ impl SqliteLedger {
             && let Some(what) = remains.describe()
         {
             let what = format!("{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached");
-            return Err(LedgerError::Lost { path: path.display().to_string(), what });
+            return Err(LedgerError::LostWithoutTrace { path: path.display().to_string(), what });
         }
         let (ledger, loss, _) = Self::open_beside(state_dir, &remains)?;
         Ok((ledger, remains, loss))
@@ -52,13 +57,20 @@ impl SqliteLedger {
     fn open_beside(state_dir: &Path, remains: &Remains) -> LedgerResult<(Self, Loss, Option<RunId>)> {
         let path = state_dir.join("ledger.db");
         let shown = path.display().to_string();
+        if let Found::Other(what) = foreign::look(&path).map_err(|e| io_error(&shown, &e))? {
+            let what = format!("in the ledger's place is {what}");
+            return Err(LedgerError::NotALedger { path: shown, what, leaves: remains.leaves() });
+        }
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))?;
         // SQLite gives its -wal and -shm files the mode of the database.
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(&shown, &e)),
             _ => {}
         }
-        let threads = connect(&path).map_err(|fault| fault.at(&shown))?;
+        let threads = connect(&path).map_err(|fault| match fault.at(&shown) {
+            LedgerError::NotALedger { path, what, .. } => LedgerError::NotALedger { path, what, leaves: remains.leaves() },
+            error => error,
+        })?;
         let [writer, quick, long] = threads;
         let (loss, newest) = known::compare(&writer, remains).map_err(|fault| fault.at(&shown))?;
         let place = Arc::new(Place::of(&path));
@@ -93,16 +105,10 @@ fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
     Remains::read(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))
 }
 
-/// The length of the smallest database, in bytes.
-const SMALLEST: u64 = 512;
-
-/// Whether there is no ledger: no file, or one so short that SQLite would take it for a new database.
+/// Whether there is no ledger: no file, or an empty one.
 fn is_missing(path: &Path) -> LedgerResult<bool> {
-    match std::fs::metadata(path) {
-        Ok(about) => Ok(about.len() < SMALLEST),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(e) => Err(io_error(&path.display().to_string(), &e)),
-    }
+    let found = foreign::look(path).map_err(|e| io_error(&path.display().to_string(), &e))?;
+    Ok(matches!(found, Found::Nothing))
 }
 
 fn io_error(path: &str, error: &io::Error) -> LedgerError {
@@ -120,7 +126,7 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
     patience::install(&mut writer, path.display().to_string().into(), patience::TO_OPEN, Arc::default())?;
-    let found = schema::version(&writer)?;
+    let found = schema::identify(&writer)?;
     if found > schema::VERSION {
         return Err(Fault::Newer(found));
     }

@@ -237,6 +237,30 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
+/// The version of the ledger behind `conn`, before anything in it is changed; 0 for a file that holds nothing yet. Errs with
+/// `Fault::Foreign` for a database of another program.
+pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
+    const OURS: [&str; 3] = ["runs", "recipients", "batches"];
+    let found = version(conn)?;
+    let mut tables = conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let has_all = OURS.iter().all(|ours| tables.iter().any(|table| table == ours));
+    match (tables.is_empty(), has_all) {
+        (true, _) if found == 0 => Ok(0),
+        (false, true) if found > 0 => Ok(found),
+        (false, true) => Err(Fault::Damaged("the ledger's version was lost".into())),
+        (true, _) => Err(Fault::Foreign("in the ledger's place is a database without tables".into())),
+        (false, false) => Err(Fault::Foreign(format!("in the ledger's place is a database of another program (its tables: {})", some(&tables)))),
+    }
+}
+
+/// The first names of a list.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 3;
+    let more = if names.len() > MOST { ", …" } else { "" };
+    names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ") + more
+}
+
 /// Brings the file up to `VERSION`. Several processes may do so at once: the first one works, the others find it done. Errs with
 /// `Fault::Newer` when the file is ahead of this program.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {

@@ -35,6 +35,7 @@ async fn commits_are_synced_and_written_ahead() {
 fn a_ledger_of_a_newer_version_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.db");
+    drop(SqliteLedger::open(dir.path()).unwrap());
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE future(x); PRAGMA user_version = 99").unwrap();
     let before = std::fs::read(&path).unwrap();
     match SqliteLedger::open(dir.path()) {
@@ -49,7 +50,7 @@ fn a_file_that_is_no_ledger_is_named() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("ledger.db"), "not a database, but long enough to be read as one page header".repeat(20)).unwrap();
     match SqliteLedger::open(dir.path()) {
-        Err(e @ LedgerError::Broken { .. }) => assert!(e.to_string().contains("ledger.db: this is no SQLite database"), "{e}"),
+        Err(e @ LedgerError::NotALedger { .. }) => assert!(e.to_string().contains("ledger.db: in the ledger's place is a text file"), "{e}"),
         other => panic!("{other:?}"),
     }
 }
