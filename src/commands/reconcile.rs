@@ -14,7 +14,7 @@ use crate::address::key_of;
 use crate::cli::{Assumed, Globals, ReconcileArgs};
 use crate::commands::following::{self, Asked};
 use crate::commands::reports::{each_row, forget_report, rewrite_report};
-use crate::commands::running::{Frozen, frozen, in_this_workspace, learn, recover};
+use crate::commands::running::{Frozen, exit_of, frozen, in_this_workspace, learn, recover};
 use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
 use crate::error::{Error, Result};
@@ -294,16 +294,13 @@ impl Doubts<'_> {
 pub(crate) async fn keep_standing(bench: &Workbench, ledger: &dyn Ledger, run: &Run, before: &Standing) -> Result<Standing> {
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     let count = |standing: &Standing, outcome| standing.tally.get(outcome);
-    let (unknown, deferred) = (count(&standing, Outcome::Unknown), count(&standing, Outcome::Deferred));
+    let deferred = count(&standing, Outcome::Deferred);
     let was_done = count(before, Outcome::Held) + count(before, Outcome::Deferred) == 0;
     let state = if run.state == RunState::Finished && was_done && deferred > 0 { RunState::Open } else { run.state };
     // Whatever else ended the run did not go away.
     let code = match run.exit {
         Some(code) if code != Exit::UNKNOWN.code() => code,
-        _ if unknown > 0 => Exit::UNKNOWN.code(),
-        _ if deferred > 0 => Exit::RETRYABLE.code(),
-        _ if standing.rejected_here > 0 => Exit::REJECTED.code(),
-        _ => Exit::OK.code(),
+        _ => exit_of(&standing).code(),
     };
     ledger.finish(&run.id, state, code).await.map_err(ledger_error)?;
     rewrite_report(bench, ledger, &run.id).await?;

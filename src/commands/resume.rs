@@ -30,6 +30,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
         return abandon(&bench, ledger.as_ref(), &run).await;
     }
     refuse_while_paused(ledger.as_ref()).await?;
+    refuse_overtaken(ledger.as_ref(), &run).await?;
     if args.go_on {
         let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
         let evidence = match &run.gate {
@@ -44,7 +45,9 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
         latched(&run)?;
     }
     follow_up(&bench, &ledger, &run, args.sending.no_learn).await?;
-    let mut open = vec![Outcome::Held, Outcome::Deferred];
+    // Without a name nothing that was finished or closed is opened again.
+    let is_over = args.run.is_none() && run.state == RunState::Finished;
+    let mut open = if is_over { Vec::new() } else { vec![Outcome::Held, Outcome::Deferred] };
     if args.sending.on_unknown == OnUnknown::Retry {
         open.push(Outcome::Unknown);
     }
@@ -58,6 +61,7 @@ pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     refuse_while_paused(ledger.as_ref()).await?;
+    refuse_overtaken(ledger.as_ref(), &run).await?;
     latched(&run)?;
     let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };
     let words: Vec<&str> = only.iter().map(|outcome| outcome.as_str()).collect();
@@ -122,6 +126,17 @@ async fn go_on(
     }
     let notes = if reopened > 0 { vec![format!("recipients opened again: {reopened}")] } else { Vec::new() };
     Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes, again }.go().await
+}
+
+/// Refuses a run after which the campaign has planned another one: that has taken over what became of its recipients, and has reached others.
+async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
+    let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await.map_err(ledger_error)?;
+    let Some(newer) = latest.filter(|latest| latest.id != run.id) else { return Ok(()) };
+    let (name, newer) = (run.head.name(), newer.id);
+    Err(Error::usage(format!("run {} is over: run {newer} of {name} has taken its recipients over, and may have reached them", run.id)).hint(format!(
+        "`mailbatch resume {newer}` and `mailbatch retry {newer}` go on; people whom only the earlier list has are reached by sending that list with \
+         --campaign {name}"
+    )))
 }
 
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.

@@ -395,7 +395,8 @@ pub(crate) fn canary_size(text: Option<&str>) -> Result<Option<CanarySize>> {
     text.map(str::parse).transpose().map_err(Error::internal)
 }
 
-/// Says that a run has nobody left to send to; reports that were asked for are written all the same.
+/// Says that a run has nobody to send to; reports that were asked for are written all the same. A run that is left with nobody, because the
+/// process ended before it could say so, is finished now.
 pub(crate) async fn nothing_to_do(
     bench: &Workbench,
     ledger: &dyn Ledger,
@@ -407,12 +408,23 @@ pub(crate) async fn nothing_to_do(
     let reports = kept_reports(bench, &run.id)?;
     let missing = reports.current().is_none().then(|| reports.next());
     write_asked(bench, ledger, (run, standing), sending, missing.as_deref()).await?;
-    let unknown = standing.tally.get(Outcome::Unknown);
+    let count = |outcome| standing.tally.get(outcome);
+    let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
+    let is_over = held + deferred == 0;
+    if run.state == RunState::Open && is_over {
+        ledger.finish(&run.id, RunState::Finished, run.exit.unwrap_or_else(|| exit_of(standing).code())).await.map_err(ledger_error)?;
+    }
     let next = match unknown {
+        0 if !is_over => format!("mailbatch resume {}", run.id),
         0 => format!("mailbatch report {}", run.id),
         _ => format!("mailbatch reconcile {}", run.id),
     };
     let next = in_this_workspace(bench, &next);
+    let what = match (run.state, is_over) {
+        (_, true) => "is finished".to_owned(),
+        (RunState::Finished, false) => format!("was closed; {held} held and {deferred} deferred were not mailed"),
+        (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
+    };
     if bench.globals.json || sending.progress == crate::cli::ProgressMode::Json {
         let exit_reasons = if unknown > 0 { vec![(Exit::UNKNOWN, format!("{unknown} may have been taken"))] } else { Vec::new() };
         let notes = vec!["nothing to do".into()];
@@ -420,9 +432,20 @@ pub(crate) async fn nothing_to_do(
         crate::commands::say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
     } else {
         let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
-        bench.note(&format!("mailbatch: nothing to do: run {} of {} is finished{doubt}\nnext: {next}", run.id, run.head.name()));
+        bench.note(&format!("mailbatch: nothing to do: run {} of {} {what}{doubt}\nnext: {next}", run.id, run.head.name()));
     }
     Ok(exit)
+}
+
+/// The exit code that the outcomes of a run earn by themselves.
+pub(crate) fn exit_of(standing: &Standing) -> Exit {
+    let count = |outcome| standing.tally.get(outcome);
+    match () {
+        () if count(Outcome::Unknown) > 0 => Exit::UNKNOWN,
+        () if count(Outcome::Deferred) > 0 => Exit::RETRYABLE,
+        () if standing.rejected_here > 0 => Exit::REJECTED,
+        () => Exit::OK,
+    }
 }
 
 /// The command as it must be typed from where the program was started.

@@ -303,3 +303,86 @@ fn an_unfinished_run_keeps_its_provider() {
         .says("--dedupe ci");
     assert_eq!(server.recipients(), everybody(30));
 }
+
+#[test]
+fn a_plain_resume_opens_nothing_that_was_closed() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 20);
+    work.run(&["send", "list.csv", "--limit", "5"]).ends(0);
+    work.run(&["resume", "--abandon"]).ends(0);
+    let run = work.newest_run();
+    for _ in 0..2 {
+        work.run(&["resume"]).ends(0).says("nothing to do").says("was closed").says("15 held");
+        work.run(&["status"]).ends(0).says("finished");
+    }
+    assert_eq!(server.count(), 5);
+    // By name it is opened again.
+    work.run(&["resume", &run]).ends(0);
+    assert_eq!(server.recipients(), everybody(20));
+    work.run(&["status"]).ends(0).says("finished");
+}
+
+#[test]
+fn a_run_that_a_later_one_has_taken_over_reaches_nobody_any_more() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 20);
+    work.run(&["send", "list.csv", "--campaign", "c", "--limit", "5"]).ends(0);
+    let first = work.newest_run();
+    work.file("list.csv", lists::csv(21));
+    work.run(&["send", "list.csv", "--campaign", "c", "--limit", "10"]).ends(0);
+    let second = work.newest_run();
+    for arguments in [&["resume", &first][..], &["retry", &first, "--only", "held"], &["resume", &first, "--continue"]] {
+        let said = work.run(arguments).ends(2).says(&format!("run {second} of c has taken its recipients over"));
+        assert!(said.err.contains(&format!("`mailbatch resume {second}`")), "{}", said.err);
+    }
+    assert_eq!(server.count(), 15);
+    work.run(&["resume", &second]).ends(0);
+    assert_eq!(server.recipients(), everybody(21));
+}
+
+#[test]
+fn status_and_resume_agree_on_what_is_finished() {
+    let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("452 4.2.2 full")));
+    let work = relayed(&server, "retry = { for = \"300ms\", base = \"50ms\", max = \"100ms\" }", 3);
+    work.run(&["send", "list.csv"]).ends(5);
+    // Nobody is held, and the run is not finished.
+    let said = work.run(&["retry", "latest", "--only", "held"]).ends(0).says("nothing to do").says("3 deferred").says("next: mailbatch resume");
+    assert!(!said.err.contains("is finished"), "{}", said.err);
+    work.run(&["status"]).ends(0).says("open");
+    server.follow(Script::default());
+    work.run(&["resume"]).ends(0);
+    work.run(&["status"]).ends(0).says("finished");
+    // Killed between the last answer and the end of the run.
+    rusqlite::Connection::open(work.join(".mailbatch/ledger.db"))
+        .and_then(|ledger| ledger.execute_batch("UPDATE runs SET state = 1, finished_at = NULL, exit = NULL"))
+        .expect("a ledger");
+    work.run(&["status"]).ends(0).says("open");
+    work.run(&["resume"]).ends(0).says("is finished");
+    work.run(&["status"]).ends(0).says("finished").says("exit      0");
+}
+
+#[test]
+fn rows_planned_by_an_older_version_go_under_their_key_or_are_settled_as_invalid() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 10);
+    work.run(&["send", "list.csv", "--limit", "4"]).ends(0);
+    let ledger = rusqlite::Connection::open(work.join(".mailbatch/ledger.db")).expect("a ledger");
+    let seq = "(SELECT max(seq) FROM runs) * 1099511627776";
+    let respelled = [(7, "\"dora\"@example.com"), (8, "Jo\u{308}rg@example.com"), (9, "a\u{200b}b@example.com"), (10, "c d@example.com")];
+    for (row, email) in respelled {
+        let sql = format!("UPDATE recipients SET email = ?1, key = lower(?1) WHERE id = {seq} + {row}");
+        assert_eq!(ledger.execute(&sql, [email]), Ok(1));
+    }
+    drop(ledger);
+    work.run(&["resume"]).ends(0);
+    let report = work.report();
+    assert_eq!(report.counts(), std::collections::BTreeMap::from([("accepted", 8), ("invalid", 2)]));
+    let reasons = report.column("mb_reason");
+    assert_eq!((reasons[8], reasons[9]), ("bad_address", "bad_address"));
+    assert!(report.column("mb_detail")[8].contains("invisible character"), "{:?}", report.column("mb_detail"));
+    let taken = server.recipients();
+    assert!(taken.contains(&"dora@example.com".to_owned()) && taken.contains(&"J\u{f6}rg@example.com".to_owned()), "{taken:?}");
+    // And nobody again, in whatever spelling.
+    work.run(&["resume"]).ends(0).says("is finished");
+    assert_eq!(server.count(), 8);
+}
