@@ -194,6 +194,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s C -l dire
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l continue -d 'Send the rest although the canary failed or waits for a person'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l abandon -d 'Close the run; whoever was not reached stays held'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s y -l yes -d 'Ask nothing'
@@ -225,6 +227,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-over 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l wait-lock -d 'Wait this long for another run of the campaign to end, instead of exit 11 at once' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s y -l yes -d 'Ask nothing'

@@ -19,7 +19,7 @@ pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use reconcile::{Assumed, ReconcileArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs};
 pub use sending::{
-    CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
+    ChangesArgs, CheckArgs, ListArgs, MessageArgs, PreviewArgs, ReadingArgs, ResumeArgs, RetryArgs, ScreeningArgs, SendArgs, SendingArgs, TargetArgs,
 };
 pub use suppress::{AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveArgs, SuppressArgs, SuppressCommand, SyncArgs};
 pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then};

@@ -159,11 +159,26 @@ pub struct ResumeArgs {
     pub go_on: bool,
 
     /// Close the run; whoever was not reached stays held
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["as_planned", "accept_changes"])]
     pub abandon: bool,
 
     #[command(flatten)]
+    pub changes: ChangesArgs,
+
+    #[command(flatten)]
     pub sending: SendingArgs,
+}
+
+/// What happens where message, list, suppression files or provider are not what a run was planned with (default: stop with exit 14).
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ChangesArgs {
+    /// Go on with the message and the rows as they were planned, whatever the files say now
+    #[arg(long, conflicts_with = "accept_changes")]
+    pub as_planned: bool,
+
+    /// Plan everybody who was not reached anew, with message, list and configuration as they are now
+    #[arg(long)]
+    pub accept_changes: bool,
 }
 
 /// Send again to those who were deferred
@@ -176,6 +191,9 @@ pub struct RetryArgs {
     /// Which outcomes: rejected, deferred, held
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',', default_value = "deferred", value_parser = retryable)]
     pub only: Vec<Outcome>,
+
+    #[command(flatten)]
+    pub changes: ChangesArgs,
 
     #[command(flatten)]
     pub sending: SendingArgs,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::cli::{Globals, ReportArgs, ReportFormat};
 use crate::commands::own_files::{own_files, target};
-use crate::commands::reports::{each_row, format_of};
+use crate::commands::reports::{each_row, format_of, versions};
 use crate::commands::results::width;
 use crate::commands::say;
 use crate::commands::workbench::Workbench;
@@ -32,7 +32,8 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
         return trend(&bench, ledger.as_ref(), args, weeks).await;
     }
     let wanted = Wanted { runs: runs(&bench, ledger.as_ref(), args).await?, domains: args.domain.clone(), since: args.since };
-    let (head, standing) = (wanted.head(), wanted.standing(ledger.as_ref()).await?);
+    let head = Head { versions: versions(ledger.as_ref()).await?, ..wanted.head() };
+    let standing = wanted.standing(ledger.as_ref()).await?;
     let options =
         Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
     let format = format_asked(&bench, args)?;

@@ -1,5 +1,6 @@
 //! The report files of a run: the one that is always written, and those that were asked for.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use futures_util::stream::{self, StreamExt};
@@ -86,9 +87,15 @@ pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: 
     publish(bench, &run.id, &report)
 }
 
+/// The versions of the message that all runs sent, by name.
+pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, String>> {
+    let runs = ledger.runs().await.map_err(ledger_error)?;
+    Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
+}
+
 /// Writes reports of how a run stands, all in one pass over its rows.
 pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, targets: &[Target], options: Options) -> Result<()> {
-    let head = Head::from(run);
+    let head = Head { versions: versions(ledger).await?, ..Head::from(run) };
     let mut files = Vec::with_capacity(targets.len());
     for target in targets {
         files.push(ReportFile::create(target, format_of(target.typed())?, &head, standing, options.clone())?);

@@ -1,13 +1,16 @@
-//! `mailbatch resume` and `mailbatch retry`: go on with a run from the ledger alone.
+//! `mailbatch resume` and `mailbatch retry`: go on with a run from the ledger alone, or plan its rest anew.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::{Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
+use crate::cli::{ChangesArgs, Globals, OnUnknown, ResumeArgs, RetryArgs, SendingArgs};
 use crate::commands::campaign;
+use crate::commands::decision::{Goes, decide};
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::own_files::own_files;
+use crate::commands::replan::replan;
 use crate::commands::reports::{check_reports, forget_report, rewrite_report};
 use crate::commands::running::{Going, frozen, nothing_to_do, recover};
 use crate::commands::send::refuse_while_paused;
@@ -24,13 +27,24 @@ use crate::pipeline::ledger_error;
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
     bench.refuse_unwritable_state()?;
-    let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
+    let lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     if args.abandon {
         return abandon(&bench, ledger.as_ref(), &run).await;
     }
     refuse_while_paused(ledger.as_ref()).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;
+    if !args.go_on {
+        latched(&run)?;
+    }
+    // Without a name nothing that was finished or closed is opened again.
+    let is_over = args.run.is_none() && run.state == RunState::Finished;
+    let mut open = if is_over { Vec::new() } else { vec![Outcome::Held, Outcome::Deferred] };
+    if args.sending.on_unknown == OnUnknown::Retry {
+        open.push(Outcome::Unknown);
+    }
+    let command = format!("resume {}{}", run.id, if args.go_on { " --continue" } else { "" });
+    let goes = decided(&bench, ledger.as_ref(), &run, &open, (&args.changes, &command)).await?;
     if args.go_on {
         let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
         let evidence = match &run.gate {
@@ -41,32 +55,53 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
             let by = by.unwrap_or_else(|| "resume --continue".to_owned());
             ledger.set_gate(&run.id, Gate::Passed { evidence, by: Some(by), at: Some(jiff::Timestamp::now()) }).await.map_err(ledger_error)?;
         }
-    } else {
-        latched(&run)?;
     }
-    follow_up(&bench, &ledger, &run, args.sending.no_learn).await?;
-    // Without a name nothing that was finished or closed is opened again.
-    let is_over = args.run.is_none() && run.state == RunState::Finished;
-    let mut open = if is_over { Vec::new() } else { vec![Outcome::Held, Outcome::Deferred] };
-    if args.sending.on_unknown == OnUnknown::Retry {
-        open.push(Outcome::Unknown);
+    match goes {
+        Goes::AsPlanned(suppress) => {
+            follow_up(&bench, &ledger, &run, args.sending.no_learn).await?;
+            go(&bench, ledger, &run.id, Opening { outcomes: &open, suppress: &suppress, again: None }, &args.sending).await
+        }
+        Goes::Anew(send) => {
+            // The send takes it again.
+            drop(lock);
+            replan(&bench, ledger, &run, *send, &args.sending, Vec::new()).await
+        }
     }
-    go(&bench, ledger, &run.id, &open, None, &args.sending).await
 }
 
 /// Sends again to those whom a finished attempt did not reach.
 pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, Some(&args.run)).await?;
     bench.refuse_unwritable_state()?;
-    let _lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
+    let lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     refuse_while_paused(ledger.as_ref()).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;
     latched(&run)?;
     let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };
     let words: Vec<&str> = only.iter().map(|outcome| outcome.as_str()).collect();
-    let again = format!("mailbatch retry {} --only {}", run.id, words.join(","));
-    go(&bench, ledger, &run.id, &only, Some(again), &args.sending).await
+    let command = format!("retry {} --only {}", run.id, words.join(","));
+    match decided(&bench, ledger.as_ref(), &run, &only, (&args.changes, &command)).await? {
+        Goes::AsPlanned(suppress) => {
+            let again = Some(format!("mailbatch {command}"));
+            go(&bench, ledger, &run.id, Opening { outcomes: &only, suppress: &suppress, again }, &args.sending).await
+        }
+        Goes::Anew(send) => {
+            drop(lock);
+            // Whoever is held or deferred is planned anew in any case.
+            let rejected = only.into_iter().filter(|outcome| *outcome == Outcome::Rejected).collect();
+            replan(&bench, ledger, &run, *send, &args.sending, rejected).await
+        }
+    }
+}
+
+/// How the run goes on, where anybody would be sent anything.
+async fn decided(bench: &Workbench, ledger: &dyn Ledger, run: &Run, open: &[Outcome], (changes, command): (&ChangesArgs, &str)) -> Result<Goes> {
+    let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
+    if tally.open == 0 && open.iter().all(|outcome| tally.get(*outcome) == 0) {
+        return Ok(Goes::AsPlanned(Vec::new()));
+    }
+    decide(bench, ledger, run, changes, command).await
 }
 
 pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
@@ -78,7 +113,9 @@ pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workb
         None => {
             let runs = ledger.runs().await.map_err(ledger_error)?;
             let unfinished = runs.iter().position(|run| run.state == RunState::Open).unwrap_or(0);
-            runs.into_iter().nth(unfinished).ok_or_else(|| Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"))?
+            let found = runs.get(unfinished).ok_or_else(|| Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"))?;
+            // With its message, which the list of runs leaves out.
+            bench.run(ledger.as_ref(), Some(&found.id)).await?
         }
     };
     // The run's environment is frozen with it: its overlay is in force again.
@@ -96,22 +133,27 @@ async fn lock(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &Sendi
     campaign::lock_of(&bench.settings.workspace.state_dir, ledger, run, sending.wait_lock.unwrap_or_default()).await
 }
 
-async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, open: &[Outcome], again: Option<String>, sending: &SendingArgs) -> Result<Exit> {
-    beside(bench, &ledger, sending.listen, go_on(bench, ledger.clone(), run, open, again, sending)).await
+/// What is opened again.
+struct Opening<'a> {
+    outcomes: &'a [Outcome],
+    /// Suppression files that screen besides those of the configuration and of the run.
+    suppress: &'a [PathBuf],
+    /// The command that opens the same recipients again, where `resume` would not.
+    again: Option<String>,
 }
 
-async fn go_on(
-    bench: &Workbench,
-    ledger: Arc<SqliteLedger>,
-    run: &str,
-    open: &[Outcome],
-    again: Option<String>,
-    sending: &SendingArgs,
-) -> Result<Exit> {
+async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, opening: Opening<'_>, sending: &SendingArgs) -> Result<Exit> {
+    beside(bench, &ledger, sending.listen, go_on(bench, ledger.clone(), run, opening, sending)).await
+}
+
+async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, opening: Opening<'_>, sending: &SendingArgs) -> Result<Exit> {
+    let Opening { outcomes: open, suppress, again } = opening;
     // Nobody is opened again before everything that is asked for here has been read.
     let run = bench.run(ledger.as_ref(), Some(run)).await?;
     let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(bench.links()?)?);
-    let suppressions = Arc::new(bench.suppressions(&frozen(&run)?.suppress, Some(ledger.as_ref()), run.head.kind).await?);
+    let mut more = frozen(&run)?.suppress;
+    more.extend_from_slice(suppress);
+    let suppressions = Arc::new(bench.suppressions(&more, Some(ledger.as_ref()), run.head.kind).await?);
     let secret = ledger.secret_key().await.map_err(ledger_error)?;
     let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
     if tally.open > 0 || open.iter().any(|outcome| tally.get(*outcome) > 0) {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
+use crate::commands::inputs::Inputs;
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::reports::{forget_report, kept_reports, record, rewrite_report, write_asked};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
@@ -50,6 +51,9 @@ pub(crate) struct Frozen {
     /// Its providers, where there are several to choose from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) route: Option<FrozenRoute>,
+    /// What it was planned from; `None` for a run of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inputs: Option<Inputs>,
 }
 
 /// An execution that is about to begin. The caller holds the campaign's lock.
@@ -333,7 +337,7 @@ impl Going<'_> {
             elapsed: started.elapsed(),
             handed_over,
             report: written.is_ok().then(|| PathBuf::from(shown)),
-            next: Some(in_this_workspace(self.bench, &next.unwrap_or_else(|| format!("mailbatch report {}", run.id)))),
+            next: Some(in_this_workspace(self.bench, &next.map_or_else(|| format!("mailbatch report {}", run.id), |next| with_version(&next, &run)))),
             exit,
             exit_reasons: earned,
             notes,
@@ -435,6 +439,15 @@ pub(crate) async fn nothing_to_do(
         bench.note(&format!("mailbatch: nothing to do: run {} of {} {what}{doubt}\nnext: {next}", run.id, run.head.name()));
     }
     Ok(exit)
+}
+
+/// A command that goes on with a run, with a remark on which text that sends.
+fn with_version(next: &str, run: &Run) -> String {
+    if !["mailbatch resume", "mailbatch retry"].iter().any(|command| next.contains(command)) {
+        return next.to_owned();
+    }
+    let remark = if next.contains('#') { ";" } else { "    #" };
+    format!("{next}{remark} with the message as planned, {}", run.message_version())
 }
 
 /// The exit code that the outcomes of a run earn by themselves.

@@ -12,6 +12,7 @@ use crate::commands::campaign::{self, Apart, Asked, Campaign};
 use crate::commands::changes::{has, is_abandoned};
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
+use crate::commands::inputs::Inputs;
 use crate::commands::listen::beside;
 use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
@@ -73,7 +74,17 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         check_reports(&bench, &args.sending, &own, !args.dry_run)?;
     }
     let campaign = asked.find(known, &bench.settings.workspace, &apart).await?;
-    let mut sending = Sending { bench: &bench, args, message: Arc::new(message), message_file: source.file.clone(), lists, filter, campaign, chosen };
+    let mut sending = Sending {
+        bench: &bench,
+        args,
+        message: Arc::new(message),
+        message_file: source.file.clone(),
+        lists,
+        filter,
+        campaign,
+        chosen,
+        replans: None,
+    };
     if let Some(ledger) = known {
         sending.follow_link(ledger).await?;
     }
@@ -95,10 +106,12 @@ pub(crate) struct Sending<'a> {
     pub(crate) campaign: Campaign,
     /// Through whom it goes.
     pub(crate) chosen: Chosen<'a>,
+    /// It plans the rest of an earlier run anew: outcomes that are opened again in the new one. `None` for a send that was typed.
+    pub(crate) replans: Option<Vec<Outcome>>,
 }
 
 impl Sending<'_> {
-    async fn run(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
+    pub(crate) async fn run(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
         beside(self.bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost)).await
     }
 
@@ -176,7 +189,7 @@ impl Sending<'_> {
             } else {
                 self.changes(&run, &self.fingerprint()?)
             };
-            if changed.is_empty() && !is_abandoned(ledger.as_ref(), &run).await? {
+            if changed.is_empty() && self.replans.is_none() && !is_abandoned(ledger.as_ref(), &run).await? {
                 if let Some(taken) = taken.take() {
                     taken.finish(&ledger, state_dir, None).await?;
                 }
@@ -304,7 +317,8 @@ impl Sending<'_> {
 
     /// Why a campaign may not go on with what has changed; `None` where it may.
     fn refuses(&self, run: &Run, changed: &[&'static str]) -> Option<Error> {
-        changes::refusal(run, changed, self.args.target.campaign.is_some(), self.args.accept_changes)
+        let is_accepted = self.args.accept_changes || self.replans.is_some();
+        changes::refusal(run, changed, self.args.target.campaign.is_some(), is_accepted)
     }
 
     /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
@@ -320,6 +334,7 @@ impl Sending<'_> {
             lists: self.lists.paths(),
             message_file: self.message_file.clone(),
             route: FrozenRoute::of(&self.chosen),
+            inputs: Some(Inputs::of(self.bench, self.args, &self.lists.paths())?),
         };
         let head = RunHead {
             campaign: self.campaign.id.clone(),
@@ -423,6 +438,9 @@ impl Sending<'_> {
         if self.args.sending.on_unknown == OnUnknown::Retry {
             // Unknowns of earlier runs have been carried over.
             ledger.reopen(&run.id, &[Outcome::Unknown]).await.map_err(ledger_error)?;
+        }
+        if let Some(outcomes) = self.replans.as_ref().filter(|outcomes| !outcomes.is_empty()) {
+            ledger.reopen(&run.id, outcomes).await.map_err(ledger_error)?;
         }
         ledger.run(&run.id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
     }

@@ -10,109 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{Believe, Event, EventKind};
 use crate::literal::Rate;
-use crate::outcome::{Cohort, Kind, Outcome, Reason, Tally};
+use crate::outcome::{Cohort, Outcome, Reason, Tally};
 use crate::pause::{Fared, Watched};
 use crate::provider::{BoxFuture, Feedback, JobId, Refusal, Verdict};
 
 pub use self::doubt::{BatchRecord, Proof, Reconciled, UNTRACED};
-
-/// What went wrong with the ledger.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    #[error("{path}: the ledger has version {found}, this mailbatch knows versions up to {known}")]
-    Newer { path: String, found: i64, known: i64 },
-    #[error("{path}: the disk is full")]
-    Full { path: String },
-    #[error("{path}: {detail}")]
-    Broken { path: String, detail: String },
-    /// Another process did not let go of it within the time that is waited.
-    #[error("{path}: {detail}")]
-    Locked { path: String, detail: String },
-    /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong to.
-    #[error("{path}: {what}")]
-    Lost { path: String, what: String },
-    /// The same, and there is neither a report nor a trace nor a record that says which recipients its runs reached.
-    #[error("{path}: {what}")]
-    LostWithoutTrace { path: String, what: String },
-    /// Something else stands in the ledger's place, or a part of it. `leaves` says whether there is anything of earlier runs to go by.
-    #[error("{path}: {what}")]
-    NotALedger { path: String, what: String, leaves: Leaves },
-    #[error("the ledger's writer has stopped: {0}")]
-    Gone(String),
-    #[error("{0}")]
-    NoSuchRun(String),
-}
-
-/// What a ledger that is not there has left behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaves {
-    /// Reports, traces or records of its runs.
-    Runs,
-    /// Locks alone: something was sent, and nothing says to whom.
-    Locks,
-    Nothing,
-}
-
-pub type LedgerResult<T> = Result<T, LedgerError>;
-
-/// The name of a run: sortable by time and short enough to type (`20261121-034500-k3f9`).
-pub type RunId = String;
-
-/// How far a run has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Its rows are still being written; nothing may be sent. Dropped when found at the next start.
-    Planning,
-    /// Planned, and there is work left.
-    Open,
-    /// Every row has a final outcome, or the run was closed by a newer one or by `--abandon`.
-    Finished,
-}
-
-/// Everything about a run that is frozen when it is planned.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RunHead {
-    pub campaign: String,
-    pub env: Option<String>,
-    pub kind: Kind,
-    /// The provider it was planned for.
-    pub provider: String,
-    /// The lists as typed, in order.
-    pub lists: Vec<String>,
-    /// Hash of the lists' rows.
-    pub list_fingerprint: String,
-    /// Hash of the message and its attachments.
-    pub message_fingerprint: String,
-    /// The message as `message` freezes it, attachments included: a run needs nothing but the ledger.
-    pub message: serde_json::Value,
-    /// Whatever else the pipeline froze (`--redirect-all-to`, dedupe, the canary's rule).
-    pub settings: serde_json::Value,
-}
-
-impl RunHead {
-    /// The campaign as people see it: without the fingerprint of paths that an unnamed one is told apart by.
-    pub fn name(&self) -> &str {
-        self.campaign.split('#').next().unwrap_or(&self.campaign)
-    }
-}
-
-/// A run as `runs`, `status` and the planner see it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Run {
-    pub id: RunId,
-    pub head: RunHead,
-    pub state: RunState,
-    pub gate: Gate,
-    pub started_at: Timestamp,
-    pub finished_at: Option<Timestamp>,
-    /// The columns of each list, in order.
-    pub columns: Vec<Vec<String>>,
-    /// Exit code of the latest execution.
-    pub exit: Option<u8>,
-    /// Rows filtered out by `--where`; not rows in.
-    pub filtered: u64,
-}
 
 /// What the planner decides about a row when it writes it.
 #[derive(Clone, Debug)]
@@ -161,6 +63,8 @@ pub struct LedgerRow {
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
+    /// The run whose outcome this one has taken over.
+    pub carried_from: Option<RunId>,
     /// Waits for another attempt; such a row is handed out when it is due, out of plan order.
     pub is_retry: bool,
 }
@@ -567,6 +471,7 @@ pub const APART_SANDBOX: &str = "sandbox";
 
 mod blame;
 mod doubt;
+mod errors;
 mod facts;
 mod failures;
 mod gates;
@@ -576,16 +481,19 @@ pub mod loss;
 mod overlap;
 pub mod record;
 pub(crate) mod reports;
+mod run;
 mod sketch;
 pub mod sqlite;
 pub mod trace;
 mod trend;
 
 pub use blame::{Refusals, Refused};
+pub use errors::{Leaves, LedgerError, LedgerResult};
 pub use facts::{Fact, FactCondition};
 pub use failures::{Failures, FailuresQuery, with_failures};
 pub use gates::{CanaryEvidence, Gate, Hold, Pause};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 pub use overlap::{LostPeople, Overlap, OverlapQuery};
+pub use run::{Run, RunHead, RunId, RunState};
 pub use sketch::{People, Sketch, person_of, person_seed};
 pub use trend::Trend;

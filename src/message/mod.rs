@@ -17,6 +17,7 @@ use crate::recipient::Fields;
 mod attachment;
 mod body;
 mod content;
+mod difference;
 mod file;
 mod frozen;
 mod header;

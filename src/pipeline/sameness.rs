@@ -279,6 +279,7 @@ pub(crate) mod tests {
             first_at: None,
             last_at: None,
             feedback: String::new(),
+            carried_from: None,
             is_retry: false,
         }
     }

@@ -94,6 +94,15 @@ fn open(lists: &Lists, at: usize) -> Result<Opened> {
 
 /// Reads the lists for their fingerprint alone: the rows that `filter` admits.
 pub fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
+    walk(lists, filter, &mut |_, _| {})
+}
+
+/// The same, and shows each of the rows: the text of its address, and its fields as the ledger keeps them.
+pub fn each(lists: &Lists, filter: Option<&Filter>, visit: &mut dyn FnMut(&str, &str)) -> Result<String> {
+    walk(lists, filter, &mut |view, row| visit(&view.email.of(&row.fields), &row.fields.encode()))
+}
+
+fn walk(lists: &Lists, filter: Option<&Filter>, visit: &mut dyn FnMut(&View, &ListRow)) -> Result<String> {
     let mut fingerprint = Fingerprint::new();
     for at in 0..lists.sources.len() {
         let Opened { mut reader, mut view, name } = open(lists, at)?;
@@ -105,6 +114,7 @@ pub fn fingerprint(lists: &Lists, filter: Option<&Filter>) -> Result<String> {
             }
             if view.admits(&row, filter, &name)? {
                 fingerprint.row(&row.fields);
+                visit(&view, &row);
             }
         }
     }

@@ -98,6 +98,7 @@ impl Layout for Csv {
         word(&mut self.line, row.last_at.map(|at| self.last_at.text(at)));
         cell(&mut self.line, &row.feedback, self.guard);
         word(&mut self.line, self.as_of.as_deref());
+        cell(&mut self.line, self.head.version(row), self.guard);
         self.end_line(out)
     }
 
@@ -167,12 +168,12 @@ mod tests {
     fn a_report_has_the_lists_columns_and_then_ours() {
         let (head, _, rows) = fixture::run();
         insta::assert_snapshot!(csv(&head, rows, Options::default()), @r#"
-        email,name,age,mb_row,mb_list,mb_line,mb_email,mb_outcome,mb_reason,mb_code,mb_detail,mb_provider,mb_batch,mb_attempts,mb_message_id,mb_provider_id,mb_cohort,mb_first_at,mb_last_at,mb_feedback,mb_as_of
-        ann@example.com,"Zoë ""Z""",,1,list.csv,2,ann@example.com,accepted,,250,2.0.0 Ok: queued as 4F1,relay,1,1,m1@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z
-        bob@example.org,"Zoë ""Z""",,2,list.csv,3,bob@example.org,rejected,mailbox_gone,550 5.1.1,"no <such> user, ""bob""",relay,1,1,m2@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z
-        not an address,"Zoë ""Z""",,3,list.csv,4,not an address,invalid,bad_address,,,,,0,,,,,,,2026-11-21T03:48:00.000Z
-        eve@example.net,"Zoë ""Z""",,4,list.csv,5,eve@example.net,,,,,relay,1,1,m4@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z
-        kim@example.com,,41,5,more.ndjson,1,kim@example.com,suppressed,unsubscribe,,,,,0,,,,,,,2026-11-21T03:48:00.000Z
+        email,name,age,mb_row,mb_list,mb_line,mb_email,mb_outcome,mb_reason,mb_code,mb_detail,mb_provider,mb_batch,mb_attempts,mb_message_id,mb_provider_id,mb_cohort,mb_first_at,mb_last_at,mb_feedback,mb_as_of,mb_message
+        ann@example.com,"Zoë ""Z""",,1,list.csv,2,ann@example.com,accepted,,250,2.0.0 Ok: queued as 4F1,relay,1,1,m1@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z,m of 2026-11-21T03:45:00Z
+        bob@example.org,"Zoë ""Z""",,2,list.csv,3,bob@example.org,rejected,mailbox_gone,550 5.1.1,"no <such> user, ""bob""",relay,1,1,m2@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z,m of 2026-11-21T03:45:00Z
+        not an address,"Zoë ""Z""",,3,list.csv,4,not an address,invalid,bad_address,,,,,0,,,,,,,2026-11-21T03:48:00.000Z,
+        eve@example.net,"Zoë ""Z""",,4,list.csv,5,eve@example.net,,,,,relay,1,1,m4@mailbatch,,rest,2026-11-21T03:45:01.000Z,2026-11-21T03:45:01.250Z,,2026-11-21T03:48:00.000Z,m of 2026-11-21T03:45:00Z
+        kim@example.com,,41,5,more.ndjson,1,kim@example.com,suppressed,unsubscribe,,,,,0,,,,,,,2026-11-21T03:48:00.000Z,
         "#);
     }
 

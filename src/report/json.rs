@@ -94,6 +94,8 @@ impl Layout for Json {
         self.member("last_at", &row.last_at.map(time))?;
         self.member("feedback", &row.feedback)?;
         self.member("as_of", &self.head.as_of.map(time))?;
+        let version = self.head.version(row).to_owned();
+        self.member("message", &version)?;
         self.line.extend_from_slice(b",\"fields\":");
         self.union.object(row, &self.head.columns, &mut self.line)?;
         self.line.push(b'}');
@@ -129,11 +131,11 @@ mod tests {
             assert_eq!(names, [&["v"], &NAMES[..], &["fields"]].concat());
         }
         insta::assert_snapshot!(text, @r#"
-        {"v":1,"row":1,"list":"list.csv","line":2,"email":"ann@example.com","outcome":"accepted","reason":null,"code":"250","detail":"2.0.0 Ok: queued as 4F1","provider":"relay","batch":1,"attempts":1,"message_id":"m1@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","as_of":"2026-11-21T03:48:00.000Z","fields":{"email":"ann@example.com","name":"Zoë \"Z\""}}
-        {"v":1,"row":2,"list":"list.csv","line":3,"email":"bob@example.org","outcome":"rejected","reason":"mailbox_gone","code":"550 5.1.1","detail":"no <such> user, \"bob\"","provider":"relay","batch":1,"attempts":1,"message_id":"m2@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","as_of":"2026-11-21T03:48:00.000Z","fields":{"email":"bob@example.org","name":"Zoë \"Z\""}}
-        {"v":1,"row":3,"list":"list.csv","line":4,"email":"not an address","outcome":"invalid","reason":"bad_address","code":"","detail":"","provider":"","batch":null,"attempts":0,"message_id":"","provider_id":"","cohort":null,"first_at":null,"last_at":null,"feedback":"","as_of":"2026-11-21T03:48:00.000Z","fields":{"email":"not an address","name":"Zoë \"Z\""}}
-        {"v":1,"row":4,"list":"list.csv","line":5,"email":"eve@example.net","outcome":null,"reason":null,"code":"","detail":"","provider":"relay","batch":1,"attempts":1,"message_id":"m4@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","as_of":"2026-11-21T03:48:00.000Z","fields":{"email":"eve@example.net","name":"Zoë \"Z\""}}
-        {"v":1,"row":5,"list":"more.ndjson","line":1,"email":"kim@example.com","outcome":"suppressed","reason":"unsubscribe","code":"","detail":"","provider":"","batch":null,"attempts":0,"message_id":"","provider_id":"","cohort":null,"first_at":null,"last_at":null,"feedback":"","as_of":"2026-11-21T03:48:00.000Z","fields":{"email":"kim@example.com","age":41}}
+        {"v":1,"row":1,"list":"list.csv","line":2,"email":"ann@example.com","outcome":"accepted","reason":null,"code":"250","detail":"2.0.0 Ok: queued as 4F1","provider":"relay","batch":1,"attempts":1,"message_id":"m1@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","as_of":"2026-11-21T03:48:00.000Z","message":"m of 2026-11-21T03:45:00Z","fields":{"email":"ann@example.com","name":"Zoë \"Z\""}}
+        {"v":1,"row":2,"list":"list.csv","line":3,"email":"bob@example.org","outcome":"rejected","reason":"mailbox_gone","code":"550 5.1.1","detail":"no <such> user, \"bob\"","provider":"relay","batch":1,"attempts":1,"message_id":"m2@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","as_of":"2026-11-21T03:48:00.000Z","message":"m of 2026-11-21T03:45:00Z","fields":{"email":"bob@example.org","name":"Zoë \"Z\""}}
+        {"v":1,"row":3,"list":"list.csv","line":4,"email":"not an address","outcome":"invalid","reason":"bad_address","code":"","detail":"","provider":"","batch":null,"attempts":0,"message_id":"","provider_id":"","cohort":null,"first_at":null,"last_at":null,"feedback":"","as_of":"2026-11-21T03:48:00.000Z","message":"","fields":{"email":"not an address","name":"Zoë \"Z\""}}
+        {"v":1,"row":4,"list":"list.csv","line":5,"email":"eve@example.net","outcome":null,"reason":null,"code":"","detail":"","provider":"relay","batch":1,"attempts":1,"message_id":"m4@mailbatch","provider_id":"","cohort":"rest","first_at":"2026-11-21T03:45:01.000Z","last_at":"2026-11-21T03:45:01.250Z","feedback":"","as_of":"2026-11-21T03:48:00.000Z","message":"m of 2026-11-21T03:45:00Z","fields":{"email":"eve@example.net","name":"Zoë \"Z\""}}
+        {"v":1,"row":5,"list":"more.ndjson","line":1,"email":"kim@example.com","outcome":"suppressed","reason":"unsubscribe","code":"","detail":"","provider":"","batch":null,"attempts":0,"message_id":"","provider_id":"","cohort":null,"first_at":null,"last_at":null,"feedback":"","as_of":"2026-11-21T03:48:00.000Z","message":"","fields":{"email":"kim@example.com","age":41}}
         "#);
     }
 

@@ -12,7 +12,7 @@ use crate::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::recipient::{Fields, each_plain_cell};
 
 /// The names of our own columns without their prefix, in the order in which every format has them.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "row",
     "list",
     "line",
@@ -31,6 +31,7 @@ pub const NAMES: [&str; 18] = [
     "last_at",
     "feedback",
     "as_of",
+    "message",
 ];
 
 /// What became of one input row; made from the ledger, or by `check` without one.
@@ -60,6 +61,8 @@ pub struct ReportRow {
     pub first_at: Option<Timestamp>,
     pub last_at: Option<Timestamp>,
     pub feedback: String,
+    /// The run whose outcome this one has taken over.
+    pub carried_from: Option<String>,
     /// The row's own cells as `Fields::encode` writes them; empty for none.
     pub fields: String,
 }
@@ -86,6 +89,7 @@ impl From<LedgerRow> for ReportRow {
             first_at: row.first_at,
             last_at: row.last_at,
             feedback: row.feedback,
+            carried_from: row.carried_from,
             fields: row.fields,
         }
     }
@@ -110,12 +114,25 @@ pub struct Head {
     pub filtered: u64,
     /// When all of this was true; every row repeats it, so that a file that is passed on still says so.
     pub as_of: Option<Timestamp>,
+    /// The version of the message that the run sends; empty for no run.
+    pub message: String,
+    /// Those of other runs, by name.
+    pub versions: HashMap<String, String>,
 }
 
 impl Head {
     /// The head of a report about lists that belong to no run, as `check` writes it.
     pub fn of_lists(lists: Vec<String>, columns: Vec<Vec<String>>) -> Self {
         Self { lists, columns, as_of: Some(Timestamp::now()), ..Self::default() }
+    }
+
+    /// The version of the message that a recipient got, or may have got; empty where no attempt was made.
+    pub(super) fn version(&self, row: &ReportRow) -> &str {
+        match &row.carried_from {
+            _ if row.batch.is_some() => &self.message,
+            Some(run) => self.versions.get(run).map_or("", String::as_str),
+            None => "",
+        }
     }
 
     /// The name of a list as typed, or its number from 1 when the run does not name it.
@@ -147,6 +164,8 @@ impl From<&Run> for Head {
             exit: run.exit,
             filtered: run.filtered,
             as_of: Some(Timestamp::now()),
+            message: run.message_version(),
+            versions: HashMap::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod breaker;
 mod byhand;
 mod canary;
+mod changed;
 mod damage;
 mod docs;
 mod events;

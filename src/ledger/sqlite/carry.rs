@@ -199,6 +199,8 @@ struct Found {
     detail: String,
     /// The name of the run, empty when it has been removed.
     run: String,
+    /// Where that run has it from.
+    from: Option<String>,
 }
 
 /// Finds what earlier runs say about a hash.
@@ -213,7 +215,7 @@ impl<'a> Lookup<'a> {
         Ok(Self {
             live: conn.prepare("SELECT recipient FROM temp.earlier WHERE hash = ?1")?,
             row: conn
-                .prepare("SELECT r.outcome, r.reason, r.code, r.detail, runs.id FROM recipients r JOIN runs ON runs.seq = r.run WHERE r.id = ?1")?,
+                .prepare("SELECT r.outcome, r.reason, r.code, r.detail, runs.id, CASE WHEN r.batch IS NULL THEN r.carried_from END FROM recipients r JOIN runs ON runs.seq = r.run WHERE r.id = ?1")?,
             removed: if removed { Some(conn.prepare("SELECT outcome, reason FROM reached WHERE hash = ?1")?) } else { None },
         })
     }
@@ -227,7 +229,7 @@ impl<'a> Lookup<'a> {
             if let Some(row) = rows.next()?
                 && let Some(outcome) = words::outcome(row.get(0)?)?
             {
-                found = Some(Found { outcome, reason: row.get(1)?, code: row.get(2)?, detail: row.get(3)?, run: row.get(4)? });
+                found = Some(Found { outcome, reason: row.get(1)?, code: row.get(2)?, detail: row.get(3)?, run: row.get(4)?, from: row.get(5)? });
             }
         }
         let Some(removed) = self.removed.as_mut().filter(|_| found.as_ref().is_none_or(|found| found.outcome != Outcome::Accepted)) else {
@@ -238,7 +240,7 @@ impl<'a> Lookup<'a> {
             && let Some(outcome) = words::outcome(Some(outcome))?
             && (found.is_none() || outcome == Outcome::Accepted)
         {
-            found = Some(Found { outcome, reason, code: String::new(), detail: String::new(), run: String::new() });
+            found = Some(Found { outcome, reason, code: String::new(), detail: String::new(), run: String::new(), from: None });
         }
         Ok(found)
     }
@@ -272,7 +274,9 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, (hasher, others): (&Hasher,
                 }
             }
             let Some(found) = best else { continue };
-            let from = if found.run.is_empty() { "a removed run".to_owned() } else { format!("run {}", found.run) };
+            let named = || if found.run.is_empty() { "a removed run".to_owned() } else { format!("run {}", found.run) };
+            // The run that decided, and not one that has taken it over as well.
+            let from = found.from.clone().unwrap_or_else(named);
             if found.outcome == Outcome::Accepted {
                 let (outcome, reason) = (words::outcome_number(Outcome::AlreadyAccepted), words::reason_number(Reason::EarlierRun));
                 update.execute(params![id, outcome, reason, "", format!("accepted in {from}"), from])?;

@@ -92,7 +92,7 @@ fn make_way(rows_done: usize) {
 
 /// Settles a member that was suppressed before it was claimed. One that is no longer open keeps what it has.
 fn screen(conn: &Connection, id: i64, reason: Reason, detail: &str, now: Timestamp) -> Result<()> {
-    if former::keep(conn, id, &NotTried { outcome: Outcome::Suppressed, reason, detail }, now)? {
+    if former::keep(conn, id, &NotTried { outcome: Outcome::of_screening(reason), reason, detail }, now)? {
         return Ok(());
     }
     let changed = conn

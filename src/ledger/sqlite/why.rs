@@ -118,8 +118,11 @@ fn events(conn: &Connection, seq: i64, id: i64) -> Result<Vec<Event>> {
 
 /// How the row was planned, and what it was given then.
 fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<Vec<Event>> {
-    let (at, lists): (i64, String) =
-        conn.query_row("SELECT started_at, lists FROM runs WHERE seq = ?1", [seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (at, lists, message): (i64, String, String) =
+        conn.query_row("SELECT started_at, lists, message_fingerprint FROM runs WHERE seq = ?1", [seq], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let message = format!("message {}", message.get(..12).unwrap_or(&message));
     let lists: Vec<String> = serde_json::from_str(&lists)?;
     let place = lists.get(person.list).map_or_else(String::new, |list| format!("{list}:{}", person.line));
     let cohort = format!("cohort {}", words::cohort(person.cohort));
@@ -128,13 +131,16 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
         at,
         order: 0,
         what: "planned".into(),
-        detail: joined(&[&format!("row {}", words::row_of(person.id)), &place, &cohort, &first]),
+        detail: joined(&[&format!("row {}", words::row_of(person.id)), &place, &cohort, &first, &message]),
     }];
     match (person.outcome, &person.carried_from) {
         (Some(outcome), Some(from)) if !tried && person.batch.is_none() && outcome != Outcome::Held => {
-            events.push(Event { at, order: 1, what: outcome.to_string(), detail: format!("carried over from {from}") });
+            let detail = format!("carried over from {}", with_version(conn, from)?);
+            events.push(Event { at, order: 1, what: outcome.to_string(), detail });
         }
-        (_, Some(from)) => events.push(Event { at, order: 1, what: "carried over".into(), detail: format!("from {from}") }),
+        (_, Some(from)) => {
+            events.push(Event { at, order: 1, what: "carried over".into(), detail: format!("from {}", with_version(conn, from)?) });
+        }
         (Some(outcome), None) if !tried && person.batch.is_none() && outcome != Outcome::Held => {
             events.push(Event { at, order: 1, what: outcome.to_string(), detail: joined(&[&person.reason, &person.detail]) });
         }
@@ -144,6 +150,19 @@ fn planned(conn: &Connection, seq: i64, person: &Person, tried: bool) -> Result<
         _ => {}
     }
     Ok(events)
+}
+
+/// A run as it stands in `carried_from`, with the version of the message that it sent.
+fn with_version(conn: &Connection, from: &str) -> Result<String> {
+    let id = from.strip_prefix("run ").unwrap_or_default();
+    let found: Option<(String, i64)> = conn
+        .prepare_cached("SELECT message_fingerprint, started_at FROM runs WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match found {
+        Some((message, at)) => format!("{from}, message {} of {:.0}", message.get(..12).unwrap_or(&message), words::time(at)?),
+        None => from.to_owned(),
+    })
 }
 
 /// Whom the recipient was planned for, where the run has several providers to choose from.

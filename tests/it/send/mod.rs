@@ -81,7 +81,7 @@ fn the_quick_start_accounts_for_each_row_and_mails_each_recipient_once() {
     let (list, report) = (Report::read(workspace.join("list.csv")), workspace.report());
     assert_eq!(report.header[..list.header.len()], list.header);
     let ours = "mb_row mb_list mb_line mb_email mb_outcome mb_reason mb_code mb_detail mb_provider mb_batch mb_attempts mb_message_id \
-                mb_provider_id mb_cohort mb_first_at mb_last_at mb_feedback mb_as_of";
+                mb_provider_id mb_cohort mb_first_at mb_last_at mb_feedback mb_as_of mb_message";
     assert_eq!(report.header[list.header.len()..].join(" "), ours);
     let own: Vec<&[String]> = report.rows.iter().map(|row| &row[..list.header.len()]).collect();
     assert_eq!(own, list.rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), "the rows of the list, in its order");

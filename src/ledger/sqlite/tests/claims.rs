@@ -141,7 +141,7 @@ async fn why_tells_the_code_and_the_place_in_the_list() {
     let run = bed.simple(1).await;
     bed.settled(&run, vec![(1, rejected())]).await;
     let why = bed.ledger.why(&run, "u1@example.com").await.unwrap();
-    assert_eq!(why[0].detail, "row 1, list.csv:2, cohort rest");
+    assert_eq!(why[0].detail, "row 1, list.csv:2, cohort rest, message m1");
     assert_eq!((why[1].what.as_str(), why[1].detail.as_str()), ("claimed in batch 1", "for relay"));
     assert_eq!((why[2].what.as_str(), why[2].detail.as_str()), ("rejected", "mailbox_gone, 550 5.1.1, no such user"));
     assert!(why.is_sorted_by_key(|decision| decision.at));

@@ -1,0 +1,47 @@
+//! The rest of a run, planned anew from what is there now: what `resume` and `retry` do with `--accept-changes`.
+
+use std::sync::Arc;
+
+use crate::cli::{SendArgs, SendingArgs};
+use crate::commands::campaign::Campaign;
+use crate::commands::outlets;
+use crate::commands::reading::lists;
+use crate::commands::send::Sending;
+use crate::commands::workbench::Workbench;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::input::Filter;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Ledger, Run};
+use crate::outcome::Outcome;
+use crate::pipeline::ledger_error;
+
+/// Plans anew whom a run has not reached, from what is there now: what was typed then, with the pace and the report of this command.
+pub(crate) async fn replan(
+    bench: &Workbench,
+    ledger: Arc<SqliteLedger>,
+    run: &Run,
+    mut args: SendArgs,
+    sending: &SendingArgs,
+    reopen: Vec<Outcome>,
+) -> Result<Exit> {
+    args.sending = sending.clone();
+    args.target.campaign = Some(run.head.name().to_owned());
+    let (message, source) = bench.message(&args.message)?;
+    let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
+    outlets::check(bench, &chosen, &message.needs(), args.provider_sandbox)?;
+    let ids = ledger.kin(&run.head.campaign).await.map_err(ledger_error)?;
+    let campaign = Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };
+    let sending = Sending {
+        bench,
+        message: Arc::new(message),
+        message_file: source.file,
+        lists: lists(bench, &args.list.lists, &args.list.reading, args.list.email.clone()),
+        filter: args.list.reading.filter.as_deref().map(Filter::parse).transpose()?,
+        campaign,
+        chosen,
+        replans: Some(reopen),
+        args: &args,
+    };
+    sending.run(ledger, None).await
+}

@@ -1,0 +1,124 @@
+//! What differs between a message as it was planned and as it is now, in words.
+
+use super::Message;
+use super::frozen::Frozen;
+
+/// The most characters of a text that are shown.
+const SHOWN: usize = 60;
+
+impl Message {
+    /// What of `now` is not as it is here, a line for each part; empty where both give the same mail.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        if self.fingerprint() == now.fingerprint() { Vec::new() } else { between(&self.frozen, &now.frozen) }
+    }
+}
+
+fn between(was: &Frozen, is: &Frozen) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut part = |what: &str, was: Option<&str>, is: Option<&str>| {
+        if was != is {
+            found.push(format!("{what} was {} and is {}", quoted(was), quoted(is)));
+        }
+    };
+    let text = |source: &Option<super::template::Source>| source.as_ref().map(|source| source.text.clone());
+    part("kind", Some(was.kind.as_str()), Some(is.kind.as_str()));
+    part("from", Some(&was.from), Some(&is.from));
+    part("reply_to", was.reply_to.as_deref(), is.reply_to.as_deref());
+    part("envelope_sender", Some(&was.envelope_sender), Some(&is.envelope_sender));
+    part("subject", Some(&was.subject.text), Some(&is.subject.text));
+    part("to_name", text(&was.to_name).as_deref(), text(&is.to_name).as_deref());
+    part("unsubscribe_url", text(&was.unsubscribe_url).as_deref(), text(&is.unsubscribe_url).as_deref());
+    let header = |frozen: &Frozen, wanted: &str| {
+        frozen.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, source)| source.text.clone())
+    };
+    let added = is.headers.iter().filter(|(name, _)| header(was, name).is_none());
+    for (name, _) in was.headers.iter().chain(added) {
+        let what = format!("header {name}");
+        part(&what, header(was, name).as_deref(), header(is, name).as_deref());
+    }
+    found.extend(bodies(was, is));
+    found.extend(attachments(was, is));
+    if found.is_empty() {
+        found.push("its headers or attachments are in another order".to_owned());
+    }
+    found
+}
+
+/// The first line of each part of the body that is another one.
+fn bodies(was: &Frozen, is: &Frozen) -> Vec<String> {
+    let parts =
+        |frozen: &Frozen| -> Vec<(&'static str, String)> { frozen.body.templates().map(|(name, source)| (name, source.text.clone())).collect() };
+    let (was, is) = (parts(was), parts(is));
+    if was.iter().map(|(name, _)| name).ne(is.iter().map(|(name, _)| name)) {
+        return vec!["the body is of another form".to_owned()];
+    }
+    let differing = was.iter().zip(&is).filter(|((_, was), (_, is))| was != is);
+    differing
+        .map(|((_, was), (_, is))| {
+            let (mut was, mut is) = (was.lines(), is.lines());
+            for number in 1.. {
+                match (was.next(), is.next()) {
+                    (None, None) => break,
+                    (one, other) if one != other => {
+                        return format!("the body differs from its line {number} on: was {} and is {}", quoted(one), quoted(other));
+                    }
+                    _ => {}
+                }
+            }
+            "the body has other line ends".to_owned()
+        })
+        .collect()
+}
+
+fn attachments(was: &Frozen, is: &Frozen) -> Vec<String> {
+    let mut found = Vec::new();
+    for old in &was.attachments {
+        match is.attachments.iter().find(|new| new.name == old.name) {
+            None => found.push(format!("attachment {} is not there any more", old.name)),
+            Some(new) if new.data != old.data => found.push(format!("attachment {} has another content", old.name)),
+            Some(new) if new.content_type != old.content_type => found.push(format!("attachment {} has another type", old.name)),
+            Some(_) => {}
+        }
+    }
+    let is_new = |name: &str| !was.attachments.iter().any(|old| old.name == name);
+    found.extend(is.attachments.iter().filter(|new| is_new(&new.name)).map(|new| format!("attachment {} is new", new.name)));
+    found
+}
+
+fn quoted(text: Option<&str>) -> String {
+    let Some(text) = text else { return "not there".to_owned() };
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let shown: String = text.trim().chars().take(SHOWN).map(clean).collect();
+    let more = if text.trim().chars().count() > SHOWN { "…" } else { "" };
+    format!("\"{shown}{more}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MessageKeys, MessageSource};
+    use super::*;
+
+    fn message(toml: &str) -> Message {
+        let keys = "from = 'Acme <news@acme.example>'\nkind = 'transactional'\n";
+        let inline: MessageKeys = toml::from_str(&format!("{keys}{toml}")).expect("valid");
+        Message::load(&MessageSource { inline, ..MessageSource::default() }).expect("a message")
+    }
+
+    #[test]
+    fn each_part_that_differs_is_named_with_what_it_was_and_is() {
+        let was = message("subject = 'Sale 50 %'\ntext = \"Dear\\nonly 5 EUR\\n\"\nheaders = { X-A = '1' }");
+        let is = message("subject = 'Sale 30 %'\ntext = \"Dear\\nonly 50 EUR\\n\"\nheaders = { X-A = '2', X-B = '3' }");
+        assert_eq!(
+            was.differences(&is),
+            [
+                "subject was \"Sale 50 %\" and is \"Sale 30 %\"",
+                "header X-A was \"1\" and is \"2\"",
+                "header X-B was not there and is \"3\"",
+                "the body differs from its line 2 on: was \"only 5 EUR\" and is \"only 50 EUR\"",
+            ]
+        );
+        assert!(was.differences(&message("subject = 'Sale 50 %'\ntext = \"Dear\\nonly 5 EUR\\n\"\nheaders = { X-A = '1' }")).is_empty());
+        let html = message("subject = 'Sale 50 %'\nhtml = '<p>Dear</p>'\nheaders = { X-A = '1' }");
+        assert_eq!(was.differences(&html), ["the body is of another form"]);
+    }
+}
