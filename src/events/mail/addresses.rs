@@ -146,7 +146,7 @@ pub(super) fn places(text: &str) -> std::collections::HashMap<String, usize> {
 fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let before = &text[..at];
     let start = if let Some(inner) = before.strip_suffix('"') {
-        open_quote(inner).filter(|open| before.len() - open < LONGEST)?
+        open_quote(inner).filter(|open| before.len() - open < LONGEST && !is_behind_program(&before[..*open]))?
     } else {
         before.char_indices().rev().take_while(|(i, c)| is_local(*c) && at - i < LONGEST).last().map_or(at, |(i, _)| i)
     };
@@ -220,6 +220,12 @@ fn goes_on_behind(behind: &str) -> bool {
 fn is_letter(entity: &str) -> bool {
     const SIGNS: [&str; 13] = ["lt", "gt", "quot", "amp", "apos", "nbsp", "laquo", "raquo", "ldquo", "rdquo", "#34", "#39", "#60"];
     (2..10).contains(&entity.len()) && entity.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#') && !SIGNS.contains(&entity)
+}
+
+/// Whether an entry in brackets has begun before a quotation mark: `<bin/vacation "Vacation Mail"@host>` is a program and its argument.
+fn is_behind_program(before: &str) -> bool {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    line.rsplit_once('<').is_some_and(|(_, inner)| !inner.contains('>') && !inner.trim().is_empty())
 }
 
 /// The place of the quotation mark that opens a quoted local part which ends where `inner` ends. An escaped one is part of it.

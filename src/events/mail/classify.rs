@@ -162,10 +162,14 @@ fn enhanced(status: &str) -> Option<Status> {
 
 fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String, look: Look<'_>) -> Class {
     // A program that the mail was piped to failed, whatever it says of users.
-    if said.starts_with("x-unix;") {
+    if said.starts_with("x-unix;") || is_failed_program(said) {
         return Class::System;
     }
     let said = without_addresses(said);
+    // The server that relayed it wrote the command wrongly.
+    if said.contains("unbalanced") {
+        return Class::Protocol;
+    }
     let enhanced = enhanced(status);
     let number = code.parse().unwrap_or(0);
     // A status that one service made up, and that means one thing only.
@@ -177,6 +181,10 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
     // For now only: the name may be there tomorrow.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
+    }
+    // A relay that forwards may give any failure of its own the status of a missing mailbox.
+    if said.contains("certificate") && !found.says_nobody {
+        return Class::System;
     }
     if let Some(class) = of_status(status, &found, &said) {
         return class;
@@ -217,6 +225,12 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
         (_, Some("5")) => Class::Protocol,
         _ => Class::Other,
     }
+}
+
+/// Whether a delivery program, a shell or a path was not found, which is no person.
+fn is_failed_program(said: &str) -> bool {
+    const WORDS: [&str; 5] = ["unknown mailer error", "no such file or directory", "delivery program", "command not found", "exec format error"];
+    WORDS.iter().any(|words| said.contains(words)) || (said.contains("sh: ") && said.contains("not found"))
 }
 
 /// Whether a system says that it could not find out whether somebody is there.

@@ -25,7 +25,10 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         // A report that names nobody, and the person stands in the text or in a field of the header.
         recipients = parts.statuses.iter().filter_map(|status| dsn::nameless(status)).take(1).collect();
     }
-    let sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+    // Whom the report itself was sent to, such as a list, is not the person whom the message was for.
+    let own: HashSet<String> = own_addresses(parts).iter().map(|own| own.to_ascii_lowercase()).collect();
+    let mut sent_to: Vec<String> = headers::get(&parts.original, "to").map(addresses::all_in).unwrap_or_default();
+    sent_to.retain(|to| !own.contains(&to.to_ascii_lowercase()));
     let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
     let alone = recipients.len() == 1;
     // Where the mail of some arrived, those of whom others are told are members of a list or an alias, and the person we wrote to is not meant.

@@ -184,7 +184,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
     let sent_to: Vec<String> =
         ["to", "x-original-to", "envelope-to", "cc", "bcc"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
-    let from: Vec<String> = ["from", "return-path", "sender", "reply-to"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
+    let from: Vec<String> =
+        ["from", "return-path", "sender", "reply-to", "errors-to"].iter().filter_map(|name| get(&original, name)).flat_map(all_in).collect();
     let addressed: HashSet<String> = sent_to.iter().map(|to| to.to_ascii_lowercase()).collect();
     let senders: HashSet<String> = from.iter().map(|own| own.to_ascii_lowercase()).collect();
     let ours: HashSet<String> = known.iter().map(|own| own.to_ascii_lowercase()).collect();
@@ -193,6 +194,8 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         let low = address.to_ascii_lowercase();
         (ours.contains(&low) || senders.contains(&low)) && !addressed.contains(&low)
     };
+    // Whom the report itself was sent to is not the person, unless it stands where a recipient does.
+    let is_report_to = |address: &str| ours.contains(&address.to_ascii_lowercase());
     let candidate = |address: &String| !is_daemon(address) && !is_ours(address) && !is_machine(address);
 
     let named: Vec<String> = ["x-failed-recipients", "x-failed-recipient", "x-original-failed-recipient"]
@@ -221,15 +224,28 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         // Who is only mentioned may be a colleague who is to be asked instead, and who was written to is known.
         recipients = match sent_to.as_slice() {
             _ if !both.is_empty() => both,
-            [only] if !is_daemon(only) => {
+            [only] if !is_daemon(only) && !is_report_to(only) => {
                 let meant = mentioned.into_iter().take(20).find(|address| is_said_of(told, address));
                 vec![meant.unwrap_or_else(|| only.clone())]
             }
             _ => mentioned.into_iter().take(20).find(|address| is_said_of(told, address)).into_iter().collect(),
         };
     }
-    if recipients.is_empty() && sent_to.len() == 1 && !is_daemon(&sent_to[0]) {
+    if recipients.is_empty()
+        && let [only] = sent_to.as_slice()
+        && !is_daemon(only)
+        && !is_report_to(only)
+    {
         recipients.clone_from(&sent_to);
+    }
+    if recipients.is_empty() {
+        // Somebody may be called by a role, where the sentence says so in as many words.
+        recipients = all_in(told)
+            .into_iter()
+            .take(20)
+            .filter(|address| is_role(address) && !is_ours(address) && is_said_anywhere(told, address))
+            .take(1)
+            .collect();
     }
     if recipients.is_empty()
         && let [only] = sent_to.as_slice()
@@ -314,6 +330,18 @@ fn is_said_of(text: &str, address: &str) -> bool {
     })
 }
 
+/// Whether any of the sentences that name an address does.
+fn is_said_anywhere(text: &str, address: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find(address) {
+        if is_said_of(rest, address) {
+            return true;
+        }
+        rest = &rest[at + address.len()..];
+    }
+    false
+}
+
 /// Whether a sentence asks to turn to an address, and says nothing of it behind.
 fn is_asked_for(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| ASKS.iter().any(|word| before.contains(word)) && !gives_reason(&behind))
@@ -326,13 +354,20 @@ pub(super) fn alias_of(about: &str) -> Option<String> {
     all_in(&about[at..]).into_iter().next()
 }
 
+/// Addresses of help desks and the like.
+fn is_role(address: &str) -> bool {
+    let low = address.to_ascii_lowercase();
+    let local = low.split('@').next().unwrap_or_default();
+    matches!(local, "abuse" | "support" | "helpdesk" | "hostmaster" | "webmaster" | "noreply" | "no-reply" | "spam" | "unblock" | "feedback")
+}
+
 /// Addresses of help desks, and Message-IDs, which look like addresses.
 fn is_machine(address: &str) -> bool {
     let low = address.to_ascii_lowercase();
     let local = low.split('@').next().unwrap_or_default();
     let is_id = local.len() > 30 && local.bytes().filter(u8::is_ascii_digit).count() * 3 > local.len();
     is_id
-        || matches!(local, "abuse" | "support" | "helpdesk" | "hostmaster" | "webmaster" | "noreply" | "no-reply" | "spam" | "unblock" | "feedback")
+        || is_role(address)
         || low.contains(".prod.outlook.com")
         || low.strip_prefix("bounce").is_some_and(|rest| rest.trim_start_matches('s').starts_with(['@', '+', '-', '=', '.', '_']))
 }
