@@ -28,7 +28,7 @@ pub(crate) fn kept_reports(bench: &Workbench, run: &str) -> Result<Reports> {
 }
 
 /// Makes a report the newest of its run.
-fn publish(bench: &Workbench, run: &str, report: &Path) -> Result<()> {
+pub(crate) fn publish(bench: &Workbench, run: &str, report: &Path) -> Result<()> {
     kept_reports(bench, run)?.publish(report).map_err(|e| Error::internal(format!("the reports of {run}: {e}")))
 }
 

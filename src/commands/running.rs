@@ -11,7 +11,7 @@ use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, unheard};
 use crate::commands::inputs::Inputs;
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, kept_reports, record, rewrite_report, write_asked};
+use crate::commands::reports::{forget_report, kept_reports, publish, record, rewrite_report, write_asked};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -411,6 +411,9 @@ pub(crate) async fn nothing_to_do(
     // The process may have been killed between the run's end and its report, or between what was found out later and that.
     let reports = kept_reports(bench, &run.id)?;
     let missing = reports.current().is_none().then(|| reports.next());
+    if let Some(report) = reports.unpublished() {
+        publish(bench, &run.id, report)?;
+    }
     write_asked(bench, ledger, (run, standing), sending, missing.as_deref()).await?;
     let count = |outcome| standing.tally.get(outcome);
     let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));

@@ -75,6 +75,12 @@ impl Reports {
         self.files.last_key_value().filter(|(_, (_, aside))| !aside).map(|(_, (path, _))| path.as_path())
     }
 
+    /// The newest report where a kill came before it was published: it says how the run stands, and no link leads to it.
+    pub(crate) fn unpublished(&self) -> Option<&Path> {
+        let target = std::fs::read_link(self.link()).ok();
+        self.current().filter(|report| target.as_deref().map(Path::as_os_str) != report.file_name())
+    }
+
     /// Where the next report belongs.
     pub(crate) fn next(&self) -> PathBuf {
         let number = self.files.last_key_value().map_or(1, |(number, _)| number + 1);
@@ -162,6 +168,12 @@ mod tests {
         assert_eq!(std::fs::read_to_string(dir.path().join(format!("{RUN}.csv"))).unwrap(), "one");
         let reports = Reports::of(dir.path(), RUN).unwrap();
         assert!(reports.current().unwrap().ends_with(format!("{RUN}.2.csv")));
+        assert_eq!(reports.unpublished(), None);
+        std::fs::write(reports.next(), "three").unwrap();
+        let reports = Reports::of(dir.path(), RUN).unwrap();
+        assert!(reports.unpublished().unwrap().ends_with(format!("{RUN}.3.csv")), "killed before the link was moved");
+        reports.publish(reports.unpublished().unwrap()).unwrap();
+        assert_eq!(reports.unpublished(), None);
         for file in reports.all() {
             std::fs::remove_file(file).unwrap();
         }
