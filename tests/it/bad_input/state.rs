@@ -67,7 +67,7 @@ fn a_damaged_ledger_stops_everything_with_what_to_do() {
     let good = std::fs::read(ws.join(".mailbatch/ledger.db")).expect("a ledger");
     ws.file(".mailbatch/ledger.db", "garbage ".repeat(2_000));
     for arguments in [&["send", "list.csv"][..], &["resume"], &["status"], &["runs"], &["report", "latest"]] {
-        is_refused(&ws, arguments, 1, &["ledger.db: ", "no SQLite database", "backup"]);
+        is_refused(&ws, arguments, USAGE, &["ledger.db: ", "a text file", "backup", "--ledger-lost"]);
     }
     ws.file(".mailbatch/ledger.db", &good[..good.len() / 2]);
     is_refused(&ws, &["send", "list.csv"], 1, &["ledger.db: ", "backup"]);
