@@ -69,12 +69,12 @@ impl Engine {
                 if self.stations[through].is_braked
                     && let Some(row) = self.probe_row(first).await?
                 {
-                    self.send_off(Way { first, lane: 0, through }, vec![row], now);
+                    self.send_out_of_turn(Way { first, lane: 0, through }, vec![row], now);
                     continue;
                 }
                 let rows = self.next_due_rows(first, most, now).await?;
                 if !rows.is_empty() {
-                    self.send_off(Way { first, lane: 0, through }, rows, now);
+                    self.send_out_of_turn(Way { first, lane: 0, through }, rows, now);
                     continue;
                 }
                 let Some((lane, rows)) = self.next_rows(first, most).await? else {
@@ -93,6 +93,12 @@ impl Engine {
             }
         }
         Ok(wake)
+    }
+
+    /// Sends rows that no lane handed out. A lane may have read them ahead, so what was read ahead is read again.
+    fn send_out_of_turn(&mut self, way: Way, rows: Vec<LedgerRow>, now: Instant) {
+        self.stations[way.first].lanes.forget_ahead();
+        self.send_off(way, rows, now);
     }
 
     fn send_off(&mut self, way: Way, rows: Vec<LedgerRow>, now: Instant) {
