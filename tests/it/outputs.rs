@@ -20,7 +20,7 @@ fn used() -> (Workspace, String) {
     ends(&ws, &["send", "list.csv", "--campaign", "first", "--suppress", "more.csv"], 0);
     let run = fs::read_dir(ws.join(".mailbatch/reports")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).next().unwrap();
     ws.file("other.csv", "email,name\nc@example.com,Cy\n");
-    (ws, run.trim_end_matches(".csv").to_owned())
+    (ws, run.trim_end_matches(".csv").trim_end_matches(".latest").to_owned())
 }
 
 fn run(ws: &Workspace, arguments: &[&str]) -> Output {

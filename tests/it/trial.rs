@@ -32,6 +32,8 @@ fn a_kill_in_mid_trial_leaves_one_in_doubt_and_the_relay_is_not_tried_again() {
     assert!(wait_for(|| work.join(".mailbatch/ledger.db").exists() && on_record(&work) == ["begun"], Duration::from_secs(60)));
     assert!(running.kill());
 
+    // The server comes to what the killed process had written behind the dot when it has answered that.
+    std::thread::sleep(Duration::from_millis(1_000));
     server.follow(Script::default());
     let so_far = server.heard().len();
     let ended = work.run(&["send", "list.csv"]);
