@@ -25,7 +25,7 @@ use self::phase::Waiting;
 use self::station::{CameOf, Station};
 use self::watch::Watch;
 use crate::error::{Error, Result};
-use crate::ledger::{Claimed, Gate, LedgerError, Standing};
+use crate::ledger::{Claimed, Gate, Ledger, LedgerError, Standing};
 use crate::outcome::{Cohort, Outcome};
 use crate::pipeline::chunk::{Buffers, Done, Way};
 use crate::pipeline::learning;
@@ -46,8 +46,11 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Sends what is open in the run until nothing is left or something stops it. `None` when every row has been settled.
 pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     let mut signals = Signals::listen().map_err(|e| Error::internal(format!("cannot listen to signals: {e}")))?;
+    let hurry = tokio::spawn(hurry_at_the_second(Arc::clone(&parts.ledger)));
     let mut engine = Engine::new(parts).await?;
     let why = engine.run(&mut signals).await;
+    hurry.abort();
+    let _ = hurry.await;
     engine.hand_in().await;
     engine.learn_rest().await?;
     let pacers = engine.stations.iter().map(|station| station.pacers.close());
@@ -56,6 +59,15 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
     engine.show();
     why.map(|why| why.or_else(|| engine.watch.why()))
+}
+
+/// Lets the ledger wait for no other process from the second signal on, also where the loop itself is waiting for the ledger then.
+async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
+    let Ok(mut signals) = Signals::listen() else { return };
+    for _ in 0..2 {
+        while !matches!(signals.next().await, Wish::Stop(_)) {}
+    }
+    ledger.hurry();
 }
 
 /// Takes in what has been put into the ledger since: who is suppressed there counts, whatever the files say.
