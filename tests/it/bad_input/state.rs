@@ -70,7 +70,7 @@ fn a_damaged_ledger_stops_everything_with_what_to_do() {
         is_refused(&ws, arguments, USAGE, &["ledger.db: ", "a text file", "backup", "--ledger-lost"]);
     }
     ws.file(".mailbatch/ledger.db", &good[..good.len() / 2]);
-    is_refused(&ws, &["send", "list.csv"], 1, &["ledger.db: ", "backup"]);
+    is_refused(&ws, &["send", "list.csv"], USAGE, &["ledger.db: ", "a database that was cut short", "backup"]);
     ws.file(".mailbatch/ledger.db", good);
     sends(&ws, &["send", "list.csv"], 2);
 }
