@@ -69,8 +69,8 @@ fn a_login_that_is_lost_in_mid_run_is_tried_by_one_connection_at_a_time() {
     work.message("Hello {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(2_000));
     let running = work.start(&["send", "list.csv"]);
     assert!(wait_for(|| server.count() > 10 && server.most_at_once() > 2, LONG), "{}", server.count());
-    // The last login is a while ago, and then every connection is lost at once.
-    std::thread::sleep(Duration::from_millis(1_200));
+    // The last login is longer ago than it vouches for others, and then every connection is lost at once.
+    std::thread::sleep(Duration::from_millis(2_000));
     let before = server.heard_count("AUTH");
     server.follow(slow().on(Step::Auth, Action::reply("454 4.7.0 Temporary authentication failure")));
     server.drop_connections();
