@@ -40,8 +40,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
             [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay')
-            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop everything: no run in this workspace sends until `unpause` (exit 12)')
-            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let runs send again after `pause`')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)')
+            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let send again what `pause` stopped; give the same flag')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands')
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends and leave with its exit code')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
@@ -269,11 +269,17 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;pause' {
-            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for whoever finds the runs waiting')
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'Only the runs of this campaign; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'Only mail of this kind: marketing, transactional')
+            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Only what goes through this provider, by its name under [providers]')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'The reason, which is shown wherever the pause stops something')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'End the pause by itself after this time: 30m, 2h')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Wait no longer than this, then exit 10; the pause stays')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait until nothing that is paused is under way, and print what became of it')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
@@ -284,6 +290,9 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;unpause' {
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'Only the runs of this campaign; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'Only mail of this kind: marketing, transactional')
+            [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Only what goes through this provider, by its name under [providers]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
@@ -964,8 +973,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
             [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay')
-            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop everything: no run in this workspace sends until `unpause` (exit 12)')
-            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let runs send again after `pause`')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)')
+            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let send again what `pause` stopped; give the same flag')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands')
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends and leave with its exit code')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')

@@ -37,8 +37,8 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "preview" -d 'Sh
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "resume" -d 'Continue the newest unfinished run, or RUN, from the ledger alone'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "retry" -d 'Send again to those who were deferred'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "reconcile" -d 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "pause" -d 'Stop everything: no run in this workspace sends until `unpause` (exit 12)'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Let runs send again after `pause`'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "status" -d 'Show where a run stands'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "wait" -d 'Wait until a run ends and leave with its exit code'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "runs" -d 'List runs, show one, or remove one'
@@ -246,13 +246,22 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -l json -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l reason -d 'Why, for whoever finds the runs waiting' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l campaign -d 'Only the runs of this campaign; {date}, {week} and {month} are filled in' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l kind -d 'Only mail of this kind: marketing, transactional' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l provider -d 'Only what goes through this provider, by its name under [providers]' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l reason -d 'The reason, which is shown wherever the pause stops something' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l for -d 'End the pause by itself after this time: 30m, 2h' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l timeout -d 'Wait no longer than this, then exit 10; the pause stays' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l wait -d 'Wait until nothing that is paused is under way, and print what became of it'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l campaign -d 'Only the runs of this campaign; {date}, {week} and {month} are filled in' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l kind -d 'Only mail of this kind: marketing, transactional' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l provider -d 'Only what goes through this provider, by its name under [providers]' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l json -d 'Write results to standard output as JSON, one object a line'
@@ -579,8 +588,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "resume" -d 'Continue the newest unfinished run, or RUN, from the ledger alone'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "retry" -d 'Send again to those who were deferred'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "reconcile" -d 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "pause" -d 'Stop everything: no run in this workspace sends until `unpause` (exit 12)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "unpause" -d 'Let runs send again after `pause`'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "status" -d 'Show where a run stands'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "wait" -d 'Wait until a run ends and leave with its exit code'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "runs" -d 'List runs, show one, or remove one'

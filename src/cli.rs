@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 mod events;
 mod listen;
+mod pausing;
 mod provider;
 mod reconcile;
 mod results;
@@ -15,6 +16,7 @@ mod words;
 
 pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs};
 pub use listen::ListenArgs;
+pub use pausing::{PauseArgs, PauseScopeArgs, UnpauseArgs};
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
 pub use reconcile::{Assumed, ReconcileArgs};
 pub use results::{ReportArgs, RunsArgs, RunsCommand, StatusArgs, WaitArgs, WhoArgs, WhyArgs};
@@ -71,8 +73,7 @@ pub enum Command {
     Retry(Box<RetryArgs>),
     Reconcile(ReconcileArgs),
     Pause(PauseArgs),
-    /// Let runs send again after `pause`
-    Unpause,
+    Unpause(UnpauseArgs),
     Status(StatusArgs),
     Wait(WaitArgs),
     Runs(RunsArgs),
@@ -86,14 +87,6 @@ pub enum Command {
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
-}
-
-/// Stop everything: no run in this workspace sends until `unpause` (exit 12)
-#[derive(Args, Clone, Debug)]
-pub struct PauseArgs {
-    /// Why, for whoever finds the runs waiting
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub reason: String,
 }
 
 /// Make, check and show the configuration

@@ -22,6 +22,7 @@ pub mod content;
 mod draws;
 pub mod error;
 pub mod exit;
+mod host;
 pub mod literal;
 pub mod outcome;
 pub mod pause;

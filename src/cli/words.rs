@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::address::Address;
 use crate::events::EventKind;
 use crate::literal::parse_duration;
-use crate::outcome::Reason;
+use crate::outcome::{Kind, Reason};
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -169,6 +169,11 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
 pub(super) fn suppression_reason(text: &str) -> Result<Reason, String> {
     const REASONS: [Reason; 4] = [Reason::HardBounce, Reason::Complaint, Reason::Unsubscribe, Reason::Manual];
     REASONS.into_iter().find(|r| r.as_str() == text).ok_or_else(|| "expected one of: hard_bounce, complaint, unsubscribe, manual".to_owned())
+}
+
+/// A kind of mail.
+pub(super) fn kind(text: &str) -> Result<Kind, String> {
+    text.parse().map_err(|_| "expected one of: marketing, transactional".to_owned())
 }
 
 /// A type of event.

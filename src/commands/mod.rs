@@ -19,6 +19,7 @@ mod loss;
 mod outlets;
 mod overlap;
 mod own_files;
+mod pausing;
 mod preview;
 mod provider;
 mod reading;
@@ -91,8 +92,8 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Resume(args) => resume::resume(globals, args).await,
         Command::Retry(args) => resume::retry(globals, args).await,
         Command::Reconcile(args) => reconcile::run(globals, args).await,
-        Command::Pause(args) => runs::pause(globals, args).await,
-        Command::Unpause => runs::unpause(globals).await,
+        Command::Pause(args) => pausing::pause(globals, args).await,
+        Command::Unpause(args) => pausing::unpause(globals, args).await,
         Command::Status(args) => results::status(globals, args).await,
         Command::Wait(args) => results::wait(globals, args).await,
         Command::Runs(args) => runs::run(globals, args).await,

@@ -19,7 +19,7 @@ use crate::input::context::ColumnIndex;
 use crate::input::{Filter, Finding, Kind, ListRow, Place};
 use crate::ledger::Ledger;
 use crate::message::{Ident, Message, MessageSource, Rendered, preview_text};
-use crate::outcome::Outcome;
+use crate::outcome::{self, Outcome};
 use crate::output::{self, Target};
 use crate::pipeline::ledger_error;
 use crate::plan::{Lists, Screening, ambiguous_id};
@@ -64,7 +64,7 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
         router: None,
     };
     let mut shown = tokio::task::block_in_place(|| pick(&bench, args, &screening))?;
-    ask_earlier_runs(&bench, args, &source, ledger, &mut shown).await?;
+    ask_earlier_runs(&bench, args, (&source, message.kind()), ledger, &mut shown).await?;
     for one in &mut shown {
         if let Some(not_sent) = &mut one.not_sent {
             name_the_entries(&bench, args, &message, &one.to, not_sent)?;
@@ -127,7 +127,7 @@ async fn suppressions(bench: &Workbench, args: &PreviewArgs, message: &Message, 
 async fn ask_earlier_runs(
     bench: &Workbench,
     args: &PreviewArgs,
-    source: &MessageSource,
+    source: (&MessageSource, outcome::Kind),
     ledger: Option<&dyn Ledger>,
     shown: &mut [Shown],
 ) -> Result<()> {

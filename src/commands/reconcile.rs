@@ -302,7 +302,8 @@ pub(crate) async fn keep_standing(bench: &Workbench, ledger: &dyn Ledger, run: &
         Some(code) if code != Exit::UNKNOWN.code() => code,
         _ => exit_of(&standing).code(),
     };
-    ledger.finish(&run.id, state, code).await.map_err(ledger_error)?;
+    let reasons = run.exit_reasons.iter().filter(|reason| reason.exit == code).cloned().collect();
+    ledger.finish(&run.id, state, code, reasons).await.map_err(ledger_error)?;
     rewrite_report(bench, ledger, &run.id).await?;
     Ok(standing)
 }

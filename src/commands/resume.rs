@@ -10,15 +10,16 @@ use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::listen::beside;
 use crate::commands::own_files::own_files;
+use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::replan::replan;
 use crate::commands::reports::{check_reports, forget_report, rewrite_report};
 use crate::commands::running::{Going, frozen, nothing_to_do, recover};
-use crate::commands::send::refuse_while_paused;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::host;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Gate, Ledger, Run, RunState};
+use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::ledger_error;
@@ -32,7 +33,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
     if args.abandon {
         return abandon(&bench, ledger.as_ref(), &run).await;
     }
-    refuse_while_paused(ledger.as_ref()).await?;
+    refuse_while_paused(ledger.as_ref(), &Start::of(&run)).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;
     if !args.go_on {
         latched(&run)?;
@@ -46,14 +47,15 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
     let command = format!("resume {}{}", run.id, if args.go_on { " --continue" } else { "" });
     let goes = decided(&bench, ledger.as_ref(), &run, &open, (&args.changes, &command)).await?;
     if args.go_on {
-        let by = std::env::var("USER").ok().filter(|user| !user.is_empty());
         let evidence = match &run.gate {
             Gate::Failed { evidence } | Gate::Waiting { evidence } | Gate::Stopped { evidence } | Gate::Passed { evidence, .. } => evidence.clone(),
             Gate::Ahead => String::new(),
         };
         if matches!(run.gate, Gate::Failed { .. } | Gate::Waiting { .. } | Gate::Stopped { .. }) {
-            let by = by.unwrap_or_else(|| "resume --continue".to_owned());
-            ledger.set_gate(&run.id, Gate::Passed { evidence, by: Some(by), at: Some(jiff::Timestamp::now()) }).await.map_err(ledger_error)?;
+            ledger
+                .set_gate(&run.id, Gate::Passed { evidence, by: Some(host::person()), at: Some(jiff::Timestamp::now()) })
+                .await
+                .map_err(ledger_error)?;
         }
     }
     match goes {
@@ -75,7 +77,7 @@ pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
     bench.refuse_unwritable_state()?;
     let lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
-    refuse_while_paused(ledger.as_ref()).await?;
+    refuse_while_paused(ledger.as_ref(), &Start::of(&run)).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;
     latched(&run)?;
     let only = if args.only.is_empty() { vec![Outcome::Deferred] } else { args.only.clone() };
@@ -184,9 +186,10 @@ async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
 async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
     ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await.map_err(ledger_error)?;
-    let gate = Gate::Passed { evidence: "abandoned".into(), by: Some("resume --abandon".into()), at: None };
+    let gate = Gate::Passed { evidence: "abandoned".into(), by: Some(host::person()), at: None };
     ledger.set_gate(&run.id, gate).await.map_err(ledger_error)?;
-    ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code()).await.map_err(ledger_error)?;
+    let closed = ExitReason { exit: Exit::STOPPED.code(), why: format!("closed by {}", host::person()) };
+    ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code(), vec![closed]).await.map_err(ledger_error)?;
     rewrite_report(bench, ledger, &run.id).await?;
     let held = ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held);
     bench.note(&format!("mailbatch: run {} is closed; {held} recipients were not mailed", run.id));

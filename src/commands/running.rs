@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::Trace;
-use crate::ledger::{Gate, Ledger, Run, RunState, Standing};
+use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState, Standing};
 use crate::listen;
 use crate::literal::CanarySize;
 use crate::message::Message;
@@ -102,7 +102,8 @@ impl Going<'_> {
         let before = self.ledger.standing(&self.run.id).await.map_err(ledger_error)?;
         if !self.confirmed(&before)? {
             self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await.map_err(ledger_error)?;
-            self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code()).await.map_err(ledger_error)?;
+            let not_confirmed = ExitReason { exit: Exit::WAITING.code(), why: "not confirmed on the terminal".to_owned() };
+            self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code(), vec![not_confirmed]).await.map_err(ledger_error)?;
             return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
         }
         let teller = Teller::find(self.bench, self.ledger.as_ref(), &self.run).await?;
@@ -244,11 +245,11 @@ impl Going<'_> {
                 next = Some(resume.clone());
                 Some((Reason::Cap, text))
             }
-            Some(Why::Paused(reason)) => {
-                let reason = if reason.is_empty() { "paused".to_owned() } else { format!("paused: {reason}") };
-                earned.push((Exit::STOPPED, reason.clone()));
-                next = Some(format!("mailbatch unpause && {resume}"));
-                Some((Reason::Paused, reason))
+            Some(Why::Paused(pause)) => {
+                let why = pause.why();
+                earned.push((Exit::STOPPED, format!("{} was paused {}", pause.scope.words(), pause.words())));
+                next = Some(format!("{} && {resume}", pause.scope.lift()));
+                Some((Reason::Paused, if why.is_empty() { "paused".to_owned() } else { format!("paused: {why}") }))
             }
             Some(Why::Limit) => {
                 next = Some(resume.clone());
@@ -287,7 +288,8 @@ impl Going<'_> {
         let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
         let state = if left == 0 { RunState::Finished } else { RunState::Open };
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
-        self.ledger.finish(id, state, exit.code()).await.map_err(ledger_error)?;
+        let reasons = earned.iter().map(|(exit, why)| ExitReason { exit: exit.code(), why: why.clone() }).collect();
+        self.ledger.finish(id, state, exit.code(), reasons).await.map_err(ledger_error)?;
         let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
         record(self.bench, &self.ledger, &run).await?;
         if left > 0 {
@@ -419,7 +421,8 @@ pub(crate) async fn nothing_to_do(
     let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;
     if run.state == RunState::Open && is_over {
-        ledger.finish(&run.id, RunState::Finished, run.exit.unwrap_or_else(|| exit_of(standing).code())).await.map_err(ledger_error)?;
+        let exit = run.exit.unwrap_or_else(|| exit_of(standing).code());
+        ledger.finish(&run.id, RunState::Finished, exit, run.exit_reasons.clone()).await.map_err(ledger_error)?;
     }
     let next = match unknown {
         0 if !is_over => format!("mailbatch resume {}", run.id),

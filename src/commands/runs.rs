@@ -1,6 +1,6 @@
-//! `mailbatch runs`, `pause` and `unpause`.
+//! `mailbatch runs`.
 
-use crate::cli::{Globals, PauseArgs, RunsArgs, RunsCommand};
+use crate::cli::{Globals, RunsArgs, RunsCommand};
 use crate::commands::campaign;
 use crate::commands::reports::remove_files;
 use crate::commands::say;
@@ -61,24 +61,5 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
     // The report holds addresses too.
     remove_files(bench, &run)?;
     bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));
-    Ok(Exit::OK)
-}
-
-/// Stops everything in the workspace until `unpause`.
-pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
-    let bench = Workbench::new(globals, None)?;
-    bench.ledger()?.pause(&args.reason).await.map_err(ledger_error)?;
-    bench.note("mailbatch: paused: nothing in this workspace sends until `mailbatch unpause`");
-    Ok(Exit::OK)
-}
-
-/// Lets the workspace send again.
-pub(crate) async fn unpause(globals: &Globals) -> Result<Exit> {
-    let bench = Workbench::new(globals, None)?;
-    let was = match bench.existing_ledger()? {
-        Some(ledger) => ledger.unpause().await.map_err(ledger_error)?,
-        None => false,
-    };
-    bench.note(if was { "mailbatch: no longer paused; `mailbatch resume` continues the newest run" } else { "mailbatch: it was not paused" });
     Ok(Exit::OK)
 }

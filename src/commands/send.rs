@@ -18,6 +18,7 @@ use crate::commands::loss::{TakenOver, Takeover};
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::overlap::Question;
 use crate::commands::own_files::{add_inputs, own_files};
+use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::reading::{agreed_to_guesses, judgement, lists, say_when_quiet, survey_notes};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
@@ -156,7 +157,8 @@ impl Sending<'_> {
             // On the disk before anything is planned, so that no other spelling begins anew whatever happens from here on.
             ledger.add_aliases(self.campaign.aliases.clone()).await.map_err(ledger_error)?;
         }
-        refuse_while_paused(ledger.as_ref()).await?;
+        let start = Start { campaign: &self.campaign.id, kind: self.message.kind(), providers: self.chosen.providers.clone() };
+        refuse_while_paused(ledger.as_ref(), &start).await?;
         campaign::name_unfinished(bench, ledger.as_ref(), self.args.target.campaign.as_deref(), &self.campaign.id).await?;
         let mut taken = match lost {
             Some(lost) => Some(self.take_over(&ledger, lost).await?),
@@ -369,6 +371,7 @@ impl Sending<'_> {
             finished_at: None,
             columns: survey.columns,
             exit: None,
+            exit_reasons: Vec::new(),
             filtered: survey.filtered,
         };
         Ok(Planned { run, people: survey.people.finish() })
@@ -464,18 +467,6 @@ impl Sending<'_> {
 struct Planned {
     run: Run,
     people: People,
-}
-
-/// Exit 12 while `mailbatch pause` is in force.
-pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger) -> Result<()> {
-    match ledger.paused().await.map_err(ledger_error)? {
-        None => Ok(()),
-        Some(pause) => {
-            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-            Err(Error::new(Exit::STOPPED, format!("this workspace has been paused since {:.0}{reason}", pause.since))
-                .hint("`mailbatch unpause` lets it send again"))
-        }
-    }
 }
 
 fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {

@@ -40,10 +40,3 @@ pub enum Hold {
     Domain(String),
     Through(Through),
 }
-
-/// The pause switch of a workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pause {
-    pub since: Timestamp,
-    pub reason: String,
-}

@@ -137,11 +137,11 @@ pub enum Claimed {
     Batch(i64),
     /// A cap allows only `room` more now, and the whole draft again at `until`. Nothing was claimed.
     Capped { cap: String, room: u64, until: Timestamp },
-    /// `mailbatch pause` is in force. Nothing was claimed.
-    Paused { reason: String },
+    /// A pause is in force for the run, or for the provider alone. Nothing was claimed.
+    Paused(Box<Pause>),
     /// The ledger's file is gone or another one stands in its place. Nothing was claimed.
     Lost { path: String, what: String },
-    /// Another address already owns this suppression since; nothing but `suppressed` was settled and there was no member left.
+    /// All members were suppressed; nothing was claimed.
     Nothing,
 }
 
@@ -362,8 +362,8 @@ pub trait Ledger: Send + Sync {
     /// In one transaction: opens those of these rows again that were rejected, takes back the attempt that waiting ones were charged, and
     /// remembers the fact about the provider whose fault it was. Returns how many were opened.
     fn absolve(&self, run: &str, rows: Vec<JobId>, fact: Option<Fact>) -> BoxFuture<'_, LedgerResult<u64>>;
-    /// Ends an execution: state and exit code.
-    fn finish(&self, run: &str, state: RunState, exit: u8) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Ends an execution: state, exit code, and every code that was earned with what earned it.
+    fn finish(&self, run: &str, state: RunState, exit: u8, reasons: Vec<ExitReason>) -> BoxFuture<'_, LedgerResult<()>>;
     /// Removes a run's rows, keeping keyed hashes of who was accepted, rejected or is unknown.
     fn remove(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>>;
 
@@ -433,9 +433,16 @@ pub trait Ledger: Send + Sync {
     fn forget(&self, kind: &'static str, subject: &str) -> BoxFuture<'_, LedgerResult<bool>>;
     /// From now on no transaction waits for one of another process: one that would fails at once.
     fn hurry(&self) {}
-    fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>>;
-    fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>>;
-    fn paused(&self) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
+    /// Begins a pause; one of the same scope is over then.
+    fn pause(&self, pause: NewPause) -> BoxFuture<'_, LedgerResult<()>>;
+    /// Ends the pauses of this scope, and records who did. Returns whether there was one.
+    fn unpause(&self, scope: PauseScope, by: &str) -> BoxFuture<'_, LedgerResult<bool>>;
+    /// The pauses in force, the oldest first; latched gates of runs are left out.
+    fn pauses(&self) -> BoxFuture<'_, LedgerResult<Vec<Pause>>>;
+    /// What latched the gate of this run, when and where; `None` where nothing did, or an earlier version.
+    fn latched_by(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Pause>>>;
+    /// What is claimed and not settled, by run and provider.
+    fn under_way(&self) -> BoxFuture<'_, LedgerResult<Vec<UnderWay>>>;
     /// Keeps suppressions, each once; returns how many were new.
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Those of `entries` that `suppress` would keep as new ones, each once.
@@ -448,27 +455,6 @@ pub trait Ledger: Send + Sync {
     fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>>;
 }
 
-/// What is known when the last row has been planned.
-#[derive(Clone, Debug)]
-pub struct Seal {
-    pub list_fingerprint: String,
-    pub columns: Vec<Vec<String>>,
-    pub filtered: u64,
-    /// The canary's size for a number of sendable recipients; `None` for no canary.
-    pub canary: Option<crate::literal::CanarySize>,
-    /// Only this many of the sendable rows go; the others are `held` with reason `limit`.
-    pub limit: Option<u64>,
-    /// First choices of whole cohorts, which come before those of the rows.
-    pub cohorts: Vec<(Cohort, String)>,
-    /// Whom the run is for, and the word that keeps it apart from runs of another sort; `None` where the list's people are not reached.
-    pub people: Option<(String, People)>,
-    /// What is asked before, in the same transaction; `None` where it has been answered.
-    pub overlap: Option<OverlapQuery>,
-}
-
-/// The word for runs whose mail stays in the sandbox; that for others is empty.
-pub const APART_SANDBOX: &str = "sandbox";
-
 mod blame;
 mod doubt;
 mod errors;
@@ -479,9 +465,11 @@ mod learned;
 mod leases;
 pub mod loss;
 mod overlap;
+mod pauses;
 pub mod record;
 pub(crate) mod reports;
 mod run;
+mod seal;
 mod sketch;
 pub mod sqlite;
 pub mod trace;
@@ -491,9 +479,11 @@ pub use blame::{Refusals, Refused};
 pub use errors::{Leaves, LedgerError, LedgerResult};
 pub use facts::{Fact, FactCondition};
 pub use failures::{Failures, FailuresQuery, with_failures};
-pub use gates::{CanaryEvidence, Gate, Hold, Pause};
+pub use gates::{CanaryEvidence, Gate, Hold};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
 pub use overlap::{LostPeople, Overlap, OverlapQuery};
-pub use run::{Run, RunHead, RunId, RunState};
+pub use pauses::{NewPause, Pause, PauseScope, UnderWay};
+pub use run::{ExitReason, Run, RunHead, RunId, RunState};
+pub use seal::{APART_SANDBOX, Seal};
 pub use sketch::{People, Sketch, person_of, person_seed};
 pub use trend::Trend;

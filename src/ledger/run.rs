@@ -61,8 +61,17 @@ pub struct Run {
     pub columns: Vec<Vec<String>>,
     /// Exit code of the latest execution.
     pub exit: Option<u8>,
+    /// What earned it, and every other code that was earned. Empty for an execution of an earlier version.
+    pub exit_reasons: Vec<ExitReason>,
     /// Rows filtered out by `--where`; not rows in.
     pub filtered: u64,
+}
+
+/// An exit code that an execution has earned, and what earned it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitReason {
+    pub exit: u8,
+    pub why: String,
 }
 
 impl Run {

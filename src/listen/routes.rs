@@ -196,7 +196,7 @@ async fn unsubscribe(shared: &Shared, signed: &str, body: &[u8]) -> (&'static st
 
 /// 200 where the ledger answers.
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    match tokio::time::timeout(Duration::from_secs(5), shared.ledger.paused()).await {
+    match tokio::time::timeout(Duration::from_secs(5), shared.ledger.pauses()).await {
         Ok(Ok(_)) => plain(StatusCode::OK, "ok"),
         Ok(Err(_)) | Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer"),
     }

@@ -4,6 +4,7 @@ mod admit;
 mod blame;
 mod later;
 mod pass_on;
+mod pauses;
 mod phase;
 mod station;
 mod trust;
@@ -219,7 +220,7 @@ impl Engine {
                 self.give_back(rows.len());
                 match why {
                     Claimed::Capped { cap, room, until } => self.capped(way.through, &cap, room, until),
-                    Claimed::Paused { reason } => self.stop_for(Why::Paused(reason)),
+                    Claimed::Paused(pause) => self.paused(*pause),
                     Claimed::Lost { path, what } => self.stop_for(Why::LedgerLost(ledger_error(LedgerError::Lost { path, what }))),
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
@@ -414,11 +415,7 @@ impl Engine {
         }
         // What another process has put into the ledger counts from the next hand-over on, whatever file it stands in besides.
         take_in(&self.parts).await?;
-        if self.why.is_none()
-            && let Some(pause) = self.parts.ledger.paused().await.map_err(ledger_error)?
-        {
-            self.stop_for(Why::Paused(pause.reason));
-        }
+        self.obey_pauses().await?;
         self.look_at_canary().await?;
         self.watch_rules().await?;
         self.look_at_first_requests();

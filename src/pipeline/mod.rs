@@ -27,7 +27,7 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::input::context::ColumnIndex;
 use crate::ledger::trace::Trace;
-use crate::ledger::{Leaves, Ledger, LedgerError, Run, Standing};
+use crate::ledger::{Leaves, Ledger, LedgerError, Pause, Run, Standing};
 use crate::literal::Rate;
 use crate::message::Message;
 use crate::pause::PauseRule;
@@ -36,6 +36,7 @@ use crate::provider::{Provider, Refusal};
 use crate::suppression::Suppressions;
 
 pub use crate::cli::Then;
+pub(crate) use brake::LEFT_ALONE;
 pub use engine::execute;
 pub use gate::CanaryRule;
 pub use learning::{keep_learned, keep_unlearned};
@@ -136,7 +137,7 @@ pub enum Why {
     /// Pause rules hold the run, or some of its recipients.
     Rule(String),
     Capped(String),
-    Paused(String),
+    Paused(Pause),
     /// `--limit` is reached.
     Limit,
     /// The suppression file cannot be read any more.

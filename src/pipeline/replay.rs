@@ -15,7 +15,7 @@ use super::{Outlet, ledger_error};
 use crate::address::Address;
 use crate::error::Result;
 use crate::input::context::ColumnIndex;
-use crate::ledger::{BatchRecord, Ledger, LedgerRow, Run};
+use crate::ledger::{BatchRecord, Ledger, LedgerRow, Pause, Run};
 use crate::message::Message;
 use crate::provider::{BoxFuture, Claim, Job, JobId, Reply, Stopped, Ticket, Verdict, Wire};
 use crate::suppression::Suppressions;
@@ -81,8 +81,10 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
     if idempotency_key(&doubtful.run, outlet, &jobs, batch.generation, batch.claimed_at, &doubtful.secret) != batch.key {
         return refused("the request would not be the same: the provider's configuration or this program has changed since".into());
     }
-    if let Some(pause) = doubtful.ledger.paused().await.map_err(ledger_error)? {
-        return refused(format!("the workspace is paused {}", pause.reason).trim_end().into());
+    let head = &doubtful.run.head;
+    let holds = |pause: &Pause| pause.scope.holds(&head.campaign, head.kind) || pause.scope.holds_provider(&outlet.name);
+    if let Some(pause) = doubtful.ledger.pauses().await.map_err(ledger_error)?.into_iter().find(holds) {
+        return refused(format!("{} has been paused since {}", pause.scope.words(), pause.words()));
     }
     let wire = ReplayWire { pacers: Pacers::new(&doubtful.ledger, outlet) };
     if wire.pacers.fit(&jobs.iter().collect::<Vec<_>>()) < jobs.len() {

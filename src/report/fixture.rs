@@ -30,6 +30,7 @@ pub(crate) fn ledger_run() -> Run {
         finished_at: Some(at("2026-11-21T03:47:14.5Z")),
         columns: vec![vec!["email".into(), "name".into()], vec!["email".into(), "age".into()]],
         exit: Some(3),
+        exit_reasons: vec![],
         filtered: 12,
     }
 }

@@ -100,6 +100,16 @@ pub(crate) fn counts(tally: &Tally, among: &[Outcome]) -> String {
     words.join(" · ")
 }
 
+/// The same for all outcomes, with the rows that have none yet.
+pub(crate) fn tally_words(tally: &Tally) -> String {
+    let mut words = counts(tally, Outcome::ALL);
+    if tally.open > 0 {
+        let between = if words.is_empty() { "" } else { " · " };
+        words.push_str(&format!("{between}open {}", grouped(tally.open)));
+    }
+    words
+}
+
 /// Counts by outcome as JSON: every outcome, zero or not, and `open` where rows are not settled, so that they sum to the input.
 pub(crate) fn counts_json(tally: &Tally) -> serde_json::Value {
     let mut map = serde_json::Map::new();

@@ -23,6 +23,7 @@ mod locked;
 mod loss;
 mod mailboxes;
 mod outputs;
+mod pauses;
 mod peers;
 mod preview;
 mod providers;

@@ -65,7 +65,7 @@ fn every_command_writes_json_lines_under_json() {
         (&["config", "show", "--origin"], true),
         (&["config", "validate"], true),
         (&["config", "init", "new"], true),
-        (&["pause", "--reason", "holidays"], false),
+        (&["pause", "--reason", "holidays"], true),
         (&["send", "good.csv"], false),
         (&["unpause"], false),
         (&["runs", "rm", "latest", "--yes"], false),

@@ -10,14 +10,15 @@ use crate::address::{Address, Dedupe, key_of};
 use crate::cli::PreviewArgs;
 use crate::commands::campaign::{Apart, Campaign};
 use crate::commands::gates::latched;
+use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::reports::each_row;
-use crate::commands::send::{asked, refuse_while_paused};
+use crate::commands::send::asked;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::message::{Message, MessageSource};
-use crate::outcome::{Outcome, Reason};
+use crate::outcome::{Kind, Outcome, Reason};
 use crate::pipeline::ledger_error;
 use crate::plan::{Screen, Screened, Screening};
 
@@ -96,13 +97,22 @@ pub(super) fn name_the_entries(bench: &Workbench, args: &PreviewArgs, message: &
 pub(super) struct Earlier<'a> {
     ledger: &'a dyn Ledger,
     dedupe: Dedupe,
+    campaign: String,
+    kind: Kind,
+    /// Through whom it would go; empty where the configuration names nobody.
+    providers: Vec<String>,
     /// The runs of the campaign, newest first.
     runs: Vec<Run>,
 }
 
 impl<'a> Earlier<'a> {
     /// Finds the runs of the campaign that a send of the list belongs to; `None` where it has no name yet.
-    pub(super) async fn find(bench: &Workbench, args: &PreviewArgs, source: &MessageSource, ledger: &'a dyn Ledger) -> Result<Option<Self>> {
+    pub(super) async fn find(
+        bench: &Workbench,
+        args: &PreviewArgs,
+        (source, kind): (&MessageSource, Kind),
+        ledger: &'a dyn Ledger,
+    ) -> Result<Option<Self>> {
         let campaign = args.target.campaign.as_deref();
         if campaign.is_none() && args.list.as_os_str() == "-" {
             return Ok(None);
@@ -110,10 +120,12 @@ impl<'a> Earlier<'a> {
         let asked = asked(bench, campaign, source.file.clone(), std::slice::from_ref(&args.list))?;
         let env = bench.settings.env.as_deref();
         let apart = Apart { env, redirect: None, provider_sandbox: false };
-        let Campaign { ids, .. } = asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
+        let Campaign { id, ids, .. } = asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
         let mut runs = ledger.runs().await.map_err(ledger_error)?;
         runs.retain(|run| ids.contains(&run.head.campaign) && run.head.env.as_deref() == env && run.state != RunState::Planning);
-        Ok(Some(Self { ledger, dedupe: args.dedupe, runs }))
+        let chosen = bench.settings.chosen(args.target.provider.as_deref()).map(|chosen| chosen.providers).unwrap_or_default();
+        let providers = chosen.into_iter().map(str::to_owned).collect();
+        Ok(Some(Self { ledger, dedupe: args.dedupe, campaign: id, kind, providers, runs }))
     }
 
     /// Why the recipient would not be mailed by a send that passes the screening; `None` where it would.
@@ -121,7 +133,8 @@ impl<'a> Earlier<'a> {
         if let Some(decided) = self.decided(to, key).await? {
             return Ok(Some(decided));
         }
-        let held = match refuse_while_paused(self.ledger).await {
+        let providers = self.providers.iter().map(String::as_str).collect();
+        let held = match refuse_while_paused(self.ledger, &Start { campaign: &self.campaign, kind: self.kind, providers }).await {
             Err(why) => Err(why),
             Ok(()) => self.runs.first().filter(|run| run.state == RunState::Open).map_or(Ok(()), latched),
         };

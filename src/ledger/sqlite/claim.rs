@@ -13,7 +13,7 @@ use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::plan::seq_of;
 use super::words::{self, FINAL, WAITING};
-use super::{caps, ramp};
+use super::{caps, pauses, ramp};
 use crate::ledger::{Claimed, Draft, Settled};
 use crate::outcome::{Outcome, Reason};
 use crate::provider::{Feedback, JobId, Verdict};
@@ -34,8 +34,8 @@ pub(super) fn claim(conn: &Connection, origin: &Origin, draft: &Draft, now: Time
     if state != 1 {
         return Err(Fault::Damaged(format!("run {} is not open, so nothing of it can be claimed", draft.run)));
     }
-    if let Some(reason) = conn.prepare_cached("SELECT reason FROM pause")?.query_row([], |row| row.get(0)).optional()? {
-        return Ok(Claimed::Paused { reason });
+    if let Some(pause) = pauses::holding(conn, seq, &draft.provider, now)? {
+        return Ok(Claimed::Paused(Box::new(pause)));
     }
     for (row, reason, detail) in &draft.suppressed {
         screen(conn, words::id_of(seq, *row)?, *reason, detail, now)?;

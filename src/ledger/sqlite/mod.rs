@@ -21,6 +21,7 @@ mod lease;
 mod names;
 mod opening;
 mod patience;
+mod pauses;
 mod place;
 mod plan;
 mod ramp;
@@ -49,9 +50,9 @@ use self::plan::Sealed;
 use self::read::Halves;
 use self::threads::Worker;
 use super::{
-    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, Fact, Failures, FailuresQuery, Gate, Hold, KeptEvent, Leased, Ledger,
-    LedgerResult, LedgerRow, LedgerSuppression, Overlap, OverlapQuery, Pause, Person, PlannedRow, Proof, Reconciled, Recovered, Refusals, Run,
-    RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend, Unfiled, Wish,
+    Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, ExitReason, Fact, Failures, FailuresQuery, Gate, Hold, KeptEvent, Leased,
+    Ledger, LedgerResult, LedgerRow, LedgerSuppression, NewPause, Overlap, OverlapQuery, Pause, PauseScope, Person, PlannedRow, Proof, Reconciled,
+    Recovered, Refusals, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend, UnderWay, Unfiled, Wish,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -194,7 +195,8 @@ impl Ledger for SqliteLedger {
 
     fn set_gate(&self, run: &str, gate: Gate) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
-        self.write(move |conn| plan::set_gate(conn, &run, &gate))
+        let host = crate::host::name();
+        self.write(move |conn| plan::set_gate(conn, &run, &gate, &host, Timestamp::now()))
     }
 
     fn hold_rest(&self, run: &str, reason: Reason, detail: &str) -> BoxFuture<'_, LedgerResult<u64>> {
@@ -222,9 +224,9 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| plan::reopen(conn, &run, &outcomes, Timestamp::now()))
     }
 
-    fn finish(&self, run: &str, state: RunState, exit: u8) -> BoxFuture<'_, LedgerResult<()>> {
+    fn finish(&self, run: &str, state: RunState, exit: u8, reasons: Vec<ExitReason>) -> BoxFuture<'_, LedgerResult<()>> {
         let run = run.to_owned();
-        self.write(move |conn| plan::finish(conn, &run, state, exit, Timestamp::now()))
+        self.write(move |conn| plan::finish(conn, &run, state, exit, &reasons, Timestamp::now()))
     }
 
     fn remove(&self, run: &str) -> BoxFuture<'_, LedgerResult<()>> {
@@ -404,17 +406,26 @@ impl Ledger for SqliteLedger {
         self.is_hurried.store(true, Ordering::Relaxed);
     }
 
-    fn pause(&self, reason: &str) -> BoxFuture<'_, LedgerResult<()>> {
-        let reason = reason.to_owned();
-        self.begins(move |conn| workspace::pause(conn, &reason, Timestamp::now()))
+    fn pause(&self, pause: NewPause) -> BoxFuture<'_, LedgerResult<()>> {
+        self.begins(move |conn| pauses::begin(conn, &pause, Timestamp::now()))
     }
 
-    fn unpause(&self) -> BoxFuture<'_, LedgerResult<bool>> {
-        self.write(workspace::unpause)
+    fn unpause(&self, scope: PauseScope, by: &str) -> BoxFuture<'_, LedgerResult<bool>> {
+        let by = by.to_owned();
+        self.write(move |conn| pauses::end(conn, &scope, &by, Timestamp::now()))
     }
 
-    fn paused(&self) -> BoxFuture<'_, LedgerResult<Option<Pause>>> {
-        self.quick(workspace::paused)
+    fn pauses(&self) -> BoxFuture<'_, LedgerResult<Vec<Pause>>> {
+        self.quick(|conn| pauses::in_force(conn, Timestamp::now()))
+    }
+
+    fn latched_by(&self, run: &str) -> BoxFuture<'_, LedgerResult<Option<Pause>>> {
+        let run = run.to_owned();
+        self.quick(move |conn| pauses::latched_by(conn, &run))
+    }
+
+    fn under_way(&self) -> BoxFuture<'_, LedgerResult<Vec<UnderWay>>> {
+        self.quick(pauses::under_way)
     }
 
     fn suppress(&self, entries: Vec<LedgerSuppression>) -> BoxFuture<'_, LedgerResult<u64>> {

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 use super::fault::{Fault, Result};
 use super::former::{self, NotTried};
 use super::words::{self, FINAL, OPEN, WAITING};
-use super::{aliases, canary, carry, events, known, names, ramp, recover, sketches, workspace};
-use crate::ledger::{Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
+use super::{aliases, canary, carry, events, known, names, pauses, ramp, recover, sketches, workspace};
+use crate::ledger::{ExitReason, Gate, Overlap, PlannedRow, RunHead, RunId, RunState, Seal};
 use crate::outcome::{Outcome, Reason};
 
 /// How long the batches of a removed run are kept, because caps count them: the longest window there is, and a day for clocks.
@@ -300,15 +300,19 @@ pub(super) fn reopen(conn: &Connection, run: &str, outcomes: &[Outcome], now: Ti
     Ok(opened)
 }
 
-pub(super) fn finish(conn: &Connection, run: &str, state: RunState, exit: u8, now: Timestamp) -> Result<()> {
+pub(super) fn finish(conn: &Connection, run: &str, state: RunState, exit: u8, reasons: &[ExitReason], now: Timestamp) -> Result<()> {
     let seq = seq_of(conn, run)?;
     let finished = (state == RunState::Finished).then(|| now.as_microsecond());
-    conn.execute("UPDATE runs SET state = ?2, exit = ?3, finished_at = ?4 WHERE seq = ?1", params![seq, state_number(state), exit, finished])?;
+    conn.execute(
+        "UPDATE runs SET state = ?2, exit = ?3, exit_reasons = ?4, finished_at = ?5 WHERE seq = ?1",
+        params![seq, state_number(state), exit, serde_json::to_string(reasons)?, finished],
+    )?;
     Ok(())
 }
 
-pub(super) fn set_gate(conn: &Connection, run: &str, gate: &Gate) -> Result<()> {
+pub(super) fn set_gate(conn: &Connection, run: &str, gate: &Gate, host: &str, now: Timestamp) -> Result<()> {
     let seq = seq_of(conn, run)?;
+    pauses::note_gate(conn, run, gate, host, now)?;
     conn.execute("UPDATE runs SET gate = ?2 WHERE seq = ?1", params![seq, serde_json::to_string(gate)?])?;
     Ok(())
 }
@@ -342,6 +346,8 @@ pub(super) fn set_aside(conn: &Connection, run: &str, now: Timestamp) -> Result<
 }
 
 fn delete(conn: &Connection, seq: i64) -> Result<()> {
+    // What held it may name what a provider said.
+    conn.execute("DELETE FROM pauses WHERE scope = 'run' AND name = (SELECT id FROM runs WHERE seq = ?1)", [seq])?;
     let (first, last) = words::ids_of(seq);
     for table in ["recipients WHERE id", "fields WHERE id", "attempts WHERE recipient"] {
         conn.execute(&format!("DELETE FROM {table} BETWEEN ?1 AND ?2"), [first, last])?;

@@ -16,7 +16,7 @@ use crate::outcome::{Cohort, Outcome};
 use crate::provider::JobId;
 
 const RUN: &str = "SELECT r.id, r.campaign, r.env, r.kind, r.provider, r.lists, r.list_fingerprint, r.message_fingerprint, r.settings, r.state,
-    r.gate, r.started_at, r.finished_at, r.columns, r.exit, r.filtered";
+    r.gate, r.started_at, r.finished_at, r.columns, r.exit, r.filtered, r.exit_reasons";
 
 /// The columns of a row as `row_of` reads them.
 pub(super) const RECIPIENT: &str =
@@ -54,6 +54,7 @@ fn run_of(row: &Row<'_>, message: serde_json::Value) -> Result<Run> {
         columns: serde_json::from_str(row.get_ref(13)?.as_str().map_err(rusqlite::Error::from)?)?,
         exit: row.get(14)?,
         filtered: row.get::<_, i64>(15)?.max(0) as u64,
+        exit_reasons: serde_json::from_str(row.get_ref(16)?.as_str().map_err(rusqlite::Error::from)?)?,
     })
 }
 
@@ -72,7 +73,7 @@ pub(super) fn run(conn: &Connection, id: &str) -> Result<Option<Run>> {
     let mut query = conn.prepare(&format!("{RUN}, m.message FROM runs r JOIN messages m ON m.run = r.seq WHERE r.id = ?1"))?;
     let mut rows = query.query([id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let message = serde_json::from_str(row.get_ref(16)?.as_str().map_err(rusqlite::Error::from)?)?;
+    let message = serde_json::from_str(row.get_ref(17)?.as_str().map_err(rusqlite::Error::from)?)?;
     run_of(row, message).map(Some)
 }
 

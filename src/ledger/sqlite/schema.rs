@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Fault;
 
 /// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// The version this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -230,6 +230,31 @@ CREATE TABLE sketches(
   members BLOB NOT NULL
 );
 CREATE INDEX sketches_of_message ON sketches(message_fingerprint);
+";
+
+/// Who has stopped what, with the pauses that are over, and why runs ended.
+const V6: &str = "
+-- scope: workspace, campaign, kind, provider, or run where a gate is latched; name: of which, empty for the workspace.
+CREATE TABLE pauses(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope TEXT NOT NULL,
+  name TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  host TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  expires_at INTEGER,
+  lifted_at INTEGER,
+  lifted_by TEXT
+);
+CREATE INDEX pauses_in_force ON pauses(scope, name) WHERE lifted_at IS NULL;
+INSERT INTO pauses(scope, name, since, author, host, reason) SELECT 'workspace', '', since, '', '', reason FROM pause;
+DROP TABLE pause;
+-- What a process of an earlier version that is still running looks at.
+CREATE VIEW pause AS SELECT 1 AS only, since, reason FROM pauses
+  WHERE scope = 'workspace' AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > unixepoch() * 1000000);
+-- A JSON array of objects with exit and why.
+ALTER TABLE runs ADD COLUMN exit_reasons TEXT NOT NULL DEFAULT '[]';
 ";
 
 /// The version of the file behind `conn`; 0 for a file that holds nothing yet.

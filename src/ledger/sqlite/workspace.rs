@@ -1,4 +1,4 @@
-//! What belongs to the workspace and not to one run: the pause switch, suppressions, the secret key.
+//! What belongs to the workspace and not to one run: suppressions, the secret key.
 
 use std::collections::HashSet;
 
@@ -9,25 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::{Fault, Result};
 use super::words;
 use crate::address::key_of;
-use crate::ledger::{LedgerSuppression, Pause};
-
-pub(super) fn pause(conn: &Connection, reason: &str, now: Timestamp) -> Result<()> {
-    conn.execute(
-        "INSERT INTO pause(only, since, reason) VALUES (1, ?1, ?2) ON CONFLICT(only) DO UPDATE SET reason = excluded.reason",
-        params![now.as_microsecond(), reason],
-    )?;
-    Ok(())
-}
-
-pub(super) fn unpause(conn: &Connection) -> Result<bool> {
-    Ok(conn.execute("DELETE FROM pause", [])? > 0)
-}
-
-pub(super) fn paused(conn: &Connection) -> Result<Option<Pause>> {
-    let found: Option<(i64, String)> =
-        conn.prepare_cached("SELECT since, reason FROM pause")?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    found.map(|(since, reason)| Ok(Pause { since: words::time(since)?, reason })).transpose()
-}
+use crate::ledger::LedgerSuppression;
 
 /// Adds suppressions. One that is kept already counts as new only when it now lasts longer; it then gets a new number.
 pub(super) fn suppress(conn: &Connection, entries: &[LedgerSuppression]) -> Result<u64> {

@@ -306,13 +306,14 @@ impl Engine {
         Ok(due.is_some())
     }
 
-    /// Every provider that could take what is left takes nothing: caps, then failures that may pass, tell how it ends.
+    /// Every provider that could take what is left takes nothing: a pause, then caps, then failures that may pass decide how it ends.
     fn nobody_is_left(&mut self) {
         let now = Instant::now();
-        let (mut refusals, mut gave_up, mut caps) = (Vec::new(), false, Vec::new());
+        let (mut refusals, mut gave_up, mut caps, mut paused) = (Vec::new(), false, Vec::new(), None);
         for (outlet, station) in self.parts.outlets.iter().zip(&self.stations) {
             let Readiness::Out { why, .. } = station.readiness(outlet, now, self.parts.limits.wait_on_cap) else { continue };
             match why {
+                Absence::Paused(pause) => paused = Some(pause),
                 Absence::Capped(text) | Absence::LeftAlone(text) => caps.push(text),
                 Absence::Exhausted(refusal) => {
                     let said = format!("{} {}", refusal.code, refusal.detail);
@@ -324,6 +325,10 @@ impl Engine {
                     refusals.push((outlet.name.clone(), refusal));
                 }
             }
+        }
+        if let Some(pause) = paused {
+            self.stop_for(Why::Paused(pause));
+            return;
         }
         self.stop_for(match (caps.is_empty(), gave_up) {
             (false, _) => {

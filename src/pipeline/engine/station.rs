@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
 use super::trust::Trust;
-use crate::ledger::{LedgerSuppression, Through};
+use crate::ledger::{LedgerSuppression, Pause, Through};
 use crate::outcome::Reason;
 use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::breaker::{Breaker, ENOUGH_AT_FIRST, Failure, State};
@@ -44,6 +44,8 @@ pub(super) struct Station {
     quiet_until: Option<Instant>,
     /// It named a time until which it wants to be left alone, longer than retries last; with what to say about it.
     left_alone: Option<(Instant, String)>,
+    /// A person has stopped what goes through it.
+    pub(super) paused: Option<Pause>,
     /// A cap is full until then, with what to say about it.
     capped: Option<(Instant, String)>,
     /// Room under the tightest cap when it was last met.
@@ -91,6 +93,8 @@ pub(super) enum Absence {
     /// It has failed for longer than retries last.
     GaveUp(Refusal),
     Capped(String),
+    /// A person has stopped what goes through it.
+    Paused(Pause),
     /// It wants to be left alone for longer than retries last.
     LeftAlone(String),
     /// Its own quota is used up.
@@ -106,6 +110,7 @@ impl Absence {
             Self::Stopped(refusal) => format!("it takes nothing more ({})", said(refusal)),
             Self::GaveUp(refusal) => format!("it failed for too long ({})", said(refusal)),
             Self::Capped(text) | Self::LeftAlone(text) => text.clone(),
+            Self::Paused(pause) => format!("it has been paused since {}", pause.words()),
             Self::Exhausted(refusal) => format!("its quota is used up ({})", said(refusal)),
         }
     }
@@ -139,6 +144,7 @@ impl Station {
             under_way: 0,
             quiet_until: None,
             left_alone: None,
+            paused: None,
             capped: None,
             room: None,
             awaits_login: outlet.provider.logs_in(),
@@ -161,6 +167,9 @@ impl Station {
             State::Exhausted(refusal) => return out(None, true, Absence::Exhausted(refusal)),
             State::GaveUp(refusal) => return out(None, true, Absence::GaveUp(refusal)),
             _ => {}
+        }
+        if let Some(pause) = &self.paused {
+            return out(None, true, Absence::Paused(pause.clone()));
         }
         if let Some((until, text)) = self.capped.as_ref().filter(|(until, _)| *until > now) {
             return out(Some(*until), !waits_on_cap, Absence::Capped(text.clone()));
@@ -254,6 +263,12 @@ impl Station {
         self.room = None;
         let wait = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO);
         self.capped = Instant::now().checked_add(wait).map(|until| (until, text));
+    }
+
+    /// Nothing is begun there until the pause is over; what waits for it is given back.
+    pub(super) fn pause(&mut self, pause: Pause) {
+        self.paused = Some(pause);
+        self.opened.send_replace(());
     }
 
     /// It named a time until which it wants to be left alone. What waits for it is given back where that is longer than retries last, and it is

@@ -246,8 +246,7 @@ impl<'a> Keys<'a> {
 
 /// This machine's name, if it is one that others could look up.
 fn own_name() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname")).ok()?;
-    domain_to_ascii(name.trim()).ok().filter(|name| name.contains('.'))
+    domain_to_ascii(&crate::host::name()).ok().filter(|name| name.contains('.'))
 }
 
 /// An address as EHLO and HELO take it in place of a name (RFC 5321 section 4.1.3).

@@ -5,7 +5,7 @@ async fn earlier(bed: &Bed) -> RunId {
     let run = bed.simple(5).await;
     bed.settled(&run, vec![(1, accepted()), (2, rejected()), (3, unknown()), (4, Settled::GaveUp { refusal: refusal(), counts: true })]).await;
     bed.ledger.hold_rest(&run, Reason::Canary, "").await.unwrap();
-    bed.ledger.finish(&run, RunState::Finished, 12).await.unwrap();
+    bed.ledger.finish(&run, RunState::Finished, 12, vec![]).await.unwrap();
     run
 }
 
@@ -129,11 +129,11 @@ async fn acceptance_wins_over_whatever_came_before_or_after_and_else_the_newest_
     let bed = Bed::new();
     let one = bed.simple(4).await;
     bed.settled(&one, vec![(1, accepted()), (2, unknown()), (3, rejected()), (4, unknown())]).await;
-    bed.ledger.finish(&one, RunState::Finished, 6).await.unwrap();
+    bed.ledger.finish(&one, RunState::Finished, 6, vec![]).await.unwrap();
     let two = bed.simple(4).await;
     assert_eq!(bed.ledger.reopen(&two, &[Outcome::Unknown, Outcome::Rejected]).await.unwrap(), 3);
     bed.settled(&two, vec![(2, accepted()), (3, Settled::GaveUp { refusal: refusal(), counts: true }), (4, rejected())]).await;
-    bed.ledger.finish(&two, RunState::Finished, 5).await.unwrap();
+    bed.ledger.finish(&two, RunState::Finished, 5, vec![]).await.unwrap();
     let three = bed.simple(4).await;
     let outcomes: Vec<_> = bed.outcomes(&three).await.into_iter().map(|(outcome, _)| outcome).collect();
     assert_eq!(outcomes, [Some(Outcome::AlreadyAccepted), Some(Outcome::AlreadyAccepted), None, Some(Outcome::Rejected)]);
@@ -167,11 +167,11 @@ async fn who_was_accepted_under_an_older_spelling_is_not_mailed_under_the_new_on
         let bed = Bed::new();
         let old = bed.sealed(head(), rows(&older), seal()).await;
         bed.settled(&old, (1..=4).map(|n| (n, accepted())).collect()).await;
-        bed.ledger.finish(&old, RunState::Finished, 0).await.unwrap();
+        bed.ledger.finish(&old, RunState::Finished, 0, vec![]).await.unwrap();
         let already = [(Some(Outcome::AlreadyAccepted), Some(Reason::EarlierRun)); 4];
         let second = bed.sealed(head(), rows(&newer), seal()).await;
         assert_eq!(bed.outcomes(&second).await, already, "{dedupe}");
-        bed.ledger.finish(&second, RunState::Finished, 0).await.unwrap();
+        bed.ledger.finish(&second, RunState::Finished, 0, vec![]).await.unwrap();
         bed.ledger.remove(&second).await.unwrap();
         bed.ledger.remove(&old).await.unwrap();
         let third = bed.sealed(head(), rows(&newer), seal()).await;

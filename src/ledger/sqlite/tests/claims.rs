@@ -74,7 +74,7 @@ async fn nobody_is_claimed_twice_and_nothing_is_settled_twice() {
     assert_eq!(bed.outcomes(&run).await[0].0, Some(Outcome::Accepted));
     assert_eq!(bed.outcomes(&run).await[2].0, None, "a verdict about somebody else counts for nothing");
     assert!(bed.ledger.claim(draft(&run, &[1])).await.is_err(), "who was accepted is never claimed again");
-    bed.ledger.finish(&run, RunState::Finished, 0).await.unwrap();
+    bed.ledger.finish(&run, RunState::Finished, 0, vec![]).await.unwrap();
     assert!(bed.ledger.claim(draft(&run, &[3])).await.is_err());
 }
 
@@ -95,15 +95,57 @@ async fn next_keeps_to_cohort_cursor_and_domains() {
 }
 
 #[tokio::test]
-async fn a_paused_workspace_gives_out_no_claim() {
+async fn what_is_paused_gives_out_no_claim() {
     let bed = Bed::new();
     let run = bed.simple(2).await;
-    bed.ledger.pause("wrong link").await.unwrap();
-    assert_eq!(bed.ledger.claim(draft(&run, &[1])).await.unwrap(), Claimed::Paused { reason: "wrong link".into() });
-    assert_eq!(bed.ledger.paused().await.unwrap().unwrap().reason, "wrong link");
-    assert!(bed.ledger.unpause().await.unwrap());
-    assert!(!bed.ledger.unpause().await.unwrap());
+    let pause = |scope: PauseScope, expires_at| NewPause { scope, author: "ann".into(), host: "mx".into(), reason: "wrong link".into(), expires_at };
+    let campaign = |name: &str| PauseScope::Campaign(name.into());
+    let provider = |name: &str| PauseScope::Provider(name.into());
+    let all = [
+        (PauseScope::Workspace, true),
+        (campaign("spring"), true),
+        (campaign("another"), false),
+        (PauseScope::Kind(Kind::Marketing), true),
+        (PauseScope::Kind(Kind::Transactional), false),
+        (provider("relay"), true),
+        (provider("another"), false),
+    ];
+    for (scope, holds) in all {
+        bed.ledger.pause(pause(scope.clone(), None)).await.unwrap();
+        bed.ledger.pause(pause(scope.clone(), None)).await.unwrap();
+        let pauses = bed.ledger.pauses().await.unwrap();
+        assert_eq!((pauses.len(), &pauses[0].scope, pauses[0].author.as_str()), (1, &scope, "ann"));
+        if holds {
+            let claimed = bed.ledger.claim(draft(&run, &[1])).await.unwrap();
+            assert!(matches!(claimed, Claimed::Paused(pause) if pause.scope == scope), "{scope:?}");
+        } else {
+            let batch = bed.claimed(&run, &[1]).await;
+            assert_eq!(bed.ledger.under_way().await.unwrap().iter().map(|claimed| claimed.count).collect::<Vec<_>>(), [1]);
+            bed.ledger.settle(&run, batch, vec![], vec![]).await.unwrap();
+            assert!(bed.ledger.under_way().await.unwrap().is_empty());
+        }
+        assert!(bed.ledger.unpause(scope.clone(), "ann").await.unwrap());
+        assert!(!bed.ledger.unpause(scope, "ann").await.unwrap());
+    }
+    bed.ledger.pause(pause(PauseScope::Workspace, Some(Timestamp::now() - jiff::SignedDuration::from_secs(1)))).await.unwrap();
+    assert!(bed.ledger.pauses().await.unwrap().is_empty(), "it has expired");
     bed.claimed(&run, &[1]).await;
+    assert_eq!(bed.number("SELECT count(*) FROM pauses").await, 15, "those that are over stay");
+}
+
+#[tokio::test]
+async fn what_latched_a_gate_is_kept_until_a_person_lets_the_run_go_on() {
+    let bed = Bed::new();
+    let run = bed.simple(2).await;
+    bed.ledger.set_gate(&run, Gate::Failed { evidence: "9 of 10 failed".into() }).await.unwrap();
+    let latched = bed.ledger.latched_by(&run).await.unwrap().unwrap();
+    assert_eq!((latched.author.as_str(), latched.reason.as_str()), ("the canary", "9 of 10 failed"));
+    assert!(bed.ledger.pauses().await.unwrap().is_empty(), "it stops no other run");
+    bed.ledger.set_gate(&run, Gate::Passed { evidence: String::new(), by: Some("ann on mx".into()), at: None }).await.unwrap();
+    assert_eq!(bed.ledger.latched_by(&run).await.unwrap(), None);
+    assert_eq!(bed.number("SELECT count(*) FROM pauses WHERE lifted_by = 'ann on mx'").await, 1);
+    bed.ledger.remove(&run).await.unwrap();
+    assert_eq!(bed.number("SELECT count(*) FROM pauses").await, 0);
 }
 
 #[tokio::test]

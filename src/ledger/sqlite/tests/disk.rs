@@ -124,9 +124,14 @@ async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
 
 #[tokio::test]
 async fn a_ledger_of_an_older_version_stays_readable() {
-    for (fixture, numbers) in
-        [("v1.sql", vec![1]), ("v2.sql", vec![1, 3]), ("v3.sql", vec![1, 3, 4]), ("v4.sql", vec![1, 3, 4]), ("v5.sql", vec![1, 3, 4])]
-    {
+    for (fixture, numbers) in [
+        ("v1.sql", vec![1]),
+        ("v2.sql", vec![1, 3]),
+        ("v3.sql", vec![1, 3, 4]),
+        ("v4.sql", vec![1, 3, 4]),
+        ("v5.sql", vec![1, 3, 4]),
+        ("v6.sql", vec![1, 3, 4]),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger").join(fixture)).unwrap();
         Connection::open(dir.path().join("ledger.db")).unwrap().execute_batch(&dump).unwrap();
@@ -146,12 +151,35 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         assert_eq!(ledger.person("0123456789abcdef01234567").await.unwrap().is_some(), fixture >= "v3.sql");
         let facts: Vec<_> = ledger.recall("example").await.unwrap().into_iter().map(|fact| (fact.subject, fact.value)).collect();
         assert_eq!(facts.len(), usize::from(fixture >= "v4.sql"), "{fixture}: {facts:?}");
+        let pauses: Vec<_> = ledger.pauses().await.unwrap().into_iter().map(|pause| (pause.scope, pause.author)).collect();
+        let is_new = fixture >= "v6.sql";
+        assert_eq!(pauses, if is_new { vec![(PauseScope::Provider("bird".into()), "ann (as root)".to_owned())] } else { vec![] }, "{fixture}");
+        let latched = ledger.latched_by(&run.id).await.unwrap().map(|latched| latched.reason);
+        assert_eq!((latched.as_deref(), run.exit_reasons.len()), if is_new { (Some("2 of 100 failed"), 1) } else { (None, 0) }, "{fixture}");
         let kin = ledger.kin("spring").await.unwrap();
         assert_eq!(kin, if fixture >= "v5.sql" { vec!["spring", "spring "] } else { vec!["spring"] });
         let people = People { members: (1..=12).map(|n| (n, n)).collect(), bound: u64::MAX, count: 12 };
         let overlap = ledger.overlap(asks("autumn", people)).await.unwrap();
         assert_eq!(overlap.map(|found| (found.campaign, found.reached, found.of)), (fixture >= "v5.sql").then(|| ("winter".into(), 10, 12)));
     }
+}
+
+#[tokio::test]
+async fn a_pause_of_an_earlier_version_stays_in_force_and_its_processes_see_those_of_this_one() {
+    let bed = Bed::new();
+    let path = bed.dir.path().join("old");
+    std::fs::create_dir(&path).unwrap();
+    let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger/v5.sql")).unwrap();
+    let old = Connection::open(path.join("ledger.db")).unwrap();
+    old.execute_batch(&dump).unwrap();
+    old.execute("INSERT INTO pause VALUES (1, 1767600000000000, 'wrong price')", []).unwrap();
+    let mut reason = old.prepare("SELECT reason FROM pause").unwrap();
+    let ledger = SqliteLedger::open(&path).unwrap();
+    let pauses = ledger.pauses().await.unwrap();
+    assert_eq!(pauses.iter().map(Pause::words).collect::<Vec<_>>(), ["2026-01-05T08:00:00Z: wrong price"]);
+    assert_eq!(reason.query_row([], |row| row.get::<_, String>(0)).unwrap(), "wrong price");
+    assert!(ledger.unpause(PauseScope::Workspace, "ann").await.unwrap());
+    assert!(reason.query_row([], |row| row.get::<_, String>(0)).is_err(), "it is over for them too");
 }
 
 #[tokio::test]

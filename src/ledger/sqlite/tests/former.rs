@@ -7,7 +7,7 @@ async fn attempted(bed: &Bed) -> RunId {
     let run = bed.simple(5).await;
     let gave_up = Settled::GaveUp { refusal: refusal(), counts: true };
     bed.settled(&run, vec![(1, rejected()), (2, rejected()), (3, gave_up), (4, unknown()), (5, accepted())]).await;
-    bed.ledger.finish(&run, RunState::Finished, 6).await.unwrap();
+    bed.ledger.finish(&run, RunState::Finished, 6, vec![]).await.unwrap();
     run
 }
 

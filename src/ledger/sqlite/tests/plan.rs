@@ -25,7 +25,7 @@ async fn a_run_reads_back_as_it_was_planned() {
     assert_eq!((rows[1].outcome, rows[1].reason, rows[1].detail.as_str()), (Some(Outcome::Invalid), Some(Reason::BadAddress), "screened"));
     assert_eq!(bed.ledger.rows(&run, 1, 10).await.unwrap().len(), 1);
 
-    bed.ledger.finish(&run, RunState::Finished, 3).await.unwrap();
+    bed.ledger.finish(&run, RunState::Finished, 3, vec![]).await.unwrap();
     let found = bed.ledger.run(&run).await.unwrap().unwrap();
     assert_eq!((found.state, found.exit, found.finished_at.is_some()), (RunState::Finished, Some(3), true));
 }
@@ -154,7 +154,7 @@ async fn held_rows_can_be_opened_again_and_why_tells_both() {
     assert_eq!(bed.outcomes(&run).await[2], (Some(Outcome::Held), Some(Reason::Interrupted)));
     assert!(bed.next(&run).await.is_empty());
     assert_eq!(bed.ledger.next_retry_at(&run, None, Through::Any).await.unwrap(), None);
-    bed.ledger.finish(&run, RunState::Finished, 5).await.unwrap();
+    bed.ledger.finish(&run, RunState::Finished, 5, vec![]).await.unwrap();
 
     assert_eq!(bed.ledger.reopen(&run, &[Outcome::Held, Outcome::Deferred]).await.unwrap(), 3);
     assert_eq!(bed.ledger.run(&run).await.unwrap().unwrap().state, RunState::Open);

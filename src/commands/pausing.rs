@@ -1,0 +1,253 @@
+//! `mailbatch pause` and `mailbatch unpause`: a person stops everything, or one campaign, kind of mail or provider.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::cli::{Globals, PauseArgs, PauseScopeArgs, UnpauseArgs};
+use crate::commands::campaign::Asked;
+use crate::commands::running::in_this_workspace;
+use crate::commands::send::asked;
+use crate::commands::workbench::Workbench;
+use crate::commands::{campaign, say};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::host;
+use crate::ledger::{Ledger, NewPause, Pause, PauseScope, Run, RunState, UnderWay};
+use crate::outcome::Kind;
+use crate::pipeline::{LEFT_ALONE, ledger_error};
+use crate::report;
+use crate::report::text::tally_words;
+
+/// How often it is looked whether everything has drained.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// What a start would send.
+pub(crate) struct Start<'a> {
+    pub(crate) campaign: &'a str,
+    pub(crate) kind: Kind,
+    /// Through whom it may go; empty where that does not matter.
+    pub(crate) providers: Vec<&'a str>,
+}
+
+impl<'a> Start<'a> {
+    /// What going on with a run would send.
+    pub(crate) fn of(run: &'a Run) -> Self {
+        Self { campaign: &run.head.campaign, kind: run.head.kind, providers: run.head.provider.split(", ").collect() }
+    }
+
+    /// The first of these pauses that stops all of it: of the run, or of each of its providers.
+    pub(crate) fn stopped_by<'p>(&self, pauses: &'p [Pause]) -> Option<&'p Pause> {
+        let of_run = pauses.iter().find(|pause| pause.scope.holds(self.campaign, self.kind));
+        of_run.or_else(|| {
+            let of = |name: &&str| pauses.iter().find(|pause| pause.scope.holds_provider(name));
+            let of_providers: Vec<&Pause> = self.providers.iter().map_while(of).collect();
+            of_providers.first().copied().filter(|_| of_providers.len() == self.providers.len())
+        })
+    }
+}
+
+/// Exit 12 while a pause is in force for the start, or for each of its providers.
+pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) -> Result<()> {
+    match start.stopped_by(&ledger.pauses().await.map_err(ledger_error)?) {
+        None => Ok(()),
+        Some(pause) => Err(Error::new(Exit::STOPPED, format!("{} has been paused since {}", pause.scope.words(), pause.words()))
+            .hint(format!("`{}` lets it send again", pause.scope.lift()))),
+    }
+}
+
+/// Stops what was named until `unpause`, or for a time.
+pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let ledger = bench.ledger()?;
+    let scope = scope(&bench, &args.scope)?;
+    refuse_unknown(&bench, ledger.as_ref(), &scope).await?;
+    let expires_at = args.lasts.map(after).transpose()?;
+    let pause = NewPause { scope: scope.clone(), author: host::user(), host: host::name(), reason: args.reason.clone(), expires_at };
+    ledger.pause(pause).await.map_err(ledger_error)?;
+    let sending = executions(&bench, ledger.as_ref(), &scope).await?;
+    let now = match (sending.len(), &scope) {
+        (0, _) => "no run of it is sending now".to_owned(),
+        (1, PauseScope::Provider(_)) => "the run that is sending now begins nothing more through it".to_owned(),
+        (count, PauseScope::Provider(_)) => format!("{count} runs that are sending now begin nothing more through it"),
+        (1, _) => format!("run {} stops", sending[0].id),
+        (count, _) => format!("{count} runs that are sending now stop"),
+    };
+    let until = expires_at.map_or_else(|| format!("`{}`", in_this_workspace(&bench, &scope.lift())), |at| format!("{at:.0}"));
+    if globals.json {
+        let runs: Vec<&str> = sending.iter().map(|run| run.id.as_str()).collect();
+        let pauses = ledger.pauses().await.map_err(ledger_error)?;
+        let pause = pauses.iter().find(|pause| pause.scope == scope);
+        say(&mut std::io::stdout(), &format!("{}\n", json!({ "v": 1, "type": "paused", "pause": pause, "sending": runs })))?;
+    }
+    bench.note(&format!("mailbatch: paused: nothing of {} is sent until {until}; {now}", scope.words()));
+    if args.wait { Drain { bench: &bench, ledger: ledger.as_ref(), scope: &scope }.wait(args.timeout).await } else { Ok(Exit::OK) }
+}
+
+/// Lets what was named send again.
+pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exit> {
+    let bench = Workbench::new(globals, None)?;
+    let scope = scope(&bench, &args.scope)?;
+    let Some(ledger) = bench.existing_ledger()? else {
+        bench.note(&format!("mailbatch: {} was not paused", scope.words()));
+        return Ok(Exit::OK);
+    };
+    let was = ledger.unpause(scope.clone(), &host::person()).await.map_err(ledger_error)?;
+    if let PauseScope::Provider(name) = &scope {
+        // The person knows better than what the provider asked for.
+        ledger.forget(LEFT_ALONE, name).await.map_err(ledger_error)?;
+    }
+    bench.note(&match was {
+        true => {
+            format!("mailbatch: {} is no longer paused; `{}` continues the newest run", scope.words(), in_this_workspace(&bench, "mailbatch resume"))
+        }
+        false => format!("mailbatch: {} was not paused", scope.words()),
+    });
+    for left in ledger.pauses().await.map_err(ledger_error)? {
+        let lift = in_this_workspace(&bench, &left.scope.lift());
+        bench.note(&format!("mailbatch: {} is still paused, since {}\nhint: `{lift}` lets it send again", left.scope.words(), left.words()));
+    }
+    Ok(Exit::OK)
+}
+
+/// So long from now.
+fn after(time: Duration) -> Result<Timestamp> {
+    let at = SignedDuration::try_from(time).ok().and_then(|time| Timestamp::now().checked_add(time).ok());
+    at.ok_or_else(|| Error::usage("--for: that is too long").hint("leave --for out for a pause that `mailbatch unpause` ends"))
+}
+
+/// What was typed.
+fn scope(bench: &Workbench, typed: &PauseScopeArgs) -> Result<PauseScope> {
+    if let Some(kind) = typed.kind {
+        return Ok(PauseScope::Kind(kind));
+    }
+    if let Some(name) = &typed.provider {
+        return Ok(PauseScope::Provider(name.clone()));
+    }
+    match &typed.campaign {
+        None => Ok(PauseScope::Workspace),
+        Some(name) => match asked(bench, Some(name), None, &[])? {
+            Asked::Named(name) => Ok(PauseScope::Campaign(name)),
+            Asked::Files(_) => Ok(PauseScope::Workspace),
+        },
+    }
+}
+
+/// Refuses a name that nothing has: its pause would stop nothing, while the person believes that it does.
+async fn refuse_unknown(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<()> {
+    const MOST: usize = 5;
+    let name = match scope {
+        PauseScope::Provider(name) => return bench.settings.provider(Some(name)).map(drop),
+        PauseScope::Campaign(name) => name,
+        PauseScope::Workspace | PauseScope::Kind(_) | PauseScope::Run(_) => return Ok(()),
+    };
+    let runs = ledger.runs().await.map_err(ledger_error)?;
+    if runs.iter().any(|run| scope.holds(&run.head.campaign, run.head.kind)) {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = Vec::new();
+    for run in &runs {
+        if known.len() < MOST && !known.contains(&run.head.name()) {
+            known.push(run.head.name());
+        }
+    }
+    let known = if known.is_empty() { "there is no run yet".to_owned() } else { format!("the latest campaigns are {}", known.join(", ")) };
+    Err(Error::usage(format!("no run belongs to a campaign {name}, so nothing was paused"))
+        .hint(format!("{known}; `{}` stops everything", in_this_workspace(bench, "mailbatch pause"))))
+}
+
+/// The unfinished runs that the scope concerns and that a process is sending now.
+async fn executions(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
+    let mut found = Vec::new();
+    for run in ledger.runs().await.map_err(ledger_error)? {
+        let concerned = match scope {
+            PauseScope::Provider(name) => run.head.provider.split(", ").any(|provider| provider == name),
+            scope => scope.holds(&run.head.campaign, run.head.kind),
+        };
+        if concerned && run.state == RunState::Open && is_sending(bench, &run.head.campaign, run.head.env.as_deref())? {
+            found.push(run);
+        }
+    }
+    Ok(found)
+}
+
+fn is_sending(bench: &Workbench, campaign: &str, env: Option<&str>) -> Result<bool> {
+    campaign::is_running(&bench.settings.workspace.state_dir, campaign, env)
+}
+
+/// Waits until nothing that is paused is under way.
+struct Drain<'a> {
+    bench: &'a Workbench,
+    ledger: &'a dyn Ledger,
+    scope: &'a PauseScope,
+}
+
+impl Drain<'_> {
+    /// Waits, and prints what became of it. Exit 10 when that takes longer than `timeout`.
+    async fn wait(&self, timeout: Option<Duration>) -> Result<Exit> {
+        let begun = Instant::now();
+        let (mut concerned, mut said, mut left_behind) = (BTreeSet::new(), None, Vec::new());
+        loop {
+            let mut under_way = 0;
+            left_behind.clear();
+            for claimed in self.ledger.under_way().await.map_err(ledger_error)?.into_iter().filter(|claimed| self.concerns(claimed)) {
+                concerned.insert(claimed.run.clone());
+                if is_sending(self.bench, &claimed.campaign, claimed.env.as_deref())? {
+                    under_way += claimed.count;
+                } else {
+                    left_behind.push(claimed);
+                }
+            }
+            let going = executions(self.bench, self.ledger, self.scope).await?;
+            concerned.extend(going.iter().map(|run| run.id.clone()));
+            // A run that goes through other providers as well does not end.
+            let have_ended = matches!(self.scope, PauseScope::Provider(_)) || going.is_empty();
+            if under_way == 0 && have_ended {
+                break;
+            }
+            if said != Some(under_way) {
+                self.bench.note(&format!("mailbatch: waiting: {under_way} recipients are still under way"));
+                said = Some(under_way);
+            }
+            if timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
+                let what = format!("{} is paused, and {under_way} recipients are still under way", self.scope.words());
+                return Err(Error::new(Exit::DEADLINE, what).hint("`mailbatch status` shows the run; the pause stays"));
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        self.tell(begun.elapsed(), concerned, &left_behind).await
+    }
+
+    fn concerns(&self, claimed: &UnderWay) -> bool {
+        self.scope.holds(&claimed.campaign, claimed.kind) || self.scope.holds_provider(&claimed.provider)
+    }
+
+    async fn tell(&self, took: Duration, concerned: BTreeSet<String>, left_behind: &[UnderWay]) -> Result<Exit> {
+        let json = self.bench.globals.json;
+        let mut text = format!("drained after {:.1} s: nothing of {} is under way\n", took.as_secs_f64(), self.scope.words());
+        let mut runs: Vec<Value> = Vec::new();
+        for id in concerned {
+            let Some(run) = self.ledger.run(&id).await.map_err(ledger_error)? else { continue };
+            let standing = self.ledger.standing(&id).await.map_err(ledger_error)?;
+            text.push_str(&format!("  run {id} of {}: {}\n", run.head.name(), tally_words(&standing.tally)));
+            runs.push(report::run_json(&run, &standing));
+        }
+        for claimed in left_behind {
+            let resume = in_this_workspace(self.bench, &format!("mailbatch resume {}", claimed.run));
+            text.push_str(&format!(
+                "  run {}: a process that has ended left {} recipients without an answer; after `unpause`, `{resume}` finds out about them\n",
+                claimed.run, claimed.count
+            ));
+        }
+        if json {
+            let left: u64 = left_behind.iter().map(|claimed| claimed.count).sum();
+            text = format!("{}\n", json!({ "v": 1, "type": "drained", "seconds": took.as_secs_f64(), "left_behind": left, "runs": runs }));
+        }
+        if json || !self.bench.globals.quiet {
+            say(&mut std::io::stdout(), &text)?;
+        }
+        Ok(Exit::OK)
+    }
+}

@@ -1,0 +1,143 @@
+//! Who has stopped what: pauses of the workspace or of a part of it, and what holds a run. Each is a row that stays when it is over.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::outcome::Kind;
+
+/// What a pause stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "scope", content = "name")]
+pub enum PauseScope {
+    /// Every run.
+    Workspace,
+    /// The runs of a campaign, by the name that people see.
+    Campaign(String),
+    /// The runs of a kind of mail.
+    Kind(Kind),
+    /// What goes through a provider, by its name under `[providers]`.
+    Provider(String),
+    /// A run whose gate is latched: its canary or a pause rule holds it.
+    Run(String),
+}
+
+impl PauseScope {
+    /// Whether runs of this campaign and kind may begin nothing. A provider's pause stops no run by itself.
+    pub fn holds(&self, campaign: &str, kind: Kind) -> bool {
+        match self {
+            Self::Workspace => true,
+            Self::Campaign(name) => name == campaign || Some(name.as_str()) == campaign.split('#').next(),
+            Self::Kind(held) => *held == kind,
+            Self::Provider(_) | Self::Run(_) => false,
+        }
+    }
+
+    /// Whether it is about this provider.
+    pub fn holds_provider(&self, provider: &str) -> bool {
+        matches!(self, Self::Provider(name) if name == provider)
+    }
+
+    /// What is stopped, as the subject of a sentence.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Workspace => "this workspace".to_owned(),
+            Self::Campaign(name) => format!("campaign {name}"),
+            Self::Kind(kind) => format!("{kind} mail"),
+            Self::Provider(name) => format!("provider {name}"),
+            Self::Run(run) => format!("run {run}"),
+        }
+    }
+
+    /// The command that lets it go on.
+    pub fn lift(&self) -> String {
+        match self {
+            Self::Workspace => "mailbatch unpause".to_owned(),
+            Self::Campaign(name) => format!("mailbatch unpause --campaign {}", quoted(name)),
+            Self::Kind(kind) => format!("mailbatch unpause --kind {kind}"),
+            Self::Provider(name) => format!("mailbatch unpause --provider {}", quoted(name)),
+            Self::Run(run) => format!("mailbatch resume {run} --continue"),
+        }
+    }
+}
+
+/// A name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
+    if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+/// A pause that is to begin.
+#[derive(Clone, Debug)]
+pub struct NewPause {
+    pub scope: PauseScope,
+    /// A user's name, or the part of the program that latched a gate.
+    pub author: String,
+    /// The machine on which the author typed it.
+    pub host: String,
+    /// May be empty.
+    pub reason: String,
+    /// It ends by itself then; `None` where a person has to end it.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A pause in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    #[serde(flatten)]
+    pub scope: PauseScope,
+    pub since: Timestamp,
+    /// Empty where an earlier version did not record it, and so is `host`.
+    pub author: String,
+    pub host: String,
+    pub reason: String,
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Pause {
+    /// Since when, by whom, until when and why, for people.
+    pub fn words(&self) -> String {
+        let by = match (self.author.as_str(), self.host.as_str()) {
+            ("", _) => String::new(),
+            (author, "") => format!(" by {author}"),
+            (author, host) => format!(" by {author} on {host}"),
+        };
+        let until = self.expires_at.map(|at| format!(", until {at:.0}")).unwrap_or_default();
+        let reason = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
+        format!("{:.0}{by}{until}{reason}", self.since)
+    }
+
+    /// The reason, and what is stopped where that is not everything.
+    pub fn why(&self) -> String {
+        let of = if self.scope == PauseScope::Workspace { String::new() } else { self.scope.words() };
+        [of, self.reason.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+    }
+}
+
+/// Recipients of one run whom a provider has been given, and whose outcome is not known yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnderWay {
+    pub run: String,
+    pub campaign: String,
+    pub env: Option<String>,
+    pub kind: Kind,
+    pub provider: String,
+    pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_holds_what_it_names_and_says_how_it_ends() {
+        let campaign = |name: &str| PauseScope::Campaign(name.to_owned());
+        assert!(campaign("spring").holds("spring", Kind::Marketing) && campaign("m/list").holds("m/list#0a1b", Kind::Transactional));
+        assert!(!campaign("spring").holds("spring 2", Kind::Marketing) && !campaign("m").holds("m/list#0a1b", Kind::Marketing));
+        assert!(PauseScope::Kind(Kind::Marketing).holds("x", Kind::Marketing));
+        assert!(!PauseScope::Kind(Kind::Marketing).holds("x", Kind::Transactional));
+        let provider = PauseScope::Provider("relay".into());
+        assert!(provider.holds_provider("relay") && !provider.holds_provider("bird") && !provider.holds("relay", Kind::Marketing));
+        assert_eq!(campaign("it's on").lift(), r"mailbatch unpause --campaign 'it'\''s on'");
+        assert_eq!(PauseScope::Workspace.lift(), "mailbatch unpause");
+    }
+}

@@ -1,0 +1,26 @@
+//! What is known of a run when its last row has been planned.
+
+use super::{OverlapQuery, People};
+use crate::literal::CanarySize;
+use crate::outcome::Cohort;
+
+/// What is known when the last row has been planned.
+#[derive(Clone, Debug)]
+pub struct Seal {
+    pub list_fingerprint: String,
+    pub columns: Vec<Vec<String>>,
+    pub filtered: u64,
+    /// The canary's size for a number of sendable recipients; `None` for no canary.
+    pub canary: Option<CanarySize>,
+    /// Only this many of the sendable rows go; the others are `held` with reason `limit`.
+    pub limit: Option<u64>,
+    /// First choices of whole cohorts, which come before those of the rows.
+    pub cohorts: Vec<(Cohort, String)>,
+    /// Whom the run is for, and the word that keeps it apart from runs of another sort; `None` where the list's people are not reached.
+    pub people: Option<(String, People)>,
+    /// What is asked before, in the same transaction; `None` where it has been answered.
+    pub overlap: Option<OverlapQuery>,
+}
+
+/// The word for runs whose mail stays in the sandbox; that for others is empty.
+pub const APART_SANDBOX: &str = "sandbox";

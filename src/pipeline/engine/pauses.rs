@@ -1,0 +1,48 @@
+//! A person stops the run, or what goes through one of its providers.
+//!
+//! The rule it keeps: nothing that is paused is begun, by the claim's own transaction; here an execution learns of it between claims, so that
+//! it drains within a moment.
+
+use super::Engine;
+use crate::error::Result;
+use crate::ledger::{Pause, PauseScope};
+use crate::pipeline::{Why, ledger_error};
+
+impl Engine {
+    /// Looks at the pauses in force.
+    pub(super) async fn obey_pauses(&mut self) -> Result<()> {
+        if self.why.is_some() {
+            return Ok(());
+        }
+        let pauses = self.parts.ledger.pauses().await.map_err(ledger_error)?;
+        let head = &self.parts.run.head;
+        if let Some(pause) = pauses.iter().find(|pause| pause.scope.holds(&head.campaign, head.kind)) {
+            self.stop_for(Why::Paused(pause.clone()));
+            return Ok(());
+        }
+        for (outlet, station) in self.parts.outlets.iter().zip(&mut self.stations) {
+            let pause = pauses.iter().find(|pause| pause.scope.holds_provider(&outlet.name));
+            match (pause, station.paused.is_some()) {
+                (Some(pause), false) => {
+                    self.parts.progress.message(&format!("{} has been paused since {}", outlet.name, pause.words()));
+                    station.pause(pause.clone());
+                }
+                (None, true) => {
+                    self.parts.progress.message(&format!("{} is no longer paused", outlet.name));
+                    station.paused = None;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A claim was not made, because of this pause.
+    pub(super) fn paused(&mut self, pause: Pause) {
+        let of_provider = self.parts.outlets.iter().position(|outlet| pause.scope.holds_provider(&outlet.name));
+        match of_provider {
+            Some(place) if matches!(pause.scope, PauseScope::Provider(_)) => self.stations[place].pause(pause),
+            _ => self.stop_for(Why::Paused(pause)),
+        }
+    }
+}
