@@ -50,7 +50,8 @@ impl Sketch {
     /// Sorts what was taken in.
     pub fn finish(self) -> People {
         let is_whole = self.offered <= MOST as u64;
-        let members = self.members.into_sorted_vec();
+        let mut members = self.members.into_vec();
+        members.sort_unstable();
         let bound = if is_whole { u64::MAX } else { members.last().map_or(u64::MAX, |(person, _)| *person) };
         People { members, bound, count: self.offered }
     }

@@ -1,6 +1,7 @@
 //! One chunk on its way: screen, render, claim, send. The loop admits it and settles what comes back.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,6 +121,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         left: ticket.left,
         recipients,
         rows: Arc::clone(&rows),
+        next_row: AtomicUsize::new(0),
     };
     let claim = Claim { batch, key, generation: 0, claimed_at, jobs, is_replay: false };
     let mut sending = outlet.provider.send(&claim, &wire);

@@ -182,7 +182,10 @@ impl Lanes {
     /// Takes note of a recipient's answer: a domain that refuses transiently again and again is held, and holds nobody else up.
     pub(crate) fn heard(&mut self, domain: &str, transient: bool, now: Instant, delay: impl Fn(u32) -> Duration) {
         if !transient {
-            self.failures.remove(domain);
+            // The name is hashed for each message that is taken, so not where there is nothing to remove.
+            if !self.failures.is_empty() {
+                self.failures.remove(domain);
+            }
             if !self.took.contains(domain) {
                 self.took.insert(domain.to_owned());
             }

@@ -97,7 +97,7 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
         }
         let learned = learn.and_then(|provider| LedgerSuppression::learned(&row.email, provider, verdict, now));
         out.learned.extend(learned.map(|learned| (*job, learned)));
-        let moment = Moment { now, answered, named, draw: together.unwrap_or_else(draw) };
+        let moment = Moment { now, answered, named, together };
         out.items.push((*job, settle(row, verdict, anew.get(job), claimed_at, moment, &policy)));
     }
     for (job, reason, detail) in screened {
@@ -112,13 +112,14 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     out
 }
 
-/// When a claim came back, when one of its members was answered, for how long the answer asks to wait, and the draw for the next attempt.
+/// When a claim came back, when one of its members was answered, for how long the answer asks to wait, and the draw for the next attempt where all
+/// members share it: drawing asks the system for randomness, which only a retry is worth.
 #[derive(Clone, Copy)]
 struct Moment {
     now: Timestamp,
     answered: Timestamp,
     named: Option<Duration>,
-    draw: f64,
+    together: Option<f64>,
 }
 
 /// How long a recipient is greylisted for, as far as the server names it; zero where it does not. `None` where it is not greylisted.
@@ -134,7 +135,7 @@ fn settle(row: &LedgerRow, verdict: &Verdict, anew: Option<&Anew>, claimed_at: T
     };
     let (first, before) = anew.map_or((row.first_at.unwrap_or(claimed_at), 0), |anew| (anew.at, anew.attempts));
     let failures = row.attempts.saturating_sub(before) + u32::from(*counts);
-    let drawn = policy.next(first, moment.answered, failures.max(1), moment.draw);
+    let drawn = policy.next(first, moment.answered, failures.max(1), moment.together.unwrap_or_else(draw));
     let named = moment.named.filter(|wait| !wait.is_zero()).and_then(|wait| policy.next_after(first, moment.answered, wait));
     match drawn.max(named).map(|at| at.max(moment.now)) {
         Some(at) => Settled::Retry { refusal: refusal.clone(), at, counts: *counts },

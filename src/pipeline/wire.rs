@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -161,6 +161,8 @@ pub(crate) struct ClaimWire {
     pub(crate) recipients: HashMap<JobId, crate::address::Address>,
     /// The members as the ledger has them.
     pub(crate) rows: Arc<Vec<LedgerRow>>,
+    /// Where among them the one is expected that is answered next.
+    pub(crate) next_row: AtomicUsize,
 }
 
 impl ClaimWire {
@@ -173,6 +175,17 @@ impl ClaimWire {
                 Err(Stopped::Suppressed)
             }
         }
+    }
+
+    /// The member with this number. Replies come in about the order of the members, so it is looked for from the last one on.
+    fn row_of(&self, job: JobId) -> Option<&LedgerRow> {
+        let expected = self.next_row.load(Ordering::Relaxed).min(self.rows.len());
+        let (before, from) = self.rows.split_at(expected);
+        let found = from.iter().chain(before).enumerate().find(|(_, row)| row.row == job);
+        found.map(|(offset, row)| {
+            self.next_row.store((expected + offset + 1) % self.rows.len(), Ordering::Relaxed);
+            row
+        })
     }
 
     /// Whether nothing more of this claim may be begun.
@@ -276,9 +289,7 @@ impl Wire for ClaimWire {
         if matches!(verdict, Verdict::NotTaken { .. }) {
             self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Timestamp::now());
         }
-        // Replies come in about the order of the members.
-        let row = self.rows.iter().find(|row| row.row == job);
-        self.heard.answered(self.batch, row, verdict);
+        self.heard.answered(self.batch, self.row_of(job), verdict);
         self.trace.answered(self.batch, job, verdict)
     }
 
