@@ -150,7 +150,11 @@ pub(crate) fn says_nobody(text: &str) -> bool {
 
 /// Whether a sentence is about how many of our recipients are unknown, and not about this one.
 pub(super) fn is_about_many(sentence: &str) -> bool {
-    ["too many", "excessive", "attempts", "number of", "percentage", "ratio of", "high rate"].iter().any(|words| sentence.contains(words))
+    // How often a system tried to deliver this message is about nobody else.
+    const TRIES: [&str; 6] = ["delivery attempts", "attempts to deliver", "attempts to send", "attempts:", "attempts made", "failed attempts"];
+    let is_of_delivery = TRIES.iter().any(|words| sentence.contains(words));
+    ["too many", "excessive", "number of", "percentage", "ratio of", "high rate"].iter().any(|words| sentence.contains(words))
+        || (sentence.contains("attempts") && !is_of_delivery)
 }
 
 fn is_absent(words: &[&str], at: usize) -> bool {

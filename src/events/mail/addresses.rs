@@ -154,6 +154,10 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
     let end = end_of_domain(after);
     let domain = after[..end].trim_end_matches(['.', '-', '_']);
     let behind = text[at + 1 + domain.len()..].trim_start_matches(['.', '-', '_']).chars().next();
+    // `"ann@example.com"@example.net`: what stands in quotation marks is part of a local part.
+    if text[at + 1 + domain.len()..].strip_prefix("\"@").is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric())) {
+        return None;
+    }
     // What goes on, or was escaped, is not the whole of an address.
     if goes_on_before(&before[..start]) || matches!(behind, Some('@' | '#' | '+' | '%' | '$' | '^' | '~')) || goes_on_behind(&text[end + at + 1..]) {
         return None;

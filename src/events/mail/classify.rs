@@ -205,6 +205,9 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
         return class;
     }
     let around = around();
+    if is_failed_program(&around) {
+        return Class::System;
+    }
     // What is refused after the message was sent is not the recipient, whatever a system makes of it.
     if matches!(code, "550" | "551" | "553") && status.is_empty() && around.contains(">>> data") && !around.contains(">>> rcpt to") {
         return Class::Policy;

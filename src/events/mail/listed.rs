@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 
 use super::addresses::{MOST, all_in};
+use super::phrases::{List, holds};
+use super::text::{alias_of, asks};
+use crate::replies::{Meaning, normal, spoken, without_addresses};
 
 /// Words before a recipient.
 const WORDS: &[&str] = &[
@@ -59,8 +62,12 @@ fn without_marks(line: &str) -> &str {
     line
 }
 
-/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient. Each
-/// with whether nothing else can be meant: in brackets before a colon stands a recipient even where its name is that of a help desk.
+/// What stands right before a recipient, at the beginning of a line.
+const BEFORE: &[&str] = &["re: message to ", "message to ", "message for ", "mail to ", "your message to ", "your mail to "];
+
+/// Addresses that stand where mail systems put the recipient: alone on a line, in brackets before a colon, behind a word for recipient,
+/// behind the colon of a sentence that says what failed, and with a name below one. Each with whether nothing else can be meant: in brackets
+/// before a colon stands a recipient even where its name is that of a help desk.
 pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     let mut found: Vec<(String, bool)> = Vec::new();
     let mut seen = HashSet::new();
@@ -69,38 +76,135 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
             found.push((address, is_sure));
         }
     };
+    let mut is_below_heading = false;
     for whole in text.lines() {
         let line = without_marks(whole).trim_end();
         if !line.contains('@') {
+            is_below_heading = is_heading(line) || (is_below_heading && line.is_empty());
             continue;
         }
-        let low = line.to_lowercase();
         let addresses = all_in(line);
         let Some(first) = addresses.first() else { continue };
-        let bare = first.to_ascii_lowercase();
-        let starts = low.trim_start_matches(['<', '"', '\'', '(', '[']).trim_start_matches("smtp:").trim_start_matches("mailto:").starts_with(&bare);
-        let rest = low
-            .trim_start_matches(['<', '"', '\'', '(', '['])
-            .get(bare.len()..)
-            .unwrap_or_default()
-            .trim_start_matches(['>', '"', '\'', ')', ']', ' ']);
-        let is_alone = starts
-            && addresses.len() == 1
-            && (rest.is_empty()
-                || rest.starts_with([':', '(', '[', '.', ',', ';', '-', '<', '…'])
-                || rest.starts_with("on ")
-                || rest.starts_with("mailto:"));
-        let is_named = WORDS.iter().any(|word| low.starts_with(word)) || is_behind_word(&low);
-        // Sendmail's transcript: 550 <ann@example.com>... User unknown
-        let is_answer = low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
-            && low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
-            && low.contains(&format!("{bare}>..."));
-        if is_alone || is_named || is_answer {
-            let is_sure = low.strip_prefix('<').and_then(|rest| rest.strip_prefix(bare.as_str())).is_some_and(|rest| rest.starts_with(">:"));
-            // A line that goes on with what the remote system said is indented, and that may name the sender.
-            let is_sure = is_sure && whole.starts_with('<');
-            add(first.clone(), is_sure || is_answer);
+        let place = Place::of(line, first, &addresses);
+        if place.is_alone() || place.is_named() || place.is_answer() || place.is_entry() || (is_below_heading && place.is_with_name()) {
+            add(first.clone(), (place.is_sure() && whole.starts_with('<')) || place.is_answer());
+        } else if place.is_behind_failure() {
+            for address in addresses {
+                add(address, false);
+            }
         }
     }
     found
+}
+
+/// The longest line that is a heading.
+const LONGEST_HEADING: usize = 300;
+
+/// Whether a line says that something failed for those who stand below or behind it: it ends in a colon, and asks nothing.
+fn is_heading(line: &str) -> bool {
+    if line.len() > LONGEST_HEADING {
+        return false;
+    }
+    let Some(clause) = line.trim_end().strip_suffix([':', '\u{ff1a}']) else { return false };
+    // What stands before the last sentence says nothing of what stands behind it.
+    let last = normal(clause.rsplit_once(". ").map_or(clause, |(_, last)| last));
+    // One word is the name of a field, in scripts that put spaces between words.
+    (last.contains(' ') || !last.is_ascii()) && fails_somebody(&last) && !asks(&last)
+}
+
+/// Whether a sentence says that something was not delivered, or that there is nobody or no room. What else went wrong may be told of others.
+fn fails_somebody(sentence: &str) -> bool {
+    holds(sentence, List::Sentences) || holds(sentence, List::Delays) || tells_of_mailbox(sentence)
+}
+
+/// Whether a sentence says that there is nobody or no room.
+fn tells_of_mailbox(sentence: &str) -> bool {
+    let is_of_mailbox = |means: Meaning| matches!(means, Meaning::Gone | Meaning::Domain | Meaning::Full | Meaning::Disabled);
+    spoken(sentence, 0, None).means.is_some_and(is_of_mailbox)
+}
+
+/// The only address in a subject that says what is wrong with it: `User ann@example.com not listed in Domino Directory`. The subject of the
+/// returned message may name others.
+pub(super) fn in_subject(subject: &str) -> Option<String> {
+    let mut addresses = all_in(subject);
+    let told = normal(subject);
+    (addresses.len() == 1 && tells_of_mailbox(&without_addresses(&told)) && !asks(&told)).then(|| addresses.remove(0))
+}
+
+/// A line with the first of its addresses.
+struct Place<'l> {
+    low: String,
+    /// That address in lowercase.
+    bare: String,
+    /// The line from there on, if it begins with it, brackets and signs left out.
+    behind: Option<String>,
+    line: &'l str,
+    /// So many addresses stand in the line beside the one that it was forwarded from.
+    count: usize,
+}
+
+impl<'l> Place<'l> {
+    fn of(line: &'l str, first: &str, addresses: &[String]) -> Self {
+        let (low, bare) = (line.to_lowercase(), first.to_ascii_lowercase());
+        let is_sign = |c: char| matches!(c, '<' | '\'' | '(' | '[') || (c == '"' && !bare.starts_with('"'));
+        let opened = low.trim_start_matches(is_sign);
+        let named = opened.trim_start_matches("smtp:").trim_start_matches("mailto:");
+        let rest = named.strip_prefix(bare.as_str());
+        let behind = rest.map(|rest| rest.trim_start_matches(['>', '"', '\'', ')', ']', ' ']).to_owned());
+        let count = addresses.len() - usize::from(addresses.len() == 2 && alias_of(line).is_some());
+        Self { bare, behind, line, count, low }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.count == 1
+            && self.behind.as_ref().is_some_and(|rest| {
+                rest.is_empty()
+                    || rest.starts_with([':', '(', '[', '.', ',', ';', '-', '<', '…'])
+                    || ["on ", "mailto:", "at remote "].iter().any(|words| rest.starts_with(words))
+            })
+    }
+
+    fn is_named(&self) -> bool {
+        let is_before = |word: &str| {
+            let rest = self.low.strip_prefix(word).map(|rest| rest.trim_start_matches(['<', '\'', '(', '[']));
+            rest.is_some_and(|rest| rest.starts_with(self.bare.as_str()))
+        };
+        WORDS.iter().any(|word| self.low.starts_with(word)) || is_behind_word(&self.low) || BEFORE.iter().any(|word| is_before(word))
+    }
+
+    /// Sendmail's transcript: `550 <ann@example.com>... User unknown`.
+    fn is_answer(&self) -> bool {
+        self.low.get(..3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_digit()))
+            && self.low.get(3..).is_some_and(|rest| rest.starts_with(' ') && rest.contains("..."))
+            && self.low.contains(&format!("{}>...", self.bare))
+    }
+
+    /// ZMailer's entry: `<local ann@example.com ann 38>:`, a channel, a host, a user and a number.
+    fn is_entry(&self) -> bool {
+        let inner = self.low.strip_prefix('<').and_then(|rest| rest.split_once(">:")).map_or("", |(inner, _)| inner);
+        let words: Vec<&str> = inner.split(' ').collect();
+        words.len() > 2 && words[0].bytes().all(|b| b.is_ascii_lowercase()) && words[1..].contains(&self.bare.as_str())
+    }
+
+    /// In brackets before a colon. A line that goes on with what the remote system said is indented, and that may name the sender.
+    fn is_sure(&self) -> bool {
+        self.low.strip_prefix('<').and_then(|rest| rest.strip_prefix(self.bare.as_str())).is_some_and(|rest| rest.starts_with(">:"))
+    }
+
+    /// `Ann Lee (ann@example.com)`.
+    fn is_with_name(&self) -> bool {
+        const WORDS_OF_NAME: usize = 6;
+        let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
+        let name = before.trim_end_matches("mailto:").strip_suffix(['(', '<', '[']).unwrap_or_default();
+        self.count == 1
+            && self.line.ends_with([')', '>', ']'])
+            && (1..=WORDS_OF_NAME).contains(&name.split_whitespace().count())
+            && !asks(&normal(name))
+    }
+
+    /// `The following recipients could not be reached: ann@example.com`.
+    fn is_behind_failure(&self) -> bool {
+        let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
+        is_heading(before.trim_end_matches(['<', '"', '\'', '(', '[', ' ']))
+    }
 }

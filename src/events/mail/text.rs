@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::addresses::{all_in, is_daemon, places};
 use super::headers::{field, fields, get};
-use super::listed::listed;
+use super::listed::{in_subject, listed};
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
@@ -116,8 +116,15 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
     let mut first_header = 0;
     // Some list the message's date, sender and subject and go on; only a real header has what relays put in.
     let mut is_transport = false;
+    let mut names: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
         let bare = line.trim_start_matches(['>', '|', ' ', '\t']).trim_end();
+        if bare.is_empty() && !names.is_empty() {
+            if ["from", "to", "subject", "date"].iter().all(|name| names.iter().any(|known| known == name)) && tells_who(&text[..first_header]) {
+                return (&text[..first_header], &text[first_header..]);
+            }
+            names.clear();
+        }
         let low = bare.to_lowercase();
         let is_ruled = low.starts_with(['-', '=', '*', '_', '+', '#']) || low.ends_with([':', '-', '.', '=', '*']);
         if at > 0 && is_ruled && low.len() < 120 && holds(&normal(bare), List::OriginalFollows) && !low.contains('@') {
@@ -150,7 +157,9 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             if headers == 0 {
                 first_header = at;
                 is_transport = false;
+                names.clear();
             }
+            names.extend(field(line).map(|(name, _)| name));
             headers += 1;
             is_transport |= field(bare).is_some_and(|(name, _)| {
                 ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"].contains(&name.as_str())
@@ -160,10 +169,19 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
             }
         } else if !line.starts_with([' ', '\t', '>']) && !bare.is_empty() {
             headers = 0;
+            names.clear();
         }
         at += line.len();
     }
     (text, "")
+}
+
+/// Whether what stands above a header names somebody and gives a reason, so that the header is that of the message. Some list the message's
+/// sender and subject first.
+fn tells_who(before: &str) -> bool {
+    const LAST: usize = 4_096;
+    let last = &before[beginning(before, before.len().saturating_sub(LAST))..];
+    gives_reason(&normal(last)) && !listed(last).is_empty()
 }
 
 /// Reads the bounce out of the texts; `known` are addresses that cannot be meant, such as our own.
@@ -249,7 +267,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     }
     if recipients.is_empty()
         && let [only] = sent_to.as_slice()
-        && all_in(&said).contains(only)
+        && (all_in(&said).contains(only) || (!is_report_to(only) && all_in(&said).is_empty()))
     {
         // Some write to a postmaster.
         recipients.clone_from(&sent_to);
@@ -266,6 +284,9 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
             .filter(|address| is_to(address) || !senders.contains(&address.to_ascii_lowercase()))
             .take(1)
             .collect();
+    }
+    if recipients.is_empty() {
+        recipients = in_subject(&parts.subject).into_iter().filter(&candidate).collect();
     }
     let low = said.to_ascii_lowercase();
     let places = places(&said);
@@ -285,8 +306,23 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
 }
 
 /// What asks to turn to somebody.
-const ASKS: [&str; 15] = [
-    "please", "contact", "write to", "instead", "help", "ask ", "reach", "turn to", "replac", "bitte", "wenden", "adresser", "favor", "scriv",
+const ASKS: [&str; 17] = [
+    "please",
+    "contact",
+    "write to",
+    "instead",
+    "help",
+    "ask ",
+    "reach",
+    "turn to",
+    "replac",
+    "question",
+    "assistance",
+    "bitte",
+    "wenden",
+    "adresser",
+    "favor",
+    "scriv",
     "rivolg",
 ];
 
@@ -310,9 +346,21 @@ const ADDRESSED: [&str; 16] = [
     "message a",
 ];
 
+/// Whether a sentence in the form of [`normal`] asks to turn to somebody.
+pub(super) fn asks(sentence: &str) -> bool {
+    // Whom it did not reach is nobody to turn to.
+    let sentence = sentence.replace("not reach", "").replace("not be reached", "");
+    ASKS.iter().any(|word| sentence.contains(word))
+}
+
+/// Whether a sentence in the form of [`normal`] says that something failed.
+fn says_failure(sentence: &str) -> bool {
+    gives_reason(sentence) || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list)) || says_nobody(sentence)
+}
+
 /// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
 fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
-    let at = text.find(address)?;
+    let at = text.find(address).or_else(|| text.to_ascii_lowercase().find(&address.to_ascii_lowercase()))?;
     let start = [". ", ".\n", "\n\n"].iter().filter_map(|mark| text[..at].rfind(mark)).max().map_or(0, |end| end + 2);
     let rest = &text[at + address.len()..];
     let end = [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
@@ -323,15 +371,17 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
 fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
-        let is_failure =
-            gives_reason(&sentence) || [List::Sentences, List::Delays].iter().any(|list| holds(&sentence, *list)) || says_nobody(&sentence);
         let before = before.trim_end_matches(['<', '\'', '"', '(', '`', ' ']);
-        (is_failure || ADDRESSED.iter().any(|words| before.ends_with(words))) && !ASKS.iter().any(|word| sentence.contains(word))
+        (says_failure(&sentence) || ADDRESSED.iter().any(|words| before.ends_with(words))) && !asks(&sentence)
     })
 }
 
 /// Whether any of the sentences that name an address does.
 fn is_said_anywhere(text: &str, address: &str) -> bool {
+    if !text.contains(address) {
+        let (text, address) = (text.to_ascii_lowercase(), address.to_ascii_lowercase());
+        return text.contains(&address) && is_said_anywhere(&text, &address);
+    }
     let mut rest = text;
     while let Some(at) = rest.find(address) {
         if is_said_of(rest, address) {
@@ -344,7 +394,7 @@ fn is_said_anywhere(text: &str, address: &str) -> bool {
 
 /// Whether a sentence asks to turn to an address, and says nothing of it behind.
 fn is_asked_for(text: &str, address: &str) -> bool {
-    sentence_of(text, address).is_some_and(|(before, behind)| ASKS.iter().any(|word| before.contains(word)) && !gives_reason(&behind))
+    sentence_of(text, address).is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))
 }
 
 /// The address that was written to, where a system names the one that it was forwarded to and where that came from.
