@@ -2,6 +2,7 @@
 
 mod admit;
 mod blame;
+mod exceptions;
 mod later;
 mod pass_on;
 mod pauses;
@@ -230,6 +231,7 @@ impl Engine {
                 for row in rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row)) {
                     self.out.remove(row);
                 }
+                let given_up = self.find_cause(way, &rows, &mut reply).await?;
                 let outlet = &self.parts.outlets[way.through];
                 let policy = outlet.retry;
                 let learns = self.parts.learn.is_some() && self.parts.redirect.is_none();
@@ -239,6 +241,9 @@ impl Engine {
                 let (lanes, anew, began) = (&mut self.stations[way.first].lanes, &mut self.passes.by_row, self.began);
                 let judge = Judge { policy, shares, lanes, learn, heard: &heard, anew, began };
                 let mut translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened, put_off: &put_off }, judge);
+                if let Some(given_up) = given_up {
+                    exceptions::give_up(given_up, &rows, &mut translated);
+                }
                 self.pass_on(way.through, &rows, &mut translated);
                 self.note_later(way, &rows, &translated.items);
                 self.give_back(translated.void.len() + suppressed.len());

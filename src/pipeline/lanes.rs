@@ -198,6 +198,11 @@ impl Lanes {
             return;
         }
         let until = now + delay(*failures + 1 - holds_after);
+        self.hold(domain, until);
+    }
+
+    /// No recipient of this domain goes for the first time before then.
+    pub(crate) fn hold(&mut self, domain: &str, until: Instant) {
         let index = self.of(domain);
         let lane = &mut self.lanes[index];
         lane.held_until = lane.held_until.max(Some(until));

@@ -83,6 +83,8 @@ pub struct Reply {
     /// One verdict for each member that was begun, in no particular order.
     pub items: Vec<(JobId, Verdict)>,
     pub health: Health,
+    /// The recipient at which the provider said what makes up the health, where that may be about this one or its receiving domain alone.
+    pub concerns: Option<JobId>,
     /// Whether the wait of [`Health::SlowDown`] is the provider's own, and no guess of ours.
     pub is_wait_named: bool,
     /// How long the exchange went on in which nothing was taken, where it is measured.

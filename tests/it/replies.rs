@@ -360,3 +360,44 @@ fn a_refusal_of_everybody_that_begins_in_mid_run_writes_nobody_off() {
         assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 30), ("held", 90)]), "{domains} domains: {text}");
     }
 }
+
+/// Longer than a pause that the relay as a whole would get.
+const PATIENT: &str = "retry = { for = \"4s\", base = \"50ms\", max = \"10s\" }";
+
+#[test]
+fn a_receiving_domain_that_is_answered_with_421_holds_up_no_other() {
+    let said = |text: &str| Action::Cut(format!("{text}\r\n").into_bytes());
+    let actions = [
+        said("421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your IP address"),
+        said("421 4.3.2 try again later"),
+        Action::reply("451 4.7.1 Rate limit exceeded for this destination"),
+        Action::Drop,
+    ];
+    std::thread::scope(|scope| {
+        for (action, domains) in actions.into_iter().flat_map(|action| [(action.clone(), 1), (action, 2)]) {
+            scope.spawn(move || {
+                let script = (1..=domains)
+                    .fold(Script::default(), |script, n| script.rule(Rule::new(Step::Rcpt, action.clone()).to(&format!("@d{n}.")).after(3)));
+                let server = Recorder::with(script);
+                let work = relay(&server, "", "", 120, 6);
+                work.config(&work.read("mailbatch.toml").replace(RETRY, PATIENT));
+                let ran = work.run(&["send", "list.csv"]);
+                assert_eq!(ran.code, 5, "{action:?} for {domains}: {}{}", ran.out, ran.err);
+                let report = work.report();
+                let counts = BTreeMap::from([("accepted", 120 - 17 * domains), ("deferred", 17 * domains)]);
+                assert_eq!(report.counts(), counts, "{action:?} for {domains}: {}{}", ran.out, ran.err);
+                assert_eq!(server.count(), 120 - 17 * domains);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_recipient_that_is_answered_with_421_holds_up_no_other() {
+    let answer = Action::Cut(b"421 4.7.0 too many connections to this destination\r\n".to_vec());
+    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, answer).to("u07@")));
+    let work = relay(&server, "", "", 60, 1);
+    work.config(&work.read("mailbatch.toml").replace(RETRY, PATIENT));
+    work.run(&["send", "list.csv"]).ends(5);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 59), ("deferred", 1)]));
+}

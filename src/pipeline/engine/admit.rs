@@ -72,12 +72,21 @@ impl Engine {
                     self.send_out_of_turn(Way { first, lane: 0, through }, vec![row], now);
                     continue;
                 }
-                let rows = self.next_due_rows(first, most, now).await?;
+                let asked_last = self.stations[through].asked_last();
+                let rows = self.next_due_rows(first, most, now, &asked_last).await?;
                 if !rows.is_empty() {
                     self.send_out_of_turn(Way { first, lane: 0, through }, rows, now);
                     continue;
                 }
                 let Some((lane, rows)) = self.next_rows(first, most).await? else {
+                    self.stations[through].exceptions.has_no_other();
+                    if !asked_last.is_empty() {
+                        let rows = self.next_due_rows(first, most, now, &[]).await?;
+                        if !rows.is_empty() {
+                            self.send_out_of_turn(Way { first, lane: 0, through }, rows, now);
+                            continue;
+                        }
+                    }
                     wake = wake.into_iter().chain(self.next_due(first, now).await?).min();
                     break;
                 };
@@ -113,6 +122,9 @@ impl Engine {
         let left = self.left_behind();
         let patience = self.stations[way.through].patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
         let station = &mut self.stations[way.through];
+        if station.under_way == 0 {
+            station.exceptions.sent_alone();
+        }
         station.under_way += 1;
         let ticket = Ticket {
             way,

@@ -113,8 +113,8 @@ impl Engine {
     }
 
     /// Up to `most` recipients of this provider who are due again, whatever lane holds those who go for the first time. One that takes
-    /// batches gets them together with those.
-    pub(super) async fn next_due_rows(&mut self, first: usize, most: usize, now: Instant) -> Result<Vec<LedgerRow>> {
+    /// batches gets them together with those. None of the domains in `not`.
+    pub(super) async fn next_due_rows(&mut self, first: usize, most: usize, now: Instant, not: &[String]) -> Result<Vec<LedgerRow>> {
         let station = &self.stations[first];
         let is_due = self.later.next_of(first).is_some_and(|at| at <= Timestamp::now());
         if !is_due || station.trust.takes_batches() || station.ask_due_at.is_some_and(|at| at > now) {
@@ -122,7 +122,7 @@ impl Engine {
         }
         let ask = Ask {
             cohort: self.cohort(),
-            not_domains: self.stations[first].lanes.paced_domains(),
+            not_domains: self.stations[first].lanes.paced_domains().into_iter().chain(not.iter().cloned()).collect(),
             through: self.stations[first].recipients.clone(),
             limit: most + self.out.len(),
             only_due: true,
@@ -131,7 +131,9 @@ impl Engine {
         let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
         rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
         rows.truncate(most);
-        self.stations[first].ask_due_at = rows.is_empty().then(|| now + AGAIN);
+        if not.is_empty() {
+            self.stations[first].ask_due_at = rows.is_empty().then(|| now + AGAIN);
+        }
         Ok(rows)
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
+use super::exceptions::Exceptions;
 use super::trust::Trust;
 use crate::ledger::{LedgerSuppression, Pause, Through};
 use crate::outcome::Reason;
@@ -65,6 +66,8 @@ pub(super) struct Station {
     pub(super) ask_due_at: Option<Instant>,
     /// Who was last seen taking its recipients instead.
     pub(super) instead: Option<usize>,
+    /// Domains and recipients that it refuses although it takes others.
+    pub(super) exceptions: Exceptions,
 }
 
 /// Whether a provider may be given a chunk now.
@@ -155,6 +158,7 @@ impl Station {
             trust: Trust::new(parts, outlet),
             ask_due_at: None,
             instead: None,
+            exceptions: Exceptions::default(),
         }
     }
 
@@ -224,8 +228,18 @@ impl Station {
     }
 
     /// Whether one recipient at a time shows if it takes anything.
-    fn goes_one_by_one(&self) -> bool {
-        self.is_braked || self.awaits_login || self.wanted_less
+    pub(super) fn goes_one_by_one(&self) -> bool {
+        self.is_braked || self.awaits_login || self.wanted_less || self.exceptions.is_asking()
+    }
+
+    /// Whether it has refused as a whole, and taken nothing since.
+    pub(super) fn is_cautious(&self) -> bool {
+        self.is_braked || self.awaits_login || self.wanted_less || self.breaker.last().is_some()
+    }
+
+    /// Receiving domains that are not asked first where one recipient shows whether it takes anything.
+    pub(super) fn asked_last(&self) -> Vec<String> {
+        if self.goes_one_by_one() { self.exceptions.refused_domains() } else { Vec::new() }
     }
 
     /// The most chunks that may be under way. One that is given less than one recipient a second needs no second connection for it.
@@ -288,6 +302,11 @@ impl Station {
     /// What is said about it while it is left alone.
     pub(super) fn left_alone(&self, now: Instant) -> Option<&str> {
         self.left_alone.as_ref().filter(|(until, _)| *until > now).map(|(_, text)| text.as_str())
+    }
+
+    /// Claims on their way give back what they have not begun.
+    pub(super) fn withdraw(&self) {
+        self.opened.send_replace(());
     }
 
     /// Hears of the breaker's opening from now on.

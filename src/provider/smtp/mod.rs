@@ -111,8 +111,8 @@ impl Provider for Smtp {
             let permit = self.room.enter().await;
             let todo = claim.jobs.iter().collect();
             let begun_at = Instant::now();
-            let mut hand_over =
-                HandOver { smtp: self, wire, todo, granted: None, session: None, begun_at, is_crowded: false, reply: Reply::default() };
+            let reply = Reply::default();
+            let mut hand_over = HandOver { smtp: self, wire, todo, granted: None, session: None, begun_at, is_crowded: false, at_hand: None, reply };
             while !hand_over.todo.is_empty() && hand_over.advance().await.is_ok() {}
             let HandOver { session, reply, is_crowded, .. } = hand_over;
             if is_crowded {
@@ -207,6 +207,8 @@ struct HandOver<'a> {
     begun_at: Instant,
     /// The server had no room for the connection that it needed.
     is_crowded: bool,
+    /// The recipient that the answer which is settled may be about alone.
+    at_hand: Option<JobId>,
     reply: Reply,
 }
 
@@ -252,11 +254,12 @@ impl<'a> HandOver<'a> {
             let ended = session.deliver(job, next, self.wire).await;
             self.learn_behind(&mut session, was_behind, &ended).await;
             match ended {
-                Ended::Settled { verdict, health, is_usable } => {
+                Ended::Settled { verdict, health, is_usable, refused } => {
                     if is_usable {
                         self.session = Some(session);
                     }
-                    return self.settle(job, verdict, health);
+                    let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer));
+                    return self.settle_at(job, verdict, health, is_at_it);
                 }
                 Ended::Broken(fault) if was_used && may_reconnect && fault.is_closed_connection() => {
                     // Asks for another slot then: reconnecting takes time, in which the limits' windows and the suppressions move on.
@@ -271,7 +274,7 @@ impl<'a> HandOver<'a> {
                 }
                 Ended::Broken(fault) => {
                     let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
-                    return self.settle(job, verdict, fault.health());
+                    return self.settle_at(job, verdict, fault.health(), fault.is_at_a_recipient());
                 }
                 // Nothing of it was begun; alone it fares like any other.
                 Ended::NotBehind => {
@@ -340,10 +343,22 @@ impl<'a> HandOver<'a> {
         traced.or_else(|error| self.fares(untraced(&error)))
     }
 
+    /// Settles a job whose answer may be about its recipient alone.
+    fn settle_at(&mut self, job: &Job, verdict: Verdict, health: Health, is_at_it: bool) -> Result<(), Halt> {
+        self.at_hand = is_at_it.then_some(job.id);
+        let settled = self.settle(job, verdict, health);
+        self.at_hand = None;
+        settled
+    }
+
     /// Goes on only with a provider that fares well.
     fn fares(&mut self, health: Health) -> Result<(), Halt> {
         let health = self.smtp.weighed(health);
         let is_fine = health == Health::Fine;
+        if !is_fine {
+            // Of several that went wrong at once none was about one recipient.
+            self.reply.concerns = self.at_hand.take().filter(|_| self.reply.health == Health::Fine);
+        }
         // Of several that went wrong at once, what tells most.
         if gravity(&health) > gravity(&self.reply.health) {
             self.reply.health = health;

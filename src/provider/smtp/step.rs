@@ -42,6 +42,14 @@ impl fmt::Display for Step {
     }
 }
 
+impl Step {
+    /// Whether an answer that is about the provider by its words may still be about the recipient at hand, or its receiving domain, alone: it
+    /// is the answer to RCPT, or closes the connection at the message.
+    pub(super) fn names_a_recipient(self, answer: &Answer) -> bool {
+        self == Self::Rcpt || (answer.code == 421 && matches!(self, Self::Data | Self::Message))
+    }
+}
+
 /// Why a connection cannot be used any more.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
@@ -64,6 +72,15 @@ impl Fault {
             Self::Lost(..) | Self::Silent(..) | Self::Spent(..) => true,
             Self::Garbled(..) => false,
             Self::Closing(_, answer) => super::classify::closing(answer).is_none(),
+        }
+    }
+
+    /// Whether it may be about the recipient at hand, or its receiving domain, alone.
+    pub(super) fn is_at_a_recipient(&self) -> bool {
+        match self {
+            Self::Lost(step, _) => *step == Step::Rcpt,
+            Self::Closing(step, answer) | Self::Spent(step, answer) => step.names_a_recipient(answer),
+            Self::Silent(..) | Self::Garbled(..) => false,
         }
     }
 

@@ -21,8 +21,8 @@ const TRIAL: Duration = Duration::from_secs(10);
 
 /// How a transaction ended.
 pub(super) enum Ended {
-    /// With a verdict. `is_usable` tells whether the session can go on.
-    Settled { verdict: Verdict, health: Health, is_usable: bool },
+    /// With a verdict. `is_usable` says whether the session can go on, `refused` is the answer where it was a refusal.
+    Settled { verdict: Verdict, health: Health, is_usable: bool, refused: Option<(Step, Answer)> },
     /// The session broke before anything was written that could have completed the message, or takes no more and refused it for that.
     Broken(Fault),
     /// The server does not take an envelope behind the final dot: this message was not begun, or is certain not to have been taken.
@@ -134,7 +134,7 @@ impl Session {
                 self.in_force = Some(self.mail_command_without_size(job));
             }
             let (verdict, health) = judge(step, &answer);
-            return Ended::Settled { verdict, health, is_usable };
+            return Ended::Settled { verdict, health, is_usable, refused: Some((step, answer)) };
         }
         match exchanged {
             Err(fault) => Ended::Broken(fault),
@@ -314,7 +314,7 @@ impl Session {
             } else {
                 Verdict::NotTaken { refusal: refusal.clone(), counts: false }
             };
-            return Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false };
+            return Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false, refused: None };
         }
         match self.connection.next().await {
             Ok(Some((_, answer))) => self.conclude(&answer),
@@ -327,7 +327,7 @@ impl Session {
         match answer.class() {
             2 => {
                 let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
-                Ended::Settled { verdict, health: Health::Fine, is_usable: true }
+                Ended::Settled { verdict, health: Health::Fine, is_usable: true, refused: None }
             }
             4 | 5 if self.envelope_is_out && self.is_auto && is_about_what_follows(answer, self.trial.is_some()) => Ended::NotBehind,
             4 | 5 if is_spent(Step::Message, answer) => Ended::Broken(Fault::Spent(Step::Message, answer.clone())),
@@ -335,7 +335,7 @@ impl Session {
                 // What follows in the pipe has begun a transaction of its own.
                 self.needs_reset = !self.envelope_is_out;
                 let (verdict, health) = judge(Step::Message, answer);
-                Ended::Settled { verdict, health, is_usable: answer.code != 421 }
+                Ended::Settled { verdict, health, is_usable: answer.code != 421, refused: Some((Step::Message, answer.clone())) }
             }
             _ => unknown(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())).refusal()),
         }
@@ -367,7 +367,8 @@ pub(super) fn rcpt_command(job: &Job) -> String {
 }
 
 fn unknown(refusal: Refusal) -> Ended {
-    Ended::Settled { verdict: Verdict::Unknown { detail: refusal.detail.clone() }, health: Health::Failing(refusal), is_usable: false }
+    let verdict = Verdict::Unknown { detail: refusal.detail.clone() };
+    Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false, refused: None }
 }
 
 /// The server's name for a message it took:

@@ -75,7 +75,7 @@ impl<'a> HandOver<'a> {
             return Ok(());
         }
         let (verdict, health) = judge_chunk(step, &told);
-        self.conclude(pipe, flight.job, verdict, health);
+        pipe.is_held |= self.settle_at(flight.job, verdict, health, step.names_a_recipient(&told)).is_err();
         match answer.code {
             500 | 502 => Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text()))),
             _ if !is_whole => Err(Fault::Garbled(Step::Message, "an answer before the message was whole".into())),
@@ -176,7 +176,9 @@ impl<'a> HandOver<'a> {
                 again.push(flight.job);
             } else {
                 let fault = closing.as_ref().unwrap_or(&cause);
-                self.conclude(pipe, flight.job, Verdict::NotTaken { refusal: fault.refusal(), counts: false }, fault.health());
+                let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
+                let is_at_it = closing.as_ref().is_some_and(Fault::is_at_a_recipient);
+                pipe.is_held |= self.settle_at(flight.job, verdict, fault.health(), is_at_it).is_err();
             }
         }
         again.into_iter().rev().for_each(|job| self.todo.push_front(job));

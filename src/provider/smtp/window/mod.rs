@@ -112,7 +112,7 @@ impl<'a> HandOver<'a> {
                 Followed::Refused(answer) => {
                     self.session = Some(session);
                     let (verdict, health) = judge(Step::Rcpt, &answer);
-                    return self.settle(job, verdict, health);
+                    return self.settle_at(job, verdict, health, true);
                 }
                 Followed::Forgotten => {}
                 Followed::Broken(fault) if fault.is_closed_connection() => {
@@ -127,7 +127,7 @@ impl<'a> HandOver<'a> {
                 }
                 Followed::Broken(fault) => {
                     let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
-                    return self.settle(job, verdict, fault.health());
+                    return self.settle_at(job, verdict, fault.health(), fault.is_at_a_recipient());
                 }
             }
         }
