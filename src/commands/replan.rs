@@ -16,14 +16,15 @@ use crate::ledger::{Ledger, Run};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
 
-/// Plans anew whom a run has not reached, from what is there now: what was typed then, with the pace and the report of this command.
+/// Plans the recipients anew that a run has not reached, or those that it left with one of the outcomes in `only`, from what is there now:
+/// what was typed then, with the pace and the report of this command.
 pub(crate) async fn replan(
     bench: &Workbench,
     ledger: Arc<SqliteLedger>,
     run: &Run,
     mut args: SendArgs,
     sending: &SendingArgs,
-    reopen: Vec<Outcome>,
+    only: Vec<Outcome>,
 ) -> Result<Exit> {
     args.sending = sending.clone();
     args.target.campaign = Some(run.head.name().to_owned());
@@ -40,7 +41,7 @@ pub(crate) async fn replan(
         filter: args.list.reading.filter.as_deref().map(Filter::parse).transpose()?,
         campaign,
         chosen,
-        replans: Some(reopen),
+        replans: Some(only),
         args: &args,
     };
     sending.run(ledger, None).await

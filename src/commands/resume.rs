@@ -90,9 +90,7 @@ pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
         }
         Goes::Anew(send) => {
             drop(lock);
-            // Whoever is held or deferred is planned anew in any case.
-            let rejected = only.into_iter().filter(|outcome| *outcome == Outcome::Rejected).collect();
-            replan(&bench, ledger, &run, *send, &args.sending, rejected).await
+            replan(&bench, ledger, &run, *send, &args.sending, only).await
         }
     }
 }

@@ -107,7 +107,7 @@ pub(crate) struct Sending<'a> {
     pub(crate) campaign: Campaign,
     /// Through whom it goes.
     pub(crate) chosen: Chosen<'a>,
-    /// It plans the rest of an earlier run anew: outcomes that are opened again in the new one. `None` for a send that was typed.
+    /// It plans the rest of an earlier run anew: of those outcomes only, where there are any. `None` for a send that was typed.
     pub(crate) replans: Option<Vec<Outcome>>,
 }
 
@@ -426,6 +426,7 @@ impl Sending<'_> {
             filtered: run.filtered,
             canary: canary_size(frozen.canary.as_deref())?,
             limit: self.args.limit,
+            only: self.replans.clone().filter(|only| !only.is_empty()),
             cohorts: outlets::cohorts(&self.chosen),
             overlap: if question.is_again { None } else { question.query(people.clone()) },
             people: question.apart.map(|apart| (apart.to_owned(), people)),
@@ -441,9 +442,6 @@ impl Sending<'_> {
         if self.args.sending.on_unknown == OnUnknown::Retry {
             // Unknowns of earlier runs have been carried over.
             ledger.reopen(&run.id, &[Outcome::Unknown]).await.map_err(ledger_error)?;
-        }
-        if let Some(outcomes) = self.replans.as_ref().filter(|outcomes| !outcomes.is_empty()) {
-            ledger.reopen(&run.id, outcomes).await.map_err(ledger_error)?;
         }
         ledger.run(&run.id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
     }

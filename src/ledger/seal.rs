@@ -2,7 +2,7 @@
 
 use super::{OverlapQuery, People};
 use crate::literal::CanarySize;
-use crate::outcome::Cohort;
+use crate::outcome::{Cohort, Outcome};
 
 /// What is known when the last row has been planned.
 #[derive(Clone, Debug)]
@@ -20,6 +20,9 @@ pub struct Seal {
     pub people: Option<(String, People)>,
     /// What is asked before, in the same transaction; `None` where it has been answered.
     pub overlap: Option<OverlapQuery>,
+    /// Only the recipients go that the campaign's run before left with one of these outcomes, the rejected included; all others keep the
+    /// outcome that they have there, or are held. `None` where all go that were not reached.
+    pub only: Option<Vec<Outcome>>,
 }
 
 /// The word for runs whose mail stays in the sandbox; that for others is empty.

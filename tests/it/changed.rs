@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
+use crate::support::recorder::{Action, Recorder, Rule, Script, Step, Taken};
 use crate::support::running::{everybody, relayed};
 use crate::support::{Workspace, lists};
 
@@ -241,6 +241,44 @@ fn the_rejected_are_retried_with_the_corrected_message() {
     }
     once(&server, &everybody(12));
     assert_eq!(got(&server, RIGHT), rejected);
+}
+
+/// A run of 12 that has left user3 rejected, user5 deferred, and the last four held.
+fn left_in_every_way(server: &Recorder) -> Workspace {
+    let work = relayed(server, "in_flight = 1\nretry = { for = \"1s\", base = \"20ms\", max = \"50ms\" }", 12);
+    work.message("Sale", WRONG);
+    let rule = |action: &str, to: &str| Rule::new(Step::Rcpt, Action::reply(action)).to(to);
+    server.follow(Script::default().rule(rule("550 5.7.1 message refused", "user3@")).rule(rule("450 4.2.0 not now", "user5@")));
+    work.run(&["send", "list.csv", "--limit", "8"]);
+    work
+}
+
+#[test]
+fn only_those_are_retried_with_the_corrected_message_who_were_asked_for() {
+    for (only, expected) in [("rejected", &[3][..]), ("deferred", &[5]), ("held,rejected", &[3, 8, 9, 10, 11])] {
+        let server = Recorder::start();
+        let work = left_in_every_way(&server);
+        let before = work.report();
+        let left = |outcome: &str| before.with(outcome).len();
+        assert_eq!((left("rejected"), left("deferred"), left("held")), (1, 1, 4), "{:?}", before.counts());
+        server.follow(Script::default());
+        work.message("Sale", RIGHT);
+        work.file("list.csv", work.read("list.csv") + "99,new@example.com,New\n");
+        work.run(&["retry", "latest", "--only", only, "--accept-changes"]);
+        let mut expected: Vec<String> = expected.iter().map(|n| lists::addresses(12)[*n].clone()).collect();
+        expected.sort();
+        let corrected = |taken: &Taken| String::from_utf8_lossy(&taken.data).contains(RIGHT);
+        let mut got: Vec<String> = server.taken().into_iter().filter(corrected).flat_map(|taken| taken.recipients).collect();
+        got.sort();
+        assert_eq!(got, expected, "{only}");
+        let report = work.report();
+        assert_eq!(report.cell("new@example.com", "mb_outcome"), "held", "{only}");
+        if only == "rejected" {
+            assert_eq!(report.with("held").len() + report.with("deferred").len(), left("held") + left("deferred") + 1);
+            work.run(&["resume"]).ends(0);
+            assert_eq!(server.recipients().len(), 13);
+        }
+    }
 }
 
 #[test]

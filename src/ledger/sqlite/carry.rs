@@ -287,6 +287,62 @@ fn apply(conn: &Connection, lookup: &mut Lookup<'_>, (hasher, others): (&Hasher,
     }
 }
 
+/// Closes the open rows of a run that is being sealed that the campaign's run before did not leave with one of these outcomes: they keep the
+/// outcome that they have there, and those that it did not have are held.
+pub(super) fn leave_out(conn: &Connection, key: &[u8; 32], seq: i64, only: &[Outcome]) -> Result<()> {
+    let Scope { campaign, env, compare } = scope(conn, seq)?;
+    let kin = aliases::kin(conn, &campaign)?;
+    let before: Option<i64> = conn
+        .prepare("SELECT max(seq) FROM runs WHERE campaign IN (SELECT value FROM json_each(?1)) AND env IS ?2 AND seq < ?3 AND state <> 0")?
+        .query_row(params![serde_json::to_string(&kin)?, env, seq], |row| row.get(0))?;
+    let (Some(before), Some(own)) = (before, kin.first()) else { return Ok(()) };
+    let hasher = Hasher::new(key, own, env.as_deref());
+    conn.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS left_over(hash BLOB PRIMARY KEY, recipient INTEGER NOT NULL) WITHOUT ROWID; DELETE FROM temp.left_over;",
+    )?;
+    let not_reached = [Outcome::Deferred, Outcome::Held].map(words::outcome_number);
+    let (first, last) = words::ids_of(before);
+    let mut keep = conn.prepare("INSERT OR IGNORE INTO temp.left_over(hash, recipient) VALUES (?1, ?2)")?;
+    let mut rows =
+        conn.prepare("SELECT id, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 0 AND outcome IN (?3, ?4) AND key <> ''")?;
+    let mut rows = rows.query(params![first, last, not_reached[0], not_reached[1]])?;
+    while let Some(row) = rows.next()? {
+        let (id, key, email): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        for hash in hasher.wanted(&compare, &key, &email) {
+            keep.execute(params![hash, id])?;
+        }
+    }
+    let (first, last) = words::ids_of(seq);
+    let open: Vec<(i64, String, String)> = conn
+        .prepare("SELECT id, key, email FROM recipients WHERE id BETWEEN ?1 AND ?2 AND state = 1")?
+        .query_map([first, last], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut find = conn.prepare("SELECT r.id, r.outcome FROM temp.left_over l JOIN recipients r ON r.id = l.recipient WHERE l.hash = ?1")?;
+    let mut close = conn.prepare(
+        "UPDATE recipients SET state = 0, (outcome, reason, code, detail) = (SELECT outcome, reason, code, detail FROM recipients WHERE id = ?2)
+         WHERE id = ?1",
+    )?;
+    let mut hold = conn.prepare("UPDATE recipients SET state = 0, outcome = ?2, reason = ?3, detail = ?4 WHERE id = ?1")?;
+    for (id, key, email) in open {
+        let mut found: Option<(i64, i64)> = None;
+        for hash in hasher.wanted(&compare, &key, &email) {
+            if found.is_none() {
+                found = find.query_row([hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            }
+        }
+        match found {
+            Some((_, outcome)) if only.iter().any(|only| words::outcome_number(*only) == outcome) => {}
+            Some((old, _)) => drop(close.execute(params![id, old])?),
+            None => {
+                let (outcome, reason) = (words::outcome_number(Outcome::Held), words::reason_number(Reason::Limit));
+                hold.execute(params![id, outcome, reason, "not in the run that is retried"])?;
+            }
+        }
+    }
+    conn.execute_batch("DELETE FROM temp.left_over")?;
+    Ok(())
+}
+
 /// Writes hashes of what became of people in runs that are not in the ledger.
 pub(super) struct Keeper<'a> {
     hasher: Hasher,

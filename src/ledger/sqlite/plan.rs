@@ -170,6 +170,9 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
     let closed = close_unfinished(conn, boot, trace_dir, run, seq, now)?;
     let key = workspace::secret_key(conn)?;
     carry::carry_over(conn, &key, seq)?;
+    if let Some(only) = &seal.only {
+        carry::leave_out(conn, &key, seq, only)?;
+    }
     if let Some((apart, people)) = &seal.people {
         sketches::keep(conn, seq, apart, people)?;
     }
@@ -209,6 +212,9 @@ pub(super) fn seal(conn: &Connection, boot: &str, trace_dir: &std::path::Path, r
             serde_json::to_string(&gate)?
         ],
     )?;
+    if seal.only.as_ref().is_some_and(|only| only.contains(&Outcome::Rejected)) {
+        reopen(conn, run, &[Outcome::Rejected], now)?;
+    }
     Ok(Sealed::Open { closed })
 }
 

@@ -99,6 +99,7 @@ fn head() -> RunHead {
 
 fn seal() -> Seal {
     Seal {
+        only: None,
         list_fingerprint: "l1".into(),
         columns: vec![vec!["email".into()]],
         filtered: 0,
