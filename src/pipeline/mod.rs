@@ -2,6 +2,7 @@
 //!
 //! Rate, concurrency, canary, pause and resume are data for this loop. The ledger is not an observer: the loop waits for it.
 
+mod allowance;
 mod binomial;
 mod brake;
 mod breaker;

@@ -2,7 +2,8 @@
 //!
 //! One that takes single messages, and fewer than one a second of them since it asked before, is given what it took in that time: a relay
 //! that takes five a minute takes them in a burst, so that half of the burst's speed, and half of that, would be refused many times. There
-//! the speed grows with each acceptance, and slowly near the speed that was refused.
+//! the speed grows with each acceptance, and slowly near the speed that was refused. Where its answers show how many it takes in which window
+//! ([`allowance`](crate::pipeline::allowance)), it is given just that, and more only after several windows.
 //!
 //! It only ever slows: the configured rate is kept by the limiter, whatever stands here. An observer's lock is enough, for nothing of this
 //! outlives the process.
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::pipeline::allowance::Log;
 use crate::progress::RateMeter;
 
 /// What a wish to slow down leaves of the speed.
@@ -28,6 +30,9 @@ const GENTLEST: f64 = 0.95;
 /// Where growth by acceptances becomes slow, as a share of the speed that was refused, and how slow.
 const KNEE: f64 = 0.7;
 const NEAR: f64 = 0.1;
+/// What is asked for of a known allowance, for clocks differ, and for how many windows nothing more is tried.
+const SAFE: f64 = 0.98;
+const WINDOWS: u64 = 10;
 /// Until this share of the configured rate it can be slowed.
 const LEAST_SHARE: f64 = 0.1;
 
@@ -54,6 +59,8 @@ struct State {
     /// The latest wish, and the first acceptance after it: what it takes was found out between the two.
     refused_at: Instant,
     resumed_at: Instant,
+    /// What shows how many it takes in which window.
+    log: Log,
 }
 
 /// From a moment on so many a second, and `step` more each second, up to `top`.
@@ -68,13 +75,18 @@ struct Slowed {
     top: f64,
     /// Where single messages go, the speed grows no faster than acceptances come.
     is_by_acceptances: bool,
+    /// It does not grow before so many.
+    steady: u64,
 }
 
 impl Slowed {
     /// The speed after so many acceptances.
     fn speed(&self, accepted: u64, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(self.since).as_secs_f64();
-        let accepted = accepted as f64;
+        if accepted < self.steady {
+            return self.from;
+        }
+        let accepted = (accepted - self.steady) as f64;
         if !self.is_by_acceptances || accepted >= seconds {
             return self.from + self.step * seconds;
         }
@@ -94,7 +106,16 @@ pub(crate) struct Change {
 impl Throttle {
     /// For a provider with this rate in recipients a second, and so many of them in a full request.
     pub(crate) fn new(ceiling: Option<f64>, batch: usize, now: Instant) -> Self {
-        let state = State { meter: RateMeter::new(now), slowed: None, next: now, news: None, accepted: 0, refused_at: now, resumed_at: now };
+        let state = State {
+            meter: RateMeter::new(now),
+            slowed: None,
+            next: now,
+            news: None,
+            accepted: 0,
+            refused_at: now,
+            resumed_at: now,
+            log: Log::default(),
+        };
         Self { ceiling, batch: batch.max(1) as f64, is_active: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
@@ -107,10 +128,18 @@ impl Throttle {
     pub(crate) fn passed(&self, count: u64, accepted: u64, now: Instant) {
         let mut state = self.state();
         state.meter.observe(count, now);
-        if state.accepted == 0 && accepted > 0 {
+        let is_first = state.accepted == 0 && accepted > 0;
+        if is_first {
             state.resumed_at = now;
         }
         state.accepted += accepted;
+        if self.batch > 1.0 {
+            return;
+        }
+        state.log.took(accepted, now);
+        if is_first && state.slowed.is_some() {
+            state.spread_allowance(now);
+        }
     }
 
     /// The provider asks to slow down, and to be left alone for `quiet` first. Wishes of messages that were on their way are one.
@@ -119,6 +148,7 @@ impl Throttle {
         let state = &mut *state;
         let since = now.checked_add(quiet).unwrap_or(now);
         let takes_batches = self.batch > 1.0;
+        state.log.refused(now);
         if let Some(slowed) = &mut state.slowed {
             if now < slowed.since || now.saturating_duration_since(state.refused_at) < TOGETHER {
                 return;
@@ -128,6 +158,10 @@ impl Throttle {
                 (slowed.since, state.refused_at) = (since, now);
                 return;
             }
+        }
+        if state.slowed.is_some_and(|slowed| slowed.steady > 0) {
+            // It does not count as it seemed to.
+            state.log.close();
         }
         // The cautious start says little about how fast it goes, so one batch a second is the least that is halved.
         let ceiling = self.ceiling.unwrap_or(f64::INFINITY);
@@ -142,7 +176,7 @@ impl Throttle {
         let top = self.ceiling.unwrap_or_else(|| state.slowed.map_or(2.0 * before, |slowed| slowed.top));
         let too_much = if taken.is_some() { before.min(after / KNEE) } else { before };
         let step = self.ceiling.unwrap_or(before) * INCREASE;
-        state.slowed = Some(Slowed { asked_at: now, since, too_much, from: after, step, top, is_by_acceptances: !takes_batches });
+        state.slowed = Some(Slowed { asked_at: now, since, too_much, from: after, step, top, is_by_acceptances: !takes_batches, steady: 0 });
         (state.accepted, state.refused_at) = (0, now);
         state.news = Some(Change { before, after });
         self.is_active.store(true, Ordering::Release);
@@ -196,6 +230,14 @@ impl State {
         let whole = now.saturating_duration_since(self.slowed?.asked_at).as_secs_f64();
         let unsure = self.resumed_at.saturating_duration_since(self.refused_at).as_secs_f64() / 2.0;
         (self.accepted as f64 <= whole - unsure).then(|| self.accepted as f64 / (whole - unsure))
+    }
+
+    /// Gives it what it takes in a window, evenly, where that is known.
+    fn spread_allowance(&mut self, now: Instant) {
+        let (Some(slowed), Some((most, window))) = (&mut self.slowed, self.log.allowance()) else { return };
+        let from = (SAFE * most as f64 / window.as_secs_f64()).max(SLOWEST).min(slowed.top);
+        *slowed = Slowed { since: now, too_much: from / KNEE, from, steady: WINDOWS * most + self.accepted, ..*slowed };
+        self.next = now + Duration::try_from_secs_f64(1.0 / from).unwrap_or(TOGETHER);
     }
 
     fn speed(&self, now: Instant) -> Option<f64> {
@@ -297,5 +339,23 @@ mod tests {
             let (refused, took) = tried(most, window, people);
             assert!(refused <= 16 && took <= minute * least * 4 / 3, "{most} in {window:?}: {refused} refused, {took:?}");
         }
+        // At best five at once and eleven minutes later the last five.
+        let (refused, took) = tried(5, minute, 60);
+        assert!(refused <= 3 && took <= minute * 63 / 5, "{refused} refused, {took:?}");
+    }
+
+    #[test]
+    fn an_allowance_that_changes_is_found_out_and_the_speed_falls_again() {
+        let (start, throttle) = (Instant::now(), Throttle::new(None, 1, Instant::now()));
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        throttle.passed(5, 5, start);
+        throttle.slow_down(30 * SECOND, start);
+        throttle.slow_down(30 * SECOND, at(30));
+        throttle.passed(1, 1, at(60));
+        let known = throttle.speed(at(61)).expect("it is slowed");
+        assert!((0.08..0.0834).contains(&known) && throttle.turn(1, at(60)) > 11 * SECOND, "{known}");
+        throttle.slow_down(30 * SECOND, at(72));
+        throttle.passed(1, 1, at(102));
+        assert!(throttle.speed(at(102)).is_some_and(|speed| speed < known));
     }
 }
