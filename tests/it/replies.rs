@@ -401,3 +401,27 @@ fn a_recipient_that_is_answered_with_421_holds_up_no_other() {
     work.run(&["send", "list.csv"]).ends(5);
     assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 59), ("deferred", 1)]));
 }
+
+#[test]
+fn a_connection_that_takes_no_more_is_changed_whatever_its_server_says() {
+    const ROWS: usize = 60;
+    let said = [
+        (Step::Mail, "450 4.7.1 come back another time"),
+        (Step::Mail, "452 that is enough"),
+        (Step::Rcpt, "452 4.5.3 Error: too many recipients"),
+        (Step::Data, "451 not now"),
+        (Step::Dot, "451 4.3.0 not now"),
+    ];
+    std::thread::scope(|scope| {
+        for (step, text) in said {
+            scope.spawn(move || {
+                let server = Recorder::with(Script::default().refuses_after(7, step, text));
+                let work = relay(&server, "", "", ROWS, 6);
+                let ran = work.run(&["send", "list.csv"]);
+                assert_eq!((ran.code, server.count()), (0, ROWS), "{step:?} {text}: {}{}", ran.out, ran.err);
+                let attempts = work.report().column("mb_attempts").iter().filter(|n| **n != "1").count();
+                assert_eq!(attempts, 0, "{step:?} {text}");
+            });
+        }
+    });
+}

@@ -57,6 +57,18 @@ pub(super) fn is_spent(step: Step, answer: &Answer) -> bool {
     read(step, answer).means == Meaning::Share
 }
 
+/// Whether a server that has taken mail over this connection may refuse for now because of the connection, by words that are not known for
+/// that: it names no recipient yet, or neither a mailbox nor a policy.
+pub(super) fn may_be_spent(step: Step, answer: &Answer) -> bool {
+    if answer.class() != 4 || answer.code == 421 {
+        return false;
+    }
+    let reading = read(step, answer);
+    let is_before_recipients = step == Step::Mail;
+    matches!(reading.means, Meaning::Rate | Meaning::Session)
+        || (is_before_recipients && matches!(reading.means, Meaning::Policy | Meaning::Full | Meaning::Busy | Meaning::Disabled))
+}
+
 /// How long a server is left alone that wants another connection for each message.
 pub(super) fn spent_at_once() -> Health {
     Health::SlowDown(SLOW_DOWN)

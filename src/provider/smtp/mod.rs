@@ -16,6 +16,7 @@ mod auth;
 mod behind;
 mod body;
 mod by_hand;
+mod change;
 mod classify;
 mod connection;
 mod extensions;
@@ -42,6 +43,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use self::addresses::Addresses;
+use self::change::{After, Change};
 use self::logins::Logins;
 use self::relay::Relays;
 use self::room::Room;
@@ -235,6 +237,7 @@ impl<'a> HandOver<'a> {
             return self.fares(health);
         }
         let mut may_reconnect = true;
+        let mut change: Option<Change> = None;
         loop {
             if let Err(stopped) = self.permitted(job).await {
                 // A server that waits for this job's message can only be left.
@@ -255,8 +258,29 @@ impl<'a> HandOver<'a> {
             self.learn_behind(&mut session, was_behind, &ended).await;
             match ended {
                 Ended::Settled { verdict, health, is_usable, refused } => {
-                    if is_usable {
-                        self.session = Some(session);
+                    let after = match &refused {
+                        Some((step, answer)) if may_reconnect && session.taken > 0 => Change::after(&session.relay, *step, answer, job),
+                        _ => After::Nothing,
+                    };
+                    if let Some(change) = change.take() {
+                        change.ended(refused.as_ref(), job);
+                    }
+                    match after {
+                        After::Change(begun) => {
+                            (change, may_reconnect) = (Some(begun), false);
+                            if let Err(error) = self.wire.answered(job.id, &blameless(verdict)) {
+                                return self.fares(untraced(&error));
+                            }
+                            drop(session);
+                            session = self.opened(self.smtp.open(self.begun_at).await)?;
+                            continue;
+                        }
+                        After::Unclear => {
+                            let health = if matches!(health, Health::Failing(_)) { Health::Fine } else { health };
+                            return self.settle(job, blameless(verdict), health);
+                        }
+                        After::Nothing if is_usable => self.session = Some(session),
+                        After::Nothing => {}
                     }
                     let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer));
                     return self.settle_at(job, verdict, health, is_at_it);
@@ -364,6 +388,14 @@ impl<'a> HandOver<'a> {
             self.reply.health = health;
         }
         if is_fine { Ok(()) } else { Err(Halt) }
+    }
+}
+
+/// The same verdict, charged to no recipient.
+fn blameless(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::NotTaken { refusal, .. } => Verdict::NotTaken { refusal, counts: false },
+        other => other,
     }
 }
 

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::change::Changes;
 use super::extensions::Extensions;
 use super::pipelining::{Known, Pipelining, Stage};
 use crate::provider::memory::Memory;
@@ -32,6 +33,8 @@ pub(super) struct Relay {
     pub(super) counts_resets: AtomicBool,
     /// After a chunk that was refused it has forgotten the sender.
     pub(super) forgets_sender: AtomicBool,
+    /// Refusals after which another connection was tried.
+    pub(super) changes: Changes,
     /// It has answered a chunk, or a command around one, with something that cannot be understood.
     chunks_broken: AtomicBool,
     /// That is not on record yet.
@@ -47,6 +50,7 @@ impl Relay {
             takes_chunks: AtomicBool::new(false),
             counts_resets: AtomicBool::new(false),
             forgets_sender: AtomicBool::new(false),
+            changes: Changes::default(),
             chunks_broken: AtomicBool::new(chunks_broken),
             is_news: AtomicBool::new(false),
         }

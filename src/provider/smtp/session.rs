@@ -35,6 +35,8 @@ pub(super) struct Session {
     pub(super) extensions: Extensions,
     /// Transactions begun so far.
     pub(super) transactions: u32,
+    /// Messages that were taken over it, one at a time.
+    pub(super) taken: u32,
     /// Whether the server may hold half a transaction, which RSET must clear away before the next.
     pub(super) needs_reset: bool,
     /// Whether the next transaction's MAIL, RCPT and DATA have left with the end of the last message.
@@ -148,6 +150,7 @@ impl Session {
             connection,
             extensions,
             transactions: 0,
+            taken: 0,
             needs_reset: false,
             envelope_is_out: false,
             in_force: None,

@@ -104,8 +104,10 @@ impl Session {
     pub(super) async fn deliver(&mut self, job: &Job, next: Option<&Job>, wire: &dyn Wire) -> Ended {
         self.transactions += 1;
         let ended = self.transact(job, next, wire).await;
+        let is_taken = matches!(ended, Ended::Settled { verdict: Verdict::Accepted { .. }, .. });
+        self.taken += u32::from(is_taken);
         if self.envelope_is_out {
-            self.dot_went_well = matches!(ended, Ended::Settled { verdict: Verdict::Accepted { .. }, .. });
+            self.dot_went_well = is_taken;
         }
         self.used_at = Instant::now();
         ended

@@ -165,6 +165,8 @@ pub(crate) struct Script {
     pub(crate) delays: Vec<(Step, Duration)>,
     /// Messages a connection may bring; the next MAIL is answered 421 and the connection closed.
     pub(crate) per_connection: Option<usize>,
+    /// After so many messages a connection is answered so at this step, and stays open.
+    pub(crate) spent: Option<(usize, Step, String)>,
     /// Takes a message behind whose final dot anything stands, and closes without a word.
     pub(crate) dies_behind_the_dot: bool,
     /// Connections at once; one more is greeted with 421 and closed.
@@ -185,6 +187,7 @@ impl Default for Script {
             delay: Duration::ZERO,
             delays: Vec::new(),
             per_connection: None,
+            spent: None,
             dies_behind_the_dot: false,
             most_connections: None,
             rules: Vec::new(),
@@ -234,6 +237,12 @@ impl Script {
     /// Closes each connection with 421 after `count` messages.
     pub(crate) fn per_connection(mut self, count: usize) -> Self {
         self.per_connection = Some(count);
+        self
+    }
+
+    /// Answers so at this step over a connection that has brought `count` messages.
+    pub(crate) fn refuses_after(mut self, count: usize, step: Step, text: &str) -> Self {
+        self.spent = Some((count, step, text.to_owned()));
         self
     }
 

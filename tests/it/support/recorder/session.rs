@@ -225,6 +225,9 @@ impl Session<'_> {
     }
 
     fn choose(&self, step: Step, usual: &str, recipients: &[String]) -> Rule {
+        if let Some((_, _, text)) = self.shared.state().script.spent.as_ref().filter(|(most, at, _)| *at == step && self.messages >= *most) {
+            return Rule::new(step, Action::reply(text.clone()));
+        }
         self.rule(step, recipients).unwrap_or_else(|| Rule::new(step, Action::reply(usual)))
     }
 
