@@ -2067,7 +2067,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__resume)
-            opts="-y -C -c -q -v -h --continue --abandon --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --continue --abandon --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2113,6 +2113,10 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --error-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fail-over)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2145,7 +2149,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__retry)
-            opts="-y -C -c -q -v -h --only --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --only --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2192,6 +2196,10 @@ _mailbatch() {
                     return 0
                     ;;
                 --fail-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2417,7 +2425,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__send)
-            opts="-y -C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2536,6 +2544,10 @@ _mailbatch() {
                     return 0
                     ;;
                 --fail-on)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-on)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -93,6 +93,7 @@ json\t'NDJSON on standard output'
 none\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l stats -d 'How often a plain progress line is written' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l fail-on -d 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on -d 'Call these outcomes a failure, and no others, in the exit code and in the checks of a report for CI (default: rejected, deferred, unknown, held)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l fail-over -d 'Tolerate this share of rejected recipients before exit 3' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l wait-lock -d 'Wait this long for another run of the campaign to end, instead of exit 11 at once' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -188,6 +189,7 @@ json\t'NDJSON on standard output'
 none\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l stats -d 'How often a plain progress line is written' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l fail-on -d 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l error-on -d 'Call these outcomes a failure, and no others, in the exit code and in the checks of a report for CI (default: rejected, deferred, unknown, held)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l fail-over -d 'Tolerate this share of rejected recipients before exit 3' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l wait-lock -d 'Wait this long for another run of the campaign to end, instead of exit 11 at once' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -223,6 +225,7 @@ json\t'NDJSON on standard output'
 none\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l stats -d 'How often a plain progress line is written' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-on -d 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l error-on -d 'Call these outcomes a failure, and no others, in the exit code and in the checks of a report for CI (default: rejected, deferred, unknown, held)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l fail-over -d 'Tolerate this share of rejected recipients before exit 3' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l wait-lock -d 'Wait this long for another run of the campaign to end, instead of exit 11 at once' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F

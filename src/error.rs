@@ -4,18 +4,28 @@ use std::fmt;
 
 use crate::exit::Exit;
 
+/// The part of a send that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    List,
+    Template,
+    Suppression,
+    Canary,
+}
+
 /// An error that ends the program. Its text says what and where; the hint says how to mend it.
 #[derive(Debug)]
 pub struct Error {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    subject: Option<Subject>,
 }
 
 impl Error {
     /// An error that ends the program with `exit`.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self { exit, message: message.into(), hint: None, subject: None }
     }
 
     /// Exit 1: a defect, a full disk, a broken ledger.
@@ -38,6 +48,18 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same error, said to be about a part of a send; the first who says so knows best.
+    #[must_use]
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.subject = self.subject.or(Some(subject));
+        self
+    }
+
+    /// What it is about, where that is known.
+    pub fn subject(&self) -> Option<Subject> {
+        self.subject
     }
 
     /// What is wrong, and how to mend it.

@@ -77,6 +77,9 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // Help and version come this way too, on standard output and with code 0.
             let _ = error.print();
+            if error.exit_code() != 0 {
+                commands::refuse_command_line(&std::env::args_os().collect::<Vec<_>>(), &error.render().to_string());
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::Exit::USAGE.code()));
         }
     };

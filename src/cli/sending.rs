@@ -343,6 +343,10 @@ pub struct SendingArgs {
     #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
     pub fail_on: Vec<Outcome>,
 
+    /// Call these outcomes a failure, and no others, in the exit code and in the checks of a report for CI (default: rejected, deferred, unknown, held)
+    #[arg(long, value_name = "OUTCOMES", value_delimiter = ',')]
+    pub error_on: Vec<Outcome>,
+
     /// Tolerate this share of rejected recipients before exit 3
     #[arg(long, value_name = "SHARE", default_value = "0%", env = "MAILBATCH_FAIL_OVER", hide_env_values = true)]
     pub fail_over: Percent,

@@ -1,6 +1,6 @@
 //! What differs between a campaign's latest run and what is to be sent now, and whether a send may go on with that.
 
-use crate::error::Error;
+use crate::error::{Error, Subject};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
 use crate::outcome::Outcome;
@@ -26,8 +26,10 @@ pub(crate) fn has(changed: &[&'static str]) -> String {
 /// Why a campaign may not go on with what has changed; `None` where it may. `is_named` says that `--campaign` was given, `is_accepted`
 /// that `--accept-changes` was.
 pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_accepted: bool) -> Option<Error> {
-    let refuse =
-        |hint: String| Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint));
+    let subject = if changed.contains(&"the list") { Subject::List } else { Subject::Template };
+    let refuse = |hint: String| {
+        Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint).about(subject))
+    };
     if changed.is_empty() {
         return None;
     }

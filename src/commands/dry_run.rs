@@ -1,10 +1,11 @@
-//! `send --dry-run`: everything but the wire. Writes nothing but what it prints.
+//! `send --dry-run`: everything but the wire. Writes nothing but what it prints, and the reports for CI that were asked for.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::address::key_of;
 use crate::commands::reading::{judgement, survey_notes};
+use crate::commands::reports::format_of;
 use crate::commands::running::canary_size;
 use crate::commands::say;
 use crate::commands::send::Sending;
@@ -13,8 +14,10 @@ use crate::exit::Exit;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, People, PlannedRow, Run, RunState};
 use crate::outcome::Outcome;
+use crate::output::{OwnFiles, Target};
 use crate::pipeline::ledger_error;
-use crate::plan;
+use crate::plan::{self, Survey};
+use crate::report::{self, ci};
 
 /// Reads, screens and renders everything, and says what a send would do and how long it would take under the limits.
 pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>) -> Result<Exit> {
@@ -56,6 +59,7 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
     let size = sending.args.canary.or(bench.settings.canary.size).map(|size| size.to_string());
     let canary = canary_size(size.as_deref())?.map(|size| size.of(going));
     let seconds = seconds_under_limits(sending, &by_provider, going, sendable)?;
+    notes.extend(write_checks(sending, &survey, going)?);
 
     if bench.globals.json {
         let counts: serde_json::Map<_, _> = Outcome::ALL.iter().map(|outcome| (outcome.to_string(), survey.tally.get(*outcome).into())).collect();
@@ -95,6 +99,25 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
     }
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)
+}
+
+/// Writes the checks of the dry run into the reports for CI that were asked for. Returns a line about each report of another form, which would
+/// name outcomes that there are not.
+fn write_checks(sending: &Sending<'_>, survey: &Survey, would_send: u64) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for path in &sending.args.sending.report {
+        let place = sending.bench.settings.workspace.from_arguments(path);
+        let format = format_of(&place)?;
+        if !ci::is_for_ci(format) {
+            notes.push(format!("--report {}: a dry run writes reports for CI only (.xml, .md)", path.display()));
+            continue;
+        }
+        // Found fit before the lists were read.
+        let target = Target::of(&place, &format!("--report {}", path.display()), &OwnFiles::default())?;
+        let text = ci::dry_run(format, &ci::class(path), (&survey.tally, survey.unrendered), survey.filtered, would_send);
+        report::write_text(&target, &text)?;
+    }
+    Ok(notes)
 }
 
 /// What a send would say about people who had the message under another campaign.

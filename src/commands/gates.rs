@@ -8,7 +8,7 @@ use crate::cli::SendingArgs;
 use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
 use crate::config::WebhookKeys;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::exit::Exit;
 use crate::ledger::{Gate, Ledger, Run, Standing};
 use crate::listen;
@@ -97,9 +97,13 @@ pub(crate) fn unheard(bench: &Workbench, teller: Teller, run: &Run, before: &Sta
 pub(crate) fn latched(run: &Run) -> Result<()> {
     let next = format!("mailbatch resume {} --continue lets the rest go, --abandon closes the run", run.id);
     match &run.gate {
-        Gate::Failed { evidence } => Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id)).hint(next)),
+        Gate::Failed { evidence } => {
+            Err(Error::new(Exit::STOPPED, format!("run {}: the canary failed: {evidence}", run.id)).hint(next).about(Subject::Canary))
+        }
         Gate::Stopped { evidence } => Err(Error::new(Exit::STOPPED, format!("run {}: a pause rule holds it: {evidence}", run.id)).hint(next)),
-        Gate::Waiting { evidence } => Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id)).hint(next)),
+        Gate::Waiting { evidence } => {
+            Err(Error::new(Exit::WAITING, format!("run {} waits for a person: {evidence}", run.id)).hint(next).about(Subject::Canary))
+        }
         Gate::Ahead | Gate::Passed { .. } => Ok(()),
     }
 }

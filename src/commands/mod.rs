@@ -4,6 +4,7 @@ mod apart;
 mod campaign;
 mod changes;
 mod check;
+mod ci_reports;
 mod comparison;
 pub mod config;
 mod decision;
@@ -45,11 +46,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::{Cli, Command};
+use crate::commands::ci_reports::CiReports;
+pub use crate::commands::ci_reports::refuse_command_line;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
 /// Runs the command that was typed. Blocks; starts the runtime that the command needs.
 pub fn run(cli: &Cli) -> Result<Exit> {
+    let reports = CiReports::begin(&cli.globals, &cli.command);
+    reports.end(run_command(cli))
+}
+
+fn run_command(cli: &Cli) -> Result<Exit> {
     let mut out = std::io::stdout();
     match &cli.command {
         Command::Config(args) => return config::run(&cli.globals, &args.command, &mut out),

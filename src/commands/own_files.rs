@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
+use crate::config::Workspace;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::message::MessageSource;
@@ -12,6 +13,25 @@ use crate::output::{OwnFiles, Target};
 const LIST: &str = "a list of this workspace";
 const MESSAGE: &str = "the message";
 const SUPPRESSIONS: &str = "a suppression file";
+
+/// What is known of a workspace before its configuration has been read: that, the state directory, and each file that it may name, also where
+/// there is none yet.
+pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
+    let mut own = OwnFiles::default();
+    own.add_state_dir(&workspace.state_dir);
+    own.add(&workspace.config_file, "the configuration");
+    named(workspace).iter().for_each(|path| own.add(path, "a file that the configuration names"));
+    own.add_stdin(LIST);
+    own
+}
+
+/// Every text of the configuration, read as a path.
+fn named(workspace: &Workspace) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(&workspace.config_file).unwrap_or_default();
+    let mut named = Vec::new();
+    strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
+    named.iter().map(|file| workspace.from_config(file)).collect()
+}
 
 /// The files of a workspace and of the runs that its ledger knows. A ledger that does not answer adds none: the command itself says so.
 pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) -> OwnFiles {
@@ -24,14 +44,8 @@ pub(crate) async fn own_files(bench: &Workbench, ledger: Option<&dyn Ledger>) ->
     }
     bench.settings.suppression_files.iter().for_each(|file| own.add(file, SUPPRESSIONS));
     // Also those of other environments, attachments, keys and secrets.
-    let text = std::fs::read_to_string(&workspace.config_file).unwrap_or_default();
-    let mut named = Vec::new();
-    strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
-    for file in named {
-        let path = workspace.from_config(&file);
-        if path.is_file() {
-            own.add(&path, "a file that the configuration names");
-        }
+    for path in named(workspace).into_iter().filter(|path| path.is_file()) {
+        own.add(&path, "a file that the configuration names");
     }
     own.add_stdin(LIST);
     let runs = match ledger {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState, Standing};
 use crate::pipeline::ledger_error;
-use crate::report::{self, Format, Head, Options, ReportFile, ReportRow, Writer};
+use crate::report::{self, Closing, Format, Head, Options, ReportFile, ReportRow, Writer};
 
 /// Which rows of which runs are wanted.
 struct Wanted {
@@ -34,8 +34,12 @@ pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     let wanted = Wanted { runs: runs(&bench, ledger.as_ref(), args).await?, domains: args.domain.clone(), since: args.since };
     let head = Head { versions: versions(ledger.as_ref()).await?, ..wanted.head() };
     let standing = wanted.standing(ledger.as_ref()).await?;
-    let options =
-        Options { outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()), spreadsheet_safe: args.spreadsheet_safe, width: Some(width()) };
+    let options = Options {
+        outcomes: (!args.outcome.is_empty()).then(|| args.outcome.clone()),
+        spreadsheet_safe: args.spreadsheet_safe,
+        width: Some(width()),
+        ..Options::default()
+    };
     let format = format_asked(&bench, args)?;
     if let Some(path) = &args.output {
         let target = target(&bench, "-o", path, &own_files(&bench, Some(ledger.as_ref())).await)?;
@@ -93,6 +97,9 @@ impl Wanted {
             return Head::from(run);
         }
         let mut head = Head::default();
+        // The code that says most, once each of them has ended.
+        let exits: Option<Vec<Exit>> = self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
+        head.closing = exits.map(|exits| Closing { exit: Exit::most_telling(&exits), reasons: Vec::new() });
         let mut campaigns: Vec<&str> = Vec::new();
         for run in &self.runs {
             head.lists.extend(run.head.lists.iter().map(|list| format!("{}/{list}", run.id)));

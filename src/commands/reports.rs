@@ -6,9 +6,9 @@ use std::path::Path;
 use futures_util::stream::{self, StreamExt};
 
 use crate::cli::SendingArgs;
-use crate::commands::apart;
 use crate::commands::own_files::{own_files, target};
 use crate::commands::workbench::Workbench;
+use crate::commands::{apart, ci_reports};
 use crate::error::{Error, Result};
 use crate::ledger::loss::report_directory;
 use crate::ledger::record::{self, RunRecord};
@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, LedgerRow, Run, Standing};
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::pipeline::ledger_error;
 use crate::provider::JobId;
-use crate::report::{self, Head, Options, ReportFile};
+use crate::report::{self, Closing, Failing, Head, Options, ReportFile};
 
 /// The reports of a run that are always written. Makes their directory. Errs when that cannot be made or read.
 pub(crate) fn kept_reports(bench: &Workbench, run: &str) -> Result<Reports> {
@@ -83,7 +83,7 @@ pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: 
     let run = bench.run(ledger, Some(run)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     let report = kept_reports(bench, &run.id)?.next();
-    write_reports(ledger, &run, &standing, &[Target::chosen(&report)], Options::default()).await?;
+    write_reports(ledger, (&run, &standing, None), &[Target::chosen(&report)], Options::default()).await?;
     publish(bench, &run.id, &report)
 }
 
@@ -94,8 +94,13 @@ pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, Stri
 }
 
 /// Writes reports of how a run stands, all in one pass over its rows.
-pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Standing, targets: &[Target], options: Options) -> Result<()> {
-    let head = Head { versions: versions(ledger).await?, ..Head::from(run) };
+async fn write_reports(
+    ledger: &dyn Ledger,
+    (run, standing, closing): (&Run, &Standing, Option<Closing>),
+    targets: &[Target],
+    options: Options,
+) -> Result<()> {
+    let head = Head { versions: versions(ledger).await?, closing, ..Head::from(run) };
     let mut files = Vec::with_capacity(targets.len());
     for target in targets {
         files.push(ReportFile::create(target, format_of(target.typed())?, &head, standing, options.clone())?);
@@ -116,7 +121,7 @@ pub(crate) async fn write_reports(ledger: &dyn Ledger, run: &Run, standing: &Sta
 pub(crate) async fn write_asked(
     bench: &Workbench,
     ledger: &dyn Ledger,
-    (run, standing): (&Run, &Standing),
+    (run, standing, closing): (&Run, &Standing, Closing),
     sending: &SendingArgs,
     standard: Option<&Path>,
 ) -> Result<()> {
@@ -131,10 +136,15 @@ pub(crate) async fn write_asked(
             }
         }
     }
-    let options = Options { spreadsheet_safe: sending.spreadsheet_safe, ..Options::default() };
-    write_reports(ledger, run, standing, &targets, options).await?;
+    let options = Options { spreadsheet_safe: sending.spreadsheet_safe, failing: failing(sending), ..Options::default() };
+    write_reports(ledger, (run, standing, Some(closing)), &targets, options).await?;
     standard.map_or(Ok(()), |report| publish(bench, &run.id, report))?;
     refused.map_or(Ok(()), Err)
+}
+
+/// What the pipeline that started a command calls a failure.
+fn failing(sending: &SendingArgs) -> Failing {
+    Failing { only: sending.error_on.clone(), also: sending.fail_on.clone() }
 }
 
 /// The format that a report file's suffix asks for, and CSV for a FIFO, a device and standard output, whose names say nothing; exit 2 for a
@@ -151,9 +161,10 @@ pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
 pub(crate) fn check_reports(bench: &Workbench, sending: &SendingArgs, own: &OwnFiles, trial: bool) -> Result<()> {
     for path in &sending.report {
         let target = target(bench, "--report", path, own)?;
-        format_of(&bench.settings.workspace.from_arguments(path))?;
+        let format = format_of(&bench.settings.workspace.from_arguments(path))?;
         if trial {
             report::check_writable(&target)?;
+            ci_reports::begin(&target, format)?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::commands::listen::beside;
 use crate::commands::own_files::own_files;
 use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::replan::replan;
-use crate::commands::reports::{check_reports, forget_report, rewrite_report};
+use crate::commands::reports::{check_reports, forget_report, rewrite_report, write_asked};
 use crate::commands::running::{Going, frozen, nothing_to_do, recover};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
@@ -23,6 +23,7 @@ use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::ledger_error;
+use crate::report::Closing;
 
 /// Continues a run, or decides about one that waits.
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
@@ -31,7 +32,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
     let lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
     if args.abandon {
-        return abandon(&bench, ledger.as_ref(), &run).await;
+        return abandon(&bench, ledger.as_ref(), &run, &args.sending).await;
     }
     refuse_while_paused(ledger.as_ref(), &Start::of(&run)).await?;
     refuse_overtaken(ledger.as_ref(), &run).await?;
@@ -182,14 +183,17 @@ async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
 }
 
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
-async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
+async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<Exit> {
     ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await.map_err(ledger_error)?;
     let gate = Gate::Passed { evidence: "abandoned".into(), by: Some(host::person()), at: None };
     ledger.set_gate(&run.id, gate).await.map_err(ledger_error)?;
     let closed = ExitReason { exit: Exit::STOPPED.code(), why: format!("closed by {}", host::person()) };
     ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code(), vec![closed]).await.map_err(ledger_error)?;
     rewrite_report(bench, ledger, &run.id).await?;
-    let held = ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held);
+    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let run = &bench.run(ledger, Some(&run.id)).await?;
+    write_asked(bench, ledger, (run, &standing, Closing { exit: Exit::OK, reasons: Vec::new() }), sending, None).await?;
+    let held = standing.tally.get(Outcome::Held);
     bench.note(&format!("mailbatch: run {} is closed; {held} recipients were not mailed", run.id));
     Ok(Exit::OK)
 }

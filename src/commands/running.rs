@@ -25,7 +25,7 @@ use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
-use crate::report::{self, SummaryExtra};
+use crate::report::{self, Closing, SummaryExtra};
 use crate::suppression::Suppressions;
 
 /// What else is frozen with a run, beside its message and rows.
@@ -304,20 +304,26 @@ impl Going<'_> {
     /// What the outcomes themselves earn.
     fn earn(&self, standing: &Standing, earned: &mut Vec<(Exit, String)>) {
         let count = |outcome| standing.tally.get(outcome);
-        if count(Outcome::Unknown) > 0 {
+        let (error_on, fail_on) = (&self.sending.error_on, &self.sending.fail_on);
+        let fails = |outcome| (error_on.is_empty() || error_on.contains(&outcome)) && count(outcome) > 0;
+        if fails(Outcome::Unknown) {
             earned.push((Exit::UNKNOWN, format!("{} may have been taken", count(Outcome::Unknown))));
         }
-        if count(Outcome::Deferred) > 0 {
+        if fails(Outcome::Deferred) {
             earned.push((Exit::RETRYABLE, format!("{} still deferred", count(Outcome::Deferred))));
         }
         let attempted = standing.rejected_here + count(Outcome::Accepted) + count(Outcome::Deferred) + count(Outcome::Unknown);
-        if standing.rejected_here as f64 > attempted as f64 * self.sending.fail_over.fraction() + 1e-9 {
+        if fails(Outcome::Rejected) && standing.rejected_here as f64 > attempted as f64 * self.sending.fail_over.fraction() + 1e-9 {
             earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
         }
-        let unwanted: Vec<String> =
-            self.sending.fail_on.iter().filter(|outcome| count(**outcome) > 0).map(|outcome| format!("{} {outcome}", count(*outcome))).collect();
-        if !unwanted.is_empty() {
-            earned.push((Exit::REJECTED, format!("--fail-on: {}", unwanted.join(", "))));
+        // Those that have a code of their own have earned it above.
+        let others = error_on.iter().filter(|outcome| !matches!(outcome, Outcome::Unknown | Outcome::Deferred | Outcome::Rejected)).copied();
+        for (flag, outcomes) in [("--fail-on", fail_on.clone()), ("--error-on", others.collect())] {
+            let unwanted = outcomes.into_iter().filter(|outcome| count(*outcome) > 0);
+            let unwanted: Vec<String> = unwanted.map(|outcome| format!("{} {outcome}", count(outcome))).collect();
+            if !unwanted.is_empty() {
+                earned.push((Exit::REJECTED, format!("{flag}: {}", unwanted.join(", "))));
+            }
         }
     }
 
@@ -325,8 +331,9 @@ impl Going<'_> {
         let Ended { run, standing, handed_over, earned, next } = ended;
         let standard = kept_reports(self.bench, &run.id)?.next();
         // Whatever becomes of the reports, the summary is told: the ledger has everything.
-        let written = write_asked(self.bench, self.ledger.as_ref(), (&run, &standing), self.sending, Some(&standard)).await;
         let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
+        let closing = Closing { exit, reasons: earned.iter().map(|(_, reason)| reason.clone()).collect() };
+        let written = write_asked(self.bench, self.ledger.as_ref(), (&run, &standing, closing), self.sending, Some(&standard)).await;
         let shown = self.bench.settings.workspace.shown(&standard);
         let mut notes = self.notes.clone();
         if frozen(&run)?.provider_sandbox {
@@ -416,7 +423,12 @@ pub(crate) async fn nothing_to_do(
     if let Some(report) = reports.unpublished() {
         publish(bench, &run.id, report)?;
     }
-    write_asked(bench, ledger, (run, standing), sending, missing.as_deref()).await?;
+    let exit = match exit {
+        Exit::UNKNOWN if !sending.error_on.is_empty() && !sending.error_on.contains(&Outcome::Unknown) => Exit::OK,
+        exit => exit,
+    };
+    let closing = Closing { exit, reasons: Vec::new() };
+    write_asked(bench, ledger, (run, standing, closing), sending, missing.as_deref()).await?;
     let count = |outcome| standing.tally.get(outcome);
     let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;

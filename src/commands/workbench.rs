@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cli::Globals;
 use crate::config::Settings;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::input::context::ColumnIndex;
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
@@ -123,7 +123,9 @@ impl Workbench {
         };
         let flags = MessageKeys { from: args.from.clone(), subject: args.subject.clone(), ..MessageKeys::default() };
         let source = MessageSource { file, inline, flags };
-        let message = Message::load(&source)?.with_links(self.settings.listen.public_url.as_deref(), self.links()?)?;
+        let links = self.links()?;
+        let message = Message::load(&source).and_then(|message| message.with_links(self.settings.listen.public_url.as_deref(), links));
+        let message = message.map_err(|e| e.about(Subject::Template))?;
         Ok((message, source))
     }
 
@@ -138,7 +140,8 @@ impl Workbench {
         files.extend(more.iter().map(|file| self.settings.workspace.from_arguments(file)));
         tracing::info!(files = files.len(), "loading suppressions");
         let now = jiff::Timestamp::now();
-        let loaded = tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now))?;
+        let loaded = tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now));
+        let loaded = loaded.map_err(|e| e.about(Subject::Suppression))?;
         for (file, noted) in loaded.noted() {
             let file = self.settings.workspace.shown(file);
             let named = |found: &Places, what: &str| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::error::Error;
+use crate::error::{Error, Subject};
 use crate::input::{Finding, Guess, ReadAs};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
@@ -220,23 +220,25 @@ impl Survey {
             && !expect.admits(self.rows())
         {
             return Err(Error::refused(format!("the lists have {} rows, expected {expect}", self.rows()))
+                .about(Subject::List)
                 .hint("is a list truncated or the wrong one? if it is right, change --expect-count"));
         }
         if self.unrendered > 0 && !skip_unrendered {
-            return Err(self.unrendered_refusal(listed));
+            return Err(self.unrendered_refusal(listed).about(Subject::Template));
         }
         let invalid = self.tally.get(Outcome::Invalid) - self.unrendered;
         if invalid as f64 > self.rows() as f64 * max_invalid.fraction() + 1e-9 {
             let share = 100.0 * invalid as f64 / self.rows() as f64;
             let what = format!("{invalid} of {} rows cannot be mailed ({share:.1} %, {max_invalid} tolerated)", self.rows());
-            return Err(match listed {
+            let refusal = match listed {
                 Some(file) => Error::refused(what).hint(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid")),
                 None => {
                     let defects: Vec<String> = self.defects().iter().map(ToString::to_string).collect();
                     Error::refused(format!("{what}\n  {}", defects.join("\n  ")))
                         .hint("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid")
                 }
-            });
+            };
+            return Err(refusal.about(Subject::List));
         }
         Ok(())
     }

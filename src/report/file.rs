@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use super::{Format, Head, Options, ReportRow, Writer};
+use super::{Format, Head, Options, ReportRow, Writer, ci};
 use crate::error::{Error, Result};
 use crate::ledger::Standing;
 use crate::output::{self, Output, Target};
@@ -21,6 +21,7 @@ impl ReportFile {
         if path.is_dir() {
             return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
         }
+        let options = Options { class: ci::class(target.typed()), ..options };
         let begin = || -> io::Result<_> {
             let file = BufWriter::with_capacity(1 << 16, Output::begin(target)?);
             Writer::new(format, head, standing, options, file)

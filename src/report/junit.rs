@@ -1,37 +1,63 @@
-//! The report as JUnit XML, for the test page of a CI job: every recipient that was rejected, deferred or is unknown is a failing case; the
-//! other outcomes are one case each, so that a list of a million stays readable.
+//! The report as JUnit XML, for the test page of a CI job: six cases that always have the same names ([`super::checks`]). The numbers stand
+//! in the output of the suite, the rows of recipients who were not mailed in the failure of `hand-over`, as many as a page can show.
+//!
+//! Valid by the schemas of Ant's JUnit task and of Jenkins' xUnit plugin: a case has one child at most, and the document no attributes.
 
 use std::io::{self, Write};
 
-use super::text::{between, grouped, outcome, time};
-use super::{Head, Layout, Options, ReportRow};
-use crate::ledger::Standing;
-use crate::outcome::Outcome;
+use jiff::Timestamp;
 
-const FAILING: [Outcome; 3] = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
-const PASSING: [Outcome; 4] = [Outcome::Accepted, Outcome::AlreadyAccepted, Outcome::Suppressed, Outcome::Duplicate];
+use super::checks::{self, Check, HAND_OVER, Verdict, is_unmailed};
+use super::text::{between, rows, seconds};
+use super::{Failing, Head, Layout, Options, ReportRow};
+use crate::ledger::Standing;
+
+/// More rows than this are counted, not shown.
+const MOST_ROWS: u64 = 1_000;
 
 pub(super) struct Junit {
     head: Head,
-    /// Outcomes that become one case each, with their counts; `None` is open.
-    folded: Vec<(Option<Outcome>, u64)>,
-    failures: u64,
+    class: String,
+    checks: Vec<Check>,
+    failing: Failing,
+    shown: u64,
+    left_out: u64,
 }
 
 impl Junit {
     pub(super) fn new(head: &Head, standing: &Standing, options: &Options) -> Self {
-        let tally = &standing.tally;
-        let mut folded: Vec<(Option<Outcome>, u64)> = tally.non_zero().map(|(o, n)| (Some(o), n)).collect();
-        if tally.open > 0 {
-            folded.push((None, tally.open));
-        }
-        folded.retain(|(o, _)| options.wants(*o) && !o.is_some_and(|o| FAILING.contains(&o)));
-        let failures = FAILING.into_iter().filter(|o| options.wants(Some(*o))).map(|o| tally.get(o)).sum();
-        Self { head: head.clone(), folded, failures }
+        let class = if options.class.is_empty() { "mailbatch" } else { &options.class };
+        let checks = checks::of_run(head, standing, &options.failing);
+        Self { head: head.clone(), failing: options.failing.clone(), ..Self::of_checks(class, checks) }
     }
 
-    fn passes(of: Option<Outcome>) -> bool {
-        of.is_some_and(|o| PASSING.contains(&o))
+    /// The document of a command without a run to report.
+    pub(super) fn of_checks(class: &str, checks: Vec<Check>) -> Self {
+        Self { head: Head::default(), class: class.to_owned(), checks, failing: Failing::default(), shown: 0, left_out: 0 }
+    }
+
+    /// The beginning of a case, up to where rows may stand in its failure.
+    fn open(&self, check: &Check, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "    <testcase classname=\"{}\" name=\"{}\" time=\"0\"", xml(&self.class), check.name)?;
+        match &check.verdict {
+            Verdict::Passed => writeln!(out, "/>"),
+            Verdict::Skipped(why) => writeln!(out, "><skipped message=\"{}\"/></testcase>", xml(why)),
+            Verdict::Failed(why) => {
+                let first = why.lines().next().unwrap_or_default();
+                write!(out, "><failure type=\"{}\" message=\"{}\">{}\n{}", check.name, xml(first), xml_lines(why), xml(&check.numbers))
+            }
+        }
+    }
+
+    fn close(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+        if check.has_failed() { writeln!(out, "</failure></testcase>") } else { Ok(()) }
+    }
+
+    fn all(&self, checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+        checks.iter().try_for_each(|check| {
+            self.open(check, out)?;
+            Self::close(check, out)
+        })
     }
 }
 
@@ -54,70 +80,61 @@ pub(super) fn xml(text: &str) -> String {
     out
 }
 
+/// The same for the text of an element, whose line breaks stay.
+fn xml_lines(text: &str) -> String {
+    text.lines().map(xml).collect::<Vec<_>>().join("\n")
+}
+
 impl Layout for Junit {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let head = &self.head;
-        let tests = self.failures + self.folded.len() as u64;
-        let skipped = self.folded.iter().filter(|(o, _)| !Self::passes(*o)).count();
-        let seconds = match (head.started_at, head.finished_at) {
+        let tests = self.checks.len();
+        let failures = self.checks.iter().filter(|check| check.has_failed()).count();
+        let skipped = self.checks.iter().filter(|check| matches!(check.verdict, Verdict::Skipped(_))).count();
+        let took = match (head.started_at, head.finished_at) {
             (Some(from), Some(to)) => between(from, to).as_secs_f64(),
             _ => 0.0,
         };
         let name = if head.campaign.is_empty() { "mailbatch" } else { &head.campaign };
-        let failures = self.failures;
-        writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
-        writeln!(
-            out,
-            "<testsuites name=\"mailbatch\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\" time=\"{seconds:.3}\">"
-        )?;
-        write!(
-            out,
-            "  <testsuite name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\" time=\"{seconds:.3}\"",
-            xml(name)
-        )?;
-        if let Some(at) = head.started_at {
-            write!(out, " timestamp=\"{}\"", time(at))?;
-        }
-        writeln!(out, ">")?;
-        writeln!(out, "    <properties>")?;
+        // Ant's schema has no place for a time zone; the time is UTC.
+        let begun = seconds(head.started_at.unwrap_or_else(Timestamp::now));
+        writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
+        write!(out, "  <testsuite name=\"{}\" package=\"mailbatch\" id=\"0\" hostname=\"localhost\"", xml(name))?;
+        write!(out, " timestamp=\"{}\" tests=\"{tests}\" failures=\"{failures}\"", begun.trim_end_matches('Z'))?;
+        writeln!(out, " errors=\"0\" skipped=\"{skipped}\" time=\"{took:.3}\">\n    <properties>")?;
         for (name, value) in [("run", Some(&head.run)), ("env", head.env.as_ref()), ("provider", Some(&head.provider))] {
             if let Some(value) = value.filter(|v| !v.is_empty()) {
                 writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", xml(value))?;
             }
         }
         writeln!(out, "    </properties>")?;
-        for (of, n) in &self.folded {
-            let case = format!("classname=\"{}\" name=\"{}: {}\" time=\"0\"", xml(name), outcome(*of), grouped(*n));
-            if Self::passes(*of) {
-                writeln!(out, "    <testcase {case}/>")?;
-            } else {
-                writeln!(out, "    <testcase {case}><skipped message=\"not sent\"/></testcase>")?;
-            }
-        }
-        Ok(())
+        self.all(&self.checks[..HAND_OVER], out)?;
+        self.open(&self.checks[HAND_OVER], out)
     }
 
     fn row(&mut self, row: &ReportRow, out: &mut dyn Write) -> io::Result<()> {
-        let Some(of) = row.outcome.filter(|o| FAILING.contains(o)) else { return Ok(()) };
-        let class = if self.head.campaign.is_empty() { "mailbatch" } else { &self.head.campaign };
-        let seconds = match (row.first_at, row.last_at) {
-            (Some(from), Some(to)) => between(from, to).as_secs_f64(),
-            _ => 0.0,
-        };
+        if !self.checks[HAND_OVER].has_failed() || !is_unmailed(&self.failing, row.outcome, row.reason) {
+            return Ok(());
+        }
+        if self.shown == MOST_ROWS {
+            self.left_out += 1;
+            return Ok(());
+        }
+        self.shown += 1;
+        let of = row.outcome.map_or("open", |of| of.as_str());
         let reason = row.reason.map_or("", |r| r.as_str());
-        let answer = format!("{} {}", row.code, row.detail);
-        writeln!(
-            out,
-            "    <testcase classname=\"{}\" name=\"row {}: {}\" time=\"{seconds:.3}\"><failure type=\"{of}\" message=\"{}\">{}</failure></testcase>",
-            xml(class),
-            row.row,
-            xml(&row.email),
-            xml(format!("{of} {reason}").trim()),
-            xml(format!("{} {}", self.head.place(row), answer.trim()).trim()),
-        )
+        let words = format!("row {} {} {} {of} {reason} {} {}", row.row, self.head.place(row), row.email, row.code, row.detail);
+        write!(out, "\n{}", xml(&words.split_whitespace().collect::<Vec<_>>().join(" ")))
     }
 
     fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.left_out > 0 {
+            write!(out, "\nand {} more", rows(self.left_out))?;
+        }
+        Self::close(&self.checks[HAND_OVER], out)?;
+        self.all(&self.checks[HAND_OVER + 1..], out)?;
+        let numbers: Vec<String> = self.checks.iter().map(|check| xml(&format!("{}: {}", check.name, check.numbers))).collect();
+        writeln!(out, "    <system-out>{}</system-out>\n    <system-err></system-err>", numbers.join("\n"))?;
         writeln!(out, "  </testsuite>\n</testsuites>")
     }
 }
@@ -126,6 +143,7 @@ impl Layout for Junit {
 mod tests {
     use super::super::{Format, fixture, write};
     use super::*;
+    use crate::outcome::Outcome;
 
     fn junit(options: Options) -> String {
         let (head, standing, rows) = fixture::run();
@@ -135,37 +153,51 @@ mod tests {
     }
 
     #[test]
-    fn failing_recipients_are_cases_and_the_rest_is_folded() {
-        insta::assert_snapshot!(junit(Options::default()), @r#"
+    fn six_cases_with_numbers_and_the_rows_of_those_who_were_not_mailed() {
+        insta::assert_snapshot!(junit(Options { class: "mailbatch.run".into(), ..Options::default() }), @r#"
         <?xml version="1.0" encoding="UTF-8"?>
-        <testsuites name="mailbatch" tests="5" failures="1" errors="0" skipped="2" time="134.500">
-          <testsuite name="spring" tests="5" failures="1" errors="0" skipped="2" time="134.500" timestamp="2026-11-21T03:45:00.000Z">
+        <testsuites>
+          <testsuite name="spring" package="mailbatch" id="0" hostname="localhost" timestamp="2026-11-21T03:45:00" tests="6" failures="2" errors="0" skipped="1" time="134.500">
             <properties>
               <property name="run" value="20261121-034500-k3f9"/>
               <property name="env" value="staging"/>
               <property name="provider" value="relay"/>
             </properties>
-            <testcase classname="spring" name="accepted: 1" time="0"/>
-            <testcase classname="spring" name="suppressed: 1" time="0"/>
-            <testcase classname="spring" name="invalid: 1" time="0"><skipped message="not sent"/></testcase>
-            <testcase classname="spring" name="open: 1" time="0"><skipped message="not sent"/></testcase>
-            <testcase classname="spring" name="row 2: bob@example.org" time="0.250"><failure type="rejected" message="rejected mailbox_gone">list.csv:3 550 5.1.1 no &lt;such&gt; user, &quot;bob&quot;</failure></testcase>
+            <testcase classname="mailbatch.run" name="list" time="0"/>
+            <testcase classname="mailbatch.run" name="template" time="0"/>
+            <testcase classname="mailbatch.run" name="suppression" time="0"/>
+            <testcase classname="mailbatch.run" name="canary" time="0"><skipped message="no canary"/></testcase>
+            <testcase classname="mailbatch.run" name="hand-over" time="0"><failure type="hand-over" message="not mailed: 1 rejected, 1 open">not mailed: 1 rejected, 1 open
+        1 of 2 attempted accepted, 1 rejected, 0 deferred, 0 unknown; 0 held, 0 already accepted
+        row 2 list.csv:3 bob@example.org rejected mailbox_gone 550 5.1.1 no &lt;such&gt; user, &quot;bob&quot;
+        row 4 list.csv:5 eve@example.net open</failure></testcase>
+            <testcase classname="mailbatch.run" name="completeness" time="0"><failure type="completeness" message="1 row without an outcome">1 row without an outcome
+        5 rows in = 1 accepted + 1 rejected + 1 suppressed + 1 invalid + 1 open</failure></testcase>
+            <system-out>list: 5 rows in, 1 invalid, 0 duplicate, 12 left out by --where
+        template: 0 of 5 rows cannot be rendered
+        suppression: 1 suppressed: 1 unsubscribe
+        canary: 0 rows in the canary
+        hand-over: 1 of 2 attempted accepted, 1 rejected, 0 deferred, 0 unknown; 0 held, 0 already accepted
+        completeness: 5 rows in = 1 accepted + 1 rejected + 1 suppressed + 1 invalid + 1 open</system-out>
+            <system-err></system-err>
           </testsuite>
         </testsuites>
         "#);
     }
 
     #[test]
-    fn the_announced_number_of_cases_is_the_number_written() {
-        for options in [Options::default(), Options { outcomes: Some(vec![Outcome::Rejected, Outcome::Suppressed]), ..Options::default() }] {
+    fn the_names_and_the_announced_numbers_are_always_the_same() {
+        for options in [Options::default(), Options { outcomes: Some(vec![Outcome::Suppressed]), ..Options::default() }] {
             let text = junit(options);
-            let announced = format!("tests=\"{}\"", text.matches("<testcase ").count());
-            assert_eq!(text.matches(&announced).count(), 2, "{text}");
+            let names: Vec<&str> = text.split(" name=\"").filter_map(|rest| rest.split_once("\" time=\"0\"")).map(|(name, _)| name).collect();
+            assert_eq!(names, checks::NAMES, "{text}");
+            assert_eq!(text.matches("tests=\"6\" failures=\"2\" errors=\"0\" skipped=\"1\"").count(), 1, "{text}");
+            assert_eq!(text.matches("<failure ").count(), 2);
         }
     }
 
     #[test]
     fn nothing_from_a_list_can_break_the_document() {
-        assert_eq!(xml("a<b>&\"'\u{0}\u{8}\u{ffff}\nZoë"), "a&lt;b&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}\u{fffd} Zoë");
+        assert_eq!(xml("a<b>&\"'\u{0}\u{8}\u{ffff}\nZoë ]]>"), "a&lt;b&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}\u{fffd} Zoë ]]&gt;");
     }
 }

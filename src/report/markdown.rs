@@ -3,12 +3,19 @@
 
 use std::io::{self, Write};
 
+use super::checks::{self, Check, Verdict};
 use super::table::reasons;
 use super::text::{between, clean, duration, grouped, outcome, percent, rows, seconds};
-use super::{Head, Layout, ReportRow};
+use super::{Failing, Head, Layout, Options, ReportRow};
 use crate::exit::Exit;
 use crate::ledger::Standing;
 use crate::outcome::Outcome;
+
+/// The first line, by which a report is known; a page does not show it.
+pub(super) const MARK: &str = "<!-- mailbatch report -->";
+
+/// What stands before the reason of a check that fails.
+pub(super) const FAILED: &str = "**failed**";
 
 /// More rows than this are counted, not shown.
 const MOST_ROWS: u64 = 50;
@@ -16,14 +23,60 @@ const MOST_ROWS: u64 = 50;
 pub(super) struct Markdown {
     head: Head,
     standing: Standing,
+    failing: Failing,
     shown: u64,
     left_out: u64,
 }
 
 impl Markdown {
-    pub(super) fn new(head: &Head, standing: &Standing) -> Self {
-        Self { head: head.clone(), standing: standing.clone(), shown: 0, left_out: 0 }
+    pub(super) fn new(head: &Head, standing: &Standing, options: &Options) -> Self {
+        Self { head: head.clone(), standing: standing.clone(), failing: options.failing.clone(), shown: 0, left_out: 0 }
     }
+}
+
+/// The page of a command without a run to report.
+pub(super) struct Checked {
+    checks: Vec<Check>,
+}
+
+impl Checked {
+    pub(super) fn new(checks: Vec<Check>) -> Self {
+        Self { checks }
+    }
+}
+
+impl Layout for Checked {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{MARK}\n## mailbatch\n")?;
+        table(&self.checks, out)
+    }
+
+    fn row(&mut self, _row: &ReportRow, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The table of the checks.
+fn table(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "| check | result | numbers |\n| --- | --- | --- |")?;
+    for check in checks {
+        let result = match &check.verdict {
+            Verdict::Passed => "passed".to_owned(),
+            Verdict::Failed(why) => format!("{FAILED}: {}", plain(&without_addresses(why))),
+            Verdict::Skipped(why) => format!("skipped: {}", plain(why)),
+        };
+        writeln!(out, "| {} | {result} | {} |", check.name, plain(&without_addresses(&check.numbers)))?;
+    }
+    Ok(())
+}
+
+/// A text in one line in which every word that may be an address is left out: an error, or the evidence of a gate, may quote one.
+fn without_addresses(text: &str) -> String {
+    text.split_whitespace().map(|word| if word.contains('@') { "…" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 /// Makes text harmless inside a table cell.
@@ -44,6 +97,7 @@ impl Layout for Markdown {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let head = &self.head;
         let env = head.env.as_deref().map(|env| format!(" ({})", plain(env))).unwrap_or_default();
+        writeln!(out, "{MARK}")?;
         writeln!(out, "## {}{env}\n", if head.campaign.is_empty() { "mailbatch".to_owned() } else { plain(&head.campaign) })?;
         let mut facts = Vec::new();
         if !head.run.is_empty() {
@@ -64,8 +118,9 @@ impl Layout for Markdown {
         if !facts.is_empty() {
             writeln!(out, "{}\n", facts.join(", "))?;
         }
+        table(&checks::of_run(head, &self.standing, &self.failing), out)?;
         let total = self.standing.tally.total();
-        writeln!(out, "| outcome | recipients | share | reasons |\n| --- | ---: | ---: | --- |")?;
+        writeln!(out, "\n| outcome | recipients | share | reasons |\n| --- | ---: | ---: | --- |")?;
         for (of, n) in self.standing.tally.non_zero() {
             let why: Vec<String> = reasons(&self.standing, of).iter().map(|(r, n)| format!("{} {}", plain(r.as_str()), grouped(*n))).collect();
             writeln!(out, "| {} | {} | {} | {} |", outcome(Some(of)), grouped(n), plain(&percent(n, total)), why.join(", "))?;
@@ -114,9 +169,19 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains("example.org"));
         insta::assert_snapshot!(text, @r"
+        <!-- mailbatch report -->
         ## spring\|&lt;b> (staging)
 
         Run `20261121-034500-k3f9`, through relay, started 2026-11-21T03:45:00Z, took 2m 14s, exit 3: finished, some rejected in this run (beyond --fail-over)
+
+        | check | result | numbers |
+        | --- | --- | --- |
+        | list | passed | 5 rows in, 1 invalid, 0 duplicate, 12 left out by --where |
+        | template | passed | 0 of 5 rows cannot be rendered |
+        | suppression | passed | 1 suppressed: 1 unsubscribe |
+        | canary | skipped: no canary | 0 rows in the canary |
+        | hand-over | **failed**: not mailed: 1 rejected, 1 open | 1 of 2 attempted accepted, 1 rejected, 0 deferred, 0 unknown; 0 held, 0 already accepted |
+        | completeness | **failed**: 1 row without an outcome | 5 rows in = 1 accepted + 1 rejected + 1 suppressed + 1 invalid + 1 open |
 
         | outcome | recipients | share | reasons |
         | --- | ---: | ---: | --- |

@@ -10,8 +10,10 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::ledger::Standing;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Reason};
 
+mod checks;
+pub(crate) mod ci;
 mod csv;
 mod file;
 mod html;
@@ -29,7 +31,7 @@ mod trend;
 mod fixture;
 
 pub use file::{ReportFile, check_writable, write_file, write_text};
-pub use row::{Head, NAMES, ReportRow};
+pub use row::{Closing, Head, NAMES, ReportRow};
 pub use status::{Moment, run_json, runs_table, status, status_json, who_table, why_json, why_table};
 pub use summary::{SummaryExtra, summary, summary_json};
 pub use trend::trend;
@@ -47,7 +49,7 @@ pub enum Format {
     Json,
     /// One self-contained page.
     Html,
-    /// Failing test cases for recipients that were not reached.
+    /// Six test cases, one of which fails where a recipient was not mailed.
     Junit,
     /// A GitHub-flavoured summary without addresses.
     Markdown,
@@ -111,6 +113,30 @@ pub struct Options {
     pub spreadsheet_safe: bool,
     /// Columns of the terminal, for tables; 100 when not known.
     pub width: Option<u16>,
+    /// Which outcomes make a check fail, in the forms for CI.
+    pub failing: Failing,
+    /// What JUnit calls the class of the checks; `mailbatch` when empty.
+    pub class: String,
+}
+
+/// The outcomes that a pipeline calls a failure.
+#[derive(Clone, Debug, Default)]
+pub struct Failing {
+    /// These alone; empty for the usual ones: a recipient who was to be mailed and was not.
+    pub only: Vec<Outcome>,
+    /// These as well.
+    pub also: Vec<Outcome>,
+}
+
+impl Failing {
+    /// Whether a recipient with this outcome and reason is a failure. One beyond `--limit` was not to be mailed, and is one only where
+    /// `held` is named.
+    pub fn fails(&self, outcome: Outcome, reason: Option<Reason>) -> bool {
+        const USUAL: [Outcome; 4] = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown, Outcome::Held];
+        let is_named = self.only.contains(&outcome) || self.also.contains(&outcome);
+        let is_usual = self.only.is_empty() && USUAL.contains(&outcome);
+        is_named || (is_usual && reason != Some(Reason::Limit))
+    }
 }
 
 impl Options {
@@ -142,7 +168,7 @@ fn layout(format: Format, head: &Head, standing: &Standing, options: &Options) -
         Format::Json => Box::new(json::Json::document(head, standing)),
         Format::Html => Box::new(html::Html::new(head, standing)),
         Format::Junit => Box::new(junit::Junit::new(head, standing, options)),
-        Format::Markdown => Box::new(markdown::Markdown::new(head, standing)),
+        Format::Markdown => Box::new(markdown::Markdown::new(head, standing, options)),
     }
 }
 

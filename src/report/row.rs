@@ -7,7 +7,8 @@ use std::io;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::ledger::{LedgerRow, Run};
+use crate::exit::Exit;
+use crate::ledger::{Gate, LedgerRow, Run};
 use crate::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::recipient::{Fields, each_plain_cell};
 
@@ -95,6 +96,14 @@ impl From<LedgerRow> for ReportRow {
     }
 }
 
+/// How the command ended that writes a report.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    pub exit: Exit,
+    /// What earned the exit code, in words.
+    pub reasons: Vec<String>,
+}
+
 /// What a report says about the run as a whole, and the columns of its lists.
 #[derive(Clone, Debug, Default)]
 pub struct Head {
@@ -110,6 +119,10 @@ pub struct Head {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub exit: Option<u8>,
+    /// How the command ended that writes this; `None` for a report about a run of another command.
+    pub closing: Option<Closing>,
+    /// How the canary and the pause rules stand; `None` for no run, or several.
+    pub gate: Option<Gate>,
     /// Rows left out by `--where`; not rows in.
     pub filtered: u64,
     /// When all of this was true; every row repeats it, so that a file that is passed on still says so.
@@ -162,6 +175,8 @@ impl From<&Run> for Head {
             started_at: Some(run.started_at),
             finished_at: run.finished_at,
             exit: run.exit,
+            closing: None,
+            gate: Some(run.gate.clone()),
             filtered: run.filtered,
             as_of: Some(Timestamp::now()),
             message: run.message_version(),

@@ -14,6 +14,7 @@ pub(crate) mod running;
 pub(crate) mod terminal;
 pub(crate) mod tools;
 pub(crate) mod workspace;
+pub(crate) mod xml;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
