@@ -1,4 +1,4 @@
-//! How a claim is handed over to an API: the one place where batches are cut, repeated, waited for and bisected.
+//! How a claim is handed over to an API: where batches are repeated and waited for; [`pieces`](super::pieces) cuts them.
 //!
 //! The rules it keeps:
 //! - A repeat after doubt is the same octets under the same key, within a minute of the first attempt, and only where the service knows keys.
@@ -10,7 +10,7 @@
 //! - What is told later is asked for by [`follow`]; the batch never goes again for it.
 //! - Nobody is blamed for what is the service's: credentials, quota, a page instead of an answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,11 +18,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
-use ring::digest;
 use tokio::time::Instant;
 
 use super::follow::follow;
-use super::{Answer, Api, Fault, Http, Inexpressible, Later, Read, Request};
+use super::{Answer, Api, Fault, Http, Later, Read, Request};
 use crate::outcome::Reason;
 use crate::provider::{Claim, Health, Job, JobId, Refusal, Reply, Verdict, Wire, without_addresses};
 use crate::replies::{Meaning, Place, Reading, classify};
@@ -84,17 +83,17 @@ impl Http {
 }
 
 /// Nothing more of the claim is to be begun.
-struct Halt;
+pub(super) struct Halt;
 
 /// One claim on its way.
-struct HandOver<'a> {
-    http: &'a Http,
-    api: &'a dyn Api,
+pub(super) struct HandOver<'a> {
+    pub(super) http: &'a Http,
+    pub(super) api: &'a dyn Api,
     wire: &'a dyn Wire,
-    claim: &'a Claim,
+    pub(super) claim: &'a Claim,
     /// The requests that are still to be made, by their members.
-    todo: VecDeque<Vec<&'a Job>>,
-    reply: Reply,
+    pub(super) todo: VecDeque<Vec<&'a Job>>,
+    pub(super) reply: Reply,
     /// A request was refused for its size, so that what is taken after it shows how large one may be.
     was_too_large: bool,
 }
@@ -204,100 +203,6 @@ impl<'a> HandOver<'a> {
             () = self.wire.withdrawn() => None,
             waited = waited_for => Some(waited),
         }
-    }
-
-    /// The request for these members; `None` where they have been settled or cut into pieces instead.
-    fn request(&mut self, jobs: &[&'a Job]) -> Result<Option<Request>, Halt> {
-        let most = self.api.limits().bytes;
-        let (refusal, pieces) = match self.api.request(jobs, &self.key(jobs)).map(|request| (request.body.len(), request)) {
-            Ok((octets, request)) if octets <= most => return Ok(Some(request)),
-            Ok((octets, _)) => {
-                let words = format!("the request has {octets} octets, the service takes {most}");
-                (Refusal::new(Reason::Content, "", words), octets.div_ceil(most.max(1)))
-            }
-            Err(Inexpressible(refusal)) => (refusal, 2),
-        };
-        match jobs {
-            // What does not go stays in doubt.
-            _ if self.claim.is_replay => {}
-            // Nothing has touched the wire, so there is nothing to be traced.
-            [job] => self.reply.items.push((job.id, Verdict::Rejected(refusal))),
-            _ if self.sort_apart(jobs) => {}
-            _ => self.cut(jobs, pieces),
-        }
-        Ok(None)
-    }
-
-    /// Settles those who were refused by name, and puts the others in front of what is still to be done.
-    fn without(&mut self, jobs: &[&'a Job], refused: Vec<(usize, Refusal)>) -> Result<(), Halt> {
-        let mut refused: BTreeMap<usize, Refusal> = refused.into_iter().filter(|(place, _)| *place < jobs.len()).collect();
-        let mut others = Vec::with_capacity(jobs.len());
-        let others_fate = Refusal::new(Reason::Session, "", "refused with others of its request");
-        for (place, job) in jobs.iter().copied().enumerate() {
-            match refused.remove(&place) {
-                Some(refusal) => self.settle(job, Verdict::Rejected(refusal))?,
-                None => others.push(job),
-            }
-        }
-        // An answer that names nobody of the request would have it go for ever.
-        if others.len() == jobs.len() {
-            return self.refused(jobs, &others_fate, Health::Fine);
-        }
-        if !others.is_empty() && !self.claim.is_replay {
-            others.iter().try_for_each(|job| self.trace(job, &not_taken(&others_fate)))?;
-            self.todo.push_front(others);
-        }
-        Ok(())
-    }
-
-    /// Puts members in front of what is still to be done, those of each kind together; false where all are of one kind.
-    fn sort_apart(&mut self, jobs: &[&'a Job]) -> bool {
-        let mut kinds: BTreeMap<u64, Vec<&'a Job>> = BTreeMap::new();
-        jobs.iter().for_each(|job| kinds.entry(self.api.kind_of(job)).or_default().push(job));
-        if kinds.len() < 2 {
-            return false;
-        }
-        kinds.into_values().for_each(|members| self.todo.push_front(members));
-        true
-    }
-
-    /// Puts members in front of what is still to be done in requests of at most so many, and remembers the number.
-    fn smaller(&mut self, jobs: &[&'a Job], most: usize, refusal: &Refusal) -> Result<(), Halt> {
-        // An account that is allowed none, or fewer than it says, would have the request go for ever.
-        if most == 0 || most >= jobs.len() || self.claim.is_replay {
-            return self.refused(jobs, refusal, Health::Stop(without_addresses(refusal.clone())));
-        }
-        self.http.most.fetch_min(most, Ordering::AcqRel);
-        self.reply.most_per_request = Some(most);
-        jobs.iter().try_for_each(|job| self.trace(job, &not_taken(refusal)))?;
-        jobs.chunks(most).rev().for_each(|piece| self.todo.push_front(piece.to_vec()));
-        self.cut_to(most);
-        Ok(())
-    }
-
-    /// Cuts what is still to be done into requests of at most so many: it was cut for a larger limit before.
-    fn cut_to(&mut self, most: usize) {
-        let todo = std::mem::take(&mut self.todo);
-        self.todo = todo.into_iter().flat_map(|jobs| jobs.chunks(most).map(<[&Job]>::to_vec).collect::<Vec<_>>()).collect();
-    }
-
-    /// Puts several members in front of what is still to be done, in so many pieces of about the same number.
-    fn cut(&mut self, jobs: &[&'a Job], pieces: usize) {
-        let pieces = pieces.max(2).min(jobs.len());
-        for piece in (0..pieces).rev() {
-            self.todo.push_front(jobs[piece * jobs.len() / pieces..(piece + 1) * jobs.len() / pieces].to_vec());
-        }
-    }
-
-    /// The key of a request: the claim's own where all its members go, else one that the members make.
-    fn key(&self, jobs: &[&Job]) -> String {
-        if jobs.len() == self.claim.jobs.len() {
-            return self.claim.key.clone();
-        }
-        let mut hash = digest::Context::new(&digest::SHA256);
-        hash.update(self.claim.key.as_bytes());
-        jobs.iter().for_each(|job| hash.update(&job.id.to_be_bytes()));
-        hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Sends a request, again where that is safe, until something is known or the time for it is over.
@@ -444,14 +349,14 @@ impl<'a> HandOver<'a> {
     }
 
     /// Nothing was taken, and no member is to blame.
-    fn refused(&mut self, jobs: &[&Job], refusal: &Refusal, health: Health) -> Result<(), Halt> {
+    pub(super) fn refused(&mut self, jobs: &[&Job], refusal: &Refusal, health: Health) -> Result<(), Halt> {
         let settled = jobs.iter().try_for_each(|job| self.settle(job, not_taken(refusal)));
         self.fares(health)?;
         settled?;
         Err(Halt)
     }
 
-    fn settle(&mut self, job: &Job, verdict: Verdict) -> Result<(), Halt> {
+    pub(super) fn settle(&mut self, job: &Job, verdict: Verdict) -> Result<(), Halt> {
         // What was not answered is not recorded as answered.
         let traced = if matches!(verdict, Verdict::Unknown { .. }) { Ok(()) } else { self.wire.answered(job.id, &verdict) };
         self.reply.items.push((job.id, verdict));
@@ -464,7 +369,7 @@ impl<'a> HandOver<'a> {
     }
 
     /// Records that a member was not taken, before it goes once more.
-    fn trace(&mut self, job: &Job, verdict: &Verdict) -> Result<(), Halt> {
+    pub(super) fn trace(&mut self, job: &Job, verdict: &Verdict) -> Result<(), Halt> {
         self.wire.answered(job.id, verdict).or_else(|error| self.fares(untraced(&error)))
     }
 
@@ -497,7 +402,7 @@ fn stops(refusal: Refusal) -> Health {
     if refusal.reason == Reason::Cap { Health::Exhausted(refusal) } else { Health::Stop(refusal) }
 }
 
-fn not_taken(refusal: &Refusal) -> Verdict {
+pub(super) fn not_taken(refusal: &Refusal) -> Verdict {
     Verdict::NotTaken { refusal: refusal.clone(), counts: false }
 }
 

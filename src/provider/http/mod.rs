@@ -9,6 +9,7 @@ mod answer;
 mod ask;
 mod follow;
 mod hand_over;
+mod pieces;
 mod request;
 mod settings;
 mod share;
