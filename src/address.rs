@@ -158,6 +158,10 @@ pub enum Note {
     OddSign,
     /// The domain has an underscore, which no host name has.
     Underscore,
+    /// The domain ends in a single letter, as no domain does: it may be cut off.
+    OneLetter,
+    /// The domain ends in `.invalid`, by which addresses are put out of use.
+    Invalid,
 }
 
 impl Note {
@@ -172,6 +176,8 @@ impl Note {
             Self::LookAlike => "letters that look like others",
             Self::OddSign => "unusual sign in the local part",
             Self::Underscore => "underscore in the domain",
+            Self::OneLetter => "domain that ends in a single letter",
+            Self::Invalid => "domain under .invalid, which never takes mail",
         }
     }
 }
@@ -267,6 +273,13 @@ impl Address {
         }
         if self.domain().contains('_') {
             notes.push(Note::Underscore);
+        }
+        if let [.., b'.', last] = self.domain().as_bytes()
+            && last.is_ascii_alphabetic()
+        {
+            notes.push(Note::OneLetter);
+        } else if self.domain().ends_with(".invalid") {
+            notes.push(Note::Invalid);
         }
         if self.local().chars().any(characters::is_symbol) {
             notes.push(Note::Symbol);

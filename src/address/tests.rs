@@ -86,6 +86,8 @@ fn notes_name_what_is_legal_and_odd() {
     let notes = |text: &str| Address::parse(text).expect("an address").notes();
     assert_eq!(notes("Info@example.com"), [Note::Role]);
     assert_eq!(notes("root@localhost"), [Note::NoDot]);
+    assert_eq!(notes("ann@example.c"), [Note::OneLetter]);
+    assert_eq!(notes("ann@example.com.invalid"), [Note::Invalid]);
     assert_eq!(notes("\"a b\"@example.com"), [Note::QuotedLocalPart]);
     assert_eq!(notes("ann@example.com"), []);
 }

@@ -231,6 +231,9 @@ fn odd_fix(what: &str) -> &'static str {
     if what == Note::NoDot.as_str() {
         return "correct the addresses, or remove the rows; nothing to do where a local network delivers them";
     }
+    if [Note::OneLetter, Note::Invalid].iter().any(|note| what == note.as_str()) {
+        return "correct the addresses, or remove the rows";
+    }
     "nothing to do if these people asked for the mail"
 }
 

@@ -5,7 +5,7 @@ use crate::recipient::Columns;
 
 /// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that spreadsheets and CRMs are used in, and
 /// those of HubSpot, Salesforce, Mailchimp and Outlook exports.
-const HEADINGS: [&str; 45] = [
+const HEADINGS: [&str; 52] = [
     "email",
     "emails",
     "emailaddress",
@@ -50,7 +50,14 @@ const HEADINGS: [&str; 45] = [
     "электроннаяпочта",
     "メールアドレス",
     "电子邮件",
+    "电子邮箱",
+    "邮箱",
+    "邮件地址",
+    "電子郵件",
+    "電子信箱",
     "電子メール",
+    "이메일",
+    "이메일주소",
 ];
 
 /// Headings that mean one where no other does: of exports with several (Google Contacts, Outlook), of payments and surveys.
@@ -70,7 +77,7 @@ const LESSER_HEADINGS: [&str; 12] = [
 ];
 
 /// Whether a heading can mean an e-mail address.
-pub(super) fn is_email_heading(cell: &str) -> bool {
+pub(crate) fn is_email_heading(cell: &str) -> bool {
     // Most cells are longer, and this is asked of many.
     cell.len() <= 60 && cell.chars().any(char::is_alphabetic) && {
         let normal = normal(cell);
@@ -78,10 +85,19 @@ pub(super) fn is_email_heading(cell: &str) -> bool {
     }
 }
 
-/// Finds the place of the e-mail column: exactly `configured` if given, else the only heading that can be meant.
+/// Words of headings that have to do with mail, in the same languages.
+const WORDS: [&str; 10] = ["mail", "courriel", "correo", "posta", "epost", "почт", "メール", "邮", "郵", "이메일"];
+
+/// Whether a heading is none that means an address, so that a column is taken by what stands in it.
+pub(super) fn is_by_content(name: &str) -> bool {
+    !is_email_heading(name)
+}
+
+/// Finds the place of the e-mail column: exactly `configured` if given, else the only heading that can be meant; where there is none,
+/// `by_content`, the only column in which addresses stand, if its heading has to do with mail (`Person - Email - Work`).
 ///
 /// Errs with exit 4 and the list's columns where there is none or a choice.
-pub fn guess_email_column(columns: &Columns, configured: Option<&str>, list_name: &str) -> Result<usize> {
+pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_content: Option<usize>, list_name: &str) -> Result<usize> {
     let names = columns.names();
     if let Some(wanted) = configured {
         if let Some((first, second)) = columns.repeated(wanted) {
@@ -100,9 +116,15 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, list_name
     if candidates.is_empty() {
         candidates = of(&LESSER_HEADINGS);
     }
-    let message = match candidates[..] {
-        [only] => return Ok(only),
-        [] => format!("{list_name}: no column is called email (its columns: {})", listed(names)),
+    // What holds an address is a person of a list without a header.
+    let by_content = by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.is_empty() && !name.contains('@'))?)));
+    let message = match (&candidates[..], by_content) {
+        ([only], _) => return Ok(*only),
+        ([], Some((at, name))) if WORDS.iter().any(|word| normal(name).contains(word)) => return Ok(at),
+        ([], Some((_, name))) => {
+            format!("{list_name}: no column is called email; addresses stand in {name:?} alone (its columns: {})", listed(names))
+        }
+        ([], None) => format!("{list_name}: no column is called email (its columns: {})", listed(names)),
         _ => {
             let found = candidates.iter().map(|&place| names[place].clone()).collect::<Vec<_>>();
             format!("{list_name}: {} columns could hold the address: {} (all columns: {})", found.len(), listed(&found), listed(names))
@@ -158,7 +180,7 @@ mod tests {
     use crate::exit::Exit;
 
     fn guess(names: &[&str], configured: Option<&str>) -> Result<usize> {
-        guess_email_column(&Columns::new(names.iter().map(|&name| name.to_owned()).collect()), configured, "l.csv")
+        guess_email_column(&Columns::new(names.iter().map(|&name| name.to_owned()).collect()), configured, None, "l.csv")
     }
 
     #[test]
@@ -179,6 +201,18 @@ mod tests {
         assert_eq!(error.exit(), Exit::REFUSED);
         assert!(error.to_string().contains("2 columns could hold the address: email, Email Address"), "{error}");
         assert!(guess(&[], None).unwrap_err().to_string().contains("(its columns: none)"));
+    }
+
+    #[test]
+    fn the_only_column_with_addresses_is_taken_if_its_heading_is_about_mail() {
+        let by = |names: &[&str], at| guess_email_column(&Columns::new(names.iter().map(|&name| name.to_owned()).collect()), None, at, "l.csv");
+        for heading in ["Person - Email - Work", "Billing Email Address", "Reporter Email", "E-mailová adresa", "您的邮箱"] {
+            assert_eq!(by(&["id", heading, "Shipping Email"], Some(1)).unwrap(), 1, "{heading}");
+        }
+        assert_eq!(by(&["email", "Person - Email - Work"], Some(1)).unwrap(), 0, "a heading goes before");
+        let error = by(&["id", "owner"], Some(1)).unwrap_err().to_string();
+        assert!(error.contains("addresses stand in \"owner\" alone") && error.contains("--email"), "{error}");
+        assert!(by(&["id", ""], Some(1)).unwrap_err().to_string().contains("no column is called email (its"));
     }
 
     #[test]

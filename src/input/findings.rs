@@ -42,10 +42,12 @@ pub enum Kind {
     Lost,
     /// Entries of an import that are legal and often a mistake.
     OddEntry,
+    /// The column of the addresses is known by what stands in it.
+    ByContent,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Preamble,
         Self::Separator,
         Self::NoHeader,
@@ -64,6 +66,7 @@ impl Kind {
         Self::OtherFormula,
         Self::Lost,
         Self::OddEntry,
+        Self::ByContent,
     ];
 
     /// The name in JSON.
@@ -87,6 +90,7 @@ impl Kind {
             Self::OtherFormula => "other_formula",
             Self::Lost => "lost_character",
             Self::OddEntry => "odd_entry",
+            Self::ByContent => "column_by_content",
         }
     }
 
@@ -107,9 +111,10 @@ impl Kind {
             Self::TwiceEncoded => "cells with text that was encoded twice, such as MÃ¼ller",
             Self::UnseenEnds => "addresses with invisible characters at an end, which are taken off",
             Self::OddLength => "rows with another number of fields than most rows: a cell may be missing or cut in two",
-            Self::MarkedNames => "rows that begin with a mark, as nearly all do, are taken as recipients",
+            Self::MarkedNames => "rows that begin with a mark, as nearly all do or the first ones, are taken as recipients",
             Self::OtherFormula => "cells with a spreadsheet's formula, such as =A1&B1, are taken as they stand",
             Self::Lost => "cells with U+FFFD, which stands for a character that was lost before",
+            Self::ByContent => "no column is called email; the only one with addresses is taken",
             Self::OddEntry => "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) suppress only what is written",
         }
     }
@@ -133,6 +138,7 @@ impl Kind {
             Self::OddLength => "compare these rows with their neighbours, and correct them",
             Self::OtherFormula => "export the values instead of the formulas",
             Self::Lost => "export the list again as UTF-8 from where the text is whole",
+            Self::ByContent => "nothing to do if it is the right one; --email COLUMN names it",
             Self::OddEntry => "correct the entries; nothing to do where they name who was meant",
             Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to their text",
         }
@@ -142,7 +148,15 @@ impl Kind {
     pub const fn changes_who(self) -> bool {
         matches!(
             self,
-            Self::Preamble | Self::NoHeader | Self::HeaderRows | Self::Struck | Self::Footer | Self::OddLength | Self::MarkedNames | Self::OddEntry
+            Self::Preamble
+                | Self::NoHeader
+                | Self::HeaderRows
+                | Self::Struck
+                | Self::Footer
+                | Self::OddLength
+                | Self::MarkedNames
+                | Self::OddEntry
+                | Self::ByContent
         )
     }
 }
@@ -171,6 +185,12 @@ impl Findings {
         if places.len() < PLACES {
             places.push(line);
         }
+    }
+
+    /// Counts as many as there are, of which these lines are the first.
+    pub(super) fn add_all(&mut self, kind: Kind, lines: &[u64], count: u64) {
+        lines.iter().for_each(|line| self.add(kind, *line));
+        self.found[kind as usize].0 += count.saturating_sub(lines.len() as u64);
     }
 
     /// What was found, in the order of the kinds.

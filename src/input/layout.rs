@@ -9,7 +9,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::column::is_email_heading;
 use super::findings::{Findings, Kind};
-use super::marks::{is_marked, looks_like_address, mark_of, without_mark};
+use super::marks::{is_marked, looks_like_address, mark_of, shape, without_mark};
 use super::problem::{Place, Problem};
 
 /// The delimiters that are looked for, the likeliest first.
@@ -54,6 +54,23 @@ pub(super) struct Layout {
     pub(super) own_mark: Option<&'static str>,
     /// How many fields nearly all rows have, where there are enough rows to tell.
     pub(super) usual: Option<usize>,
+    /// The only column in which addresses stand, where nearly nothing else does.
+    pub(super) by_content: Option<usize>,
+    /// What the rows of the most frequent length look like.
+    pub(super) alike: Alike,
+    /// The shape that more than half of the first cells have, without any mark.
+    pub(super) plain_shape: Option<String>,
+}
+
+/// Rows of one length, the most frequent one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alike {
+    /// How many fields they have; 0 where too few rows are of one length to tell.
+    pub(super) length: usize,
+    /// Whether some of them have an address there, by column.
+    pub(super) addresses: Vec<bool>,
+    /// Whether each of them has a value in its last field.
+    pub(super) is_last_filled: bool,
 }
 
 /// Finds the layout of the text that `sample` begins; `whole` says that it is all of it.
@@ -78,7 +95,19 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
     let Some(&(begin, begin_line)) = starts.first() else {
         let delimiter = delimiter.or(known.preferred).unwrap_or(DELIMITERS[0]);
         let (at, line) = (sample.len(), lines.last);
-        return Ok(Layout { delimiter, at, line, headless: None, is_marked: false, descriptions: 0, own_mark: None, usual: None });
+        return Ok(Layout {
+            delimiter,
+            at,
+            line,
+            headless: None,
+            is_marked: false,
+            descriptions: 0,
+            own_mark: None,
+            usual: None,
+            by_content: None,
+            alike: Alike::default(),
+            plain_shape: None,
+        });
     };
     let text = Sample { text: sample, whole };
     let candidates: Vec<u8> = match delimiter {
@@ -105,8 +134,8 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
     let headless = split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
-    let Split { delimiter, is_marked, descriptions, own_mark, usual, .. } = split;
-    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, own_mark, usual })
+    let Split { delimiter, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, .. } = split;
+    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape })
 }
 
 fn too_many_skipped(skip: u64) -> Problem {
@@ -252,6 +281,9 @@ struct Split {
     descriptions: usize,
     own_mark: Option<&'static str>,
     usual: Option<usize>,
+    by_content: Option<usize>,
+    alike: Alike,
+    plain_shape: Option<String>,
 }
 
 impl Split {
@@ -278,6 +310,9 @@ impl Split {
             descriptions: 0,
             own_mark: None,
             usual: None,
+            by_content: None,
+            alike: Alike::default(),
+            plain_shape: None,
         };
         let place = heading.and_then(|at| heads[at].place);
         let begin = if headless.is_some() { starts[0].0 } else { heads.get(header).map_or(starts[0].0, |head| head.next) };
@@ -287,8 +322,11 @@ impl Split {
 
     /// Looks at the records from `at` on.
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
-        let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, BTreeMap::new(), BTreeMap::<usize, usize>::new());
+        let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
+        let mut shapes = BTreeMap::<String, usize>::new();
+        // How many addresses, and how many values that are none.
         let mut by_column: Vec<usize> = Vec::new();
+        let mut others: Vec<usize> = Vec::new();
         while let Some((cells, next)) = text.record(at, self.delimiter) {
             at = next;
             if cells.iter().all(|cell| cell.is_empty()) {
@@ -299,14 +337,23 @@ impl Split {
                 self.descriptions = records;
             }
             agreeing += usize::from(cells.len() == self.width);
-            if let Some(mark) = cells.first().and_then(|cell| mark_of(cell)) {
-                *marks.entry(mark).or_default() += 1;
+            let first = cells.first().copied().unwrap_or_default();
+            match mark_of(first) {
+                Some(mark) => *marks.entry(mark).or_default() += 1,
+                None => *shapes.entry(shape(first)).or_default() += 1,
             }
-            *lengths.entry(cells.len()).or_default() += 1;
+            let (count, alike) = lengths.entry(cells.len()).or_default();
+            alike.add(&cells, *count == 0);
+            *count += 1;
             if by_column.len() < cells.len() {
                 by_column.resize(cells.len(), 0);
+                others.resize(cells.len(), 0);
             }
-            cells.iter().zip(&mut by_column).for_each(|(cell, count)| *count += usize::from(looks_like_address(cell)));
+            for (place, cell) in cells.iter().enumerate() {
+                let is_address = looks_like_address(cell);
+                by_column[place] += usize::from(is_address);
+                others[place] += usize::from(!is_address && !cell.is_empty());
+            }
             if records == SAMPLE_RECORDS {
                 break;
             }
@@ -316,10 +363,25 @@ impl Split {
         }
         let at_heading = place.and_then(|place| by_column.get(place)).copied().filter(|count| *count > 0);
         self.addresses = at_heading.or(by_column.iter().max().copied()).unwrap_or(0);
+        let mut with_any = (0..by_column.len()).filter(|place| by_column[*place] > 0);
+        self.by_content = with_any.next().filter(|place| with_any.next().is_none() && by_column[*place] >= 4 * others[*place]);
         self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
         self.own_mark = own_mark(&marks, records);
-        let most = lengths.into_iter().max_by_key(|(_, count)| *count);
-        self.usual = most.filter(|(_, count)| *count >= FEWEST_ALIKE && 5 * count >= 4 * records).map(|(length, _)| length);
+        self.plain_shape = shapes.into_iter().find(|(shape, count)| !shape.is_empty() && 2 * count > records).map(|(shape, _)| shape);
+        let most = lengths.into_values().filter(|(count, _)| *count >= FEWEST_ALIKE).max_by_key(|(count, _)| *count);
+        if let Some((count, alike)) = most {
+            self.usual = (5 * count >= 4 * records).then_some(alike.length);
+            self.alike = alike;
+        }
+    }
+}
+
+impl Alike {
+    fn add(&mut self, cells: &[&str], is_first: bool) {
+        self.length = cells.len();
+        self.addresses.resize(cells.len(), false);
+        cells.iter().zip(&mut self.addresses).for_each(|(cell, any)| *any |= looks_like_address(cell));
+        self.is_last_filled = (is_first || self.is_last_filled) && cells.last().is_some_and(|last| !last.is_empty());
     }
 }
 
@@ -383,9 +445,10 @@ fn without_heading(heads: &[Head<'_>]) -> (usize, Option<Headless>) {
     ((begin..people).find(|&at| heads[at].cells.len() > 1).unwrap_or(begin), None)
 }
 
-/// Qualtrics writes a row of JSON below its header.
+/// Qualtrics writes a row of JSON below its header, SurveyMonkey one with the kinds of answers.
 fn is_description(cells: &[&str]) -> bool {
-    cells.iter().find(|cell| !cell.is_empty()).is_some_and(|cell| cell.starts_with('{') && cell.contains("ImportId"))
+    let is_of_answers = cells.contains(&"Open-Ended Response") && !cells.iter().any(|cell| cell.contains('@'));
+    is_of_answers || cells.iter().find(|cell| !cell.is_empty()).is_some_and(|cell| cell.starts_with('{') && cell.contains("ImportId"))
 }
 
 fn is_plain_address(cell: &str) -> bool {

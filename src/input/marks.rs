@@ -35,6 +35,25 @@ pub(super) fn is_data(cell: &str) -> bool {
     is_order || is_formula_error(cell)
 }
 
+/// What a text is made of: its letters as one `a`, its digits as one `9`, the rest as it stands. `#1001` without its sign has the shape of
+/// `1002`, and not that of `WEB-1002`.
+pub(super) fn shape(text: &str) -> String {
+    let mut shape = String::new();
+    for c in text.trim().chars() {
+        let c = if c.is_alphabetic() {
+            'a'
+        } else if c.is_numeric() {
+            '9'
+        } else {
+            c
+        };
+        if !(matches!(c, 'a' | '9') && shape.ends_with(c)) {
+            shape.push(c);
+        }
+    }
+    shape
+}
+
 /// The cell without marks before it.
 pub(super) fn without_mark(cell: &str) -> &str {
     cell.trim_start_matches(['#', '*', '!', '/', '-', ' ']).trim()

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::column::{guess_email_column, twice};
-use super::{Format, ListReader};
+use super::column::{guess_email_column, is_by_content, twice};
+use super::{Format, Kind, ListReader};
 use crate::error::{Error, Result};
 use crate::recipient::Fields;
 
@@ -12,6 +12,8 @@ use crate::recipient::Fields;
 pub struct Place {
     at: usize,
     name: String,
+    /// Whether it was chosen by what stands in it, since no column has the name of one.
+    is_by_content: bool,
 }
 
 impl Place {
@@ -20,13 +22,18 @@ impl Place {
     pub fn of_email(reader: &ListReader, configured: Option<&str>, list: &str) -> Result<Self> {
         let columns = reader.columns();
         match configured {
-            Some(name) if is_json(reader) => Ok(Self { at: 0, name: name.to_owned() }),
-            None if is_json(reader) && columns.names().is_empty() => Ok(Self { at: 0, name: "email".to_owned() }),
+            Some(name) if is_json(reader) => Ok(Self::new(0, name)),
+            None if is_json(reader) && columns.names().is_empty() => Ok(Self::new(0, "email")),
             _ => {
-                let at = guess_email_column(columns, configured, list)?;
-                Ok(Self { at, name: columns.names()[at].clone() })
+                let at = guess_email_column(columns, configured, reader.by_content(), list)?;
+                let name = &columns.names()[at];
+                Ok(Self { is_by_content: configured.is_none() && is_by_content(name), ..Self::new(at, name) })
             }
         }
+    }
+
+    fn new(at: usize, name: &str) -> Self {
+        Self { at, name: name.to_owned(), is_by_content: false }
     }
 
     /// The column called `name`, for the setting called `setting`. Exit 4 when a list with a header has none.
@@ -35,8 +42,8 @@ impl Place {
             return Err(twice(list, name, first, second));
         }
         match reader.columns().position(name) {
-            Some(at) => Ok(Self { at, name: name.to_owned() }),
-            None if is_json(reader) => Ok(Self { at: 0, name: name.to_owned() }),
+            Some(at) => Ok(Self::new(at, name)),
+            None if is_json(reader) => Ok(Self::new(0, name)),
             None => {
                 let error = Error::refused(format!("{list}: has no column {name:?}, which {setting} names"));
                 Err(error.hint(format!("correct {setting} in mailbatch.toml, or the list's first line")))
@@ -47,11 +54,14 @@ impl Place {
     /// Says to the reader that this is the column of the addresses.
     pub fn mark_in(&self, reader: &mut ListReader) {
         reader.set_email(self.at, &self.name);
+        if self.is_by_content {
+            reader.found(Kind::ByContent, reader.header_line().unwrap_or(1));
+        }
     }
 
     /// Makes sure that a guessed column is still the only one that can be meant after a JSON list has gained columns.
     pub fn still_only(&self, reader: &ListReader, configured: Option<&str>, list: &str) -> Result<()> {
-        if configured.is_none() && is_json(reader) { guess_email_column(reader.columns(), None, list).map(drop) } else { Ok(()) }
+        if configured.is_none() && is_json(reader) { guess_email_column(reader.columns(), None, None, list).map(drop) } else { Ok(()) }
     }
 
     /// The cell's text; empty where there is none. Numbers in JSON are as they stand in the list, booleans as JSON writes them.

@@ -70,6 +70,8 @@ pub struct ListReader {
     tidy: Tidy,
     /// The key of the addresses of a JSON list, once it is known.
     email_key: Option<String>,
+    /// The only column in which addresses stand, by the first rows.
+    by_content: Option<usize>,
     ended: bool,
 }
 
@@ -124,6 +126,7 @@ impl ListReader {
             findings: Findings::of(name),
             tidy: Tidy::default(),
             email_key: None,
+            by_content: None,
             ended: false,
         };
         list.ahead = list.read()?;
@@ -150,7 +153,14 @@ impl ListReader {
             let problem = Problem::new(Place::Line(line), "the header holds an address: is a line break missing behind it, or the header itself?");
             return Err(problem.hint("put the names of the columns on a line of their own"));
         }
-        let mut tidy = Tidy { width: header.len(), own_mark: layout.own_mark, usual: layout.usual, ..Tidy::default() };
+        let mut tidy = Tidy {
+            width: header.len(),
+            own_mark: layout.own_mark,
+            usual: layout.usual,
+            alike: layout.alike,
+            plain_shape: layout.plain_shape,
+            ..Tidy::default()
+        };
         let mut ahead = None;
         let columns = match layout.headless {
             Some(place) => {
@@ -174,8 +184,8 @@ impl ListReader {
         }
         let header_line = layout.headless.is_none().then_some(line);
         let body = Body::Delimited(records);
-        let name = name.to_owned();
-        Ok(Self { name, format, columns, body, header_line, ahead, guess, read_as, findings, tidy, email_key: None, ended: false })
+        let (name, by_content) = (name.to_owned(), layout.by_content);
+        Ok(Self { name, format, columns, body, header_line, ahead, guess, read_as, findings, tidy, email_key: None, by_content, ended: false })
     }
 
     /// What messages call this list.
@@ -196,6 +206,11 @@ impl ListReader {
     /// The line of the header, from 1; `None` for a list without one, and for JSON.
     pub fn header_line(&self) -> Option<u64> {
         self.header_line
+    }
+
+    /// The only column in which addresses stand, by the first rows; `None` where there is none, or more than one, and for JSON.
+    pub(super) fn by_content(&self) -> Option<usize> {
+        self.by_content
     }
 
     /// The encoding, where it is only a guess that was accepted.

@@ -7,7 +7,8 @@ use memchr::memchr;
 
 use super::column::{is_email_heading, normal};
 use super::findings::{Findings, Kind};
-use super::marks::{is_data, is_marked, is_struck_address, mark_of, strikes_row};
+use super::layout::Alike;
+use super::marks::{is_data, is_marked, is_struck_address, looks_like_address, mark_of, shape, strikes_row, without_mark};
 use super::problem::{Place, Problem};
 use super::reader::ListRow;
 use crate::recipient::Fields;
@@ -23,12 +24,51 @@ pub(super) struct Tidy {
     pub(super) own_mark: Option<&'static str>,
     /// How many fields nearly all rows have, where that is known.
     pub(super) usual: Option<usize>,
+    /// What the rows of the most frequent length look like.
+    pub(super) alike: Alike,
+    /// The shape that more than half of the first cells have, without any mark.
+    pub(super) plain_shape: Option<String>,
+    /// Rows so far whose mark is taken as a part of their text.
+    pub(super) marked: Marked,
     /// The header's names, by which it is known again below, and its line.
     pub(super) header: (Vec<String>, u64),
     /// Whether an empty line or row stands before the next one.
     pub(super) is_after_gap: bool,
     /// Whether the file ends with the next one, without the end of a line.
     pub(super) is_last_open: bool,
+}
+
+/// Rows that begin with `#` and data, as order names do: told apart from rows that were struck out by what the others look like.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    count: u64,
+    /// Those of the first ones.
+    lines: Vec<u64>,
+    /// What their first cells look like without the mark.
+    shape: String,
+    /// Whether another row has such a cell without the mark.
+    is_mixed: bool,
+}
+
+impl Marked {
+    /// Looks at the first cell of a row that is kept.
+    fn look(&mut self, first: &str, line: u64, findings: &mut Findings) {
+        const LINES: usize = 3;
+        if is_marked(first) && is_data(first) {
+            if self.is_mixed {
+                findings.add(Kind::MarkedNames, line);
+            } else {
+                if self.count == 0 {
+                    self.shape = shape(without_mark(first));
+                }
+                self.count += 1;
+                self.lines.extend((self.lines.len() < LINES).then_some(line));
+            }
+        } else if self.count > 0 && !self.is_mixed && shape(first) == self.shape {
+            self.is_mixed = true;
+            findings.add_all(Kind::MarkedNames, &self.lines, self.count);
+        }
+    }
 }
 
 impl Tidy {
@@ -42,6 +82,11 @@ impl Tidy {
         self.is_after_gap = false;
         if record.get(0).is_some_and(|first| self.has_own_mark(first)) {
             findings.add(Kind::MarkedNames, line);
+        }
+        if let Some(first) = record.get(0)
+            && self.email != Some(0)
+        {
+            self.marked.look(first, line, findings);
         }
         let found = record.len();
         let mut defect = self.doubt(&record).or_else(|| self.shift(&record));
@@ -110,7 +155,9 @@ impl Tidy {
     fn is_footer(&self, record: &StringRecord) -> bool {
         let mut texts = record.iter().enumerate().filter(|(_, cell)| !cell.trim().is_empty());
         let (Some((place, text)), None) = (texts.next(), texts.next()) else { return false };
-        self.width > 2 && self.email.is_some_and(|email| email != place) && !text.contains('@')
+        // Where the addresses stand first, a line of one cell is told from a row whose address is wrong.
+        let is_elsewhere = self.email.is_some_and(|email| email != place || record.len() == 1);
+        self.width > 1 && is_elsewhere && !text.contains('@')
     }
 
     /// Whether a row is the header once more, as files that were joined have it. One with other columns is an error: the rows below it
@@ -142,7 +189,8 @@ impl Tidy {
     /// Why it cannot be known whether the row's person is meant, or who: that is for the operator to say.
     fn doubt(&self, record: &StringRecord) -> Option<String> {
         let email = self.email?;
-        let is_doubtful = |first: &str| is_marked(first) && !is_data(first) && !self.has_own_mark(first);
+        let is_text = |first: &str| is_data(first) && self.plain_shape.as_deref() != Some(&shape(without_mark(first)));
+        let is_doubtful = |first: &str| is_marked(first) && !is_text(first) && !self.has_own_mark(first);
         if email != 0 && record.get(0).is_some_and(is_doubtful) {
             return Some("row begins with a mark that strikes it out or belongs to its text: delete the row, or the mark".to_owned());
         }
@@ -150,6 +198,13 @@ impl Tidy {
         let address = record.get(email)?;
         (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: "))
             .then(|| "cell holds several addresses, separated by ::: : leave one of them".to_owned())
+    }
+
+    /// Whether a row of another length than most rows has an address in a column where those have none.
+    fn has_stray_address(&self, email: usize, record: &StringRecord) -> bool {
+        let Alike { length, addresses, .. } = &self.alike;
+        let is_stray = |(place, cell): (usize, &str)| place != email && addresses.get(place) == Some(&false) && holds_address(cell);
+        *length > 0 && record.len() != *length && record.iter().enumerate().any(is_stray)
     }
 
     /// Why the row's cells seem to stand in other columns than they belong to, or to be cut off.
@@ -170,13 +225,27 @@ impl Tidy {
         if record.get(email + 1).is_some_and(|next| is_stump(address, next.trim())) {
             return Some("address goes on in the next cell: is it cut in two by a comma?".to_owned());
         }
-        let is_other = |(place, cell): (usize, &str)| place != email && cell.contains('@');
+        let is_home = |place: usize| place == email || self.alike.addresses.get(place) == Some(&true);
+        let is_other = |(place, cell): (usize, &str)| !is_home(place) && cell.contains('@');
         if found > self.width && self.usual != Some(found) && record.iter().enumerate().any(is_other) {
             return Some(format!("row has {found} fields, the header has {}, and another address: were two rows joined?", self.width));
         }
+        if self.has_stray_address(email, record) {
+            let most = self.alike.length;
+            return Some(format!("row has {found} fields, most rows have {most}, and an address where they have none: are its cells shifted?"));
+        }
         let usual = self.usual.filter(|usual| found > self.width && found != *usual)?;
+        // A shifted row of a list whose last column is always filled has a value beyond it.
+        if self.alike.is_last_filled && record.iter().skip(usual.max(self.width)).all(|cell| cell.trim().is_empty()) {
+            return None;
+        }
         Some(format!("row has {found} fields, most rows have {usual}: does a field hold the delimiter without quotes around it?"))
     }
+}
+
+/// Whether a cell is an address, or one of several texts between delimiters is.
+fn holds_address(cell: &str) -> bool {
+    cell.contains('@') && cell.split([';', ',', '|', '\t']).any(looks_like_address)
 }
 
 /// Whether a text is an address whose end is missing.
@@ -193,7 +262,7 @@ fn is_stump(address: &str, next: &str) -> bool {
 }
 
 /// What stands in a cell that a spreadsheet was kept from reading as a number: `00123` of `="00123"`, `= "00123"` or `=T("00123")`.
-fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn unwrapped(cell: &str) -> Option<Cow<'_, str>> {
     let formula = cell.trim().strip_prefix('=')?.trim();
     let formula = formula.strip_prefix("T(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(formula).trim();
     let inner = formula.strip_prefix('"')?.strip_suffix('"')?;
@@ -301,6 +370,12 @@ mod tests {
         for data in ["#1001", "#D12", "#ff0001", "#WEB-7"] {
             assert!(tidy(&[data, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_none()), "{data}");
         }
+        let mut plain = Tidy { width: 3, email: Some(1), plain_shape: Some("9".to_owned()), ..Tidy::default() };
+        let mut defect = |first: &str| {
+            let row = plain.row(2, StringRecord::from(vec![first, "a@b.example", ""]), &mut Findings::default()).expect("no error");
+            row.expect("a row").defect.is_some()
+        };
+        assert!(defect("#16") && !defect("16") && !defect("#D16") && !defect("#N/A"));
         for doubtful in ["#Ann", "#vip", "*hot"] {
             assert!(tidy(&[doubtful, "a@b.example", ""]).0.is_some_and(|row| row.defect.is_some()), "{doubtful}");
         }
@@ -332,7 +407,8 @@ mod tests {
     #[test]
     fn rows_whose_cells_are_shifted_or_cut_off_are_no_good() {
         let defect = |usual: Option<usize>, is_last_open: bool, cells: &[&str]| {
-            let mut tidy = Tidy { width: 4, email: Some(1), usual, is_last_open, ..Tidy::default() };
+            let alike = Alike { length: 3, addresses: vec![false, true, true], is_last_filled: false };
+            let mut tidy = Tidy { width: 4, email: Some(1), usual, is_last_open, alike, ..Tidy::default() };
             let mut findings = Findings::default();
             let row = tidy.row(2, StringRecord::from(cells.to_vec()), &mut findings).expect("no error").expect("a row");
             (row.defect.unwrap_or_default(), findings.all("l").first().map(|found| found.kind))
@@ -346,6 +422,8 @@ mod tests {
             (None, false, &["Vera", "vera@example.c"], "ends inside its address"),
             (all, true, &["Vera", "vera@example.co"], "file ends inside this row"),
             (all, true, &["Vera", "vera@example.com", "x"], "file ends inside this row"),
+            (Some(3), false, &["vera@example.com", "old@example.com"], "an address where they have none"),
+            (None, false, &["x;vera@example.com", "old@example.com"], "an address where they have none"),
         ] {
             assert!(defect(usual, is_last_open, cells).0.contains(says), "{cells:?}: {}", defect(usual, is_last_open, cells).0);
         }
@@ -363,6 +441,20 @@ mod tests {
         assert_eq!(defect(Some(3), false, &["Vera", "vera@example.com"]).1, Some(Kind::OddLength));
         assert_eq!(defect(Some(3), false, &["Vera", "vera@example.com", "x"]).1, Some(Kind::Short));
         assert_eq!(defect(all, false, &["Vera", "vera@example.com"]).1, Some(Kind::Short));
+    }
+
+    #[test]
+    fn empty_cells_beyond_columns_that_are_always_filled_are_dropped() {
+        let defect = |is_last_filled: bool, cells: &[&str]| {
+            let alike = Alike { length: 3, addresses: vec![false, true, false], is_last_filled };
+            let mut tidy = Tidy { width: 3, email: Some(1), usual: Some(3), alike, ..Tidy::default() };
+            tidy.row(2, StringRecord::from(cells.to_vec()), &mut Findings::default()).expect("no error").expect("a row").defect
+        };
+        for cells in [&["Vera", "vera@example.com", "5", ""][..], &["Vera", "vera@example.com", "5", "", " "]] {
+            assert_eq!(defect(true, cells), None, "{cells:?}");
+            assert!(defect(false, cells).is_some(), "{cells:?}");
+        }
+        assert!(defect(true, &["Vera", "vera@example.com", "1", "5"]).is_some());
     }
 
     #[test]

@@ -123,6 +123,38 @@ fn a_row_of_another_length_among_short_ones_is_named() {
 }
 
 #[test]
+fn a_row_whose_second_address_stands_in_the_place_of_the_first_is_no_recipient() {
+    let row = |n: usize| format!("User{n},x,user{n}@example.com,{}", if n.is_multiple_of(2) { "" } else { "old-user@example.com" });
+    for (odd, says) in [
+        ("User10,user10@example.com,old-user10@example.com", "row has 3 fields, most rows have 4, and an address where they have none"),
+        ("User10,x;user10@example.com,old-user10@example.com", "row has 3 fields, most rows have 4, and an address where they have none"),
+    ] {
+        counts(rows("name,company,email,email 2,a,b,c", row, odd), says);
+        counts(rows("name,company,email,email 2", row, odd), says);
+    }
+    // Cells that were left out at the end, and empty ones beyond columns that are always filled, shift nothing.
+    let full = |n: usize| format!("User{n},x,user{n}@example.com,old-user{n}@example.com");
+    for sound in [
+        "User10,x,user10@example.com",
+        "User10,x,user10@example.com,old@example.com,,",
+        "User10,\"write to: boss@acme.example, b@x\",user10@example.com",
+    ] {
+        let ws = sandbox(rows("name,company,email,email 2", full, sound));
+        ws.run(&["send", "list.csv", "--email", "email"]).ends(0);
+        assert_eq!(ws.mailed().len(), 20, "{sound}");
+    }
+}
+
+#[test]
+fn addresses_that_cannot_be_right_are_said() {
+    let ws = sandbox("email,name\nann@example.com,Ann\nben@example.c,Ben\ncy@example.com.invalid,Cy\n");
+    let ran = ws.run(&["check", "list.csv"]).ends(0);
+    for text in ["domain that ends in a single letter: list.csv:3", "domain under .invalid, which never takes mail: list.csv:4"] {
+        assert!(ran.out.contains(text), "no {text:?} in {}", ran.out);
+    }
+}
+
+#[test]
 fn a_lone_carriage_return_in_a_cell_is_refused_by_line() {
     for end in ["\n", "\r\n"] {
         for odd in ["Us\rer10,user10@example.com,10", "User10,user10@exa\rmple.com,10", "User10,user10@example.com,1\r0"] {
@@ -148,14 +180,25 @@ fn a_mark_before_a_row_is_told_from_marks_that_belong_to_names() {
         assert_eq!(ws.mailed().len(), 19);
     }
     // Each row is judged by its own mark, whatever the first ones have.
-    for (mark, mailed, says) in
-        [("# ", 8, "left out and not mailed (11)"), ("// ", 8, "left out and not mailed (11)"), ("#10", 19, ""), ("#D", 19, "")]
-    {
+    for (mark, mailed, says) in [
+        ("# ", 8, "left out and not mailed (11)"),
+        ("// ", 8, "left out and not mailed (11)"),
+        ("#10", 19, "taken as recipients (11)"),
+        ("#D", 19, ""),
+    ] {
         let ws = sandbox(rows("order,email,name", |n| format!("{}{n},user{n}@example.com,User{n}", if n < 13 { mark } else { "" }), ""));
         let ran = ws.run(&["-q", "send", "list.csv"]).ends(0);
         assert!(ran.err.contains(says) && (says.is_empty() == ran.err.is_empty()), "{mark}: {}", ran.err);
         assert_eq!(ws.mailed().len(), mailed, "{mark}: {}", ran.err);
     }
+    // Others of its shape have no mark.
+    let says = "row begins with a mark";
+    counts(rows("no,email,name", |n| format!("{n},user{n}@example.com,User{n}"), "#10,user10@example.com,User10"), says);
+    counts(rows("name,email", |n| format!("User {n},user{n}@example.com"), "#User 10,user10@example.com"), says);
+    let late = |n: usize| format!("{}{n},user{n}@example.com,User{n}\n", if n < 70 { "#" } else { "" });
+    let ws = sandbox("no,email,name\n".to_owned() + &(1..100).map(late).collect::<String>());
+    let ran = ws.run(&["-q", "send", "list.csv"]).ends(0);
+    assert!(ran.err.contains("are taken as recipients (69): list.csv:2, list.csv:3, list.csv:4, …"), "{}", ran.err);
     counts(rows("tag,email,name", |n| format!("t{n},user{n}@example.com,User{n}"), "#vip,user10@example.com,User10"), "row begins with a mark");
     let ws = sandbox(rows("tag,email,name", |n| format!("*t{n},user{n}@example.com,User{n}"), "*t10,user10@example.com,User10"));
     let ran = ws.run(&["-q", "send", "list.csv"]).ends(0);

@@ -313,6 +313,36 @@ fn exports_are_read_whole_with_default_settings() {
 }
 
 #[test]
+fn the_only_column_with_addresses_is_taken_where_its_heading_is_about_mail() {
+    let says = "no column is called email; the only one with addresses is taken";
+    for list in [
+        "name,Person - Email - Work,Person - Email - Home\nAnn,ann@example.com,\nBen,ben@example.com,\n",
+        "name,Billing Email Address,Shipping Email\nAnn,ann@example.com,\nBen,ben@example.com,\n",
+        "name;您的邮箱\nAnn;ann@example.com\nBen;ben@example.com\n",
+    ] {
+        mails("list.csv", list, &[ANN, BEN]).says(says);
+    }
+    mails("list.csv", "name,电子邮箱\nAnn,ann@example.com\n", &[ANN]);
+    let owners = "name,Owner\nAnn,boss@acme.example\nBen,boss@acme.example\n";
+    refuses(owners, &["no column is called email; addresses stand in \"Owner\" alone", "--email COLUMN"]);
+    refuses("name,Mail A,Mail B\nAnn,ann@example.com,a@example.org\n", &["no column is called email (its columns"]);
+    let sparse = "name,Mail or phone\nAnn,ann@example.com\nBen,555-0100\nCara,\n";
+    refuses(sparse, &["no column is called email (its columns"]);
+}
+
+#[test]
+fn rows_of_answers_and_lines_of_totals_are_nobody() {
+    let survey = "id,Email Address,name,Rate us\n,,Open-Ended Response,Response\n1,ann@example.com,Ann,5\n2,ben@example.com,Ben,5\n";
+    mails("list.csv", survey, &[ANN, BEN]).says("rows below the header that describe columns or repeat it are skipped (1): list.csv:2");
+    for footer in ["(2 rows affected)", "Grand Total", "2 rows selected."] {
+        let list = format!("email,name\nann@example.com,Ann\nben@example.com,Ben\n\n{footer}\n");
+        mails("list.csv", list, &[ANN, BEN]).says("lines of one text without an address, below an empty line, are skipped (1): list.csv:5");
+    }
+    // Without a gap it may be a person whose address is missing.
+    refuses("email,name\nann@example.com,Ann\nBen\n", &["1 of 2 rows cannot be mailed"]);
+}
+
+#[test]
 fn two_addresses_in_one_cell_have_a_reason_of_their_own() {
     refuses("Name,E-mail 1 - Value,x\nAnn,ann@example.com ::: ann@example.org,\n", &["cell holds several addresses, separated by :::"]);
 }
