@@ -27,6 +27,7 @@ mod source;
 mod tidy;
 
 pub use column::guess_email_column;
+pub(crate) use column::is_email_heading;
 pub use detect::{Guess, KnownBy, ReadAs};
 pub use filter::Filter;
 pub use findings::{Finding, Kind};
@@ -39,6 +40,7 @@ pub use place::Place;
 pub use problem::ReadError;
 pub use reader::{ListReader, ListRow, ReadOptions};
 pub use source::Source;
+pub(crate) use tidy::unwrapped;
 
 /// The largest single field, in bytes of UTF-8: 1 MiB. More means a missing quote or the wrong file.
 pub const MAX_FIELD_BYTES: usize = 1 << 20;

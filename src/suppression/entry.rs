@@ -166,7 +166,7 @@ pub(crate) fn odd_note(entry: &str) -> Option<Note> {
         return (!domain.contains('.')).then_some(Note::NoDot);
     }
     let notes = Address::parse(entry).ok()?.notes();
-    notes.into_iter().find(|note| !matches!(note, Note::Role | Note::QuotedLocalPart))
+    notes.into_iter().find(|note| !matches!(note, Note::Role | Note::QuotedLocalPart | Note::Invalid))
 }
 
 /// The reason words of suppressions, mildest first; the place in the list is the rank.

@@ -9,7 +9,7 @@ use memchr::{memchr, memchr3};
 
 use super::entry::{Entry, Scope, parse_entry, parse_reason, rank_of};
 use super::plain::{hash_plain_address, is_plain_time, plain_reason, plain_scope};
-use crate::input::is_marked;
+use crate::input::{is_email_heading, is_marked, unwrapped};
 use crate::outcome::Reason;
 
 /// The columns of a file that has no header, and the header of a file that we make.
@@ -90,19 +90,41 @@ impl Columns {
 
     /// The columns named by a file's first record, if that is a header.
     pub(super) fn from_header(fields: &[Cow<'_, str>]) -> Result<Option<Self>, Problem> {
-        if !fields.iter().any(|name| name.trim().eq_ignore_ascii_case("email")) {
+        let has_email = fields.iter().any(|name| name.trim().eq_ignore_ascii_case("email"));
+        // Other names of the column, as lists have them; a word of an entry's note is none.
+        let is_entry = fields.iter().any(|field| field.contains('@') || field.trim_start().starts_with("sha256:"));
+        if !has_email && (is_entry || !fields.iter().any(|field| is_heading(field))) {
             return Ok(None);
         }
-        let kinds: Vec<Column> = fields
-            .iter()
-            .map(|name| STANDARD.iter().find(|(known, _)| name.trim().eq_ignore_ascii_case(known)).map_or(Column::Other, |(_, kind)| *kind))
-            .collect();
+        let kind_of = |name: &Cow<'_, str>| match STANDARD.iter().find(|(known, _)| name.trim().eq_ignore_ascii_case(known)) {
+            Some((_, kind)) => *kind,
+            None if !has_email && is_heading(name) => Column::Email,
+            None => Column::Other,
+        };
+        let kinds: Vec<Column> = fields.iter().map(kind_of).collect();
         for (name, kind) in STANDARD {
             if kinds.iter().filter(|other| **other == kind).count() > 1 {
                 return Err(Problem::new(format!("header names the column {name} twice"), "rename or remove one of them"));
             }
         }
         Ok(Some(Self { kinds, is_named: true }))
+    }
+
+    /// Whether a record is the header once more, as files that were joined have it. One with other columns is an error.
+    pub(super) fn is_repeated(&self, fields: &[Cow<'_, str>]) -> Result<bool, Problem> {
+        let email = self.field(Column::Email, fields);
+        let is_entry = email.contains('@') || email.contains(':');
+        if !self.is_named || is_entry || !fields.iter().any(|field| is_heading(field)) {
+            return Ok(false);
+        }
+        match Self::from_header(fields)? {
+            Some(again) if again.kinds == self.kinds => Ok(true),
+            Some(_) => {
+                let hint = "give each its own file, or bring the entries into the same columns";
+                Err(Problem::new("line is a header with other columns than the one above: were two files joined?", hint))
+            }
+            None => Ok(false),
+        }
     }
 
     pub(super) fn place_of_email(&self) -> Option<usize> {
@@ -170,7 +192,8 @@ impl Columns {
             return Err(Problem::new("line has more fields than columns, and another address", "were two lines joined? give each entry its own"));
         }
         let of = |kind| self.field(kind, fields).trim();
-        let email = of(Column::Email);
+        let cell = unwrapped(of(Column::Email)).unwrap_or(Cow::Borrowed(of(Column::Email)));
+        let email = cell.trim();
         if email.is_empty() {
             return Err(Problem::new("email is empty", "fill in the address, or remove the line"));
         }
@@ -225,6 +248,11 @@ impl Columns {
     }
 }
 
+/// Whether a field of a header means an address; `mail` may as well be what is left of one.
+fn is_heading(field: &str) -> bool {
+    is_email_heading(field) && !field.trim().eq_ignore_ascii_case("mail")
+}
+
 fn entry_hint(email: &str) -> &'static str {
     if email.contains(['\t', ';']) {
         "columns are separated by commas; `mailbatch suppress import FILE` reads files with other delimiters"
@@ -233,11 +261,12 @@ fn entry_hint(email: &str) -> &'static str {
     } else if !email.contains('@') && email.contains('.') {
         "write @example.com for a whole domain"
     } else {
-        "write an address, @domain, or sha256:<64 hex digits>; a header needs a column called email; begin a comment with #"
+        "write an address, @domain, or sha256:<64 hex digits>; a header needs a column called email, and a comment begins with #; \
+         `mailbatch suppress import FILE` reads exports as they are"
     }
 }
 
-/// Splits a record into its fields. A quote opens a quoted field only as its first character, and where text follows the closing quote
+/// Splits a record into its fields. A quote opens a quoted field only as its first character but for blanks, and where text follows the closing quote
 /// the field is taken as it stands, so that `"a b"@example.com` is an address with a quoted local part.
 pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     let bytes = record.as_bytes();
@@ -245,16 +274,20 @@ pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
     let mut start = 0;
     loop {
         let mut end = start;
-        let mut is_quoted = false;
-        if bytes.get(start) == Some(&b'"') {
-            end = closing_quote(bytes, start + 1).ok_or(Unsplit::Open)? + 1;
-            is_quoted = matches!(bytes.get(end), None | Some(b','));
-            if !is_quoted && memchr(b'\n', &bytes[start..end]).is_some() {
+        let mut quoted = None;
+        let open = start + blanks(&bytes[start..]);
+        if bytes.get(open) == Some(&b'"') {
+            let close = closing_quote(bytes, open + 1).ok_or(Unsplit::Open)?;
+            end = close + 1;
+            let after = end + blanks(&bytes[end..]);
+            if matches!(bytes.get(after), None | Some(b',')) {
+                quoted = Some(&record[open + 1..close]);
+                end = after;
+            } else if memchr(b'\n', &bytes[open..end]).is_some() {
                 return Err(Unsplit::Astray);
             }
         }
-        if is_quoted {
-            let inner = &record[start + 1..end - 1];
+        if let Some(inner) = quoted {
             fields.push(if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) });
         } else {
             end += memchr(b',', &bytes[end..]).unwrap_or(bytes.len() - end);
@@ -265,6 +298,11 @@ pub(super) fn split(record: &str) -> Result<Vec<Cow<'_, str>>, Unsplit> {
         }
         start = end + 1;
     }
+}
+
+/// How many blanks stand at the beginning.
+fn blanks(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
 fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {

@@ -90,7 +90,8 @@ pub(super) fn hash_plain_address(field: &[u8]) -> Option<u128> {
         && (1..=63).contains(&domain.len())
         && folded[n - 1].is_ascii_lowercase()
         && memchr(b'+', domain).is_none()
-        // One without a dot may be cut off, and is looked at.
-        && memchr(b'.', domain).is_some();
+        // One without a dot, or with one letter behind it, may be cut off, and is looked at.
+        && memchr(b'.', domain).is_some()
+        && folded[n - 2] != b'.';
     is_sound.then(|| xxh3_128(&folded[..n]))
 }

@@ -275,7 +275,7 @@ impl<R: Read> Records<R> {
             if has_unseen_ends {
                 self.noted.unseen_ends.add(self.first_line);
             }
-            if odd == Some(Note::NoDot) && !is_terminated {
+            if matches!(odd, Some(Note::NoDot | Note::OneLetter)) && !is_terminated {
                 return Err(Problem::new("file ends inside this entry: is it truncated?", "complete the entry, and end its line"));
             }
             if odd.is_some() {
@@ -318,8 +318,9 @@ impl<R: Read> Records<R> {
     /// Reads the collected record; with it the columns, if it is the first one.
     fn read(&self) -> Result<Found, Flaw> {
         let mut bytes = without_return(self.record.strip_suffix(b"\n").unwrap_or(&self.record));
-        if self.first_line == 1 {
-            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        // At the beginning, and wherever files were joined.
+        while let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+            bytes = rest;
         }
         if memchr(0, bytes).is_some() {
             return Err(Problem::new("line holds a NUL byte: no UTF-8 text, perhaps UTF-16", TEXT_HINT).into());
@@ -328,6 +329,8 @@ impl<R: Read> Records<R> {
         if text.replace("\r\n", "").contains('\r') {
             return Err(Problem::new("line holds a carriage return (CR), behind which another entry may stand", RETURN_HINT).into());
         }
+        // Ctrl-Z ended files once, and stands where such were joined.
+        let text = text.trim_start_matches(CTRL_Z);
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok(Found::of(Step::Nothing, None));
         }
@@ -349,6 +352,7 @@ impl<R: Read> Records<R> {
         }
         let mut learned = None;
         let columns = match &self.columns {
+            Some(columns) if columns.is_repeated(&fields)? => return Ok(Found::of(Step::Nothing, None)),
             Some(columns) => columns,
             None => {
                 if let Some(named) = Columns::from_header(&fields)? {
@@ -393,6 +397,8 @@ impl From<Problem> for Flaw {
         Self::Problem(problem)
     }
 }
+
+const CTRL_Z: char = '\u{1a}';
 
 /// How to mend a file whose lines do not end with a line feed.
 const RETURN_HINT: &str = "end each line with a line feed (LF), or take the entries in with `mailbatch suppress import FILE`";

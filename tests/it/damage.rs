@@ -273,6 +273,39 @@ fn a_suppression_file_never_loses_an_entry_silently() {
 }
 
 #[test]
+fn a_suppression_file_is_read_in_the_spellings_that_lists_are() {
+    let ws = sandbox("email,name\nann@example.com,Ann\nben@example.com,Ben\n");
+    ws.config(&format!("{}\n[suppression]\nfiles = [\"stop.csv\"]\n", ws.read("mailbatch.toml")));
+    for file in [
+        "email,reason\n=\"ann@example.com\",complaint\n",
+        "reason,email\n\"complaint\", \"ann@example.com\"\n",
+        "email,note\nx@example.com, \"a, b\" \n\t\"ann@example.com\" ,c\n",
+        "\u{feff}\u{feff}email\nann@example.com\n",
+        "email,note\nx@example.com,a\n\u{feff}Email,NOTE\nann@example.com,b\n",
+        "email\nann@example.com\n\u{1a}",
+        "email\nx@example.com\n\u{1a}email\n\u{1a}ann@example.com\n",
+        "E-Mail-Adresse,Grund\nann@example.com,\n",
+        "Name,Email Address\nAnn,ann@example.com\n",
+    ] {
+        ws.file("stop.csv", file);
+        let dry = ws.run(&["send", "list.csv", "--dry-run", "--json"]).ends(0).object();
+        assert_eq!(dry["would_send"], 1, "{file:?}: {dry}");
+    }
+    // What is added keeps the columns.
+    ws.run(&["suppress", "add", "ben@example.com"]).ends(0);
+    assert_eq!(ws.read("stop.csv"), "Name,Email Address\nAnn,ann@example.com\n,ben@example.com\n");
+    for (file, says) in [
+        ("email,reason\nx@example.com,manual\nreason,email\nmanual,ann@example.com\n", "stop.csv:3: line is a header with other columns"),
+        ("Email Address,Contact email\nann@example.com,x@example.com\n", "stop.csv:1: header names the column email twice"),
+        ("email\nann@@example.com\n", "`mailbatch suppress import FILE` reads exports as they are"),
+    ] {
+        ws.file("stop.csv", file);
+        ws.run(&["send", "list.csv"]).ends(4).says(says);
+    }
+    assert!(ws.mailed().is_empty());
+}
+
+#[test]
 fn files_that_are_no_list_are_called_what_they_are() {
     for (file, says) in [
         (&b"PK\x03\x04\x14\x00\x06\x00"[..], "is a ZIP archive, as spreadsheets (.xlsx, .ods) are"),
