@@ -338,6 +338,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("recipient address rejected: access denied", "5", ANY, Meaning::Gone, "Exchange Online 5.4.1, directory based edge blocking"),
     known("requested action not taken: mailbox unavailable", "5", ANY, Meaning::Gone, "Outlook.com 5.5.0"),
     known("wurde nicht in*gefunden", "5", ANY, Meaning::Gone, "Outlook.com in German"),
+    known("nebyl v*nalezen", "5", ANY, Meaning::Gone, "Outlook.com in Czech"),
     known("wurde unter*nicht gefunden", "5", ANY, Meaning::Gone, "Outlook.com in German"),
     known("invalid rcpt to address", "5", ANY, Meaning::Address, "Amazon SES"),
 ];

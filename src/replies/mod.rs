@@ -20,7 +20,7 @@ mod unknown;
 mod wait;
 mod words;
 
-pub(crate) use normal::{normal, unaccented, without_addresses};
+pub(crate) use normal::{forms, normal, without_addresses};
 use prose::prose;
 pub(crate) use sign::{anonymous, sign};
 pub(crate) use unknown::says_nobody;

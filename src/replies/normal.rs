@@ -53,6 +53,21 @@ pub(crate) fn unaccented(text: &str) -> String {
     out
 }
 
+/// The forms of a phrase that is looked for: without accents, and, where a few of its letters have some, with the marks that systems put in
+/// the place of letters which they cannot write: `usu?rio n?o existe`.
+pub(crate) fn forms(phrase: &str) -> Vec<String> {
+    const MOST_LOST: usize = 3;
+    let lost = phrase.chars().filter(|c| !c.is_ascii()).count();
+    let kept = phrase.chars().filter(char::is_ascii_alphabetic).count();
+    let is_latin = phrase.chars().all(|c| c.is_ascii() || unaccented(&c.to_string()).is_ascii());
+    let mut forms = vec![unaccented(phrase)];
+    if is_latin && (1..=MOST_LOST).contains(&lost) && kept > 4 {
+        let marked = |mark: char| phrase.chars().map(|c| if c.is_ascii() { c } else { mark }).collect();
+        forms.extend(['?', char::REPLACEMENT_CHARACTER].map(marked));
+    }
+    forms
+}
+
 /// A text without its mail addresses, which may hold any word.
 pub(crate) fn without_addresses(text: &str) -> String {
     if !text.contains('@') {

@@ -89,7 +89,7 @@ const AFTER: [&str; 50] = [
 ];
 
 /// What stands before it.
-const BEFORE: [&str; 19] = [
+const BEFORE: [&str; 21] = [
     " no such ",
     " unknown ",
     " invalid ",
@@ -108,6 +108,8 @@ const BEFORE: [&str; 19] = [
     " couldn't find ",
     " unable to find ",
     " can't accept ",
+    " not recognize ",
+    " not recognise ",
     " nessun ",
 ];
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::normal::unaccented;
+use super::normal::{forms, unaccented};
 use super::sentence::{sentences, up_to_recipient};
 use super::unknown::{is_about_many, says_nobody};
 use super::{Meaning, Place, Status, known};
@@ -160,7 +160,7 @@ fn sections(text: &str) -> Vec<Section> {
             && !line.starts_with('#')
             && let Some(section) = sections.last_mut()
         {
-            section.phrases.push(unaccented(line));
+            section.phrases.extend(forms(line));
         }
     }
     sections

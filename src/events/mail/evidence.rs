@@ -57,7 +57,12 @@ fn is_answering(parts: &Parts) -> bool {
 /// Whether a mail system wrote it. Behind the name or the address of a postmaster may be a person or a help desk, who answer.
 pub(super) fn is_from_mail_system(parts: &Parts) -> bool {
     let answers = is_answer(&parts.subject) || (is_answering(parts) && !text::has_null_path(parts));
-    text::is_from_mail_system(parts) && (is_named_as_program(parts) || !answers)
+    text::is_from_mail_system(parts) && (is_named_as_program(parts) || !answers || (text::has_null_path(parts) && introduces_itself(parts)))
+}
+
+/// Whether a text begins as qmail's and those of its successors do, some of which write it below the subject of an answer.
+fn introduces_itself(parts: &Parts) -> bool {
+    parts.texts.first().is_some_and(|text| normal(text).starts_with("hi. this is the "))
 }
 
 /// What free text is. One sign is never enough: a person may pass a bounce on or ask about one, and a program that answers may use the words

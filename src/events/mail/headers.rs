@@ -4,7 +4,11 @@
 /// (`> To: ...`) is read without its mark.
 pub(super) fn fields(text: &str) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
+    // Some quote a whole header with an indent.
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let indent = &first[..first.len() - first.trim_start().len()];
     for line in text.lines() {
+        let line = line.strip_prefix(indent).unwrap_or(line);
         let line = line.trim_start_matches(['>', '|']);
         let line = if text.starts_with('>') || text.starts_with('|') { line.strip_prefix(' ').unwrap_or(line) } else { line };
         if line.trim().is_empty() {
@@ -20,7 +24,6 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
                     value.push_str(line.trim());
                 }
                 Some(_) => {}
-                // Some quote a whole header with an indent.
                 None => fields.extend(field(line.trim())),
             }
             continue;
@@ -58,6 +61,8 @@ mod tests {
         assert_eq!(read, [("to".into(), "<a@x.org>, <b@x.org>".into()), ("x".into(), "1".into())]);
         assert_eq!(get(&fields("> To: a@x.org\n> Subject: b"), "to"), Some("a@x.org"));
         assert_eq!(get(&fields("    To: a@x.org\n"), "to"), Some("a@x.org"));
+        let indented = fields("  From: a@x.org\n   (b)\n  To: c@x.org\n\nD: e");
+        assert_eq!(indented, [("from".into(), "a@x.org (b)".into()), ("to".into(), "c@x.org".into())]);
         assert!(fields("").is_empty() && fields("no header here").is_empty());
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::addresses::{MOST, all_in};
+use super::mention::asks;
 use super::phrases::{List, holds};
-use super::text::{alias_of, asks};
+use super::text::alias_of;
 use crate::replies::{Meaning, normal, spoken, without_addresses};
 
 /// Words before a recipient.
@@ -147,7 +148,8 @@ impl<'l> Place<'l> {
     fn of(line: &'l str, first: &str, addresses: &[String]) -> Self {
         let (low, bare) = (line.to_lowercase(), first.to_ascii_lowercase());
         let is_sign = |c: char| matches!(c, '<' | '\'' | '(' | '[') || (c == '"' && !bare.starts_with('"'));
-        let opened = low.trim_start_matches(is_sign);
+        // `SMTP <ann@example.com>`
+        let opened = low.strip_prefix("smtp ").filter(|rest| rest.starts_with('<')).unwrap_or(&low).trim_start_matches(is_sign);
         let named = opened.trim_start_matches("smtp:").trim_start_matches("mailto:");
         let rest = named.strip_prefix(bare.as_str());
         let behind = rest.map(|rest| rest.trim_start_matches(['>', '"', '\'', ')', ']', ' ']).to_owned());

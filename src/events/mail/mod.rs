@@ -12,6 +12,7 @@ mod dsn;
 mod evidence;
 mod headers;
 mod listed;
+mod mention;
 mod mime;
 mod parts;
 mod phrases;

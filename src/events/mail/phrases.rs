@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::replies::unaccented;
+use crate::replies::forms;
 
 static LISTS: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| lists(include_str!("phrases.txt")));
 
@@ -18,7 +18,7 @@ fn lists(text: &'static str) -> Vec<(&'static str, Vec<String>)> {
             && !line.starts_with('#')
             && let Some((_, phrases)) = lists.last_mut()
         {
-            phrases.push(unaccented(line));
+            phrases.extend(forms(line));
         }
     }
     lists

@@ -54,6 +54,11 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
         if kind != EventKind::Delivered && named.iter().any(|address| !has_arrived(address)) {
             named.retain(|address| !has_arrived(address));
         }
+        // Some put the sender into the field, to whom the report goes, and the recipient into the text.
+        let is_own = |address: &String| own.contains(&address.to_ascii_lowercase()) && !addressed.contains(&address.to_ascii_lowercase());
+        if alone && kind != EventKind::Delivered && human.recipients.len() == 1 && !human.recipients.iter().any(|(person, _)| is_own(person)) {
+            named.retain(|address| !is_own(address));
+        }
         let ours = named.iter().find(|address| addressed.contains(&address.to_ascii_lowercase())).or(named.first());
         let is_unreadable = recipient.is_unreadable();
         let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));

@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use super::addresses::{all_in, is_daemon, places};
 use super::headers::{field, fields, get};
 use super::listed::{in_subject, listed};
+use super::mention::{is_asked_for, is_said_anywhere, is_said_of};
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
-use crate::replies::{gives_reason, normal, says_nobody, without_addresses};
+use crate::replies::{gives_reason, normal, without_addresses};
 
 /// How much of what stands before the returned message is read: a hundred thousand recipients.
 const MOST_SAID: usize = 16 << 20;
@@ -165,7 +166,7 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
                 ["received", "return-path", "mime-version", "content-type", "dkim-signature", "x-mailer"].contains(&name.as_str())
             });
             if headers >= 4 && is_transport {
-                return (&text[..first_header], &text[first_header..]);
+                return reason_below(&text[first_header..]).unwrap_or((&text[..first_header], &text[first_header..]));
             }
         } else if !line.starts_with([' ', '\t', '>']) && !bare.is_empty() {
             headers = 0;
@@ -174,6 +175,21 @@ pub(super) fn split_original(text: &str) -> (&str, &str) {
         at += line.len();
     }
     (text, "")
+}
+
+/// A text without what may stand before its first line: empty lines, a ruled one. An indent that all its lines may have is kept.
+fn without_rule(text: &str) -> &str {
+    let text = text.trim_start_matches(['\n', '\r']);
+    if text.starts_with([' ', '\t']) { text } else { text.trim_start_matches(['\n', '\r', '-', ' ']) }
+}
+
+/// What stands below an indented header, and that header, where a report begins with it and gives its reason afterwards.
+fn reason_below(text: &str) -> Option<(&str, &str)> {
+    const FIRST: usize = 4_096;
+    let length: usize = text.split_inclusive('\n').take_while(|line| line.starts_with([' ', '\t'])).map(str::len).sum();
+    let (header, rest) = text.split_at(length);
+    let first = &rest[..beginning(rest, rest.len().min(FIRST))];
+    (has_signature(first) && first.contains('@')).then_some((rest, header))
 }
 
 /// Whether what stands above a header names somebody and gives a reason, so that the header is that of the message. Some list the message's
@@ -191,7 +207,7 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
     for text in &parts.texts {
         let (before, after) = split_original(without_footer(text));
         if original.is_empty() && !after.is_empty() {
-            original = fields(after.trim_start_matches(['\n', '\r', '-', ' ']));
+            original = fields(without_rule(after));
         }
         let mut end = before.len().min(MOST_SAID.saturating_sub(said.len()));
         while !before.is_char_boundary(end) {
@@ -303,98 +319,6 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         sent_to.iter().any(|to| places.contains_key(&to.to_lowercase()) || (sent_to.len() == 1 && low.contains(&to.to_ascii_lowercase())));
     let message_id = get(&original, "message-id").map(super::bare_id).unwrap_or_default();
     Bounce { recipients, said, has_original: !original.is_empty(), message_id, names_recipient_of_original }
-}
-
-/// What asks to turn to somebody.
-const ASKS: [&str; 17] = [
-    "please",
-    "contact",
-    "write to",
-    "instead",
-    "help",
-    "ask ",
-    "reach",
-    "turn to",
-    "replac",
-    "question",
-    "assistance",
-    "bitte",
-    "wenden",
-    "adresser",
-    "favor",
-    "scriv",
-    "rivolg",
-];
-
-/// What stands right before whom a message was for.
-const ADDRESSED: [&str; 16] = [
-    "addressed to",
-    "sent mail to",
-    "sent to",
-    "your message to",
-    "your mail to",
-    "your email to",
-    "your e-mail to",
-    "message for",
-    "delivery to",
-    "deliver to",
-    "delivering to",
-    "delivering your mail to",
-    "delivering your message to",
-    "deliver your message to",
-    "nachricht an",
-    "message a",
-];
-
-/// Whether a sentence in the form of [`normal`] asks to turn to somebody.
-pub(super) fn asks(sentence: &str) -> bool {
-    // Whom it did not reach is nobody to turn to.
-    let sentence = sentence.replace("not reach", "").replace("not be reached", "");
-    ASKS.iter().any(|word| sentence.contains(word))
-}
-
-/// Whether a sentence in the form of [`normal`] says that something failed.
-fn says_failure(sentence: &str) -> bool {
-    gives_reason(sentence) || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list)) || says_nobody(sentence)
-}
-
-/// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
-fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
-    let at = text.find(address).or_else(|| text.to_ascii_lowercase().find(&address.to_ascii_lowercase()))?;
-    let start = [". ", ".\n", "\n\n"].iter().filter_map(|mark| text[..at].rfind(mark)).max().map_or(0, |end| end + 2);
-    let rest = &text[at + address.len()..];
-    let end = [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
-    Some((normal(&text[start..at]), normal(&rest[..end])))
-}
-
-/// Whether the sentence that names an address says what went wrong with it, and does not ask to turn to it.
-fn is_said_of(text: &str, address: &str) -> bool {
-    sentence_of(text, address).is_some_and(|(before, behind)| {
-        let sentence = format!("{before} {behind}");
-        let before = before.trim_end_matches(['<', '\'', '"', '(', '`', ' ']);
-        (says_failure(&sentence) || ADDRESSED.iter().any(|words| before.ends_with(words))) && !asks(&sentence)
-    })
-}
-
-/// Whether any of the sentences that name an address does.
-fn is_said_anywhere(text: &str, address: &str) -> bool {
-    if !text.contains(address) {
-        let (text, address) = (text.to_ascii_lowercase(), address.to_ascii_lowercase());
-        return text.contains(&address) && is_said_anywhere(&text, &address);
-    }
-    let mut rest = text;
-    while let Some(at) = rest.find(address) {
-        if is_said_of(rest, address) {
-            return true;
-        }
-        rest = &rest[at + address.len()..];
-    }
-    false
-}
-
-/// Whether a sentence asks to turn to an address, and says nothing of it behind.
-fn is_asked_for(text: &str, address: &str) -> bool {
-    sentence_of(text, address).is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))
 }
 
 /// The address that was written to, where a system names the one that it was forwarded to and where that came from.

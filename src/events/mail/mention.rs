@@ -1,0 +1,96 @@
+//! What the sentence that names an address says of it: that something went wrong with it, or that it is one to turn to.
+
+use super::phrases::{List, holds};
+use crate::replies::{gives_reason, normal, says_nobody};
+
+/// What asks to turn to somebody.
+const ASKS: [&str; 17] = [
+    "please",
+    "contact",
+    "write to",
+    "instead",
+    "help",
+    "ask ",
+    "reach",
+    "turn to",
+    "replac",
+    "question",
+    "assistance",
+    "bitte",
+    "wenden",
+    "adresser",
+    "favor",
+    "scriv",
+    "rivolg",
+];
+
+/// What stands right before whom a message was for.
+const ADDRESSED: [&str; 16] = [
+    "addressed to",
+    "sent mail to",
+    "sent to",
+    "your message to",
+    "your mail to",
+    "your email to",
+    "your e-mail to",
+    "message for",
+    "delivery to",
+    "deliver to",
+    "delivering to",
+    "delivering your mail to",
+    "delivering your message to",
+    "deliver your message to",
+    "nachricht an",
+    "message a",
+];
+
+/// Whether a sentence in the form of [`normal`] asks to turn to somebody.
+pub(super) fn asks(sentence: &str) -> bool {
+    // Whom it did not reach is nobody to turn to.
+    let sentence = sentence.replace("not reach", "").replace("not be reached", "");
+    ASKS.iter().any(|word| sentence.contains(word))
+}
+
+/// Whether a sentence in the form of [`normal`] says that something failed.
+fn says_failure(sentence: &str) -> bool {
+    gives_reason(sentence) || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list)) || says_nobody(sentence)
+}
+
+/// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].
+fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
+    let at = text.find(address).or_else(|| text.to_ascii_lowercase().find(&address.to_ascii_lowercase()))?;
+    let start = [". ", ".\n", "\n\n"].iter().filter_map(|mark| text[..at].rfind(mark)).max().map_or(0, |end| end + 2);
+    let rest = &text[at + address.len()..];
+    let end = [". ", ".\n", "\n\n"].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
+    Some((normal(&text[start..at]), normal(&rest[..end])))
+}
+
+/// Whether the sentence that names an address says what went wrong with it, and does not ask to turn to it.
+pub(super) fn is_said_of(text: &str, address: &str) -> bool {
+    sentence_of(text, address).is_some_and(|(before, behind)| {
+        let sentence = format!("{before} {behind}");
+        let before = before.trim_end_matches(['<', '\'', '"', '(', '`', ':', ' ']);
+        (says_failure(&sentence) || ADDRESSED.iter().any(|words| before.ends_with(words))) && !asks(&sentence)
+    })
+}
+
+/// Whether any of the sentences that name an address does.
+pub(super) fn is_said_anywhere(text: &str, address: &str) -> bool {
+    if !text.contains(address) {
+        let (text, address) = (text.to_ascii_lowercase(), address.to_ascii_lowercase());
+        return text.contains(&address) && is_said_anywhere(&text, &address);
+    }
+    let mut rest = text;
+    while let Some(at) = rest.find(address) {
+        if is_said_of(rest, address) {
+            return true;
+        }
+        rest = &rest[at + address.len()..];
+    }
+    false
+}
+
+/// Whether a sentence asks to turn to an address, and says nothing of it behind.
+pub(super) fn is_asked_for(text: &str, address: &str) -> bool {
+    sentence_of(text, address).is_some_and(|(before, behind)| asks(&before) && !gives_reason(&behind))
+}
