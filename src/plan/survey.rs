@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::address::AddressError;
 use crate::error::{Error, Subject};
 use crate::input::{Finding, Guess, ReadAs};
 use crate::ledger::{PlannedRow, Sketch};
@@ -212,6 +213,15 @@ impl Survey {
         ))
     }
 
+    /// The way out where most of the rows that cannot be mailed have no address, as in exports of contacts and customers.
+    fn without_address(&self, invalid: u64) -> String {
+        let empty = self.defects.get(&(false, AddressError::Empty.to_string())).map_or(0, |(count, _)| *count);
+        if 2 * empty < invalid {
+            return String::new();
+        }
+        format!("; {empty} have no address: --where 'COLUMN != \"\"', with the column of the addresses, leaves these out")
+    }
+
     /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the
     /// command has written the bad rows, if it is one that does.
     pub fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
@@ -230,12 +240,15 @@ impl Survey {
         if invalid as f64 > self.rows() as f64 * max_invalid.fraction() + 1e-9 {
             let share = 100.0 * invalid as f64 / self.rows() as f64;
             let what = format!("{invalid} of {} rows cannot be mailed ({share:.1} %, {max_invalid} tolerated)", self.rows());
+            let without = self.without_address(invalid);
             let refusal = match listed {
-                Some(file) => Error::refused(what).hint(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid")),
+                Some(file) => {
+                    Error::refused(what).hint(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid{without}"))
+                }
                 None => {
                     let defects: Vec<String> = self.defects().iter().map(ToString::to_string).collect();
                     Error::refused(format!("{what}\n  {}", defects.join("\n  ")))
-                        .hint("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid")
+                        .hint(format!("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid{without}"))
                 }
             };
             return Err(refusal.about(Subject::List));
