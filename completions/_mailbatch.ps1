@@ -103,6 +103,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--ledger-lost', '--ledger-lost', [CompletionResultType]::ParameterName, 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again')
             [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 when there was nobody to send to')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does')
+            [CompletionResult]::new('--allow-example', '--allow-example', [CompletionResultType]::ParameterName, 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com')
             [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
@@ -139,6 +140,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--skip-unrendered', '--skip-unrendered', [CompletionResultType]::ParameterName, 'Leave out rows for which the message cannot be rendered, instead of refusing the list')
+            [CompletionResult]::new('--allow-example', '--allow-example', [CompletionResultType]::ParameterName, 'Do not refuse a From, link or unsubscribe URL under a reserved name such as example.com')
             [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells that a spreadsheet would take for a formula')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
@@ -207,6 +209,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--as-planned', '--as-planned', [CompletionResultType]::ParameterName, 'Go on with the message and the rows as they were planned, whatever the files say now')
             [CompletionResult]::new('--accept-changes', '--accept-changes', [CompletionResultType]::ParameterName, 'Plan everybody who was not reached anew, with message, list and configuration as they are now')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does')
+            [CompletionResult]::new('--allow-example', '--allow-example', [CompletionResultType]::ParameterName, 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com')
             [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
@@ -242,6 +245,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--as-planned', '--as-planned', [CompletionResultType]::ParameterName, 'Go on with the message and the rows as they were planned, whatever the files say now')
             [CompletionResult]::new('--accept-changes', '--accept-changes', [CompletionResultType]::ParameterName, 'Plan everybody who was not reached anew, with message, list and configuration as they are now')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does')
+            [CompletionResult]::new('--allow-example', '--allow-example', [CompletionResultType]::ParameterName, 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com')
             [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Ask nothing')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Ask nothing')
@@ -871,13 +875,15 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml and a sample message; nothing is overwritten')
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;config;init' {
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Write a sample with the columns of this list')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column of that list that holds the address, where it cannot be told')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
@@ -923,7 +929,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;config;help' {
-            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml and a sample message; nothing is overwritten')
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
@@ -1117,7 +1123,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help;config' {
-            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml and a sample message; nothing is overwritten')
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
             break

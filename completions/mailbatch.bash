@@ -395,7 +395,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__check)
-            opts="-C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --allow-example --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,12 +623,20 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__config__subcmd__init)
-            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --list --email --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --list)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --email)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --directory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2067,7 +2075,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__resume)
-            opts="-y -C -c -q -v -h --continue --abandon --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --continue --abandon --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2149,7 +2157,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__retry)
-            opts="-y -C -c -q -v -h --only --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --only --as-planned --accept-changes --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2425,7 +2433,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__send)
-            opts="-y -C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -99,6 +99,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --ledger-lost 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
             cand --error-on-empty 'Exit 9 when there was nobody to send to'
             cand --listen 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+            cand --allow-example 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
@@ -134,6 +135,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --skip-unrendered 'Leave out rows for which the message cannot be rendered, instead of refusing the list'
+            cand --allow-example 'Do not refuse a From, link or unsubscribe URL under a reserved name such as example.com'
             cand --spreadsheet-safe 'Guard cells that a spreadsheet would take for a formula'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
@@ -200,6 +202,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --as-planned 'Go on with the message and the rows as they were planned, whatever the files say now'
             cand --accept-changes 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
             cand --listen 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+            cand --allow-example 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
@@ -234,6 +237,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --as-planned 'Go on with the message and the rows as they were planned, whatever the files say now'
             cand --accept-changes 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
             cand --listen 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+            cand --allow-example 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
             cand -y 'Ask nothing'
             cand --yes 'Ask nothing'
@@ -807,12 +811,14 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
             cand -h 'Print help'
             cand --help 'Print help'
-            cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+            cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
             cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
             cand show 'Print the settings in force; secrets are shown by where they come from'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;config;init'= {
+            cand --list 'Write a sample with the columns of this list'
+            cand --email 'The column of that list that holds the address, where it cannot be told'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
@@ -855,7 +861,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;config;help'= {
-            cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+            cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
             cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
             cand show 'Print the settings in force; secrets are shown by where they come from'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -1006,7 +1012,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;help;events;list'= {
         }
         &'mailbatch;help;config'= {
-            cand init 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+            cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
             cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
             cand show 'Print the settings in force; secrets are shown by where they come from'
         }

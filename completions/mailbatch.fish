@@ -106,6 +106,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sa
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l ledger-lost -d 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-empty -d 'Exit 9 when there was nobody to send to'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s y -l yes -d 'Ask nothing'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l no-learn -d 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
@@ -136,6 +137,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l rejected -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-unrendered -d 'Leave out rows for which the message cannot be rendered, instead of refusing the list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l allow-example -d 'Do not refuse a From, link or unsubscribe URL under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l spreadsheet-safe -d 'Guard cells that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s q -l quiet -d 'Say nothing unless something is wrong'
@@ -199,6 +201,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l abandon -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s y -l yes -d 'Ask nothing'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l no-learn -d 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
@@ -233,6 +236,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s c -l confi
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s y -l yes -d 'Ask nothing'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l no-learn -d 'Learn nothing: write neither hard bounces nor what the provider suppresses to the suppression list'
@@ -544,10 +548,12 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fi
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "init" -d 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l list -d 'Write a sample with the columns of this list' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The column of that list that holds the address, where it cannot be told' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l json -d 'Write results to standard output as JSON, one object a line'
@@ -569,7 +575,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -624,6 +630,6 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "list" -d 'List events, oldest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write a commented mailbatch.toml and a sample message; nothing is overwritten'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'

@@ -98,10 +98,18 @@ pub struct ConfigArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Write a commented mailbatch.toml and a sample message; nothing is overwritten
+    /// Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten
     Init {
         /// Where; the current directory if left out
         dir: Option<PathBuf>,
+
+        /// Write a sample with the columns of this list
+        #[arg(long, value_name = "LIST")]
+        list: Option<PathBuf>,
+
+        /// The column of that list that holds the address, where it cannot be told
+        #[arg(long, value_name = "COLUMN", requires = "list")]
+        email: Option<String>,
     },
     /// Read everything a send would read from the configuration, secrets included, and say whether it holds
     Validate {

@@ -76,6 +76,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub target: TargetArgs,
 
+    /// Do not refuse a From, link or unsubscribe URL under a reserved name such as example.com
+    #[arg(long)]
+    pub allow_example: bool,
+
     /// Write the bad rows of all lists to FILE (default: LIST.rejected.csv beside each list)
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
@@ -350,6 +354,10 @@ pub struct SendingArgs {
     /// Tolerate this share of rejected recipients before exit 3
     #[arg(long, value_name = "SHARE", default_value = "0%", env = "MAILBATCH_FAIL_OVER", hide_env_values = true)]
     pub fail_over: Percent,
+
+    /// Send although From, a link or the unsubscribe URL is under a reserved name such as example.com
+    #[arg(long)]
+    pub allow_example: bool,
 
     /// Guard cells of CSV reports that a spreadsheet would take for a formula
     #[arg(long)]

@@ -28,7 +28,7 @@ use crate::suppression::{Places, Suppressions};
 pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
     let (message, source) = bench.message(&args.message)?;
-    outlets::check(&bench, &bench.settings.chosen(args.target.provider.as_deref())?, &message.needs(), false)?;
+    outlets::check(&bench, &bench.settings.chosen(args.target.provider.as_deref())?, &message, (false, args.allow_example))?;
     let mut lists = lists(&bench, &args.list.lists, &args.list.reading, args.list.email.clone());
     // All that can be found is found first; the guess is refused at the end.
     lists.options.accept_guess = true;

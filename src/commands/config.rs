@@ -5,43 +5,45 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::sample::{self, ListColumns};
 use super::say;
 use crate::cli::{ConfigCommand, Globals};
 use crate::config::{FILE_NAME, Settings, start_dir};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
-const CONFIGURATION: &str = include_str!("mailbatch.toml");
-const MESSAGE: &str = include_str!("welcome.md");
-const SUPPRESSIONS: &str = "email,reason,scope,source,created_at,expires_at,note\n";
-
 /// Runs one of the `config` commands.
 pub fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
     match command {
-        ConfigCommand::Init { dir } => init(globals, dir.as_deref(), out),
+        ConfigCommand::Init { dir, list, email } => init(globals, dir.as_deref(), (list.as_deref(), email.as_deref()), out),
         ConfigCommand::Validate { env } => validate(globals, env.env.as_deref(), out),
         ConfigCommand::Show { origin, env } => show(globals, env.env.as_deref(), *origin, out),
     }
 }
 
 /// Writes a commented configuration, a sample message and an empty suppression file into `dir`, or the directory the command started
-/// in. A configuration that is there already is refused (exit 2), the other two are kept.
-pub fn init(globals: &Globals, dir: Option<&Path>, out: &mut dyn Write) -> Result<Exit> {
-    let dir = start_dir(globals)?.join(dir.unwrap_or(Path::new("")));
+/// in; for a list, and its column with the addresses, if that is named, with that list's columns. A configuration that is there already is
+/// refused (exit 2), the other two are kept.
+pub fn init(globals: &Globals, dir: Option<&Path>, (list, email): (Option<&Path>, Option<&str>), out: &mut dyn Write) -> Result<Exit> {
+    let base = start_dir(globals)?;
+    let columns = list.map(|list| ListColumns::read(&base.join(list), list, email)).transpose()?;
+    let [(_, mode, text), others @ ..] = sample::files(columns.as_ref())?;
+    let dir = base.join(dir.unwrap_or(Path::new("")));
     std::fs::create_dir_all(&dir).map_err(|e| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory that can be made"))?;
     let configuration = dir.join(FILE_NAME);
-    if !create(&configuration, 0o644, CONFIGURATION)? {
+    if !create(&configuration, mode, &text)? {
         return Err(Error::usage(format!("{}: there is one already", configuration.display())).hint("edit it, or name another directory"));
     }
     let mut told = format!("wrote {}\n", configuration.display());
     let (mut wrote, mut kept) = (vec![configuration], Vec::new());
-    for (name, mode, text) in [("welcome.md", 0o644, MESSAGE), ("suppressions.csv", 0o600, SUPPRESSIONS)] {
+    for (name, mode, text) in others {
         let path = dir.join(name);
-        let (word, files) = if create(&path, mode, text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
+        let (word, files) = if create(&path, mode, &text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
         told.push_str(&format!("{word} {}\n", path.display()));
         files.push(path);
     }
-    told.push_str("next: mailbatch check LIST\n");
+    told.push_str("it mails nobody: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
+    told.push_str(&format!("next: mailbatch check {}\n", list.map_or("LIST".into(), Path::to_string_lossy)));
     if globals.json {
         say(out, &format!("{}\n", serde_json::json!({"v": 1, "type": "config.init", "wrote": wrote, "kept": kept})))?;
     } else if !globals.quiet {
@@ -125,12 +127,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut out = Vec::new();
         std::fs::write(dir.path().join("welcome.md"), "mine").unwrap();
-        init(&globals(dir.path()), None, &mut out).unwrap();
+        init(&globals(dir.path()), None, (None, None), &mut out).unwrap();
         assert!(String::from_utf8(out).unwrap().contains("kept "));
         assert_eq!(std::fs::read_to_string(dir.path().join("welcome.md")).unwrap(), "mine");
         let mode = std::fs::metadata(dir.path().join("suppressions.csv")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let error = init(&globals(dir.path()), None, &mut Vec::new()).unwrap_err();
+        let error = init(&globals(dir.path()), None, (None, None), &mut Vec::new()).unwrap_err();
         assert!(error.exit() == Exit::USAGE && error.to_string().contains("there is one already"));
     }
 
@@ -139,9 +141,10 @@ mod tests {
         let commented = |line: &str| {
             line.strip_prefix("# ").filter(|l| l.starts_with('[') || l.split_once(" = ").is_some_and(|(k, _)| !k.contains(' '))).map(str::to_owned)
         };
-        let all: String = CONFIGURATION.lines().map(|line| commented(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
+        let [(_, _, configuration), ..] = sample::files(None).unwrap();
+        let all: String = configuration.lines().map(|line| commented(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
         assert!(all.contains("\n[providers.relay]") && all.contains("\nalways = "));
-        toml::from_str::<toml::Table>(CONFIGURATION).unwrap();
+        toml::from_str::<toml::Table>(&configuration).unwrap();
         toml::from_str::<toml::Table>(&all).unwrap();
     }
 

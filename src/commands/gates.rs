@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::cli::SendingArgs;
 use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
-use crate::config::WebhookKeys;
+use crate::config::CanaryRequires;
 use crate::error::{Error, Result, Subject};
 use crate::exit::Exit;
 use crate::ledger::{Gate, Ledger, Run, Standing};
@@ -65,28 +65,37 @@ pub(crate) fn canary_rule(bench: &Workbench, teller: Teller, run: &Run, sending:
         wait_complained: sending.canary_wait.or(canary.wait_complained).unwrap_or(wait),
         // Whoever says how long to wait knows of something that tells.
         hears: teller != Teller::Nothing || !wait.is_zero(),
+        lacks_bounces: teller == Teller::Nothing && canary.require == Some(CanaryRequires::Bounces),
         extend: sending.canary_extend.or(canary.extend),
         provider: settings.route.as_ref().filter(|_| has_route).and_then(|route| route.canary.clone()),
     })
 }
 
-/// What a person should know before an execution begins: what nothing will ever tell of.
-pub(crate) fn unheard(bench: &Workbench, teller: Teller, run: &Run, before: &Standing) -> Vec<&'static str> {
+/// What is said before an execution begins, under `-q` too: which gates and pause rules cannot work, as nothing reports bounces. Where it is
+/// said how long they are waited for, or that the provider's replies are enough, the canary is as it was meant.
+pub(crate) fn inert(bench: &Workbench, teller: Teller, run: &Run, before: &Standing, sending: &SendingArgs) -> Vec<&'static str> {
+    let (canary, rules) = (&bench.settings.canary, &bench.settings.pause);
     if teller != Teller::Nothing {
         return Vec::new();
     }
-    let settings = &bench.settings;
     let mut notes = Vec::new();
-    if run.gate == Gate::Ahead && before.canary.open > 0 && settings.providers.iter().any(|(_, provider)| provider.webhook != WebhookKeys::default())
-    {
-        notes.push(
-            "nobody listens to webhooks now, so the canary is judged by the provider's replies only\n\
-             hint: run `mailbatch listen` beside it, or pass --listen",
-        );
+    let is_ahead = run.gate == Gate::Ahead && before.canary.open > 0;
+    let has_wait = sending.canary_wait.or(canary.wait).is_some_and(|wait| !wait.is_zero());
+    match canary.require {
+        Some(CanaryRequires::Bounces) if is_ahead => notes.push(
+            "nothing reports bounces now, so the rest will wait for a person after the canary: [canary] require = \"bounces\"\n\
+             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
+        ),
+        None if is_ahead && !has_wait => notes.push(
+            "nothing reports bounces now, so the canary is judged by the provider's replies only\n\
+             hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`; \
+             require = \"replies\" under [canary] says that replies are enough",
+        ),
+        _ => {}
     }
-    if settings.pause.iter().any(|rule| rule.watched != Watched::Failed) {
+    if rules.iter().any(|rule| rule.watched != Watched::Failed) {
         notes.push(
-            "nothing tells of bounces and complaints now, so the pause rules about them hold nobody\n\
+            "nothing reports bounces and complaints now, so the pause rules about them cannot stop the run\n\
              hint: run `mailbatch listen` beside it, pass --listen, or take in bounces by `mailbatch events ingest`",
         );
     }

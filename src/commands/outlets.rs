@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::commands::running::Frozen;
+use crate::commands::running::{Frozen, frozen};
 use crate::commands::workbench::Workbench;
 use crate::config::{Chosen, ProviderConfig, Settings};
 use crate::content::Needs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::ledger::{Ledger, Run};
 use crate::literal::Rate;
+use crate::message::Message;
 use crate::outcome::Cohort;
 use crate::pipeline::{LedgerMemory, Outlet, RetryPolicy};
 use crate::provider::Provider;
@@ -55,9 +56,39 @@ pub(crate) fn cohorts(chosen: &Chosen<'_>) -> Vec<(Cohort, String)> {
     [of(Cohort::Canary, &route.canary), of(Cohort::Rest, &route.rest)].into_iter().flatten().collect()
 }
 
-/// Finds secrets and keys wanting, and what any of the providers cannot express, before the list is read.
-pub(crate) fn check(bench: &Workbench, chosen: &Chosen<'_>, needs: &Needs, sandbox: bool) -> Result<()> {
-    chosen.providers.iter().try_for_each(|name| prepared(&bench.settings, name, needs, sandbox).map(drop))
+/// Finds secrets and keys wanting, what any of the providers cannot express, and names for examples that would leave the machine, unless they
+/// may, before the list is read.
+pub(crate) fn check(bench: &Workbench, chosen: &Chosen<'_>, message: &Message, (sandbox, may_be_example): (bool, bool)) -> Result<()> {
+    let needs = message.needs();
+    chosen.providers.iter().try_for_each(|name| prepared(&bench.settings, name, &needs, sandbox).map(drop))?;
+    if sandbox || may_be_example { Ok(()) } else { refuse_examples(&bench.settings, &chosen.providers, message) }
+}
+
+/// Refuses (exit 4) a message with reserved names that would leave the machine through any of these providers.
+pub(crate) fn refuse_examples(settings: &Settings, providers: &[impl AsRef<str>], message: &Message) -> Result<()> {
+    let found = message.reserved_names();
+    for name in providers.iter().filter(|_| !found.is_empty()) {
+        let (name, config) = settings.provider(Some(name.as_ref()))?;
+        if !config.is_on_this_machine() {
+            let what = format!(
+                "the message holds names that are reserved for examples and tests, and would leave this machine through {name}:\n  {}",
+                found.join("\n  ")
+            );
+            return Err(Error::refused(what)
+                .hint("write your own domain: from, reply_to and unsubscribe_url stand in mailbatch.toml or the message; --allow-example sends it as it is")
+                .about(Subject::Template));
+        }
+    }
+    Ok(())
+}
+
+/// The same for a run that was planned when another provider was configured, or by an earlier version.
+pub(crate) fn refuse_examples_of_run(settings: &Settings, run: &Run, message: &Message, may_be_example: bool) -> Result<()> {
+    let frozen = frozen(run)?;
+    if may_be_example || frozen.allow_example || frozen.provider_sandbox {
+        return Ok(());
+    }
+    refuse_examples(settings, &FrozenRoute::of_run(settings, run, frozen.route.as_ref())?.providers, message)
 }
 
 /// A provider that is told what the message needs, and whether everything goes to its own sandbox.

@@ -6,6 +6,7 @@ use crate::cli::{SendArgs, SendingArgs};
 use crate::commands::campaign::Campaign;
 use crate::commands::outlets;
 use crate::commands::reading::lists;
+use crate::commands::running::frozen;
 use crate::commands::send::Sending;
 use crate::commands::workbench::Workbench;
 use crate::error::Result;
@@ -27,10 +28,11 @@ pub(crate) async fn replan(
     only: Vec<Outcome>,
 ) -> Result<Exit> {
     args.sending = sending.clone();
+    args.sending.allow_example |= frozen(run)?.allow_example;
     args.target.campaign = Some(run.head.name().to_owned());
     let (message, source) = bench.message(&args.message)?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
-    outlets::check(bench, &chosen, &message.needs(), args.provider_sandbox)?;
+    outlets::check(bench, &chosen, &message, (args.provider_sandbox, args.sending.allow_example))?;
     let ids = ledger.kin(&run.head.campaign).await.map_err(ledger_error)?;
     let campaign = Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };
     let sending = Sending {

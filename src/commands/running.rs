@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::cli::{OnCap, SendingArgs, Then};
-use crate::commands::gates::{Teller, canary_rule, unheard};
+use crate::commands::gates::{Teller, canary_rule, inert};
 use crate::commands::inputs::Inputs;
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, kept_reports, publish, record, rewrite_report, write_asked};
+use crate::commands::reports::{forget_report, kept_reports, record, rewrite_report, write_asked};
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -37,6 +37,9 @@ pub(crate) struct Frozen {
     /// Everything goes to the provider's own sandbox.
     #[serde(default)]
     pub(crate) provider_sandbox: bool,
+    /// Names that are reserved for examples may leave the machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) allow_example: bool,
     /// Suppression files given by flag.
     pub(crate) suppress: Vec<PathBuf>,
     pub(crate) canary: Option<String>,
@@ -100,6 +103,7 @@ impl Going<'_> {
     async fn execute(self) -> Result<Exit> {
         let started = Instant::now();
         let before = self.ledger.standing(&self.run.id).await.map_err(ledger_error)?;
+        outlets::refuse_examples_of_run(&self.bench.settings, &self.run, &self.message, self.sending.allow_example)?;
         if !self.confirmed(&before)? {
             self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await.map_err(ledger_error)?;
             let not_confirmed = ExitReason { exit: Exit::WAITING.code(), why: "not confirmed on the terminal".to_owned() };
@@ -107,7 +111,7 @@ impl Going<'_> {
             return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
         }
         let teller = Teller::find(self.bench, self.ledger.as_ref(), &self.run).await?;
-        unheard(self.bench, teller, &self.run, &before).into_iter().for_each(|note| self.bench.note(&format!("mailbatch: {note}")));
+        inert(self.bench, teller, &self.run, &before, self.sending).into_iter().for_each(|note| self.bench.warn(note));
         if !self.sending.no_learn {
             self.bench.warn_of_unwritable_suppressions();
         }
@@ -406,57 +410,6 @@ pub(crate) fn frozen(run: &Run) -> Result<Frozen> {
 /// The canary's size frozen with a run.
 pub(crate) fn canary_size(text: Option<&str>) -> Result<Option<CanarySize>> {
     text.map(str::parse).transpose().map_err(Error::internal)
-}
-
-/// Says that a run has nobody to send to; reports that were asked for are written all the same. A run that is left with nobody, because the
-/// process ended before it could say so, is finished now.
-pub(crate) async fn nothing_to_do(
-    bench: &Workbench,
-    ledger: &dyn Ledger,
-    (run, standing): (&Run, &Standing),
-    sending: &SendingArgs,
-    exit: Exit,
-) -> Result<Exit> {
-    // The process may have been killed between the run's end and its report, or between what was found out later and that.
-    let reports = kept_reports(bench, &run.id)?;
-    let missing = reports.current().is_none().then(|| reports.next());
-    if let Some(report) = reports.unpublished() {
-        publish(bench, &run.id, report)?;
-    }
-    let exit = match exit {
-        Exit::UNKNOWN if !sending.error_on.is_empty() && !sending.error_on.contains(&Outcome::Unknown) => Exit::OK,
-        exit => exit,
-    };
-    let closing = Closing { exit, reasons: Vec::new() };
-    write_asked(bench, ledger, (run, standing, closing), sending, missing.as_deref()).await?;
-    let count = |outcome| standing.tally.get(outcome);
-    let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
-    let is_over = held + deferred == 0;
-    if run.state == RunState::Open && is_over {
-        let exit = run.exit.unwrap_or_else(|| exit_of(standing).code());
-        ledger.finish(&run.id, RunState::Finished, exit, run.exit_reasons.clone()).await.map_err(ledger_error)?;
-    }
-    let next = match unknown {
-        0 if !is_over => format!("mailbatch resume {}", run.id),
-        0 => format!("mailbatch report {}", run.id),
-        _ => format!("mailbatch reconcile {}", run.id),
-    };
-    let next = in_this_workspace(bench, &next);
-    let what = match (run.state, is_over) {
-        (_, true) => "is finished".to_owned(),
-        (RunState::Finished, false) => format!("was closed; {held} held and {deferred} deferred were not mailed"),
-        (_, false) => format!("has {held} held and {deferred} deferred, who were not asked for"),
-    };
-    if bench.globals.json || sending.progress == crate::cli::ProgressMode::Json {
-        let exit_reasons = if unknown > 0 { vec![(Exit::UNKNOWN, format!("{unknown} may have been taken"))] } else { Vec::new() };
-        let notes = vec!["nothing to do".into()];
-        let extra = SummaryExtra { elapsed: std::time::Duration::ZERO, handed_over: 0, report: None, next: Some(next), exit, exit_reasons, notes };
-        crate::commands::say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
-    } else {
-        let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
-        bench.note(&format!("mailbatch: nothing to do: run {} of {} {what}{doubt}\nnext: {next}", run.id, run.head.name()));
-    }
-    Ok(exit)
 }
 
 /// A command that goes on with a run, with a remark on which text that sends.

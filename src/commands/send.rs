@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::cli::{Globals, OnUnknown, SendArgs};
 use crate::commands::campaign::{self, Apart, Asked, Campaign};
 use crate::commands::changes::{has, is_abandoned};
+use crate::commands::finished::nothing_to_do;
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
 use crate::commands::inputs::Inputs;
@@ -21,7 +22,7 @@ use crate::commands::own_files::{add_inputs, own_files};
 use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::reading::{agreed_to_guesses, judgement, lists, say_when_quiet, survey_notes};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
-use crate::commands::running::{Frozen, Going, canary_size, note_all, nothing_to_do, recover};
+use crate::commands::running::{Frozen, Going, canary_size, note_all, recover};
 use crate::commands::workbench::{Workbench, has_person};
 use crate::commands::{apart, changes, dry_run};
 use crate::config::Chosen;
@@ -51,7 +52,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     }
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
-    outlets::check(&bench, &chosen, &message.needs(), args.provider_sandbox)?;
+    outlets::check(&bench, &chosen, &message, (args.provider_sandbox, args.sending.allow_example))?;
     let asked = asked(&bench, args.target.campaign.as_deref(), source.file.clone(), &args.list.lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
@@ -329,6 +330,7 @@ impl Sending<'_> {
         let frozen = Frozen {
             dedupe: screening.dedupe.to_string(),
             provider_sandbox: self.args.provider_sandbox,
+            allow_example: self.args.sending.allow_example,
             redirect: self.args.redirect_all_to.as_ref().map(ToString::to_string),
             suppress: screening.suppress.iter().map(|file| self.bench.settings.workspace.from_arguments(file)).collect(),
             canary: self.args.canary.or(self.bench.settings.canary.size).map(|size| size.to_string()),

@@ -28,7 +28,7 @@ pub use provider::{ProviderConfig, RetryPolicy};
 pub use route::Route;
 pub use secrets::Secrets;
 pub use shown::Shown;
-pub use tables::{CanarySettings, ListSettings, MESSAGE_KEYS};
+pub use tables::{CanaryRequires, CanarySettings, ListSettings, MESSAGE_KEYS};
 pub use workspace::{FILE_NAME, Workspace, start_dir};
 
 use document::{Content, Document, Table};

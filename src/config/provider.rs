@@ -96,6 +96,34 @@ impl ProviderConfig {
     }
 }
 
+impl ProviderConfig {
+    /// Whether no mail leaves this machine through it: it is the sandbox, or every address of its host is one of loopback. A name is looked up.
+    pub fn is_on_this_machine(&self) -> bool {
+        if self.kind == "sandbox" {
+            return true;
+        }
+        let url = ["url", "base_url"].iter().find_map(|key| self.keys.get(*key).and_then(toml::Value::as_str));
+        match url.and_then(|url| url::Url::parse(url).ok()).as_ref().and_then(url::Url::host) {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+            Some(url::Host::Domain(name)) => match name.parse::<std::net::IpAddr>() {
+                Ok(ip) => ip.to_canonical().is_loopback(),
+                Err(_) => is_loopback_name(name),
+            },
+            None => false,
+        }
+    }
+}
+
+fn is_loopback_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    if name == "localhost" || name.ends_with(".localhost") {
+        return true;
+    }
+    let found = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 25)).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    !found.is_empty() && found.iter().all(|address| address.ip().to_canonical().is_loopback())
+}
+
 fn spec(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<&'static ProviderSpec> {
     let kinds = || specs.iter().map(|spec| spec.kind).collect::<Vec<_>>().join(", ");
     let Some(kind) = section.text("kind", "smtp")? else {

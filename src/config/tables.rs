@@ -59,8 +59,19 @@ pub struct CanarySettings {
     pub wait_complained: Option<Duration>,
     /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
     pub extend: Option<CanarySize>,
+    /// What it must be judged by, where that is said.
+    pub require: Option<CanaryRequires>,
     /// In every canary, if they are in the list.
     pub always: Vec<Address>,
+}
+
+/// What a canary is judged by at the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanaryRequires {
+    /// The provider's replies are enough.
+    Replies,
+    /// Where nothing reports bounces, the canary waits for a person instead of passing.
+    Bounces,
 }
 
 impl Default for CanarySettings {
@@ -75,6 +86,7 @@ impl Default for CanarySettings {
             wait: None,
             wait_complained: None,
             extend: None,
+            require: None,
             always: Vec::new(),
         }
     }
@@ -138,9 +150,18 @@ pub(super) fn soft_bounces(root: &Section<'_>) -> Result<Option<SoftBounces>> {
     Ok(section.read("soft_bounces", "5 in 14d", read)?.unwrap_or(Some(SoftBounces::DEFAULT)))
 }
 
+fn requires(text: &str) -> std::result::Result<CanaryRequires, String> {
+    match text {
+        "replies" => Ok(CanaryRequires::Replies),
+        "bounces" => Ok(CanaryRequires::Bounces),
+        _ => Err(format!("{text:?} is none of replies, bounces")),
+    }
+}
+
 pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
     let Some(section) = root.section("canary")? else { return Ok(CanarySettings::default()) };
-    const KEYS: [&str; 9] = ["size", "wait", "wait_complained", "extend", "then", "max_failed", "max_bounced", "max_complained", "always"];
+    const KEYS: [&str; 10] =
+        ["size", "wait", "wait_complained", "extend", "require", "then", "max_failed", "max_bounced", "max_complained", "always"];
     section.check_keys(&KEYS, &[])?;
     let default = CanarySettings::default();
     Ok(CanarySettings {
@@ -152,6 +173,7 @@ pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
         wait: wait(&section, "wait")?,
         wait_complained: wait(&section, "wait_complained")?,
         extend: size(&section, "extend")?,
+        require: section.read("require", "bounces", requires)?,
         always: section.read_all("always", "seed@acme.example", |text| Address::parse(text).map_err(|e| e.to_string()))?.unwrap_or_default(),
     })
 }

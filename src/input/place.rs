@@ -51,6 +51,11 @@ impl Place {
         }
     }
 
+    /// Its name as it stands in the list.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Says to the reader that this is the column of the addresses.
     pub fn mark_in(&self, reader: &mut ListReader) {
         reader.set_email(self.at, &self.name);

@@ -30,6 +30,7 @@ mod markdown;
 mod mime;
 mod plain;
 mod prepared;
+mod reserved;
 mod row;
 mod skeleton;
 mod template;

@@ -25,6 +25,8 @@ pub struct CanaryRule {
     pub wait_complained: Duration,
     /// Whether anything tells of bounces and complaints at all. Without that, their absence proves nothing.
     pub hears: bool,
+    /// Whether bounces must be reported for the canary to pass, and nothing does: without a bounce it waits for a person.
+    pub lacks_bounces: bool,
     /// How far the canary may grow by itself while it cannot tell; `None` for not at all.
     pub extend: Option<CanarySize>,
     /// Through whom those go who are drawn into it later; `None` for the first choice of each.

@@ -16,6 +16,7 @@ mod examples;
 mod faults;
 mod history;
 mod identity;
+mod inert;
 mod junit;
 mod limits;
 mod listen;

@@ -109,6 +109,9 @@ impl Engine {
             Replies::Passed(words) => words + &put_off,
         };
         let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
+        if rule.lacks_bounces && seen == CanaryEvidence::default() && self.rest_is_left() {
+            return Ok(Found::Unclear(format!("{replies}; nothing reports bounces, which [canary] require = \"bounces\" asks for")));
+        }
         if !rule.hears && seen == CanaryEvidence::default() {
             return Ok(Found::Passed(told(replies)));
         }

@@ -1,0 +1,124 @@
+//! Names that are reserved for examples and tests (RFC 2606, RFC 6761): mail that holds them was never meant to leave the machine.
+
+use std::collections::BTreeSet;
+
+use super::{Message, TOKEN};
+use crate::address::Address;
+
+/// What stands where a row fills in a value, which no template writes.
+const FILLED: &str = "\u{1}";
+
+impl Message {
+    /// Where the message uses a reserved name, each as `From: acme.example` or `link: www.example.com`; in order, each once. What a row fills
+    /// in is not looked at.
+    pub fn reserved_names(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut add = |place: String, domain: &str| {
+            let line = format!("{place}: {domain}");
+            if is_reserved(domain) && !found.contains(&line) {
+                found.push(line);
+            }
+        };
+        let of = |address: &Address| address.domain().to_owned();
+        add("From".into(), &of(&self.from.address));
+        if let Some(reply_to) = &self.reply_to {
+            add("Reply-To".into(), &of(&reply_to.address));
+        }
+        // Often From's own, which has been named.
+        if of(&self.envelope_sender) != of(&self.from.address) {
+            add("envelope_sender".into(), &of(&self.envelope_sender));
+        }
+        let unsubscribe: BTreeSet<String> = self.frozen.unsubscribe_url.iter().flat_map(|source| hosts(&source.text)).collect();
+        unsubscribe.iter().for_each(|host| add("unsubscribe_url".into(), host));
+        for (name, source) in &self.frozen.headers {
+            hosts(&source.text).iter().for_each(|host| add(format!("header {name}"), host));
+        }
+        for (_, source) in self.frozen.body.templates() {
+            hosts(&source.text).difference(&unsubscribe).for_each(|host| add("link".into(), host));
+        }
+        found
+    }
+}
+
+/// The hosts of the URLs in a template: of the web, and of mailboxes that are written to.
+fn hosts(template: &str) -> BTreeSet<String> {
+    let text = without_tags(&template.replace(TOKEN, FILLED));
+    let lower = text.to_ascii_lowercase();
+    let mut found = BTreeSet::new();
+    for (at, scheme) in ["http://", "https://", "mailto:"].iter().flat_map(|scheme| lower.match_indices(scheme)) {
+        let rest = &lower[at + scheme.len()..];
+        let ends = |c: char| c.is_whitespace() || "/?#\"'<>()[]{}|\\,;".contains(c);
+        let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let host = host.split(':').next().unwrap_or_default().trim_end_matches('.');
+        if !host.is_empty() {
+            found.insert(host.replace(FILLED, "…"));
+        }
+    }
+    found
+}
+
+/// A template with a mark for each value that a row fills in, and without its other tags.
+fn without_tags(template: &str) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, tag) = rest.split_at(at);
+        out.push_str(before);
+        let (end, mark) = match tag.as_bytes().get(1) {
+            Some(b'{') => ("}}", FILLED),
+            Some(b'%') => ("%}", ""),
+            Some(b'#') => ("#}", ""),
+            _ => {
+                out.push('{');
+                rest = &tag[1..];
+                continue;
+            }
+        };
+        rest = tag;
+        let Some(length) = tag.find(end) else { break };
+        out.push_str(mark);
+        rest = &tag[length + end.len()..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether nobody can own a domain: it is for examples, tests, or the machine itself.
+fn is_reserved(domain: &str) -> bool {
+    const NAMES: [&str; 7] = ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
+    let domain = domain.to_ascii_lowercase();
+    NAMES.iter().any(|name| domain.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names_are_known_and_others_are_not() {
+        for domain in ["example.com", "mail.Example.org", "example.net", "acme.example", "a.test", "x.invalid", "test", "localhost", "a.localhost"] {
+            assert!(is_reserved(domain), "{domain}");
+        }
+        for domain in ["example.de", "acme.com", "myexample.com", "contest", "example.com.acme.org", "localhost.acme.org", ""] {
+            assert!(!is_reserved(domain), "{domain}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_found_wherever_a_template_writes_them() {
+        for (template, expected) in [
+            ("see HTTPS://Acme.example/x, or (http://b.test)", &["acme.example", "b.test"][..]),
+            ("<a href=\"http://u:p@c.test.:8080/\">c</a> [d](https://d.example?x=1) <https://e.test>", &["c.test", "d.example", "e.test"]),
+            ("https://{{ sub | default('a/b') }}.example.com/{{ id }}", &["….example.com"]),
+            ("https://{% if vip %}gold{% endif %}.example.net{# https://f.test #}/", &["gold.example.net"]),
+            ("[write](mailto:help@acme.example?subject=x)", &["acme.example"]),
+            ("http://{{ host }}/ and ftp://c.example and news@d.example", &["…"]),
+            ("{ a { https://x.test } https://{{", &["x.test"]),
+            ("https://acme.example/u/{token}", &["acme.example"]),
+            ("none", &[]),
+        ] {
+            assert_eq!(hosts(template).into_iter().collect::<Vec<_>>(), expected, "{template}");
+        }
+    }
+}
