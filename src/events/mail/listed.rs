@@ -98,6 +98,21 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
     found
 }
 
+/// The first address that stands alone right below a sentence that says what failed.
+pub(super) fn below_heading(text: &str) -> Option<String> {
+    let mut is_below = false;
+    for line in text.lines().map(|line| without_marks(line).trim_end()).filter(|line| !line.is_empty()) {
+        let addresses = if is_below { all_in(line) } else { Vec::new() };
+        if let [address] = addresses.as_slice()
+            && Place::of(line, address, &addresses).behind.is_some_and(|rest| rest.is_empty())
+        {
+            return Some(address.clone());
+        }
+        is_below = is_heading(line) || line.strip_suffix('.').is_some_and(|sentence| is_heading(&format!("{sentence}:")));
+    }
+    None
+}
+
 /// The longest line that is a heading.
 const LONGEST_HEADING: usize = 300;
 

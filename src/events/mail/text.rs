@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::addresses::{all_in, is_daemon, places};
 use super::headers::{field, fields, get};
-use super::listed::{in_subject, listed};
+use super::listed::{below_heading, in_subject, listed};
 use super::mention::{is_asked_for, is_said_anywhere, is_said_of};
 use super::parts::Parts;
 use super::phrases::{List, holds};
@@ -273,11 +273,13 @@ pub(super) fn read(parts: &Parts, known: &[String]) -> Bounce {
         recipients.clone_from(&sent_to);
     }
     if recipients.is_empty() {
-        // Somebody may be called by a role, where the sentence says so in as many words.
+        // Somebody may be called by a role, where the sentence says so in as many words, or where a recipient stands.
+        let below = below_heading(told);
         recipients = all_in(told)
             .into_iter()
             .take(20)
-            .filter(|address| is_role(address) && !is_ours(address) && is_said_anywhere(told, address))
+            .filter(|address| is_role(address) && !is_ours(address))
+            .filter(|address| is_said_anywhere(told, address) || below.as_ref() == Some(address))
             .take(1)
             .collect();
     }
