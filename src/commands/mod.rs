@@ -9,6 +9,7 @@ mod comparison;
 pub mod config;
 mod decision;
 mod dry_run;
+mod emptied;
 mod events;
 mod finished;
 mod following;

@@ -155,7 +155,7 @@ async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, opening:
     let message = Arc::new(Message::thaw(&run.head.message)?.signed_by(bench.links()?)?);
     let mut more = frozen(&run)?.suppress;
     more.extend_from_slice(suppress);
-    let suppressions = Arc::new(bench.suppressions(&more, Some(ledger.as_ref()), run.head.kind).await?);
+    let suppressions = Arc::new(bench.suppressions_of_run(&more, ledger.as_ref(), run.head.kind).await?);
     let secret = ledger.secret_key().await.map_err(ledger_error)?;
     let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
     if tally.open > 0 || open.iter().any(|outcome| tally.get(*outcome) > 0) {

@@ -174,7 +174,7 @@ impl Sending<'_> {
             recover(bench, ledger.as_ref(), run, self.args.sending.no_learn).await?;
             latched(run)?;
         }
-        let suppressions = Arc::new(bench.suppressions(&self.args.list.screening.suppress, Some(ledger.as_ref()), self.message.kind()).await?);
+        let suppressions = Arc::new(bench.suppressions_of_run(&self.args.list.screening.suppress, ledger.as_ref(), self.message.kind()).await?);
         let mut notes = self.message.lint();
         let mut planned = None;
         let unfinished = latest.as_ref().filter(|run| run.state == RunState::Open).map(|run| run.id.clone());

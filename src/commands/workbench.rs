@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use crate::cli::Globals;
+use crate::commands::emptied;
 use crate::config::Settings;
 use crate::error::{Error, Result, Subject};
 use crate::input::context::ColumnIndex;
@@ -134,6 +135,13 @@ impl Workbench {
         Ok(self.settings.unsubscribe_key()?.as_ref().map(Links::new))
     }
 
+    /// The same for a run, which remembers the files that hold entries.
+    pub(crate) async fn suppressions_of_run(&self, more: &[std::path::PathBuf], ledger: &dyn Ledger, kind: Kind) -> Result<Suppressions> {
+        let loaded = self.suppressions(more, Some(ledger), kind).await?;
+        emptied::remember(self, &loaded, ledger).await?;
+        Ok(loaded)
+    }
+
     /// Everybody who must not be mailed: the configured files, `more`, and what the ledger has learned.
     pub(crate) async fn suppressions(&self, more: &[std::path::PathBuf], ledger: Option<&dyn Ledger>, kind: Kind) -> Result<Suppressions> {
         let mut files = self.settings.suppression_files.clone();
@@ -142,6 +150,9 @@ impl Workbench {
         let now = jiff::Timestamp::now();
         let loaded = tokio::task::block_in_place(|| Suppressions::load(&files, ledger.into_iter().flat_map(learned), kind, now));
         let loaded = loaded.map_err(|e| e.about(Subject::Suppression))?;
+        if let Some(ledger) = ledger {
+            emptied::refuse(self, &loaded, ledger).await.map_err(|e| e.about(Subject::Suppression))?;
+        }
         for (file, noted) in loaded.noted() {
             let file = self.settings.workspace.shown(file);
             let named = |found: &Places, what: &str| {

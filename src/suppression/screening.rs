@@ -39,6 +39,7 @@ pub struct Suppressions {
     /// The number of the ledger's latest entry in here.
     learned_up_to: AtomicI64,
     noted: Vec<(PathBuf, Noted)>,
+    held: Vec<(PathBuf, u64)>,
 }
 
 impl fmt::Debug for Suppressions {
@@ -54,10 +55,12 @@ impl Suppressions {
     pub fn load(files: &[PathBuf], ledger: impl Iterator<Item = Result<(i64, LedgerSuppression)>>, kind: Kind, now: Timestamp) -> Result<Self> {
         let mut gathered = Gathered::new(Rule { kind, now });
         let mut watched = Vec::with_capacity(files.len());
-        let mut noted = Vec::new();
+        let (mut noted, mut held) = (Vec::new(), Vec::new());
         for path in files {
+            let before = gathered.keys.len();
             watched.extend(Watched::load(path, &mut gathered)?);
             let found = std::mem::take(&mut gathered.noted);
+            held.push((path.clone(), (gathered.keys.len() - before) as u64));
             noted.extend((!found.is_empty()).then(|| (path.clone(), found)));
         }
         let Gathered { rule, keys, mut forms, .. } = gathered;
@@ -83,7 +86,13 @@ impl Suppressions {
             watched: Mutex::new(watched),
             learned_up_to: learned_up_to.into(),
             noted,
+            held,
         })
+    }
+
+    /// How many entries in force each file held when it was loaded.
+    pub(crate) fn held(&self) -> &[(PathBuf, u64)] {
+        &self.held
     }
 
     /// The files with entries that were worth a look when they were loaded.

@@ -121,7 +121,7 @@ pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
     let path = path.display();
     match trouble {
         Trouble::Io(why) if why.kind() == io::ErrorKind::NotFound => Error::refused(format!("suppression file {path} does not exist"))
-            .hint("correct its path, or make an empty file if nobody is suppressed yet"),
+            .hint("correct its path, or make one with the header email if nobody is suppressed yet"),
         Trouble::Io(why) => Error::refused(format!("suppression file {path} cannot be read: {why}")).hint("name a readable file"),
         Trouble::Line(line, problem) => Error::refused(format!("{path}:{line}: {}", problem.what)).hint(problem.hint),
     }

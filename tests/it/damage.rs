@@ -306,6 +306,31 @@ fn a_suppression_file_is_read_in_the_spellings_that_lists_are() {
 }
 
 #[test]
+fn a_suppression_file_that_lost_all_its_entries_is_refused() {
+    let ws = sandbox("email,name\nann@example.com,Ann\nben@example.com,Ben\n");
+    ws.config(&format!("{}\n[suppression]\nfiles = [\"stop.csv\"]\n", ws.read("mailbatch.toml"))).file("stop.csv", "email\nann@example.com\n");
+    ws.run(&["send", "list.csv"]).ends(0);
+    assert_eq!(ws.mailed(), ["ben@example.com"]);
+    for empty in ["", "\n", "\u{feff}", "# nightly export\n"] {
+        ws.file("stop.csv", empty);
+        for arguments in
+            [&["check", "list.csv"][..], &["-q", "send", "list.csv", "--campaign", "two"], &["send", "list.csv", "--dry-run", "--campaign", "two"]]
+        {
+            let ran = ws.run(arguments).ends(4);
+            for text in ["stop.csv is empty, and held 1 entries in an earlier run", "hint: write the file again, or leave its header, email"] {
+                assert!(ran.err.contains(text), "{arguments:?}: no {text:?} in {}", ran.err);
+            }
+        }
+    }
+    assert_eq!(ws.mailed().len(), 1);
+    ws.file("stop.csv", "email\n");
+    ws.run(&["send", "list.csv", "--campaign", "two"]).ends(0);
+    assert_eq!(ws.mailed().len(), 3);
+    // Nobody was ever in the other one.
+    ws.file("other.csv", "").run(&["send", "list.csv", "--suppress", "other.csv", "--campaign", "three"]).ends(0).says("is empty");
+}
+
+#[test]
 fn files_that_are_no_list_are_called_what_they_are() {
     for (file, says) in [
         (&b"PK\x03\x04\x14\x00\x06\x00"[..], "is a ZIP archive, as spreadsheets (.xlsx, .ods) are"),
