@@ -13,6 +13,9 @@ pub(crate) const ENOUGH_AT_FIRST: Duration = Duration::from_secs(15);
 /// How long an open breaker waits before it lets one probe through.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 
+/// A guess that turned out too short was short of the provider's window by what its burst took.
+const BURST: Duration = Duration::from_secs(2);
+
 /// What the pipeline may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -119,7 +122,8 @@ impl Breaker {
         // Those who were on their way together were asked once.
         let is_new = self.quiet_until.is_none_or(|until| now >= until);
         self.dry += u32::from(is_new);
-        let wait = wait.saturating_mul(1 << self.dry.saturating_sub(2).min(16)).min(self.policy.max);
+        let burst = if self.dry > 1 { BURST } else { Duration::ZERO };
+        let wait = (wait.saturating_mul(1 << self.dry.saturating_sub(2).min(16)) + burst).min(self.policy.max);
         if is_new {
             self.quiet_until = now.checked_add(wait);
         }
@@ -260,7 +264,7 @@ mod tests {
             waits.push(wait.as_secs());
             now += wait;
         }
-        assert_eq!(waits, [30, 30, 60, 120]);
+        assert_eq!(waits, [30, 32, 62, 122]);
         breaker.took_some();
         assert_eq!(breaker.throttled(refusal(Reason::Rate, "451"), Duration::from_secs(30), &Reply::default(), now).as_secs(), 30);
     }

@@ -105,6 +105,11 @@ impl Heard {
         self.state().same.has_accepted()
     }
 
+    /// Whether the list has a single receiving domain.
+    pub(crate) fn has_one_domain(&self) -> bool {
+        self.state().same.has_one_domain()
+    }
+
     /// Whether what was said about this recipient may still turn out to be the provider's fault.
     pub(crate) fn is_open(&self, row: JobId) -> bool {
         self.state().same.is_open(row)

@@ -94,6 +94,12 @@ fn may_want_login(words: &str) -> bool {
     WORDS.iter().any(|word| words.contains(word))
 }
 
+/// Whether an API refuses the recipient's address, which it names: a list may begin with several that it does not take.
+fn is_of_address(refusal: &Refusal, email: &str) -> bool {
+    let is_relays = refusal.code.starts_with('5');
+    refusal.reason == Reason::BadAddress && !is_relays && refusal.detail.to_lowercase().contains(&email.to_lowercase())
+}
+
 /// The sign of a refusal of this recipient.
 pub(crate) fn sign_of(refusal: &Refusal, email: &str, domain: &str) -> String {
     let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
@@ -128,6 +134,11 @@ impl Sameness {
     /// Whether the provider has accepted something in the run.
     pub(crate) fn has_accepted(&self) -> bool {
         self.has_accepted
+    }
+
+    /// Whether the list has a single receiving domain.
+    pub(crate) fn has_one_domain(&self) -> bool {
+        self.few.as_ref().is_some_and(|few| few.len() == 1)
     }
 
     /// Whether this recipient was opened again because a provider refused everybody.
@@ -174,7 +185,7 @@ impl Sameness {
     }
 
     fn refused(&mut self, row: JobId, email: &str, domain: &str, refusal: &Refusal) -> Option<Proved> {
-        if self.retried.contains(&row) || (self.accepts && self.absolved.contains(&row)) {
+        if self.retried.contains(&row) || (self.accepts && self.absolved.contains(&row)) || is_of_address(refusal, email) {
             return None;
         }
         let sign = sign_of(refusal, email, domain);
@@ -307,6 +318,16 @@ pub(crate) mod tests {
         let gone = rejected(Reason::MailboxGone, "550 5.1.1", "no such user");
         assert_eq!([needed(0, 6, &policy), needed(0, 6, &gone)], [3, 3]);
         assert_eq!([needed(5, 6, &policy), needed(5, 6, &gone)], [5, 10]);
+    }
+
+    #[test]
+    fn an_api_that_names_the_address_it_does_not_take_means_that_one() {
+        let (mut same, _) = Sameness::resumed(&Refusals::default(), None, None);
+        for n in 0..50 {
+            let text = format!("Invalid 'To' address: '{}'.", row(n).email);
+            assert!(same.answered(&row(n), &rejected(Reason::BadAddress, "200 300", &text)).is_none(), "{n}");
+        }
+        assert_eq!(needed(0, 6, &rejected(Reason::BadAddress, "200 300", "Invalid 'To' address")), 3);
     }
 
     #[test]

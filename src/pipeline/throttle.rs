@@ -182,6 +182,12 @@ impl Throttle {
         self.is_active.store(true, Ordering::Release);
     }
 
+    /// The wishes so far were about single recipients: it is as before the first of them.
+    pub(crate) fn lift(&self) {
+        let mut state = self.state();
+        (state.slowed, state.log) = (None, Log::default());
+    }
+
     /// Whether it holds anybody up: cheap, for it is asked for each message.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
@@ -320,7 +326,8 @@ mod tests {
             } else {
                 refused += 1;
                 throttle.passed(1, 0, now);
-                let quiet = (30 * SECOND * (1 << u32::saturating_sub(dry, 1))).min(300 * SECOND);
+                let burst = if dry > 0 { 2 * SECOND } else { Duration::ZERO };
+                let quiet = (30 * SECOND * (1 << u32::saturating_sub(dry, 1)) + burst).min(300 * SECOND);
                 throttle.slow_down(quiet, now);
                 now += quiet;
                 dry += 1;
@@ -357,5 +364,7 @@ mod tests {
         throttle.slow_down(30 * SECOND, at(72));
         throttle.passed(1, 1, at(102));
         assert!(throttle.speed(at(102)).is_some_and(|speed| speed < known));
+        throttle.lift();
+        assert_eq!((throttle.speed(at(102)), throttle.turn(1, at(200))), (None, Duration::ZERO));
     }
 }

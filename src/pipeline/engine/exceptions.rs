@@ -168,18 +168,27 @@ impl Engine {
         let took = reply.items.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Accepted { .. }));
         let took: Vec<&LedgerRow> = took.filter_map(|(job, _)| of(*job)).collect();
         let news = exceptions.took(&took, was_asked, now);
+        if !news.is_empty() {
+            // What slowed it down was about those.
+            self.stations[way.through].pacers.throttle.lift();
+        }
         for domain in news.iter().filter(|name| !name.contains('@')) {
             let outlet = &self.parts.outlets[way.through];
             tracing::info!(provider = outlet.name, domain, "one receiving domain is refused");
             self.parts.progress.message(&format!("{} takes nothing for {domain} for now: its recipients wait, the others go on", outlet.name));
         }
-        let may_be_its = self.parts.redirect.is_none() && matches!(reply.health, Health::SlowDown(_) | Health::Failing(_));
-        let Some(row) = reply.concerns.filter(|_| may_be_its).and_then(of) else { return Ok(None) };
-        let Some((name, is_left)) = self.name_of(way, row).await? else { return Ok(None) };
+        let is_passing = matches!(reply.health, Health::SlowDown(_) | Health::Failing(_));
+        let Some(row) = reply.concerns.filter(|_| is_passing).and_then(of) else { return Ok(None) };
+        let name = if self.parts.redirect.is_some() { None } else { self.name_of(way, row, &not_begun_of(rows, reply)).await? };
+        let Some((name, is_left)) = name else {
+            reply.health = if_for_good(std::mem::take(&mut reply.health));
+            return Ok(None);
+        };
         let station = &mut self.stations[way.through];
         let is_cautious = station.is_cautious();
         let whose = station.exceptions.refused(&name, is_left, is_cautious, now);
         if whose == Whose::Providers {
+            reply.health = if_for_good(std::mem::take(&mut reply.health));
             return Ok(None);
         }
         if whose == Whose::Unclear {
@@ -187,17 +196,20 @@ impl Engine {
             station.withdraw();
         }
         reply.health = Health::Fine;
-        let counted = reply.items.iter_mut().find_map(|(job, verdict)| match verdict {
-            Verdict::NotTaken { refusal, counts } if *job == row.row => Some((refusal, counts)),
-            _ => None,
-        });
-        let Some((refusal, counts)) = counted else { return Ok(None) };
-        *counts |= whose == Whose::Its;
+        let Some((_, verdict)) = reply.items.iter_mut().find(|(job, _)| *job == row.row) else { return Ok(None) };
+        let Verdict::NotTaken { refusal, .. } = &*verdict else { return Ok(None) };
+        let refusal = refusal.clone();
+        if whose == Whose::Its {
+            *verdict = match refusal.code.starts_with('5') {
+                true => Verdict::Rejected(refusal.clone()),
+                false => Verdict::NotTaken { refusal: refusal.clone(), counts: true },
+            };
+        }
         let policy = self.parts.outlets[way.through].retry;
         let Some(trouble) = station.exceptions.by_name.get(&name).filter(|_| name == row.domain) else { return Ok(None) };
         let lasts = trouble.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         if whose == Whose::Its && lasts >= policy.give_up_after {
-            return Ok(Some(GivenUp { domain: name, refusal: refusal.clone() }));
+            return Ok(Some(GivenUp { domain: name, refusal }));
         }
         let until = now + policy.ceiling(trouble.times);
         self.stations[way.first].lanes.hold(&row.domain, until);
@@ -205,21 +217,47 @@ impl Engine {
     }
 
     /// The domain that was refused, or the address where no other domain is left; and whether another recipient is left to ask. `None` where
-    /// none is, and nothing is known.
-    async fn name_of(&mut self, way: Way, row: &LedgerRow) -> Result<Option<(String, bool)>> {
-        let exceptions = &self.stations[way.through].exceptions;
+    /// none is and nothing is known, or every domain that is left was refused.
+    /// Members of its claim that were `not_begun`, and what else is under way, are asked as soon as they have come back.
+    async fn name_of(&mut self, way: Way, row: &LedgerRow, not_begun: &[&LedgerRow]) -> Result<Option<(String, bool)>> {
+        let station = &self.stations[way.through];
+        let (exceptions, has_one_domain) = (&station.exceptions, station.heard.has_one_domain());
         let [of_domain, of_address] = [&row.domain, &row.email].map(|name| exceptions.contrasts(name));
-        for (name, contrasts, not) in [(&row.domain, of_domain, vec![row.domain.clone()]), (&row.email, of_address, Vec::new())] {
+        let mut refused = exceptions.refused_domains();
+        let is_refused_elsewhere = refused.iter().any(|domain| *domain != row.domain);
+        refused.push(row.domain.clone());
+        let is_left_over = |not: &[String]| !self.out.is_empty() || not_begun.iter().any(|member| !not.contains(&member.domain));
+        let names = [(&row.domain, of_domain, refused), (&row.email, of_address, Vec::new())];
+        for (name, contrasts, not) in names.into_iter().skip(usize::from(has_one_domain)) {
+            if contrasts >= CONTRASTS || is_left_over(&not) {
+                return Ok(Some((name.clone(), true)));
+            }
             let through = self.stations[way.first].recipients.clone();
             let ask = Ask { cohort: self.cohort(), not_domains: not, through, limit: 1, ..Ask::default() };
-            if contrasts >= CONTRASTS || !self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?.is_empty() {
+            if !self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?.is_empty() {
                 return Ok(Some((name.clone(), true)));
             }
             if contrasts > 0 {
                 return Ok(Some((name.clone(), false)));
             }
+            if is_refused_elsewhere {
+                return Ok(None);
+            }
         }
         Ok(None)
+    }
+}
+
+/// The members of a claim that were not begun.
+fn not_begun_of<'a>(rows: &'a [LedgerRow], reply: &Reply) -> Vec<&'a LedgerRow> {
+    rows.iter().filter(|row| reply.items.iter().all(|(job, _)| *job != row.row)).collect()
+}
+
+/// What is refused for good and about the provider stops it.
+fn if_for_good(health: Health) -> Health {
+    match health {
+        Health::Failing(refusal) if refusal.code.starts_with('5') => Health::Stop(refusal),
+        other => other,
     }
 }
 
