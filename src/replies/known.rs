@@ -329,6 +329,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("messages per minute", "45", ANY, Meaning::Rate, "Office 365, policyd"),
     known("emails per hour", "45", ANY, Meaning::Rate, "cPanel, Plesk"),
     known("server busy", "4", ANY, Meaning::Rate, "Exchange Online 4.7.500"),
+    known("concurrent connections limit", "4", ANY, Meaning::Rate, "Exchange Online 4.3.2, sabuhish/fastapi-mail#75"),
     known("thread limit exceeded", "4", ANY, Meaning::Rate, "Exchange Online 4.3.2, STOREDRV.ClientSubmit"),
     known("due to unexpected volume", "4", ANY, Meaning::Rate, "Yahoo TSS04"),
     known("tss04", "4", ANY, Meaning::Rate, "Yahoo TSS04, senders.yahooinc.com"),

@@ -232,10 +232,11 @@ fn a_connection_that_takes_no_more_is_changed_at_once() {
 
 #[test]
 fn a_relay_that_takes_five_a_window_gets_everybody_with_few_refusals() {
-    for text in ["451 4.7.1 Ratelimit \"user\" exceeded", "450 4.7.1 <u@x.example>: Recipient address rejected: Number messages per hour exceeded"] {
+    let hourly = "450 4.7.1 <u@x.example>: Recipient address rejected: Number messages per hour exceeded";
+    for (text, domains) in [("451 4.7.1 Ratelimit \"user\" exceeded", 6), ("451 4.7.1 Ratelimit \"user\" exceeded", 2), (hourly, 6)] {
         let script = || Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).after(5));
         let server = Recorder::with(script());
-        let work = relay(&server, "", "", 2 * FEW, 6);
+        let work = relay(&server, "", "", 2 * FEW, domains);
         work.config(&work.read("mailbatch.toml").replace(RETRY, "retry = { for = \"60s\", base = \"50ms\", max = \"300ms\" }"));
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -424,4 +425,40 @@ fn a_connection_that_takes_no_more_is_changed_whatever_its_server_says() {
             });
         }
     });
+}
+
+#[test]
+fn a_refusal_that_names_our_sender_is_charged_to_no_recipient() {
+    let said = [
+        (Step::Rcpt, "550 5.1.8 <news@acme.example>: Sender address rejected: Domain not found"),
+        (Step::Dot, "554 5.7.1 Absender news@acme.example ist nicht erlaubt"),
+        (Step::Rcpt, "550 5.7.26 Unauthenticated email from acme.example is not accepted due to domain's DMARC policy."),
+    ];
+    for ((step, text), domains) in said.into_iter().flat_map(|said| [1, 2, 6].map(|domains| (said, domains))) {
+        let server = Recorder::with(Script::default().rule(Rule::new(step, Action::reply(text)).after(5)));
+        let work = relay(&server, "", "", 40, domains);
+        let ran = work.run(&["send", "list.csv"]);
+        let report = work.report();
+        assert_eq!(report.counts(), BTreeMap::from([("accepted", 5), ("held", 35)]), "{domains} domains, {text}: {}", ran.err);
+        assert_eq!(ran.code, 7, "{domains} domains, {text}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_recipient_whose_server_names_our_sender_stops_no_other() {
+    let text = "550 5.7.1 <news@acme.example>: Sender address rejected: Access denied";
+    let server = Recorder::with(Script::default().rule(Rule::new(Step::Rcpt, Action::reply(text)).to("@d1.")));
+    let work = relay(&server, "", "", 60, 6);
+    work.config(&work.read("mailbatch.toml").replace(RETRY, PATIENT));
+    work.run(&["send", "list.csv"]).ends(3);
+    assert_eq!(work.report().counts(), BTreeMap::from([("accepted", 50), ("rejected", 10)]));
+}
+
+#[test]
+fn a_server_that_lets_two_connections_send_gets_everything_over_two() {
+    let server = Recorder::with(Script::default().most_sending(2));
+    let work = relay(&server, "", "", 120, 6);
+    work.run(&["send", "list.csv"]).ends(0);
+    assert_eq!(server.count(), 120);
+    assert!(work.report().column("mb_attempts").iter().all(|n| *n == "1"));
 }

@@ -5,9 +5,10 @@
 //! about the provider stops it at the first, and is never a recipient's.
 
 use super::reply::{Answer, Enhanced};
+use super::sender::names_our_sender;
 use super::step::Step;
 use crate::outcome::Reason;
-use crate::provider::{Health, Refusal, SLOW_DOWN, Verdict};
+use crate::provider::{Health, Job, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
 
 /// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the provider.
@@ -29,6 +30,18 @@ pub(super) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     }
     let verdict = if is_permanent { Verdict::Rejected(refusal) } else { Verdict::NotTaken { refusal, counts: true } };
     (verdict, Health::Fine)
+}
+
+/// What an answer about this job comes to. A refusal that names our own sender as the cause is about us, and charged to no recipient; a
+/// provider that refuses so again and again is stopped.
+pub(super) fn judge_for(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
+    match judge(step, answer) {
+        (Verdict::Rejected(refusal) | Verdict::NotTaken { refusal, counts: true }, Health::Fine) if names_our_sender(answer, job) => {
+            let refusal = Refusal { reason: Reason::Policy, mailbox_gone: false, ..refusal };
+            (Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Failing(refusal))
+        }
+        judged => judged,
+    }
 }
 
 /// What an answer to a step before the first transaction says about the provider.
@@ -116,6 +129,13 @@ fn refusal(step: Step, answer: &Answer, reading: Reading) -> Refusal {
         Meaning::Greylisted if answer.enhanced().is_none_or(|enhanced| enhanced.subject != 7) => Reason::MailboxTransient,
         means => reason(means, answer.class() == 5),
     };
+    let reason = match reason {
+        // Nothing was said of a recipient yet.
+        Reason::MailboxGone | Reason::MailboxTransient | Reason::BadAddress if !is_recipients => Reason::Policy,
+        // It is about the sender, or gives no more reason than that (571).
+        Reason::Session if is_recipients && answer.class() == 5 && (reading.means == Meaning::Sender || answer.code == 571) => Reason::Policy,
+        reason => reason,
+    };
     let refusal = Refusal::new(reason, answer.code_text(), answer.text());
     Refusal { mailbox_gone: is_recipients && reading.means == Meaning::Gone && replies::is_certainly_gone(&answer.code_text()), ..refusal }
 }
@@ -187,7 +207,9 @@ mod tests {
             (Rcpt, "450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents", "not taken rate counts"),
             (Rcpt, "451 4.3.0 queue file write error", "not taken session counts"),
             (Rcpt, "421 4.3.2 shutting down", "not taken session, failing"),
-            (Rcpt, "550 5.1.8 sender domain not found", "rejected session"),
+            (Rcpt, "550 5.1.8 sender domain not found", "rejected policy"),
+            (Rcpt, "571 Delivery not authorized, message refused", "rejected policy"),
+            (Mail, "550 5.1.0 mittente rifiutato", "not taken policy, failing"),
             (Message, "552 5.3.4 too big", "rejected content"),
             (Message, "550 5.6.0 bad MIME", "rejected content"),
             (Message, "554 looks like spam", "rejected policy"),

@@ -77,7 +77,7 @@ pub(super) async fn greet(
 }
 
 /// Whether a server says that it serves as many connections as it wants to.
-fn is_crowded(answer: &Answer) -> bool {
+pub(super) fn is_crowded(answer: &Answer) -> bool {
     const WORDS: [&str; 6] = [
         "too many connections",
         "too many concurrent",

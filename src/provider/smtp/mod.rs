@@ -26,6 +26,7 @@ mod pipelining;
 mod relay;
 mod reply;
 mod room;
+mod sender;
 mod session;
 mod settings;
 mod step;
@@ -44,12 +45,15 @@ use tokio::time::Instant;
 
 use self::addresses::Addresses;
 use self::change::{After, Change};
+use self::greeting::is_crowded;
 use self::logins::Logins;
 use self::relay::Relays;
+use self::reply::Answer;
 use self::room::Room;
+use self::sender::names_our_sender;
 use self::session::{Session, Surroundings, Unopened};
 use self::settings::Settings;
-use self::step::Fault;
+use self::step::{Fault, Step};
 use self::transaction::{Ended, check};
 use self::window::Experience;
 use super::{BoxFuture, Capabilities, Claim, Health, Job, JobId, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Stopped, Verdict, Wire};
@@ -257,6 +261,11 @@ impl<'a> HandOver<'a> {
             let ended = session.deliver(job, next, self.wire).await;
             self.learn_behind(&mut session, was_behind, &ended).await;
             match ended {
+                Ended::Settled { verdict, refused: Some((step, answer)), .. } if self.has_no_room(step, &answer) => {
+                    drop(session);
+                    self.is_crowded = true;
+                    return self.settle(job, blameless(verdict), Health::Fine).and(Err(Halt));
+                }
                 Ended::Settled { verdict, health, is_usable, refused } => {
                     let after = match &refused {
                         Some((step, answer)) if may_reconnect && session.taken > 0 => Change::after(&session.relay, *step, answer, job),
@@ -277,12 +286,13 @@ impl<'a> HandOver<'a> {
                         }
                         After::Unclear => {
                             let health = if matches!(health, Health::Failing(_)) { Health::Fine } else { health };
-                            return self.settle(job, blameless(verdict), health);
+                            let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer));
+                            return self.settle_at(job, blameless(verdict), health, is_at_it);
                         }
                         After::Nothing if is_usable => self.session = Some(session),
                         After::Nothing => {}
                     }
-                    let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer));
+                    let is_at_it = refused.is_some_and(|(step, answer)| step.names_a_recipient(&answer) || names_our_sender(&answer, job));
                     return self.settle_at(job, verdict, health, is_at_it);
                 }
                 Ended::Broken(fault) if was_used && may_reconnect && fault.is_closed_connection() => {
@@ -298,6 +308,12 @@ impl<'a> HandOver<'a> {
                 }
                 Ended::Broken(fault) => {
                     let verdict = Verdict::NotTaken { refusal: fault.refusal(), counts: false };
+                    if let Fault::Closing(step, answer) = &fault
+                        && self.has_no_room(*step, answer)
+                    {
+                        self.is_crowded = true;
+                        return self.settle(job, verdict, Health::Fine).and(Err(Halt));
+                    }
                     return self.settle_at(job, verdict, fault.health(), fault.is_at_a_recipient());
                 }
                 // Nothing of it was begun; alone it fares like any other.
@@ -308,6 +324,11 @@ impl<'a> HandOver<'a> {
                 Ended::Untraced(error) => return self.fares(untraced(&error)),
             }
         }
+    }
+
+    /// Whether the server serves as many connections as it wants to, which some say only when there is a message, and has others of ours.
+    fn has_no_room(&self, step: Step, answer: &Answer) -> bool {
+        matches!(step, Step::Mail | Step::Data | Step::Message) && answer.class() == 4 && is_crowded(answer) && self.smtp.room.has_others()
     }
 
     /// Waits until the job may be begun, unless it has its slot.
@@ -377,7 +398,8 @@ impl<'a> HandOver<'a> {
 
     /// Goes on only with a provider that fares well.
     fn fares(&mut self, health: Health) -> Result<(), Halt> {
-        let health = self.smtp.weighed(health);
+        // What may be about one recipient is weighed where others are known.
+        let health = if self.at_hand.is_some() { health } else { self.smtp.weighed(health) };
         let is_fine = health == Health::Fine;
         if !is_fine {
             // Of several that went wrong at once none was about one recipient.

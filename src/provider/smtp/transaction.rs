@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::classify::{is_spent, judge};
+use super::classify::{is_spent, judge_for};
 use super::reply::Answer;
 use super::session::Session;
 use super::step::{Fault, Step};
@@ -135,7 +135,7 @@ impl Session {
             if is_usable && step == Step::Rcpt && envelope.is_sender_taken && !envelope.is_data_open {
                 self.in_force = Some(self.mail_command_without_size(job));
             }
-            let (verdict, health) = judge(step, &answer);
+            let (verdict, health) = judge_for(job, step, &answer);
             return Ended::Settled { verdict, health, is_usable, refused: Some((step, answer)) };
         }
         match exchanged {
@@ -319,13 +319,13 @@ impl Session {
             return Ended::Settled { verdict, health: Health::Failing(refusal), is_usable: false, refused: None };
         }
         match self.connection.next().await {
-            Ok(Some((_, answer))) => self.conclude(&answer),
+            Ok(Some((_, answer))) => self.conclude(job, &answer),
             Ok(None) => unknown(Refusal::new(Reason::NoReply, "", "no answer to the message was waited for")),
             Err(fault) => unknown(Refusal { reason: Reason::NoReply, ..fault.refusal() }),
         }
     }
 
-    fn conclude(&mut self, answer: &Answer) -> Ended {
+    fn conclude(&mut self, job: &Job, answer: &Answer) -> Ended {
         match answer.class() {
             2 => {
                 let verdict = Verdict::Accepted { provider_id: queue_id(answer), code: answer.code_text(), detail: answer.first_line() };
@@ -336,7 +336,7 @@ impl Session {
             4 | 5 => {
                 // What follows in the pipe has begun a transaction of its own.
                 self.needs_reset = !self.envelope_is_out;
-                let (verdict, health) = judge(Step::Message, answer);
+                let (verdict, health) = judge_for(job, Step::Message, answer);
                 Ended::Settled { verdict, health, is_usable: answer.code != 421, refused: Some((Step::Message, answer.clone())) }
             }
             _ => unknown(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text())).refusal()),

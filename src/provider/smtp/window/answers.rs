@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::pipe::Pipe;
 use crate::outcome::Reason;
-use crate::provider::smtp::classify::{is_spent, judge};
+use crate::provider::smtp::classify::{is_spent, judge_for};
 use crate::provider::smtp::reply::Answer;
+use crate::provider::smtp::sender::names_our_sender;
 use crate::provider::smtp::step::{Fault, Step};
 use crate::provider::smtp::transaction::queue_id;
 use crate::provider::smtp::{HandOver, untraced};
@@ -74,8 +75,8 @@ impl<'a> HandOver<'a> {
             self.left_for_another_connection(pipe, flight.job, Fault::Spent(step, told), was_used);
             return Ok(());
         }
-        let (verdict, health) = judge_chunk(step, &told);
-        pipe.is_held |= self.settle_at(flight.job, verdict, health, step.names_a_recipient(&told)).is_err();
+        let (verdict, health) = judge_chunk(flight.job, step, &told);
+        pipe.is_held |= self.settle_at(flight.job, verdict, health, step.names_a_recipient(&told) || names_our_sender(&told, flight.job)).is_err();
         match answer.code {
             500 | 502 => Err(Fault::Garbled(Step::Message, format!("{} {}", answer.code_text(), answer.text()))),
             _ if !is_whole => Err(Fault::Garbled(Step::Message, "an answer before the message was whole".into())),
@@ -120,7 +121,7 @@ impl<'a> HandOver<'a> {
         if let Some((step, told)) = flight.refused {
             // Taken for nobody.
             pipe.session.needs_reset = true;
-            let (verdict, health) = judge_chunk(step, &told);
+            let (verdict, health) = judge_chunk(flight.job, step, &told);
             self.conclude(pipe, flight.job, verdict, health);
             return Ok(());
         }
@@ -161,7 +162,7 @@ impl<'a> HandOver<'a> {
                 Some((step, answer)) if step == Step::Reset || (answer.code == 421 && step != Step::Message) => Some(Fault::Closing(step, answer)),
                 None if was_announced && !flight.is_begun => None,
                 Some((step, answer)) => {
-                    let (verdict, health) = judge_chunk(step, &answer);
+                    let (verdict, health) = judge_chunk(flight.job, step, &answer);
                     self.conclude(pipe, flight.job, verdict, health);
                     continue;
                 }
@@ -196,10 +197,10 @@ fn speaks_of_an_address(answer: &Answer) -> bool {
 }
 
 /// As for DATA; but that BDAT is not known is no fault of the recipient's.
-fn judge_chunk(step: Step, answer: &Answer) -> (Verdict, Health) {
+fn judge_chunk(job: &Job, step: Step, answer: &Answer) -> (Verdict, Health) {
     if step == Step::Message && matches!(answer.code, 500 | 502) {
         let refusal = Refusal::new(Reason::Session, answer.code_text(), format!("at BDAT: {}", answer.text()));
         return (Verdict::NotTaken { refusal: refusal.clone(), counts: false }, Health::Failing(refusal));
     }
-    judge(step, answer)
+    judge_for(job, step, answer)
 }

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use self::pipe::Pipe;
-use super::classify::judge;
+use super::classify::judge_for;
 use super::connection::{Broken, expired};
 use super::session::Session;
 use super::settings::Settings;
@@ -111,7 +111,7 @@ impl<'a> HandOver<'a> {
                 }
                 Followed::Refused(answer) => {
                     self.session = Some(session);
-                    let (verdict, health) = judge(Step::Rcpt, &answer);
+                    let (verdict, health) = judge_for(job, Step::Rcpt, &answer);
                     return self.settle_at(job, verdict, health, true);
                 }
                 Followed::Forgotten => {}

@@ -167,6 +167,8 @@ pub(crate) struct Script {
     pub(crate) per_connection: Option<usize>,
     /// After so many messages a connection is answered so at this step, and stays open.
     pub(crate) spent: Option<(usize, Step, String)>,
+    /// Connections that may send at once; MAIL over one more is answered as Exchange Online does.
+    pub(crate) most_sending: Option<usize>,
     /// Takes a message behind whose final dot anything stands, and closes without a word.
     pub(crate) dies_behind_the_dot: bool,
     /// Connections at once; one more is greeted with 421 and closed.
@@ -188,6 +190,7 @@ impl Default for Script {
             delays: Vec::new(),
             per_connection: None,
             spent: None,
+            most_sending: None,
             dies_behind_the_dot: false,
             most_connections: None,
             rules: Vec::new(),
@@ -243,6 +246,12 @@ impl Script {
     /// Answers so at this step over a connection that has brought `count` messages.
     pub(crate) fn refuses_after(mut self, count: usize, step: Step, text: &str) -> Self {
         self.spent = Some((count, step, text.to_owned()));
+        self
+    }
+
+    /// Lets `count` connections send at once.
+    pub(crate) fn most_sending(mut self, count: usize) -> Self {
+        self.most_sending = Some(count);
         self
     }
 

@@ -91,6 +91,7 @@ impl Session<'_> {
             }
             "AUTH" => self.auth(text),
             "MAIL" => self.mail(text),
+            "RCPT" if self.sender.is_empty() && self.is_one_too_many() => self.say("503 5.5.1 need MAIL"),
             "RCPT" => {
                 // The rule looks at this recipient alone.
                 let recipient = address(text);
@@ -142,8 +143,18 @@ impl Session<'_> {
             return Ok(Then::Close);
         }
         self.reset();
+        if self.is_one_too_many() {
+            return self.say("432 4.3.2 STOREDRV.ClientSubmit; concurrent connections limit exceeded");
+        }
         self.sender = address(text);
         self.answer(Step::Mail, "250 2.1.0 ok")
+    }
+
+    /// Whether as many connections as may send were open before this one.
+    fn is_one_too_many(&self) -> bool {
+        let state = self.shared.state();
+        let before = state.streams.iter().filter(|(number, _)| *number < self.number).count();
+        state.script.most_sending.is_some_and(|most| before >= most)
     }
 
     fn data(&mut self) -> io::Result<Then> {
