@@ -221,7 +221,7 @@ fn failure(answer: &Answer) -> Read {
             Read::Stop(refusal(Reason::Policy))
         }
         // `validation_error`, `invalid_parameter`, `missing_required_field`, `invalid_attachment`.
-        _ if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => Read::Unnamed(refusal(Reason::Policy)),
+        _ if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => Read::Unnamed(refusal(blames(&message))),
         _ => by_status(answer, refusal(Reason::Policy)),
     }
 }

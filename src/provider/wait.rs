@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// What stands before the wait, in lowercase.
-const BEFORE: [&str; 6] = ["try again after ", "try again in ", "retry after ", "retry in ", "again at ", "wait "];
+const BEFORE: [&str; 8] =
+    ["try again after ", "try again in ", "retry after ", "retry in ", "again at ", "wait ", "will be enabled in ", "disabled until "];
 
 /// How long the service asks to be left alone, counted from `now`, its own clock where that is known. Zero where the date is over; `None`
 /// where the words name no wait.
@@ -63,6 +64,8 @@ mod tests {
             (format!("{limit} try again after Sun, 29 Nov 2026 20:33:00 UTC"), 0),
             ("Rate limited; retry after 2026-11-29T20:35:00Z.".into(), 60),
             ("Please wait 30s".into(), 30),
+            ("Your account is on probation. Account will be enabled in 341 seconds".into(), 341),
+            ("the account has been disabled until Sun, 29 Nov 2026 20:35:00 GMT.".into(), 60),
             ("Please try again in 1 hour (daily limit)".into(), 3_600),
         ] {
             assert_eq!(wait(&words), Some(seconds), "{words}");

@@ -269,8 +269,7 @@ fn failure(answer: &Answer) -> Read {
     // "Domain example.com is not allowed to send: recipient limit exceeded, try again after Mon, 25 Aug 2025 07:00:31 UTC"
     let wait = answer.wait_in(message);
     match answer.status {
-        // "Only 10 recipients per request is allowed on probation."
-        status if status.is_client_error() && message.contains("recipients per request") => match number(message) {
+        status if status.is_client_error() && limits_recipients(message) => match most_recipients(message) {
             Some(most) => Read::TooMany(most, refusal(Reason::Policy)),
             None => Read::Stop(refusal(Reason::Policy)),
         },
@@ -289,9 +288,20 @@ fn failure(answer: &Answer) -> Read {
     }
 }
 
-/// The first number of a sentence.
-fn number(message: &str) -> Option<usize> {
-    message.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?.parse().ok()
+/// Whether a sentence limits the recipients of one request: "Only 10 recipients per request is allowed on probation", "may send at most 10
+/// recipients per message", "a max of 10 recipients per batch". Limits of a time are others: "100 recipients per hour".
+fn limits_recipients(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["per request", "per message", "per batch", "per call", "in a request", "at a time", "at once"].iter().any(|of| {
+        message.split_once(of).is_some_and(|(before, _)| before.trim_end().ends_with("recipients") || before.trim_end().ends_with("recipient"))
+    })
+}
+
+/// The number in front of the recipients.
+fn most_recipients(message: &str) -> Option<usize> {
+    let lower = message.to_ascii_lowercase();
+    let before = &lower[..lower.find("recipient")?];
+    before.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty())?.parse().ok()
 }
 
 /// The parameter that a refusal is about: "to parameter is not a valid address. please check documentation", or with its name in quotation
