@@ -147,7 +147,7 @@ async fn test(bench: &Workbench, name: &str) -> Result<Exit> {
             let why = match about {
                 _ if is_about(&findings, About::Connection) && !is_usable => "it could not be asked",
                 About::Sender if sender.is_none() => "no message is configured, so no sender is known",
-                _ => "this API does not tell",
+                _ => "the provider does not say",
             };
             findings.push(Finding::untold(about, why));
         }

@@ -218,14 +218,14 @@ impl Going<'_> {
             Some(Why::NoProvider(refusals)) => {
                 earned.push((Exit::NO_PROVIDER, each(&refusals, "takes nothing more")));
                 next = Some(format!("{resume}    # when the provider has been mended"));
-                refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.detail))
+                refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.words()))
             }
             Some(Why::Failing(refusals)) => {
                 // Whom a provider put off has been tried for as long as retries last, whatever the others said.
                 self.ledger.give_up(id).await.map_err(ledger_error)?;
                 earned.push((Exit::RETRYABLE, each(&refusals, "failed for too long")));
                 next = Some(resume.clone());
-                refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.detail))
+                refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.words()))
             }
             Some(Why::CanaryFailed(evidence)) => {
                 // As they were counted.

@@ -23,6 +23,11 @@ impl Refusal {
     pub fn new(reason: Reason, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { reason, code: code.into(), detail: detail.into(), mailbox_gone: false }
     }
+
+    /// The provider's words; its code where it gave none.
+    pub(crate) fn words(self) -> String {
+        if self.detail.trim().is_empty() { format!("answered {}", self.code) } else { self.detail }
+    }
 }
 
 /// What came of one member of a claim.

@@ -74,7 +74,7 @@ impl Waiting {
             self.was_said = true;
             let (holder, minutes) = (holder(&self.path), self.longest.as_secs() / 60);
             tracing::warn!(
-                "{}: {holder} holds the write lock; waiting for it, {minutes} min at most. Nothing more is handed over meanwhile, and nothing is lost",
+                "{}: {holder} holds the write lock; waiting for it, {minutes} min at most. Nothing more is claimed meanwhile; messages that were claimed before may still go out, and nothing is lost",
                 self.path
             );
         }
