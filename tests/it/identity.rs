@@ -185,13 +185,20 @@ fn whenever_it_is_killed_another_spelling_goes_on_with_it() {
     }
 }
 
+/// What makes a ledger one of version 4.
+const AS_VERSION_4: &str = "
+    DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; DROP VIEW IF EXISTS pause; DROP TABLE IF EXISTS pauses;
+    CREATE TABLE IF NOT EXISTS pause(only INTEGER PRIMARY KEY CHECK (only = 1), since INTEGER NOT NULL, reason TEXT NOT NULL);
+    ALTER TABLE runs DROP COLUMN exit_reasons;
+    PRAGMA user_version = 4;";
+
 /// Makes the ledger one of version 4, whose campaign of the newest run has this id.
 fn age(work: &Workspace, id: &str) {
     let ledger = Connection::open(work.join(".mailbatch/ledger.db")).expect("a ledger");
     let newest = "(SELECT max(seq) FROM runs)";
     ledger
         .execute_batch(&format!(
-            "DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; PRAGMA user_version = 4;
+            "{AS_VERSION_4}
              UPDATE runs SET campaign = '{id}' WHERE seq = {newest};"
         ))
         .expect("a ledger");
@@ -229,7 +236,7 @@ fn ids_of_an_older_ledger_are_found_by_any_spelling_and_carried_over_together() 
             let ledger = Connection::open(top.join(".mailbatch/ledger.db")).expect("a ledger");
             let sql = "UPDATE runs SET campaign = ?1 WHERE seq = (SELECT max(seq) FROM runs)";
             ledger.execute(sql, [id]).expect("a ledger");
-            ledger.execute_batch("DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; PRAGMA user_version = 4").expect("a ledger");
+            ledger.execute_batch(AS_VERSION_4).expect("a ledger");
         };
         // Two spellings, each a campaign of its own then: the first reached one person, the second another.
         run(&top, &["send", "list.csv", "--limit", "1"]).ends(0);
@@ -449,7 +456,7 @@ fn an_older_ledgers_lists_are_found_in_another_normal_form_and_outside_of_a_work
     let ledger = Connection::open(top.join("ws/.mailbatch/ledger.db")).expect("a ledger");
     let id = old_id("message/away", &top.join("ws/message.md"), &top.join("ws/../away.csv"));
     ledger.execute("UPDATE runs SET campaign = ?1", [id]).expect("a ledger");
-    ledger.execute_batch("DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; PRAGMA user_version = 4").expect("a ledger");
+    ledger.execute_batch(AS_VERSION_4).expect("a ledger");
     drop(ledger);
     std::fs::create_dir(top.join("deep")).expect("writable");
     std::fs::rename(top.join("ws"), top.join("deep/ws")).expect("writable");
