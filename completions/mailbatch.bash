@@ -2591,7 +2591,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__status)
-            opts="-C -c -q -v -h --follow --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --open --follow --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

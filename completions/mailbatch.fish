@@ -39,7 +39,7 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "retry" -d 'Send
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "reconcile" -d 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "status" -d 'Show where a run stands'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "status" -d 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "wait" -d 'Wait until a run ends and leave with its exit code'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "runs" -d 'List runs, show one, or remove one'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "report" -d 'Write what became of each recipient of a run'
@@ -277,6 +277,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s v -l ver
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s h -l help -d 'Print help'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand status" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand status" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand status" -l open -d 'List every run that is not finished, and the pauses in force; exit 1 where there is such a run, else 0'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand status" -l follow -d 'Show it again whenever it changes, until the run ends'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand status" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand status" -s q -l quiet -d 'Say nothing unless something is wrong'
@@ -599,7 +600,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "reconcile" -d 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "status" -d 'Show where a run stands'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "status" -d 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "wait" -d 'Wait until a run ends and leave with its exit code'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "runs" -d 'List runs, show one, or remove one'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "report" -d 'Write what became of each recipient of a run'

@@ -10,11 +10,15 @@ use super::words::{self, ReportFormat};
 use crate::literal::parse_duration;
 use crate::outcome::Outcome;
 
-/// Show where a run stands
+/// Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
     /// The run; the newest if left out
     pub run: Option<String>,
+
+    /// List every run that is not finished, and the pauses in force; exit 1 where there is such a run, else 0
+    #[arg(long, conflicts_with_all = ["run", "follow"])]
+    pub open: bool,
 
     /// Show it again whenever it changes, until the run ends
     #[arg(long)]

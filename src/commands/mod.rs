@@ -37,6 +37,7 @@ mod runs;
 mod sample;
 mod schedule;
 mod send;
+mod situation;
 mod suppress;
 mod sync;
 mod who;

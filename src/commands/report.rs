@@ -96,7 +96,7 @@ impl Wanted {
         if let [run] = self.runs.as_slice() {
             return Head::from(run);
         }
-        let mut head = Head::default();
+        let mut head = Head { as_of: Some(Timestamp::now()), ..Head::default() };
         // The code that says most, once each of them has ended.
         let exits: Option<Vec<Exit>> = self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
         head.closing = exits.map(|exits| Closing { exit: Exit::most_telling(&exits), reasons: Vec::new() });
@@ -106,6 +106,7 @@ impl Wanted {
             let mut columns = run.columns.clone();
             columns.resize(run.head.lists.len(), Vec::new());
             head.columns.extend(columns);
+            head.by_list.extend(run.head.lists.iter().map(|_| run.message_version()));
             head.filtered += run.filtered;
             head.started_at = head.started_at.into_iter().chain([run.started_at]).min();
             head.finished_at = head.finished_at.max(run.finished_at);

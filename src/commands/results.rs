@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::cli::{Globals, StatusArgs, WaitArgs, WhyArgs};
-use crate::commands::running::frozen;
+use crate::commands::running::{frozen, in_this_workspace};
+use crate::commands::situation::situation;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, say};
@@ -26,6 +27,9 @@ pub(crate) fn width() -> u16 {
 /// Shows where a run stands.
 pub(crate) async fn status(globals: &Globals, args: &StatusArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
+    if args.open {
+        return unfinished(&bench).await;
+    }
     let ledger = bench.used_ledger()?;
     let mut run = bench.run(ledger.as_ref(), args.run.as_deref()).await?;
     show(&bench, ledger.as_ref(), &run).await?;
@@ -40,9 +44,36 @@ pub(crate) async fn status(globals: &Globals, args: &StatusArgs) -> Result<Exit>
 /// Prints one run.
 pub(crate) async fn show(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
-    let text = if bench.globals.json { format!("{}\n", report::status_json(run, &standing)) } else { report::status(run, &standing, width()) };
+    let command = |command: &str| in_this_workspace(bench, command);
+    let situation = situation(bench, ledger, run, &command).await?;
+    let text = match bench.globals.json {
+        true => format!("{}\n", report::status_json(run, &standing, &situation)),
+        false => report::status(run, &standing, &situation, width()),
+    };
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)
+}
+
+/// Lists what is unfinished, one that is being sent included, with the pauses in force. Exit 1 where there is such a run, for monitoring.
+async fn unfinished(bench: &Workbench) -> Result<Exit> {
+    let command = |command: &str| in_this_workspace(bench, command);
+    let (mut open, mut pauses) = (Vec::new(), Vec::new());
+    if let Some(ledger) = bench.existing_ledger()? {
+        pauses = ledger.pauses().await.map_err(ledger_error)?;
+        for run in ledger.runs().await.map_err(ledger_error)?.into_iter().filter(|run| run.state == RunState::Open) {
+            let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+            if !report::is_over(&run, &standing) {
+                let situation = situation(bench, ledger.as_ref(), &run, &command).await?;
+                open.push((run, standing, situation));
+            }
+        }
+    }
+    let text = match bench.globals.json {
+        true => open.iter().map(|(run, standing, situation)| format!("{}\n", report::status_json(run, standing, situation))).collect(),
+        false => report::unfinished(&pauses, &open),
+    };
+    say(&mut std::io::stdout(), &text)?;
+    Ok(if open.is_empty() { Exit::OK } else { Exit::INTERNAL })
 }
 
 /// Whether an execution of the run goes on: its campaign is locked and it has rows without an outcome.

@@ -14,7 +14,7 @@ use crate::commands::own_files::own_files;
 use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::replan::replan;
 use crate::commands::reports::{check_reports, forget_report, rewrite_report, write_asked};
-use crate::commands::running::{Going, frozen, recover};
+use crate::commands::running::{Going, frozen, in_this_workspace, recover};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -24,11 +24,12 @@ use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::ledger_error;
-use crate::report::Closing;
+use crate::report::{self, Closing};
 
 /// Continues a run, or decides about one that waits.
 pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit> {
     let (bench, ledger, run) = find(globals, args.run.as_deref()).await?;
+    refuse_to_guess(&bench, ledger.as_ref(), args).await?;
     bench.refuse_unwritable_state()?;
     let lock = lock(&bench, ledger.as_ref(), &run, &args.sending).await?;
     recover(&bench, ledger.as_ref(), &run, args.sending.no_learn).await?;
@@ -54,6 +55,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
             Gate::Ahead => String::new(),
         };
         if matches!(run.gate, Gate::Failed { .. } | Gate::Waiting { .. } | Gate::Stopped { .. }) {
+            bench.note(&format!("mailbatch: run {} of {} goes on past its gate: {evidence}", run.id, run.head.name()));
             ledger
                 .set_gate(&run.id, Gate::Passed { evidence, by: Some(host::person()), at: Some(jiff::Timestamp::now()) })
                 .await
@@ -104,6 +106,27 @@ async fn decided(bench: &Workbench, ledger: &dyn Ledger, run: &Run, open: &[Outc
         return Ok(Goes::AsPlanned(Vec::new()));
     }
     decide(bench, ledger, run, changes, command).await
+}
+
+/// A decision about a run that was not named is taken only where one run can be meant.
+async fn refuse_to_guess(bench: &Workbench, ledger: &dyn Ledger, args: &ResumeArgs) -> Result<()> {
+    if args.run.is_some() || !(args.go_on || args.abandon) {
+        return Ok(());
+    }
+    let mut open = Vec::new();
+    for run in ledger.runs().await.map_err(ledger_error)?.into_iter().filter(|run| run.state == RunState::Open) {
+        let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+        if !report::is_over(&run, &standing) {
+            open.push(format!("{} ({})", run.id, run.head.name()));
+        }
+    }
+    if open.len() < 2 {
+        return Ok(());
+    }
+    let flag = if args.abandon { "--abandon" } else { "--continue" };
+    let command = in_this_workspace(bench, &format!("mailbatch resume RUN {flag}"));
+    Err(Error::usage(format!("{} runs are unfinished, and {flag} decides about one of them", open.len()))
+        .hint(format!("`{command}` with one of {}", open.join(", "))))
 }
 
 pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
@@ -195,6 +218,6 @@ async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &Se
     let run = &bench.run(ledger, Some(&run.id)).await?;
     write_asked(bench, ledger, (run, &standing, Closing { exit: Exit::OK, reasons: Vec::new() }), sending, None).await?;
     let held = standing.tally.get(Outcome::Held);
-    bench.note(&format!("mailbatch: run {} is closed; {held} recipients were not mailed", run.id));
+    bench.note(&format!("mailbatch: run {} of {} is closed; {held} recipients were not mailed", run.id, run.head.name()));
     Ok(Exit::OK)
 }

@@ -21,6 +21,7 @@ mod json;
 mod junit;
 mod markdown;
 mod row;
+mod situation;
 mod status;
 mod summary;
 mod table;
@@ -32,7 +33,8 @@ mod fixture;
 
 pub use file::{ReportFile, check_writable, write_file, write_text};
 pub use row::{Closing, Head, NAMES, ReportRow};
-pub use status::{Moment, run_json, runs_table, status, status_json, who_table, why_json, why_table};
+pub use situation::{Situation, is_over};
+pub use status::{Moment, run_json, runs_table, status, status_json, unfinished, who_table, why_json, why_table};
 pub use summary::{SummaryExtra, summary, summary_json};
 pub use trend::trend;
 

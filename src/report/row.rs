@@ -131,6 +131,8 @@ pub struct Head {
     pub message: String,
     /// Those of other runs, by name.
     pub versions: HashMap<String, String>,
+    /// In a report of several runs, the version that the run of each list sends.
+    pub by_list: Vec<String>,
 }
 
 impl Head {
@@ -142,7 +144,7 @@ impl Head {
     /// The version of the message that a recipient got, or may have got; empty where no attempt was made.
     pub(super) fn version(&self, row: &ReportRow) -> &str {
         match &row.carried_from {
-            _ if row.batch.is_some() => &self.message,
+            _ if row.batch.is_some() => self.by_list.get(row.list as usize).unwrap_or(&self.message),
             Some(run) => self.versions.get(run).map_or("", String::as_str),
             None => "",
         }
@@ -181,6 +183,7 @@ impl From<&Run> for Head {
             as_of: Some(Timestamp::now()),
             message: run.message_version(),
             versions: HashMap::new(),
+            by_list: Vec::new(),
         }
     }
 }

@@ -3,37 +3,20 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::table::{align_right, counts, drawn, grid};
-use super::text::{between, clean, counts_json, duration, grouped, percent, rows, seconds, time};
-use crate::exit::Exit;
-use crate::ledger::{Decision, Gate, Run, RunState, Standing};
+use super::situation::{Situation, Split, exit_why, is_over};
+use super::table::{align_right, drawn, grid, reasons};
+use super::text::{between, clean, counts_json, duration, grouped, outcome, percent, rows, seconds, time};
+use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
 use crate::outcome::Outcome;
 
-/// Where a run stands, for a terminal `width` columns wide; ends in a line break.
-pub fn status(run: &Run, standing: &Standing, width: u16) -> String {
-    let total = standing.tally.total();
-    let done = total - standing.tally.open;
-    let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
-    let mut out = format!("run       {} · {}\n", run.id, state(run));
-    out.push_str(&format!("campaign  {}{env} · {}\n", clean(run.head.name()), run.head.kind));
-    out.push_str(&format!("provider  {}\n", run.head.provider));
-    out.push_str(&format!("lists     {}\n", clean(&run.head.lists.join(", "))));
-    out.push_str(&format!("started   {}", seconds(run.started_at)));
-    match run.finished_at {
-        Some(at) => out.push_str(&format!(" · ended {} after {}\n", seconds(at), duration(between(run.started_at, at)))),
-        None => out.push('\n'),
-    }
-    if let Some(exit) = run.exit.and_then(Exit::from_code) {
-        out.push_str(&format!("exit      {}: {}\n", exit.code(), exit.meaning()));
-    }
-    let canary = standing.canary.total();
-    if canary > 0 {
-        out.push_str(&format!("canary    {} of {} settled · {}\n", grouped(canary - standing.canary.open), rows(canary), gate(&run.gate)));
-    } else if !matches!(&run.gate, Gate::Ahead | Gate::Passed { by: None, .. }) {
-        out.push_str(&format!("gate      {}\n", gate(&run.gate)));
-    }
-    out.push_str(&format!("\n  {} {} · {} of {} settled\n\n", bar(done, total, width), percent(done, total), grouped(done), rows(total)));
-    out.push_str(&counts(standing));
+/// Where a run stands, for a terminal `width` columns wide; ends in a line break. The first line is the state and its cause.
+pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
+    let split = Split::new(standing, situation.under_way, situation.is_sending);
+    let (done, total) = (split.handed_over, split.to_send());
+    let mut out = format!("{}\n", situation.headline(run, standing));
+    out.push_str(&format!("run       {} · {}\n", run.id, state(run, standing)));
+    out.push_str(&format!("\n  {} {} · {} of {} handed over\n\n", bar(done, total, width), percent(done, total), grouped(done), rows(total)));
+    out.push_str(&groups(run, standing, situation, &split));
     if !standing.feedback.is_empty() {
         out.push_str("\n  what came back, in recipients\n");
         for (word, count) in &standing.feedback {
@@ -42,6 +25,100 @@ pub fn status(run: &Run, standing: &Standing, width: u16) -> String {
     }
     if run.filtered > 0 {
         out.push_str(&format!("  {} filtered out by --where, not counted above\n", rows(run.filtered)));
+    }
+    out.push('\n');
+    out.push_str(&details(run, standing, situation));
+    out
+}
+
+/// Who was handed over, who is in doubt and who was not sent to, each with what to do.
+fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Split) -> String {
+    let digits = grouped(standing.tally.total()).len().max(6);
+    let line = |indent: usize, name: &str, n: u64| format!("{:indent$}{name:<names$}  {:>digits$}\n", "", grouped(n), names = 24 - indent);
+    let of = |name: &str, n: u64, outcomes: &[Outcome], other: (&str, u64), next: Option<String>| {
+        if n == 0 {
+            return String::new();
+        }
+        let mut text = line(2, name, n);
+        for of in outcomes {
+            let count = standing.tally.get(*of);
+            if count > 0 {
+                text.push_str(&line(4, outcome(Some(*of)), count));
+                reasons(standing, *of).into_iter().for_each(|(reason, n)| text.push_str(&line(6, reason.as_str(), n)));
+            }
+        }
+        if other.1 > 0 {
+            text.push_str(&line(4, other.0, other.1));
+        }
+        if let Some(next) = next {
+            text.push_str(&format!("    next: {}\n", clean(&next)));
+        }
+        text
+    };
+    let handed_over = [Outcome::Accepted, Outcome::Rejected];
+    let left_out = [Outcome::Suppressed, Outcome::Invalid, Outcome::Duplicate, Outcome::AlreadyAccepted];
+    let no_answer = split.in_doubt - standing.tally.get(Outcome::Unknown);
+    let open = standing.tally.open - split.under_way - no_answer;
+    [
+        of("handed over", split.handed_over, &handed_over, ("", 0), situation.after_handed_over(run, standing)),
+        of("under way", split.under_way, &[], ("", 0), None),
+        of("in doubt", split.in_doubt, &[Outcome::Unknown], ("no answer yet", no_answer), situation.after_in_doubt(run, split)),
+        of("not sent", split.not_sent, &[Outcome::Held, Outcome::Deferred], ("open", open), situation.after_not_sent(run, standing, split)),
+        of("left out", split.left_out, &left_out, ("", 0), None),
+    ]
+    .concat()
+}
+
+/// What else is known of a run: what it is, when it went, who stopped it, and why its last execution ended.
+fn details(run: &Run, standing: &Standing, situation: &Situation<'_>) -> String {
+    let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
+    let mut out = format!("campaign  {}{env} · {}\n", clean(run.head.name()), run.head.kind);
+    out.push_str(&format!("provider  {}\n", run.head.provider));
+    out.push_str(&format!("lists     {}\n", clean(&run.head.lists.join(", "))));
+    out.push_str(&format!("started   {}", seconds(run.started_at)));
+    match run.finished_at {
+        Some(at) => out.push_str(&format!(" · ended {} after {}\n", seconds(at), duration(between(run.started_at, at)))),
+        None => out.push('\n'),
+    }
+    let canary = standing.canary.total();
+    if canary > 0 {
+        out.push_str(&format!("canary    {} of {} have an outcome · {}\n", grouped(canary - standing.canary.open), rows(canary), gate(&run.gate)));
+    } else if !matches!(&run.gate, Gate::Ahead | Gate::Passed { by: None, .. }) {
+        out.push_str(&format!("gate      {}\n", gate(&run.gate)));
+    }
+    if let Some(latched) = &situation.latched {
+        out.push_str(&format!("stopped   {}\n", clean(&latched.words())));
+    }
+    for pause in &situation.pauses {
+        out.push_str(&format!("paused    {}, since {}\n", clean(&pause.scope.words()), clean(&pause.words())));
+    }
+    let Some(code) = run.exit else { return out };
+    out.push_str(&format!("exit      {code}: {}\n", clean(&exit_why(run, standing, code))));
+    let returned = run.exit_reasons.iter().position(|reason| reason.exit == code);
+    for (_, other) in run.exit_reasons.iter().enumerate().filter(|(at, _)| Some(*at) != returned) {
+        out.push_str(&format!("also      {}: {}\n", other.exit, clean(&other.why)));
+    }
+    out
+}
+
+/// The unfinished runs of a workspace, each with its state, its counts and the next command, below the pauses in force.
+pub fn unfinished(pauses: &[Pause], runs: &[(Run, Standing, Situation<'_>)]) -> String {
+    let mut out = String::new();
+    for (run, standing, situation) in runs {
+        let split = Split::new(standing, situation.under_way, situation.is_sending);
+        let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
+        out.push_str(&format!("{}\n  run {} of {}{env}\n", situation.headline(run, standing), run.id, clean(run.head.name())));
+        let counts = [("handed over", split.handed_over), ("under way", split.under_way), ("in doubt", split.in_doubt), ("not sent", split.not_sent)];
+        let counts: Vec<String> = counts.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{} {word}", grouped(*n))).collect();
+        out.push_str(&format!("  {}\n", counts.join(" · ")));
+        let next = [situation.after_in_doubt(run, &split), situation.after_not_sent(run, standing, &split)];
+        next.into_iter().flatten().for_each(|next| out.push_str(&format!("  next: {}\n", clean(&next))));
+    }
+    if runs.is_empty() {
+        out.push_str("nothing is unfinished\n");
+    }
+    for pause in pauses {
+        out.push_str(&format!("paused: {}, since {}; `{}` ends it\n", clean(&pause.scope.words()), clean(&pause.words()), pause.scope.lift()));
     }
     out
 }
@@ -54,11 +131,12 @@ fn bar(done: u64, total: u64, width: u16) -> String {
     (0..cells).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
-fn state(run: &Run) -> &'static str {
+/// How far a run has come, as `resume` sees it too.
+fn state(run: &Run, standing: &Standing) -> &'static str {
     match run.state {
         RunState::Planning => "planning",
-        RunState::Open => "open",
-        RunState::Finished => "finished",
+        _ if is_over(run, standing) => "finished",
+        RunState::Open | RunState::Finished => "open",
     }
 }
 
@@ -88,8 +166,8 @@ pub fn runs_table(runs: &[(Run, Standing)], width: u16) -> String {
             None => clean(run.head.name()).into_owned(),
         };
         let state = match run.exit {
-            Some(code) if code != 0 => format!("{}, exit {code}", state(run)),
-            _ => state(run).to_owned(),
+            Some(code) if code != 0 => format!("{}, exit {code}", state(run, standing)),
+            _ => state(run, standing).to_owned(),
         };
         // Held rows wait for the same command again, as open ones do.
         let open = tally.open + tally.get(Outcome::Held);
@@ -116,7 +194,7 @@ pub fn run_json(run: &Run, standing: &Standing) -> Value {
         "kind": run.head.kind,
         "provider": run.head.provider,
         "lists": run.head.lists,
-        "state": run.state,
+        "state": state(run, standing),
         "gate": run.gate,
         "started_at": time(run.started_at),
         "finished_at": run.finished_at.map(time),
@@ -127,13 +205,16 @@ pub fn run_json(run: &Run, standing: &Standing) -> Value {
     })
 }
 
-/// What `status --json` prints: the run, its reasons, and how its canary stands.
-pub fn status_json(run: &Run, standing: &Standing) -> Value {
+/// What `status --json` prints: the run, its reasons, how its canary stands, and what to do.
+pub fn status_json(run: &Run, standing: &Standing, situation: &Situation<'_>) -> Value {
     let mut object = run_json(run, standing);
     object["type"] = "status".into();
     object["feedback"] = serde_json::json!(standing.feedback);
     object["canary"] = counts_json(&standing.canary);
     object["reasons"] = standing.reasons.iter().map(|((o, r), n)| json!({"outcome": o, "reason": r, "count": n})).collect::<Vec<_>>().into();
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, situation.json(run, standing)) {
+        object.extend(more);
+    }
     object
 }
 
@@ -183,31 +264,44 @@ mod tests {
     use super::super::fixture;
     use super::*;
 
+    fn situation<'a>(command: &'a dyn Fn(&str) -> String) -> Situation<'a> {
+        let now = "2026-11-21T03:48:00[UTC]".parse().unwrap();
+        Situation { is_sending: false, pauses: vec![], stopped_by: None, latched: None, under_way: 0, newer: None, now, command }
+    }
+
     #[test]
     fn status_says_how_far_the_run_has_come() {
         let (_, mut standing, _) = fixture::run();
+        let command = |text: &str| text.replace("mailbatch ", "mailbatch -C news ");
         standing.canary.open = 1;
         standing.canary.add(Outcome::Accepted, 1);
-        insta::assert_snapshot!(status(&fixture::ledger_run(), &standing, 80), @"
+        insta::assert_snapshot!(status(&fixture::ledger_run(), &standing, &situation(&command), 80), @"
+        INTERRUPTED: the process that sent it has ended without closing it
         run       20261121-034500-k3f9 · open
+
+          ████████████████████░░░░░░░░░░ 66.6% · 2 of 3 rows handed over
+
+          handed over                  2
+            accepted                   1
+            rejected                   1
+              mailbox_gone             1
+            next: mailbatch -C news report 20261121-034500-k3f9 --outcome rejected
+          not sent                     1
+            open                       1
+            next: mailbatch -C news resume 20261121-034500-k3f9
+          left out                     2
+            suppressed                 1
+              unsubscribe              1
+            invalid                    1
+              bad_address              1
+          12 rows filtered out by --where, not counted above
+
         campaign  spring (staging) · marketing
         provider  relay
         lists     list.csv, more.ndjson
         started   2026-11-21T03:45:00Z · ended 2026-11-21T03:47:14Z after 2m 14s
+        canary    1 of 2 rows have an outcome · passed: 2 of 100 failed (2.0%), 5% allowed
         exit      3: finished, some rejected in this run (beyond --fail-over)
-        canary    1 of 2 rows settled · passed: 2 of 100 failed (2.0%), 5% allowed
-
-          ████████████████████████░░░░░░ 80.0% · 4 of 5 rows settled
-
-          accepted               1   20.0%
-          rejected               1   20.0%
-            mailbox_gone         1
-          suppressed             1   20.0%
-            unsubscribe          1
-          invalid                1   20.0%
-            bad_address          1
-          open                   1   20.0%
-          12 rows filtered out by --where, not counted above
         ");
     }
 
@@ -234,7 +328,7 @@ mod tests {
     #[test]
     fn a_runs_object_has_no_message() {
         let (_, standing, _) = fixture::run();
-        insta::assert_snapshot!(status_json(&fixture::ledger_run(), &standing), @r#"{"v":1,"run":"20261121-034500-k3f9","campaign":"spring","env":"staging","kind":"marketing","provider":"relay","lists":["list.csv","more.ndjson"],"state":"open","gate":{"gate":"passed","evidence":"2 of 100 failed (2.0%), 5% allowed","by":null},"started_at":"2026-11-21T03:45:00.000Z","finished_at":"2026-11-21T03:47:14.500Z","input":5,"counts":{"accepted":1,"rejected":1,"deferred":0,"unknown":0,"suppressed":1,"invalid":1,"duplicate":0,"already_accepted":0,"held":0,"open":1},"filtered":12,"exit":3,"type":"status","feedback":{},"canary":{"accepted":0,"rejected":0,"deferred":0,"unknown":0,"suppressed":0,"invalid":0,"duplicate":0,"already_accepted":0,"held":0},"reasons":[{"outcome":"rejected","reason":"mailbox_gone","count":1},{"outcome":"suppressed","reason":"unsubscribe","count":1},{"outcome":"invalid","reason":"bad_address","count":1}]}"#);
+        insta::assert_snapshot!(status_json(&fixture::ledger_run(), &standing, &situation(&|text| text.to_owned())), @r#"{"v":1,"run":"20261121-034500-k3f9","campaign":"spring","env":"staging","kind":"marketing","provider":"relay","lists":["list.csv","more.ndjson"],"state":"open","gate":{"gate":"passed","evidence":"2 of 100 failed (2.0%), 5% allowed","by":null},"started_at":"2026-11-21T03:45:00.000Z","finished_at":"2026-11-21T03:47:14.500Z","input":5,"counts":{"accepted":1,"rejected":1,"deferred":0,"unknown":0,"suppressed":1,"invalid":1,"duplicate":0,"already_accepted":0,"held":0,"open":1},"filtered":12,"exit":3,"type":"status","feedback":{},"canary":{"accepted":0,"rejected":0,"deferred":0,"unknown":0,"suppressed":0,"invalid":0,"duplicate":0,"already_accepted":0,"held":0},"reasons":[{"outcome":"rejected","reason":"mailbox_gone","count":1},{"outcome":"suppressed","reason":"unsubscribe","count":1},{"outcome":"invalid","reason":"bad_address","count":1}],"situation":"interrupted","cause":"the process that sent it has ended without closing it","handed_over":2,"in_doubt":0,"under_way":0,"not_sent":1,"left_out":2,"pauses":[],"latched":null,"newer":null,"exit_reasons":[],"next":["mailbatch report 20261121-034500-k3f9 --outcome rejected","mailbatch resume 20261121-034500-k3f9"]}"#);
     }
 
     #[test]

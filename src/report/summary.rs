@@ -48,8 +48,15 @@ pub fn summary(run: &Run, standing: &Standing, extra: &SummaryExtra) -> String {
     for note in &extra.notes {
         out.push_str(&format!("note    {}\n", clean(note)));
     }
-    for (exit, why) in &extra.exit_reasons {
+    // One line for the code that is returned, the others below it.
+    let returned = extra.exit_reasons.iter().position(|(exit, _)| *exit == extra.exit);
+    if let Some((exit, why)) = returned.map(|at| &extra.exit_reasons[at]) {
         out.push_str(&format!("exit    {} · {}\n", exit.code(), clean(why)));
+    }
+    for (at, (exit, why)) in extra.exit_reasons.iter().enumerate() {
+        if Some(at) != returned {
+            out.push_str(&format!("also    {} · {}\n", exit.code(), clean(why)));
+        }
     }
     if let Some(path) = &extra.report {
         out.push_str(&format!("report  {}\n", clean(&path.display().to_string())));

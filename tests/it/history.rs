@@ -100,3 +100,23 @@ fn a_nightly_job_names_what_another_night_left_unfinished() {
     let name = work.run(&["runs", "--json"]).ends(0).objects()[0]["campaign"].as_str().unwrap().to_owned();
     assert!([before, today()].iter().any(|date| name == format!("news-{date}")), "{name}");
 }
+
+#[test]
+fn a_report_of_several_runs_says_which_message_each_person_got_and_when_it_was_true() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 4);
+    work.run(&["send", "list.csv", "--campaign", "one"]).ends(0);
+    let one = work.newest_run();
+    work.message("Autumn", "Another text for {{ name }}").file("list.csv", lists::csv(6));
+    work.run(&["send", "list.csv", "--campaign", "two", "--limit", "5"]).ends(0);
+    let two = work.newest_run();
+    work.run(&["report", &one, &two, "-o", "both.csv"]).ends(0);
+    let both = Report::read(work.join("both.csv"));
+    let as_of = both.column("mb_as_of");
+    assert!(as_of.iter().all(|time| *time == as_of[0] && time.parse::<jiff::Timestamp>().is_ok()), "{as_of:?}");
+    let messages = both.column("mb_message");
+    let (first, second) = messages.split_at(4);
+    assert!(first.iter().all(|version| *version == first[0] && version.len() > 12), "{messages:?}");
+    assert!(second[..5].iter().all(|version| *version == second[0] && version.len() > 12 && *version != first[0]), "{messages:?}");
+    assert_eq!(second[5], "", "nobody got anything there");
+}

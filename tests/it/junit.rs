@@ -169,7 +169,7 @@ fn who_was_not_mailed_makes_the_hand_over_fail_and_the_pipeline_says_what_counts
     assert_eq!(send("h", &["--limit", "2", "--error-on", "held"], 3).1, ["hand-over"]);
     // Nothing to do, and nothing left to say but how it stands.
     assert_eq!(send("b", &[], 0).1, ["hand-over"]);
-    assert!(ends(&work, &["resume", "--abandon"], 0).1.is_empty());
+    assert!(ends(&work, &["resume", "latest", "--abandon"], 0).1.is_empty());
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod send;
 mod servers;
 mod sessions;
 mod signals;
+mod status;
 mod suppression;
 mod surface;
 mod trial;

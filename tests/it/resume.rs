@@ -356,7 +356,8 @@ fn status_and_resume_agree_on_what_is_finished() {
     rusqlite::Connection::open(work.join(".mailbatch/ledger.db"))
         .and_then(|ledger| ledger.execute_batch("UPDATE runs SET state = 1, finished_at = NULL, exit = NULL"))
         .expect("a ledger");
-    work.run(&["status"]).ends(0).says("open");
+    work.run(&["status"]).ends(0).says("finished");
+    work.run(&["status", "--open"]).ends(0).says("nothing is unfinished");
     work.run(&["resume"]).ends(0).says("is finished");
     work.run(&["status"]).ends(0).says("finished").says("exit      0");
 }
