@@ -99,12 +99,13 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
         // The person knows better than what the provider asked for.
         ledger.forget(LEFT_ALONE, name).await.map_err(ledger_error)?;
     }
-    bench.note(&match was {
-        true => {
-            format!("mailbatch: {} is no longer paused; `{}` continues the newest run", scope.words(), in_this_workspace(&bench, "mailbatch resume"))
+    bench.note(&format!("mailbatch: {} {}", scope.words(), if was { "is no longer paused" } else { "was not paused" }));
+    if was {
+        for run in concerned(ledger.as_ref(), &scope).await? {
+            let resume = in_this_workspace(&bench, &format!("mailbatch resume {}", run.id));
+            bench.note(&format!("mailbatch: run {} of {} is unfinished: `{resume}` continues it", run.id, run.head.name()));
         }
-        false => format!("mailbatch: {} was not paused", scope.words()),
-    });
+    }
     for left in ledger.pauses().await.map_err(ledger_error)? {
         let lift = in_this_workspace(&bench, &left.scope.lift());
         bench.note(&format!("mailbatch: {} is still paused, since {}\nhint: `{lift}` lets it send again", left.scope.words(), left.words()));
@@ -158,15 +159,24 @@ async fn refuse_unknown(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseSco
         .hint(format!("{known}; `{}` stops everything", in_this_workspace(bench, "mailbatch pause"))))
 }
 
-/// The unfinished runs that the scope concerns and that a process is sending now.
-async fn executions(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
-    let mut found = Vec::new();
-    for run in ledger.runs().await.map_err(ledger_error)? {
-        let concerned = match scope {
+/// The unfinished runs that the scope concerns, newest first.
+async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
+    let mut runs = ledger.runs().await.map_err(ledger_error)?;
+    runs.retain(|run| {
+        let is_concerned = match scope {
             PauseScope::Provider(name) => run.head.provider.split(", ").any(|provider| provider == name),
             scope => scope.holds(&run.head.campaign, run.head.kind),
         };
-        if concerned && run.state == RunState::Open && is_sending(bench, &run.head.campaign, run.head.env.as_deref())? {
+        is_concerned && run.state == RunState::Open
+    });
+    Ok(runs)
+}
+
+/// Those of them that a process is sending now.
+async fn executions(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
+    let mut found = Vec::new();
+    for run in concerned(ledger, scope).await? {
+        if is_sending(bench, &run.head.campaign, run.head.env.as_deref())? {
             found.push(run);
         }
     }
@@ -208,7 +218,10 @@ impl Drain<'_> {
                 break;
             }
             if said != Some(under_way) {
-                self.bench.note(&format!("mailbatch: waiting: {under_way} recipients are still under way"));
+                self.bench.note(&match under_way {
+                    0 => "mailbatch: waiting: nothing is under way any more, and the runs are closing".to_owned(),
+                    _ => format!("mailbatch: waiting: {under_way} recipients are still under way"),
+                });
                 said = Some(under_way);
             }
             if timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {

@@ -54,7 +54,10 @@ fn a_pause_of_marketing_lets_password_resets_go_on() {
     work.run(&["send", "list.csv", "--campaign", "another"]).ends(12);
     // One that is not in force ends nothing, and says what is.
     work.run(&["unpause"]).ends(0).says("this workspace was not paused").says("marketing mail is still paused, since ").says("by ann");
-    work.run(&["unpause", "--kind", "marketing"]).ends(0).says("marketing mail is no longer paused");
+    work.run(&["unpause", "--kind", "marketing"])
+        .ends(0)
+        .says("marketing mail is no longer paused")
+        .says(&format!("`mailbatch resume {run}` continues it"));
     work.run(&["resume", &run]).ends(0);
     let mut all = everybody(ROWS);
     all.extend((0..40).map(|n| format!("reset{n}@example.org")));
