@@ -36,7 +36,7 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "check" -d 'Find
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "preview" -d 'Show the message as one recipient gets it'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "resume" -d 'Continue the newest unfinished run, or RUN, from the ledger alone'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "retry" -d 'Send again to those who were deferred'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "reconcile" -d 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "reconcile" -d 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "status" -d 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do'
@@ -78,7 +78,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l redirect-al
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
@@ -99,7 +99,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l wait-lock -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-unrendered -d 'Leave out rows for which the message cannot be rendered, instead of refusing the list'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dry-run -d 'Do everything but the wire, and say what would happen and how long it would take'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dry-run -d 'Run every step except sending, and say what would happen and how long it would take'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l accept-changes -d 'Send a changed message under the same campaign'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l again -d 'Send although most of these people had this message under another campaign'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sandbox -d 'Hand everything to the provider\'s own sandbox or simulator, so that nobody gets mail; refused where it has none'
@@ -176,7 +176,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -s h -l hel
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
@@ -197,9 +197,9 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l wait-lock
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l continue -d 'Send the rest although the canary failed or waits for a person'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l abandon -d 'Close the run; whoever was not reached stays held'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l abandon -d 'Close the run; recipients who were not reached stay held, which means not sent'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l accept-changes -d 'Plan the recipients who were not reached again, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
@@ -213,7 +213,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l only -d 'W
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l then -d 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)' -r -f -a "ask\t'Ask on a terminal; elsewhere wait for `resume --continue` (exit 13)'
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
@@ -234,7 +234,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l wait-lock 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l as-planned -d 'Go on with the message and the rows as they were planned, whatever the files say now'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan everybody who was not reached anew, with message, list and configuration as they are now'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l accept-changes -d 'Plan the recipients who were not reached again, with message, list and configuration as they are now'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
@@ -323,7 +323,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one run'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l trend -d 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l trend -d 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l format -d 'The report\'s format (default: by the suffix of -o, else table)' -r -f -a "table\t''
 csv\t''
 ndjson\t''
@@ -597,7 +597,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "preview" -d 'Show the message as one recipient gets it'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "resume" -d 'Continue the newest unfinished run, or RUN, from the ledger alone'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "retry" -d 'Send again to those who were deferred'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "reconcile" -d 'Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "reconcile" -d 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "status" -d 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do'

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-/// Settle recipients of whom it is unknown whether they were taken; sends nothing unless --replay
+/// Resolve recipients whose outcome is unknown; sends nothing unless --replay
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:

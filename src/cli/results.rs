@@ -76,7 +76,7 @@ pub struct ReportArgs {
     #[arg(value_name = "RUN", required_unless_present_any = ["trend", "since"])]
     pub runs: Vec<String>,
 
-    /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over so long up to now: 8w
+    /// Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w
     #[arg(long, value_name = "TIME", value_parser = words::weeks, conflicts_with_all = ["runs", "since", "outcome", "spreadsheet_safe"])]
     pub trend: Option<u32>,
 

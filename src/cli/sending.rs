@@ -29,7 +29,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "SIZE", env = "MAILBATCH_CANARY", hide_env_values = true)]
     pub canary: Option<CanarySize>,
 
-    /// Do everything but the wire, and say what would happen and how long it would take
+    /// Run every step except sending, and say what would happen and how long it would take
     #[arg(long, conflicts_with = "listen")]
     pub dry_run: bool,
 
@@ -162,7 +162,7 @@ pub struct ResumeArgs {
     #[arg(long = "continue", conflicts_with = "abandon")]
     pub go_on: bool,
 
-    /// Close the run; whoever was not reached stays held
+    /// Close the run; recipients who were not reached stay held, which means not sent
     #[arg(long, conflicts_with_all = ["as_planned", "accept_changes"])]
     pub abandon: bool,
 
@@ -180,7 +180,7 @@ pub struct ChangesArgs {
     #[arg(long, conflicts_with = "accept_changes")]
     pub as_planned: bool,
 
-    /// Plan everybody who was not reached anew, with message, list and configuration as they are now
+    /// Plan the recipients who were not reached again, with message, list and configuration as they are now
     #[arg(long)]
     pub accept_changes: bool,
 }
@@ -307,7 +307,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "WHAT", env = "MAILBATCH_THEN", hide_env_values = true)]
     pub then: Option<Then>,
 
-    /// How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where something tells of them)
+    /// How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
 

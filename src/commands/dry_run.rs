@@ -76,7 +76,7 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
         text.push_str(&format!("  {count:>9}  {outcome}\n"));
     }
     if earlier > 0 {
-        text.push_str(&format!("  {earlier:>9}  settled by an earlier run of the campaign\n"));
+        text.push_str(&format!("  {earlier:>9}  decided by an earlier run of the campaign\n"));
     }
     if going < sendable {
         text.push_str(&format!("  {:>9}  held by --limit\n", sendable - going));

@@ -103,7 +103,7 @@ impl Doubts<'_> {
         let missing = wanted.values().filter(|found| !**found).count();
         if missing > 0 {
             return Err(Error::usage(format!(
-                "{missing} of the {} addresses are not unknown in run {}; nothing was settled",
+                "{missing} of the {} addresses are not unknown in run {}; nothing was changed",
                 wanted.len(),
                 self.run.id
             ))

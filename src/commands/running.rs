@@ -211,13 +211,13 @@ impl Going<'_> {
         let held = match why {
             None => None,
             Some(Why::Signal(exit)) => {
-                earned.push((exit, exit.meaning().to_owned()));
+                earned.push((exit, signal_words(exit).to_owned()));
                 next = Some(resume.clone());
                 Some((Reason::Interrupted, String::new()))
             }
             Some(Why::NoProvider(refusals)) => {
                 earned.push((Exit::NO_PROVIDER, each(&refusals, "takes nothing more")));
-                next = Some(format!("{resume}    # when the provider has been mended"));
+                next = Some(format!("{resume}    # once the provider accepts mail again"));
                 refusals.into_iter().next().map(|(_, refusal)| (refusal.reason, refusal.words()))
             }
             Some(Why::Failing(refusals)) => {
@@ -261,7 +261,7 @@ impl Going<'_> {
             }
             Some(Why::Suppression(error)) => {
                 earned.push((Exit::RETRYABLE, error.to_string().lines().next().unwrap_or_default().to_owned()));
-                next = Some(format!("{resume}    # when the suppression file has been mended"));
+                next = Some(format!("{resume}    # once the suppression file can be read"));
                 Some((Reason::Interrupted, "the suppression file cannot be read".to_owned()))
             }
             Some(Why::LedgerLost(error)) => {
@@ -376,6 +376,15 @@ pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, n
     }
     ledger.recover(&run.id).await.map_err(ledger_error)?;
     Ok(())
+}
+
+/// Which signal ended an execution, for people.
+fn signal_words(exit: Exit) -> &'static str {
+    match exit {
+        Exit::HUNG_UP => "the terminal was closed (SIGHUP); what was on the wire has been answered",
+        Exit::TERMINATED => "another process ended it (SIGTERM); what was on the wire has been answered",
+        _ => "interrupted at the terminal (Ctrl-C, SIGINT); what was on the wire has been answered",
+    }
 }
 
 /// Recipients whom an attempt has settled.

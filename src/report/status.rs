@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::situation::{Situation, Split, exit_why, is_over};
 use super::table::{align_right, drawn, grid, reasons};
-use super::text::{between, clean, counts_json, duration, grouped, outcome, percent, rows, seconds, time};
+use super::text::{between, clean, counts_json, duration, grouped, outcome, outcome_words, percent, reason_words, rows, seconds, time};
 use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
 use crate::outcome::Outcome;
 
@@ -34,21 +34,24 @@ pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: 
 /// Who was handed over, who is in doubt and who was not sent to, each with what to do.
 fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Split) -> String {
     let digits = grouped(standing.tally.total()).len().max(6);
-    let line = |indent: usize, name: &str, n: u64| format!("{:indent$}{name:<names$}  {:>digits$}\n", "", grouped(n), names = 24 - indent);
+    let line = |indent: usize, name: &str, n: u64, words: &str| {
+        let line = format!("{:indent$}{name:<names$}  {:>digits$}  {words}", "", grouped(n), names = 24 - indent);
+        format!("{}\n", line.trim_end())
+    };
     let of = |name: &str, n: u64, outcomes: &[Outcome], other: (&str, u64), next: Option<String>| {
         if n == 0 {
             return String::new();
         }
-        let mut text = line(2, name, n);
+        let mut text = line(2, name, n, "");
         for of in outcomes {
             let count = standing.tally.get(*of);
             if count > 0 {
-                text.push_str(&line(4, outcome(Some(*of)), count));
-                reasons(standing, *of).into_iter().for_each(|(reason, n)| text.push_str(&line(6, reason.as_str(), n)));
+                text.push_str(&line(4, outcome(Some(*of)), count, outcome_words(*of)));
+                reasons(standing, *of).into_iter().for_each(|(reason, n)| text.push_str(&line(6, reason.as_str(), n, reason_words(reason))));
             }
         }
         if other.1 > 0 {
-            text.push_str(&line(4, other.0, other.1));
+            text.push_str(&line(4, other.0, other.1, ""));
         }
         if let Some(next) = next {
             text.push_str(&format!("    next: {}\n", clean(&next)));
@@ -284,16 +287,16 @@ mod tests {
           handed over                  2
             accepted                   1
             rejected                   1
-              mailbox_gone             1
+              mailbox_gone             1  the mailbox does not exist
             next: mailbatch -C news report 20261121-034500-k3f9 --outcome rejected
           not sent                     1
             open                       1
             next: mailbatch -C news resume 20261121-034500-k3f9
           left out                     2
             suppressed                 1
-              unsubscribe              1
+              unsubscribe              1  the recipient unsubscribed
             invalid                    1
-              bad_address              1
+              bad_address              1  no address that can be mailed
           12 rows filtered out by --where, not counted above
 
         campaign  spring (staging) · marketing

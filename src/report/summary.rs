@@ -138,10 +138,10 @@ mod tests {
 
           accepted          49,290   98.5%
           rejected             310    0.6%
-            mailbox_gone       290
-            policy              20
+            mailbox_gone       290          the mailbox does not exist
+            policy              20          policy or reputation
           already accepted     400    0.8%
-            earlier_run        400
+            earlier_run        400          decided by an earlier run
           50,000 rows in = 49,290 + 310 + 400
           12 rows filtered out by --where, not counted above
 

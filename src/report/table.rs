@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
-use super::text::{clean, grouped, outcome, percent, rows, seconds};
+use super::text::{clean, grouped, outcome, outcome_words, percent, reason_words, rows, seconds};
 use super::{Head, Layout, Options, ReportRow};
 use crate::ledger::Standing;
 use crate::outcome::{Outcome, Reason};
@@ -48,24 +48,25 @@ pub(super) fn reasons(standing: &Standing, of: Outcome) -> Vec<(Reason, u64)> {
     reasons
 }
 
-/// Counts by outcome with their reasons indented below them, one a line, in aligned columns.
+/// Counts by outcome with their reasons indented below them, one a line, in aligned columns, each with what its word means.
 pub(super) fn counts(standing: &Standing) -> String {
     let total = standing.tally.total();
-    let mut lines: Vec<(String, u64, bool)> = Vec::new();
+    let mut lines: Vec<(String, u64, bool, &str)> = Vec::new();
     for (of, n) in standing.tally.non_zero() {
-        lines.push((outcome(Some(of)).to_owned(), n, true));
-        lines.extend(reasons(standing, of).into_iter().map(|(reason, n)| (format!("  {reason}"), n, false)));
+        lines.push((outcome(Some(of)).to_owned(), n, true, outcome_words(of)));
+        lines.extend(reasons(standing, of).into_iter().map(|(reason, n)| (format!("  {reason}"), n, false, reason_words(reason))));
     }
     if standing.tally.open > 0 {
-        lines.push((outcome(None).to_owned(), standing.tally.open, true));
+        lines.push((outcome(None).to_owned(), standing.tally.open, true, ""));
     }
     let names = lines.iter().map(|(name, ..)| name.len()).max().unwrap_or(0).max(16);
     let digits = grouped(total).len().max(6);
     lines
         .into_iter()
-        .map(|(name, n, share)| {
-            let share = if share { format!("  {:>6}", percent(n, total)) } else { String::new() };
-            format!("  {name:<names$}  {:>digits$}{share}\n", grouped(n))
+        .map(|(name, n, share, words)| {
+            let share = if share { percent(n, total) } else { String::new() };
+            let line = format!("  {name:<names$}  {:>digits$}  {share:>6}  {words}", grouped(n));
+            format!("{}\n", line.trim_end())
         })
         .collect()
 }
@@ -152,11 +153,11 @@ mod tests {
 
           accepted               1   20.0%
           rejected               1   20.0%
-            mailbox_gone         1
+            mailbox_gone         1          the mailbox does not exist
           suppressed             1   20.0%
-            unsubscribe          1
+            unsubscribe          1          the recipient unsubscribed
           invalid                1   20.0%
-            bad_address          1
+            bad_address          1          no address that can be mailed
           open                   1   20.0%
           5 rows in
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::outcome::{Outcome, Tally};
+use crate::outcome::{Outcome, Reason, Tally};
 
 /// A number with commas between thousands.
 pub(crate) fn grouped(n: u64) -> String {
@@ -90,6 +90,44 @@ pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {
         None => "open",
         Some(Outcome::AlreadyAccepted) => "already accepted",
         Some(outcome) => outcome.as_str(),
+    }
+}
+
+/// What an outcome means, beside its word, where the word alone does not say it.
+pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Deferred => "put off by the provider until we gave up",
+        Outcome::Unknown => "may have been taken, no answer came",
+        Outcome::Held => "not sent",
+        _ => "",
+    }
+}
+
+/// What a reason means, beside its word.
+pub(crate) fn reason_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::BadAddress => "no address that can be mailed",
+        Reason::Render => "the message cannot be rendered",
+        Reason::Repeated => "the address stands earlier in the lists",
+        Reason::EarlierRun => "decided by an earlier run",
+        Reason::HardBounce => "an earlier message bounced for good",
+        Reason::Complaint => "the recipient complained",
+        Reason::Unsubscribe => "the recipient unsubscribed",
+        Reason::Manual => "entered in a suppression list",
+        Reason::MailboxGone => "the mailbox does not exist",
+        Reason::MailboxTransient => "full, busy or greylisted",
+        Reason::Rate => "the provider asks for fewer",
+        Reason::Policy => "policy or reputation",
+        Reason::Content => "what the message contains",
+        Reason::Session => "the provider or the connection failed",
+        Reason::Auth => "the login or the key is refused",
+        Reason::NoReply => "no answer after the hand-over",
+        Reason::Canary => "the canary, or closed by a person",
+        Reason::Paused => "stopped by a pause or a pause rule",
+        Reason::Window => "the time to send was over",
+        Reason::Cap => "a cap or quota is used up",
+        Reason::Limit => "beyond --limit",
+        Reason::Interrupted => "the run ended before their turn",
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::support::ran::Ran;
 use crate::support::recorder::{Action, Recorder, Rule, Script, Step};
 use crate::support::running::{LONG, relayed, wait_for_count};
-use crate::support::{Workspace, lists, wait_for};
+use crate::support::{Signal, Workspace, lists, wait_for};
 
 /// The binary under a name and in a known zone.
 fn as_ann(work: &Workspace, arguments: &[&str]) -> Ran {
@@ -149,4 +149,23 @@ fn monitoring_sees_what_is_unfinished_and_a_decision_names_its_run() {
     // A pause is shown; it is nothing that is unfinished.
     work.run(&["status", "--open"]).ends(0).says("holidays").says("`mailbatch unpause` ends it");
     assert_eq!(server.count(), 8);
+}
+
+#[test]
+fn each_message_says_which_cause_it_was_and_what_to_type() {
+    let server = Recorder::start();
+    let work = relayed(&server, "rate = \"40/s\"", 200);
+    let mut running = work.start(&["send", "list.csv"]);
+    wait_for_count(&server, 5);
+    running.signal(Signal::INT);
+    let ended = running.ends(130).says("exit    130 · interrupted at the terminal (Ctrl-C, SIGINT)");
+    assert!(ended.out.contains("  not sent\n") && ended.out.contains("  the run ended before their turn\n"), "{}", ended.out);
+    assert!(ended.out.contains("next    mailbatch resume "), "{}", ended.out);
+    work.run(&["status"]).ends(0).says("INTERRUPTED: ").says("exit      130: interrupted at the terminal");
+
+    let server = Recorder::with(Script::default().on(Step::Rcpt, Action::reply("550 5.1.1 no such user")));
+    let work = relayed(&server, "", 40);
+    let ended = work.run(&["send", "list.csv"]).ends(7).says("relay takes nothing more: 550 5.1.1");
+    assert!(ended.out.contains("# once the provider accepts mail again"), "{}", ended.out);
+    work.run(&["status"]).ends(0).says("STOPPED: relay takes nothing more: 550 5.1.1");
 }
