@@ -48,7 +48,8 @@ pub(crate) async fn show(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> R
     let situation = situation(bench, ledger, run, &command).await?;
     let text = match bench.globals.json {
         true => format!("{}\n", report::status_json(run, &standing, &situation)),
-        false => report::status(run, &standing, &situation, width()),
+        // What is not for a terminal stays on one line each.
+        false => report::status(run, &standing, &situation, console::Term::stdout().size_checked().map_or(u16::MAX, |(_, columns)| columns)),
     };
     say(&mut std::io::stdout(), &text)?;
     Ok(Exit::OK)

@@ -27,7 +27,7 @@ pub fn status(run: &Run, standing: &Standing, situation: &Situation<'_>, width: 
         out.push_str(&format!("  {} filtered out by --where, not counted above\n", rows(run.filtered)));
     }
     out.push('\n');
-    out.push_str(&details(run, standing, situation));
+    out.push_str(&details(run, standing, situation, width));
     out
 }
 
@@ -73,35 +73,54 @@ fn groups(run: &Run, standing: &Standing, situation: &Situation<'_>, split: &Spl
 }
 
 /// What else is known of a run: what it is, when it went, who stopped it, and why its last execution ended.
-fn details(run: &Run, standing: &Standing, situation: &Situation<'_>) -> String {
+fn details(run: &Run, standing: &Standing, situation: &Situation<'_>, width: u16) -> String {
     let env = run.head.env.as_deref().map(|env| format!(" ({env})")).unwrap_or_default();
-    let mut out = format!("campaign  {}{env} · {}\n", clean(run.head.name()), run.head.kind);
-    out.push_str(&format!("provider  {}\n", run.head.provider));
-    out.push_str(&format!("lists     {}\n", clean(&run.head.lists.join(", "))));
-    out.push_str(&format!("started   {}", seconds(run.started_at)));
-    match run.finished_at {
-        Some(at) => out.push_str(&format!(" · ended {} after {}\n", seconds(at), duration(between(run.started_at, at)))),
-        None => out.push('\n'),
-    }
+    let ended = match run.finished_at {
+        Some(at) => format!(" · ended {} after {}", seconds(at), duration(between(run.started_at, at))),
+        None => String::new(),
+    };
+    let mut lines = vec![
+        ("campaign", format!("{}{env} · {}", run.head.name(), run.head.kind)),
+        ("provider", run.head.provider.clone()),
+        ("lists", run.head.lists.join(", ")),
+        ("started", format!("{}{ended}", seconds(run.started_at))),
+    ];
     let canary = standing.canary.total();
     if canary > 0 {
-        out.push_str(&format!("canary    {} of {} have an outcome · {}\n", grouped(canary - standing.canary.open), rows(canary), gate(&run.gate)));
+        lines.push(("canary", format!("{} of {} have an outcome · {}", grouped(canary - standing.canary.open), rows(canary), gate(run))));
     } else if !matches!(&run.gate, Gate::Ahead | Gate::Passed { by: None, .. }) {
-        out.push_str(&format!("gate      {}\n", gate(&run.gate)));
+        lines.push(("gate", gate(run)));
     }
-    if let Some(latched) = &situation.latched {
-        out.push_str(&format!("stopped   {}\n", clean(&latched.words())));
+    lines.extend(situation.latched.iter().map(|latched| ("stopped", latched.words())));
+    lines.extend(situation.pauses.iter().map(|pause| ("paused", format!("{}, since {}", pause.scope.words(), pause.words()))));
+    if let Some(code) = run.exit {
+        lines.push(("exit", format!("{code}: {}", exit_why(run, standing, code))));
+        let returned = run.exit_reasons.iter().position(|reason| reason.exit == code);
+        let others = run.exit_reasons.iter().enumerate().filter(|(at, _)| Some(*at) != returned);
+        lines.extend(others.map(|(_, other)| ("also", format!("{}: {}", other.exit, other.why))));
     }
-    for pause in &situation.pauses {
-        out.push_str(&format!("paused    {}, since {}\n", clean(&pause.scope.words()), clean(&pause.words())));
+    lines.iter().map(|(label, text)| labelled(label, &clean(text), width)).collect()
+}
+
+/// A line behind its label; what is too long goes on below it, between words.
+fn labelled(label: &str, text: &str, width: u16) -> String {
+    const INDENT: usize = 10;
+    let room = usize::from(width).saturating_sub(INDENT).max(2 * INDENT);
+    let mut out = format!("{label:<INDENT$}");
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room {
+            out.push_str(&format!("\n{:INDENT$}", ""));
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length;
     }
-    let Some(code) = run.exit else { return out };
-    out.push_str(&format!("exit      {code}: {}\n", clean(&exit_why(run, standing, code))));
-    let returned = run.exit_reasons.iter().position(|reason| reason.exit == code);
-    for (_, other) in run.exit_reasons.iter().enumerate().filter(|(at, _)| Some(*at) != returned) {
-        out.push_str(&format!("also      {}: {}\n", other.exit, clean(&other.why)));
-    }
-    out
+    out + "\n"
 }
 
 /// The unfinished runs of a workspace, each with its state, its counts and the next command, below the pauses in force.
@@ -143,14 +162,14 @@ fn state(run: &Run, standing: &Standing) -> &'static str {
     }
 }
 
-fn gate(gate: &Gate) -> String {
-    match gate {
+fn gate(run: &Run) -> String {
+    match &run.gate {
         Gate::Ahead => "not judged yet".to_owned(),
-        Gate::Passed { evidence, by: Some(by), .. } => format!("let go by {}: {}", clean(by), clean(evidence)),
-        Gate::Passed { evidence, by: None, .. } => format!("passed: {}", clean(evidence)),
-        Gate::Failed { evidence } => format!("failed: {}", clean(evidence)),
-        Gate::Waiting { evidence } => format!("waiting for a person: {}", clean(evidence)),
-        Gate::Stopped { evidence } => format!("stopped by a pause rule: {}", clean(evidence)),
+        Gate::Passed { evidence, by: Some(by), .. } => format!("let go by {}: {}", by, evidence),
+        Gate::Passed { evidence, by: None, .. } => format!("passed: {}", evidence),
+        Gate::Failed { evidence } => format!("failed: {}", evidence),
+        Gate::Waiting { evidence } => format!("waiting for a person: {}", evidence),
+        Gate::Stopped { evidence } => format!("stopped by a pause rule: {}", evidence),
     }
 }
 
@@ -303,7 +322,8 @@ mod tests {
         provider  relay
         lists     list.csv, more.ndjson
         started   2026-11-21T03:45:00Z · ended 2026-11-21T03:47:14Z after 2m 14s
-        canary    1 of 2 rows have an outcome · passed: 2 of 100 failed (2.0%), 5% allowed
+        canary    1 of 2 rows have an outcome · passed: 2 of 100 failed (2.0%), 5%
+                  allowed
         exit      3: finished, some rejected in this run (beyond --fail-over)
         ");
     }
