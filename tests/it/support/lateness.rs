@@ -58,6 +58,13 @@ pub(crate) fn second_between(from: Instant, to: Instant, jitter: Duration) -> Du
     Duration::from_secs(1) - late.clamp(jitter, Duration::from_millis(500))
 }
 
+/// For how long since the machine was started some process has waited for a processor; `None` where the kernel does not count that.
+pub(crate) fn waited() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/pressure/cpu").ok()?;
+    let total = text.lines().find(|line| line.starts_with("some "))?.rsplit_once("total=")?.1;
+    total.trim().parse().ok().map(Duration::from_micros)
+}
+
 /// How long the machine did something else between these moments, in all.
 pub(crate) fn lost_between(from: Instant, to: Instant) -> Duration {
     between(from, to).into_iter().sum::<Duration>().min(to - from)
