@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use minijinja::value::{Object, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::value::{Kwargs, Object, StringInput, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, filters};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -20,6 +20,8 @@ use super::row::Row;
 const FUEL: u64 = 1_000_000;
 /// The most octets of a template that an error quotes.
 const LONGEST_EXCERPT: usize = 200;
+/// Filters of the engine that make nothing of an undefined value, and are strict here.
+const FILTERS: [&str; 5] = ["urlencode", "join", "escape", "e", "tojson"];
 const MARKDOWN: &str = "markdown";
 /// The names of the bodies among a message's templates.
 pub(super) const TEXT_BODY: &str = "text body";
@@ -124,6 +126,11 @@ impl Templates {
             Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
+        env.add_filter("urlencode", urlencode);
+        env.add_filter("escape", escape);
+        env.add_filter("e", escape);
+        env.add_filter("tojson", tojson);
+        env.add_filter("join", join);
         Self { env, sources: Vec::new(), plain: Vec::new() }
     }
 
@@ -189,8 +196,15 @@ impl Templates {
     fn explain(&self, name: &str, why: &minijinja::Error) -> RenderError {
         let source = self.source(name);
         let excerpt = source.zip(why.range()).and_then(|(source, range)| source.text.get(range)).map(str::trim);
-        let missing = (why.kind() == ErrorKind::UndefinedError).then(|| undefined_name(why.detail(), excerpt)).flatten();
         let tag = source.zip(why.range()).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
+        // A filter that refuses is itself the failing expression; what it was given is what is missing.
+        let excerpt = match (excerpt, tag) {
+            (Some(excerpt), Some(tag)) if FILTERS.contains(&excerpt.split('(').next().unwrap_or_default()) => {
+                tag.trim_matches(['{', '}', '%']).split('|').next()
+            }
+            (excerpt, _) => excerpt,
+        };
+        let missing = (why.kind() == ErrorKind::UndefinedError).then(|| undefined_name(why.detail(), excerpt.map(str::trim))).flatten();
         let message = match (&missing, tag) {
             (Some(name), _) => format!("`{name}` is undefined"),
             (None, Some(tag)) if tag.len() <= LONGEST_EXCERPT => format!("`{tag}`: {}", why.kind()),
@@ -215,6 +229,36 @@ fn enclosing_tag(text: &str, offset: usize) -> Option<&str> {
     let rest = &text[start..];
     let end = rest.find(if rest.starts_with("{{") { "}}" } else { "%}" })? + 2;
     Some(&rest[..end])
+}
+
+/// The engine's filter makes nothing of an undefined value, which leaves a link without its end.
+fn urlencode(value: &Value) -> Result<String, minijinja::Error> {
+    filters::urlencode(defined(value)?)
+}
+
+/// The same for what is escaped.
+fn escape(state: &mut State<'_, '_>, value: &Value) -> Result<Value, minijinja::Error> {
+    filters::escape(state, defined(value)?)
+}
+
+/// The same for JSON, where the engine writes `null`.
+fn tojson(value: &Value, indent: Option<Value>, kwargs: Kwargs) -> Result<Value, minijinja::Error> {
+    filters::tojson(defined(value)?, indent, kwargs)
+}
+
+/// The same for a list.
+fn join(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    joiner: Option<StringInput<'_>>,
+    attribute: Option<&str>,
+    kwargs: Kwargs,
+) -> Result<Value, minijinja::Error> {
+    filters::join(state, defined(value)?, joiner, attribute, kwargs)
+}
+
+fn defined(value: &Value) -> Result<&Value, minijinja::Error> {
+    if value.is_undefined() || value.is_none() { Err(minijinja::Error::from(ErrorKind::UndefinedError)) } else { Ok(value) }
 }
 
 fn absolute_line(source: &Source, line: usize) -> u32 {
@@ -321,6 +365,61 @@ mod tests {
         assert_eq!(why.missing.as_deref(), Some("items[0].titel"));
         let why = render(TEXT_BODY, "{% if naem %}x{% endif %}", context! {}).expect_err("undefined");
         assert_eq!(why.missing.as_deref(), Some("naem"));
+    }
+
+    #[test]
+    fn no_filter_makes_something_of_an_undefined_name() {
+        const ALL: [&str; 36] = [
+            "abs",
+            "attr('a')",
+            "batch(2)",
+            "bool",
+            "capitalize",
+            "center(3)",
+            "dictsort",
+            "escape",
+            "first",
+            "float",
+            "format",
+            "indent(2)",
+            "int",
+            "items",
+            "join",
+            "join(', ')",
+            "last",
+            "length",
+            "lines",
+            "list",
+            "lower",
+            "map('upper')",
+            "max",
+            "min",
+            "replace('a', 'b')",
+            "reverse",
+            "round",
+            "slice(2)",
+            "sort",
+            "split(',')",
+            "string",
+            "sum",
+            "title",
+            "trim",
+            "unique",
+            "upper",
+        ];
+        let every = || ALL.into_iter().chain(["urlencode", "tojson", "safe", "lower | urlencode", "urlencode | upper"]);
+        for body in [TEXT_BODY, HTML_BODY, MARKDOWN_BODY] {
+            let taken: Vec<&str> =
+                every().filter(|filter| render(body, &format!("<{{{{ naem | {filter} }}}}>"), context! { name => "x" }).is_ok()).collect();
+            assert_eq!(taken, Vec::<&str>::new(), "in {body}");
+        }
+        let why = render(TEXT_BODY, "{{ naem | urlencode }}", context! {}).expect_err("undefined");
+        assert_eq!(why.missing.as_deref(), Some("naem"));
+        assert_eq!(
+            render(TEXT_BODY, "{{ a | urlencode }} {{ b | join('+') }}", context! { a => "a b", b => vec![1, 2] }).expect("renders"),
+            "a%20b 1+2"
+        );
+        assert_eq!(render(TEXT_BODY, "{{ naem | default('x y') | urlencode }}", context! {}).expect("renders"), "x%20y");
     }
 
     #[test]

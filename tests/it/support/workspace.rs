@@ -41,7 +41,7 @@ impl Workspace {
     pub(crate) fn smtp_config(&self, url: &str, relay: &str) -> &Self {
         self.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
-             unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
+             unsubscribe_url = \"https://acme.example/u/{{{{ email | default('x') | urlencode }}}}\"\n\n\
              [providers.relay]\nkind = \"smtp\"\nurl = \"{url}\"\n{relay}\n"
         ))
     }
@@ -50,7 +50,7 @@ impl Workspace {
     pub(crate) fn sandbox_config(&self, sandbox: &str) -> &Self {
         self.config(&format!(
             "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"marketing\"\n\
-             unsubscribe_url = \"https://acme.example/u/{{{{ email | urlencode }}}}\"\n\n\
+             unsubscribe_url = \"https://acme.example/u/{{{{ email | default('x') | urlencode }}}}\"\n\n\
              [providers.sandbox]\nkind = \"sandbox\"\n{sandbox}\n"
         ))
     }
