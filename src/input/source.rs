@@ -38,7 +38,11 @@ impl Source {
             Self::Path(path) => path,
         };
         let cannot = |error: io::Error| match error.kind() {
-            ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint("-C DIR changes where paths start"),
+            ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint(if name.contains('{') {
+                "dates are filled in in --campaign alone; a shell fills one in as news-$(date +%F).csv"
+            } else {
+                "-C DIR changes where paths start; if another job writes the file, see whether that ran"
+            }),
             ErrorKind::PermissionDenied => Error::refused(format!("{name}: may not be read")).hint("give this user read permission"),
             _ => Error::refused(format!("{name}: cannot be opened: {error}")).hint("name a file that can be read"),
         };

@@ -139,6 +139,8 @@ fn quiet_says_nothing_on_success_and_everything_that_is_wrong() {
     }
     let output = run(&ws, &["-q", "send", "missing.csv"]);
     assert!(text(&output.stderr).contains("missing.csv: there is no such file"));
+    let dated = run(&ws, &["-q", "send", "news-{date}.csv", "--campaign", "news-{date}"]);
+    assert!(text(&dated.stderr).contains("filled in in --campaign alone"), "{}", text(&dated.stderr));
 }
 
 #[test]
