@@ -60,7 +60,7 @@ pub(crate) async fn nothing_to_do(
         say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(run, standing, &extra)))?;
     } else {
         let doubt = if unknown > 0 { format!("; {unknown} may have been taken and are not sent again by guess") } else { String::new() };
-        bench.note(&format!("mailbatch: nothing to do: run {} of {} {what}{doubt}\nnext: {next}", run.id, run.head.name()));
+        bench.note_about(exit, &format!("mailbatch: nothing to do: run {} of {} {what}{doubt}\nnext: {next}", run.id, run.head.name()));
     }
     Ok(exit)
 }

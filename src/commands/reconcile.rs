@@ -268,7 +268,7 @@ impl Doubts<'_> {
         let next = match (unknown, count(Outcome::Deferred)) {
             (0, 0) => format!("mailbatch report {}", run.id),
             (0, _) => format!("mailbatch retry {}", run.id),
-            _ => format!("mailbatch reconcile {} --assume taken    # or not-taken, for whom you know it", run.id),
+            _ => format!("mailbatch reconcile {} --assume taken EMAIL    # or not-taken, as the log of the provider has each", run.id),
         };
         let next = in_this_workspace(bench, &next);
         if bench.globals.json {
@@ -277,14 +277,14 @@ impl Doubts<'_> {
             let line = json!({ "v": 1, "type": "reconcile.completed", "run": run.id, "settled": settled, "unknown": unknown,
                 "exit": exit.code(), "notes": notes, "next": next });
             say(&mut std::io::stdout(), &format!("{line}\n"))?;
-        } else if !bench.globals.quiet || exit != Exit::OK {
+        } else {
             let mut text = format!("run {} of {}\n", run.id, run.head.name());
             for ((by, outcome), count) in &settled {
                 text.push_str(&format!("  {count} {outcome} by {by}\n"));
             }
             notes.iter().for_each(|note| text.push_str(&format!("  {note}\n")));
             text.push_str(&format!("  {unknown} unknown\nnext: {next}\n"));
-            say(&mut std::io::stdout(), &text)?;
+            bench.summarise(&text, exit)?;
         }
         Ok(exit)
     }

@@ -357,8 +357,8 @@ impl Going<'_> {
         };
         if self.bench.globals.json || self.sending.progress == crate::cli::ProgressMode::Json {
             crate::commands::say(&mut std::io::stdout(), &format!("{}\n", report::summary_json(&run, &standing, &extra)))?;
-        } else if !self.bench.globals.quiet || exit != Exit::OK {
-            crate::commands::say(&mut std::io::stdout(), &report::summary(&run, &standing, &extra))?;
+        } else {
+            self.bench.summarise(&report::summary(&run, &standing, &extra), exit)?;
         }
         written.map(|()| exit)
     }

@@ -7,6 +7,7 @@ use crate::cli::Globals;
 use crate::commands::emptied;
 use crate::config::Settings;
 use crate::error::{Error, Result, Subject};
+use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
@@ -207,6 +208,22 @@ impl Workbench {
                 self.settings.workspace.shown(file)
             ));
         }
+    }
+
+    /// What a command ends with: on standard output, or under `-q` where it failed and on standard error, which is what a cron job mails.
+    pub(crate) fn summarise(&self, summary: &str, exit: Exit) -> Result<()> {
+        if !self.globals.quiet {
+            return crate::commands::say(&mut std::io::stdout(), summary);
+        }
+        if exit != Exit::OK {
+            eprintln_quietly(summary.trim_end());
+        }
+        Ok(())
+    }
+
+    /// One line for people on standard error, under `-q` only where the command failed.
+    pub(crate) fn note_about(&self, exit: Exit, line: &str) {
+        if exit == Exit::OK { self.note(line) } else { eprintln_quietly(line) }
     }
 
     /// One line for people on standard error, unless `-q`.
