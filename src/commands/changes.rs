@@ -1,8 +1,13 @@
 //! What differs between a campaign's latest run and what is to be sent now, and whether a send may go on with that.
 
+use std::collections::HashSet;
+
+use crate::commands::reports::each_row;
+use crate::commands::running::in_this_workspace;
+use crate::commands::workbench::Workbench;
 use crate::error::{Error, Subject};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, Run, RunState};
+use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
 
@@ -34,8 +39,12 @@ pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_ac
         return None;
     }
     if !is_named {
+        let first = match run.state {
+            RunState::Open => format!("`mailbatch resume {} --as-planned` first sends to those whom that run has not reached; ", run.id),
+            _ => String::new(),
+        };
         return refuse(format!(
-            "name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew",
+            "{first}name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew",
             run.head.name()
         ));
     }
@@ -43,6 +52,34 @@ pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_ac
         return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());
     }
     None
+}
+
+/// Says, also under `-q`, how many recipients an unfinished run leaves behind because the list of the run that takes over has them no more.
+pub(crate) async fn warn_of_left_out(bench: &Workbench, ledger: &dyn Ledger, old: &str, new: &str) -> crate::error::Result<()> {
+    let is_left = |row: &LedgerRow| matches!(row.outcome, None | Some(Outcome::Held | Outcome::Deferred));
+    let mut left: HashSet<String> = HashSet::new();
+    each_row(ledger, old, |row| {
+        if is_left(&row) {
+            left.insert(row.key);
+        }
+        Ok(())
+    })
+    .await?;
+    if !left.is_empty() {
+        each_row(ledger, new, |row| {
+            left.remove(&row.key);
+            Ok(())
+        })
+        .await?;
+    }
+    if !left.is_empty() {
+        let report = in_this_workspace(bench, &format!("mailbatch report {old} --outcome held,deferred"));
+        bench.warn(&format!(
+            "warning: run {old} was not finished, and {} of its recipients are not in this list: nothing is sent to them; `{report}` names them",
+            left.len()
+        ));
+    }
+    Ok(())
 }
 
 /// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.

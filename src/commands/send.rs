@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::address::Address;
 use crate::cli::{Globals, OnUnknown, SendArgs};
 use crate::commands::campaign::{self, Apart, Asked, Campaign};
-use crate::commands::changes::{has, is_abandoned};
+use crate::commands::changes::{has, is_abandoned, warn_of_left_out};
 use crate::commands::finished::nothing_to_do;
 use crate::commands::following::follow_up;
 use crate::commands::gates::latched;
@@ -220,6 +220,7 @@ impl Sending<'_> {
         record(bench, &ledger, &run).await?;
         if let Some(closed) = unfinished {
             rewrite_report(bench, ledger.as_ref(), &closed).await?;
+            warn_of_left_out(bench, ledger.as_ref(), &closed, &run.id).await?;
         }
         note_all(bench, &notes);
         self.going(ledger, run, suppressions, secret, false, None).go().await
