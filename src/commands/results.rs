@@ -95,7 +95,13 @@ pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
         let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
         if !is_going(&bench, ledger.as_ref(), &run).await? {
             show(&bench, ledger.as_ref(), &run).await?;
-            return Ok(run.exit.and_then(Exit::from_code).unwrap_or(Exit::OK));
+            let exit = run.exit.and_then(Exit::from_code).unwrap_or(Exit::OK);
+            if exit == Exit::OK && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.open > 0 {
+                let next = in_this_workspace(&bench, &format!("mailbatch resume {}", run.id));
+                bench.warn(&format!("run {} was stopped before it could end: `{next}` goes on with it", run.id));
+                return Ok(Exit::RETRYABLE);
+            }
+            return Ok(exit);
         }
         if args.timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
             return Err(Error::new(Exit::DEADLINE, format!("run {} still goes on", run.id)).hint("`mailbatch status` shows where it stands"));

@@ -102,6 +102,15 @@ fn version(run: &Run) -> String {
     run.head.message_fingerprint.chars().take(12).collect()
 }
 
+/// The run whose message a person got or may have got: an earlier one where that had reached the person, and none where no attempt was made.
+fn sent_by<'a>(runs: &'a [(Run, LedgerRow)], run: &'a Run, row: &LedgerRow) -> Option<&'a Run> {
+    if row.batch.is_some() {
+        return Some(run);
+    }
+    let from = row.carried_from.as_ref()?;
+    runs.iter().map(|(other, _)| other).find(|other| other.id == *from)
+}
+
 fn place(run: &Run, row: &LedgerRow) -> String {
     let list = run.head.lists.get(row.list as usize).map_or("list", String::as_str);
     format!("{list}:{}", row.line)
@@ -114,7 +123,12 @@ impl Known {
             let env = run.head.env.as_ref().map(|env| format!(" ({env})")).unwrap_or_default();
             let provider = if row.batch.is_some() { format!("through {}", row.provider) } else { String::new() };
             let said = format!("{} {}", row.code, row.detail);
-            let parts = [format!("{}{env}", run.head.name()), place(run, row), format!("message {}", version(run)), provider, said.trim().to_owned()];
+            let message = match sent_by(&self.runs, run, row) {
+                Some(sent) if sent.id == run.id => format!("message {}", version(sent)),
+                Some(sent) => format!("message {} of run {}", version(sent), sent.id),
+                None => String::new(),
+            };
+            let parts = [format!("{}{env}", run.head.name()), place(run, row), message, provider, said.trim().to_owned()];
             moments.push(Moment {
                 at: Some(row.last_at.unwrap_or(run.started_at)),
                 what: outcome(row),
@@ -156,7 +170,7 @@ impl Known {
                 "campaign": run.head.name(),
                 "env": run.head.env,
                 "kind": run.head.kind,
-                "message": run.head.message_fingerprint,
+                "message": sent_by(&self.runs, run, row).map(|run| &run.head.message_fingerprint),
                 "started_at": time(run.started_at),
                 "row": row.row,
                 "list": run.head.lists.get(row.list as usize),

@@ -120,3 +120,78 @@ fn a_report_of_several_runs_says_which_message_each_person_got_and_when_it_was_t
     assert!(second[..5].iter().all(|version| *version == second[0] && version.len() > 12 && *version != first[0]), "{messages:?}");
     assert_eq!(second[5], "", "nobody got anything there");
 }
+
+#[test]
+fn a_list_that_takes_over_says_whom_an_unfinished_run_leaves_behind() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 6);
+    let night = |numbers: std::ops::Range<u32>| format!("email,name\n{}", numbers.map(|n| format!("night{n}@there.example,N\n")).collect::<String>());
+    work.file("list.csv", night(0..6));
+    work.run(&["send", "list.csv", "--campaign", "daily", "--limit", "4"]).ends(0);
+    let left = work.newest_run();
+    work.file("list.csv", night(5..9));
+    let next = work.run(&["-q", "send", "list.csv", "--campaign", "daily"]).ends(0);
+    let expected =
+        format!("run {left} was not finished, and 1 of its recipients are not in this list: nothing is sent to them; `mailbatch report {left}");
+    assert!(next.err.contains(&expected) && next.out.is_empty(), "{}", next.err);
+    assert_eq!(server.count(), 8);
+    work.file("list.csv", night(5..12));
+    let whole = work.run(&["-q", "send", "list.csv", "--campaign", "daily"]).ends(0);
+    assert_eq!(whole.err, "");
+    // Without a name the refusal says how to reach them first.
+    work.file("other.csv", night(20..26));
+    work.run(&["send", "other.csv", "--limit", "4"]).ends(0);
+    let left = work.newest_run();
+    work.file("other.csv", night(24..30));
+    work.run(&["send", "other.csv"])
+        .ends(14)
+        .says(&format!("`mailbatch resume {left} --as-planned` first sends to those whom that run has not reached"));
+}
+
+#[test]
+fn what_failed_is_on_standard_error_where_the_command_is_quiet() {
+    let (work, _server, run) = refused();
+    let failed = work.run(&["-q", "retry", &run, "--only", "rejected"]);
+    assert!(failed.code != 0 && failed.out.is_empty() && failed.err.contains("exit "), "{}: {}{}", failed.code, failed.out, failed.err);
+    work.file("empty.csv", "email,name\n");
+    let empty = work.run(&["-q", "send", "empty.csv", "--error-on-empty"]).ends(9);
+    assert!(empty.out.is_empty() && !empty.err.is_empty(), "{}", empty.err);
+    let again = work.run(&["-q", "send", "empty.csv", "--error-on-empty"]).ends(9);
+    assert!(again.out.is_empty() && again.err.contains("nothing to do"), "{}", again.err);
+}
+
+#[test]
+fn a_run_that_was_killed_is_not_waited_for_as_if_it_had_ended_well() {
+    let server = Recorder::with(Script::default().delay(std::time::Duration::from_millis(40)));
+    let work = relayed(&server, "in_flight = 1", 60);
+    let send = work.start(&["send", "list.csv"]);
+    crate::support::running::wait_for_count(&server, 3);
+    assert!(send.kill());
+    let run = work.newest_run();
+    let waited = work.run(&["-q", "wait", &run]).ends(5);
+    assert!(waited.err.contains(&format!("run {run} was stopped before it could end: `mailbatch resume {run}` goes on with it")), "{}", waited.err);
+    let resumed = work.run(&["resume"]);
+    assert!([0, 6].contains(&resumed.code) && server.count() >= 59, "{}", resumed.err);
+}
+
+#[test]
+fn one_person_is_shown_with_the_text_that_was_sent() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 6);
+    work.run(&["send", "list.csv", "--campaign", "news", "--limit", "4"]).ends(0);
+    let first = work.newest_run();
+    work.message("Corrected: {{ name }}", "Dear {{ name }}");
+    work.run(&["send", "list.csv", "--campaign", "news", "--accept-changes"]).ends(0);
+    let second = work.newest_run();
+    let taken = server.recipients();
+    let shown = work.run(&["who", &taken[0]]).ends(0).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(&format!("of run {first}")), "{shown}");
+    let person = work.run(&["who", &taken[0], "--json"]).ends(0).object();
+    let runs = person["runs"].as_array().unwrap();
+    assert_eq!((runs[0]["run"].as_str(), runs[0]["outcome"].as_str()), (Some(second.as_str()), Some("already_accepted")));
+    assert_eq!(runs[0]["message"], runs[1]["message"], "the text of the first run");
+    let other = work.run(&["who", &taken[5], "--json"]).ends(0).object();
+    assert_ne!(other["runs"][0]["message"], runs[0]["message"], "the corrected text");
+    assert_eq!(other["runs"][1]["message"], serde_json::Value::Null, "nothing was sent to this one");
+    assert_eq!(server.count(), 6);
+}
