@@ -39,12 +39,12 @@ pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_ac
         return None;
     }
     if !is_named {
-        let first = match run.state {
-            RunState::Open => format!("`mailbatch resume {} --as-planned` first sends to those whom that run has not reached; ", run.id),
+        let unreached = match run.state {
+            RunState::Open => format!("; `mailbatch resume {} --as-planned` first sends to those whom that run has not reached", run.id),
             _ => String::new(),
         };
         return refuse(format!(
-            "{first}name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew",
+            "name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew{unreached}",
             run.head.name()
         ));
     }
