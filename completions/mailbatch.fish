@@ -58,8 +58,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l format -d '
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l encoding -d 'The list\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -d 'What stands between the fields of a CSV list, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l encoding -d 'The list\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -d 'What stands between the fields of a CSV list, where it is not clear: one character, or tab' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
@@ -119,8 +119,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l format -d 
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l encoding -d 'The list\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter -d 'What stands between the fields of a CSV list, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l encoding -d 'The list\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter -d 'What stands between the fields of a CSV list, where it is not clear: one character, or tab' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
@@ -154,8 +154,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l format -
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l encoding -d 'The list\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l delimiter -d 'What stands between the fields of a CSV list, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l encoding -d 'The list\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l delimiter -d 'What stands between the fields of a CSV list, where it is not clear: one character, or tab' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l message -d 'The message file: .md, .html or .txt' -r -F
@@ -410,8 +410,8 @@ sendgrid\t''
 ses\t''"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l reason -d 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l column -d 'The column that holds the addresses, where several could be meant' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l encoding -d 'The file\'s character encoding, where it cannot be told: utf-8, utf-16le, windows-1252' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l delimiter -d 'What stands between its fields, where it cannot be told: one character, or tab' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l encoding -d 'The file\'s character encoding, where it is not clear: utf-8, utf-16le, windows-1252' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l delimiter -d 'What stands between its fields, where it is not clear: one character, or tab' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l skip-lines -d 'How many lines stand before its header' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -554,7 +554,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fi
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l list -d 'Write a sample with the columns of this list' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The column of that list that holds the address, where it cannot be told' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The column of that list that holds the address, where it is not clear' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l json -d 'Write results to standard output as JSON, one object a line'

@@ -107,7 +107,7 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "LIST")]
         list: Option<PathBuf>,
 
-        /// The column of that list that holds the address, where it cannot be told
+        /// The column of that list that holds the address, where it is not clear
         #[arg(long, value_name = "COLUMN", requires = "list")]
         email: Option<String>,
     },

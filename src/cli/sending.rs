@@ -227,11 +227,11 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "FORMAT", env = "MAILBATCH_FORMAT", hide_env_values = true)]
     pub format: Option<ListFormat>,
 
-    /// The list's character encoding, where it cannot be told: utf-8, utf-16le, windows-1252
+    /// The list's character encoding, where it is not clear: utf-8, utf-16le, windows-1252
     #[arg(long, value_name = "LABEL", value_parser = words::encoding, env = "MAILBATCH_ENCODING", hide_env_values = true)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
-    /// What stands between the fields of a CSV list, where it cannot be told: one character, or tab
+    /// What stands between the fields of a CSV list, where it is not clear: one character, or tab
     #[arg(long, value_name = "CHAR", value_parser = words::delimiter, env = "MAILBATCH_DELIMITER", hide_env_values = true)]
     pub delimiter: Option<u8>,
 

@@ -94,11 +94,11 @@ pub struct ImportArgs {
     #[arg(long, value_name = "COLUMN", conflicts_with = "preset")]
     pub column: Option<String>,
 
-    /// The file's character encoding, where it cannot be told: utf-8, utf-16le, windows-1252
+    /// The file's character encoding, where it is not clear: utf-8, utf-16le, windows-1252
     #[arg(long, value_name = "LABEL", value_parser = words::encoding)]
     pub encoding: Option<&'static encoding_rs::Encoding>,
 
-    /// What stands between its fields, where it cannot be told: one character, or tab
+    /// What stands between its fields, where it is not clear: one character, or tab
     #[arg(long, value_name = "CHAR", value_parser = words::delimiter)]
     pub delimiter: Option<u8>,
 

@@ -40,7 +40,7 @@ pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_ac
     }
     if !is_named {
         let unreached = match run.state {
-            RunState::Open => format!("; `mailbatch resume {} --as-planned` first sends to those whom that run has not reached", run.id),
+            RunState::Open => format!("; `mailbatch resume {} --as-planned` first sends to the recipients that run has not reached", run.id),
             _ => String::new(),
         };
         return refuse(format!(

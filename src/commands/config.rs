@@ -42,7 +42,7 @@ pub fn init(globals: &Globals, dir: Option<&Path>, (list, email): (Option<&Path>
         told.push_str(&format!("{word} {}\n", path.display()));
         files.push(path);
     }
-    told.push_str("it mails nobody: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
+    told.push_str("it sends no mail: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
     told.push_str(&format!("next: mailbatch check {}\n", list.map_or("LIST".into(), Path::to_string_lossy)));
     if globals.json {
         say(out, &format!("{}\n", serde_json::json!({"v": 1, "type": "config.init", "wrote": wrote, "kept": kept})))?;

@@ -23,7 +23,7 @@ pub(crate) async fn refuse(bench: &Workbench, loaded: &Suppressions, ledger: &dy
     let Some(fact) = known.iter().find(|fact| blank.contains(&fact.subject)) else { return Ok(()) };
     let (file, entries) = (&fact.subject, &fact.value);
     let what = format!("suppression file {file} is empty, and held {entries} entries in an earlier run: has its export failed?");
-    Err(Error::refused(what).hint("write the file again, or leave its header, email, if it is to suppress nobody from now on"))
+    Err(Error::refused(what).hint("write the file again, or leave its header, email, if it is to suppress no address from now on"))
 }
 
 /// Remembers which files hold entries.

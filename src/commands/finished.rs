@@ -1,4 +1,4 @@
-//! What `send`, `resume` and `retry` say of a run that has nobody left to send to.
+//! What `send`, `resume` and `retry` say of a run with no recipient left to send to.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
 use crate::report::{self, Closing, SummaryExtra};
 
-/// Says that a run has nobody to send to; reports that were asked for are written all the same. A run that is left with nobody, because the
+/// Says that a run has no recipient to send to; reports that were asked for are written all the same. A run that has none left, because the
 /// process ended before it could say so, is finished now.
 pub(crate) async fn nothing_to_do(
     bench: &Workbench,

@@ -145,7 +145,7 @@ fn a_list_that_takes_over_says_whom_an_unfinished_run_leaves_behind() {
     work.file("other.csv", night(24..30));
     work.run(&["send", "other.csv"])
         .ends(14)
-        .says(&format!("`mailbatch resume {left} --as-planned` first sends to those whom that run has not reached"));
+        .says(&format!("`mailbatch resume {left} --as-planned` first sends to the recipients that run has not reached"));
 }
 
 #[test]
