@@ -14,7 +14,7 @@ use crate::ledger::{Claimed, Draft, InsteadOf, LedgerRow, Member};
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::press::{Press, idempotency_key};
-use crate::pipeline::wire::{ClaimWire, FirstRequest, Pacers, withdrawn};
+use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
 use crate::pipeline::{Outlet, Parts, ledger_error};
 use crate::provider::{Claim, Health, Job, JobId, Reply};
 
@@ -118,6 +118,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         first_request: ticket.first_request,
         screened: Mutex::new(Vec::new()),
         put_off: Mutex::new(HashMap::new()),
+        cut: Cut::default(),
         left: ticket.left,
         recipients,
         rows: Arc::clone(&rows),

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -136,6 +136,33 @@ pub(crate) async fn withdrawn(stop: &watch::Receiver<bool>, opened: &watch::Rece
     }
 }
 
+/// After the first member that is put off, a claim of single messages begins others for so long: a retry is not known before the claim is back.
+pub(crate) const AFTER_PUT_OFF: Duration = Duration::from_millis(1500);
+
+/// Ends a claim early once a member of it was put off. What is not begun by then is given back.
+#[derive(Debug, Default)]
+pub(crate) struct Cut {
+    ends_at: OnceLock<Instant>,
+    /// The member that was let go last. Its envelope may have been written, so it is let go again.
+    last: AtomicU64,
+}
+
+impl Cut {
+    fn put_off(&self, now: Instant) {
+        self.ends_at.get_or_init(|| now + AFTER_PUT_OFF);
+    }
+
+    /// Whether this member, which could go otherwise, is let go.
+    fn lets_go(&self, job: JobId) -> bool {
+        let is_over = self.ends_at.get().is_some_and(|at| *at <= Instant::now());
+        if is_over {
+            return self.last.load(Ordering::Relaxed) == job;
+        }
+        self.last.store(job, Ordering::Relaxed);
+        true
+    }
+}
+
 /// The wire of one claim.
 pub(crate) struct ClaimWire {
     pub(crate) batch: i64,
@@ -155,6 +182,7 @@ pub(crate) struct ClaimWire {
     pub(crate) screened: Mutex<Vec<(JobId, Reason, String)>>,
     /// When those were answered who were not taken: their waits begin then, however long the rest of the claim goes on.
     pub(crate) put_off: Mutex<HashMap<JobId, Timestamp>>,
+    pub(crate) cut: Cut,
     /// How many recipients of the run were left when the claim was made.
     pub(crate) left: u64,
     /// Screens by the recipient's own address even where mail is redirected.
@@ -216,7 +244,7 @@ impl ClaimWire {
 impl Wire for ClaimWire {
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
         Box::pin(async move {
-            if self.is_withdrawn() {
+            if self.is_withdrawn() || !self.cut.lets_go(job.id) {
                 return Err(Stopped::Run);
             }
             self.screen(job)?;
@@ -233,7 +261,7 @@ impl Wire for ClaimWire {
         if !self.pacers.let_everybody_go() {
             return None;
         }
-        Some(if self.is_withdrawn() { Err(Stopped::Run) } else { self.screen(job) })
+        Some(if self.is_withdrawn() || !self.cut.lets_go(job.id) { Err(Stopped::Run) } else { self.screen(job) })
     }
 
     fn fit(&self, jobs: &[&Job]) -> usize {
@@ -286,7 +314,10 @@ impl Wire for ClaimWire {
         if let Some(first) = self.first_request.as_ref().filter(|_| matches!(verdict, Verdict::Accepted { .. })) {
             first.was_taken();
         }
-        if matches!(verdict, Verdict::NotTaken { .. }) {
+        if let Verdict::NotTaken { counts, .. } = verdict {
+            if *counts {
+                self.cut.put_off(Instant::now());
+            }
             self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(job, Timestamp::now());
         }
         self.heard.answered(self.batch, self.row_of(job), verdict);
@@ -321,5 +352,25 @@ impl Wire for ClaimWire {
             // A loop that is gone has stopped.
             let _ = stop.wait_for(|stopped| *stopped).await;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_ends_a_while_after_a_member_was_put_off() {
+        let cut = Cut::default();
+        assert!(cut.lets_go(1));
+        let now = Instant::now();
+        cut.put_off(now);
+        assert!(cut.lets_go(2), "the others have a while");
+        let cut = Cut { last: AtomicU64::new(2), ..Cut::default() };
+        cut.put_off(now.checked_sub(AFTER_PUT_OFF).expect("the clock runs for so long"));
+        cut.put_off(now);
+        assert!(cut.lets_go(2), "its envelope may be with the server");
+        assert!(!cut.lets_go(3) && !cut.lets_go(4), "the first that is put off counts");
+        assert!(cut.lets_go(2), "who is not let go changes nothing");
     }
 }

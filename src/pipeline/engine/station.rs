@@ -15,12 +15,9 @@ use crate::pipeline::breaker::{Breaker, ENOUGH_AT_FIRST, Failure, State};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::sameness::Sameness;
-use crate::pipeline::wire::{FirstRequest, Pacers};
+use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
 use crate::pipeline::{Outlet, Parts, retry};
 use crate::provider::{Health, JobId, PATIENCE, Refusal, Reply, Verdict};
-
-/// A claim of single messages is for so long at most, as fast as they go: the retries of its members are not known before it comes back.
-const CLAIM_SECONDS: f64 = 1.5;
 
 /// One provider of an execution.
 pub(super) struct Station {
@@ -61,6 +58,8 @@ pub(super) struct Station {
     pub(super) is_proved: bool,
     /// What was learned and may still turn out to be its own fault.
     pub(super) pending: Vec<(JobId, LedgerSuppression)>,
+    /// It has put off recipients of this execution.
+    puts_off: bool,
     pub(super) trust: Trust,
     /// The ledger did not have those who are due: it is asked again then.
     pub(super) ask_due_at: Option<Instant>,
@@ -155,6 +154,7 @@ impl Station {
             is_braked,
             is_proved: false,
             pending: Vec::new(),
+            puts_off: false,
             trust: Trust::new(parts, outlet),
             ask_due_at: None,
             instead: None,
@@ -209,12 +209,13 @@ impl Station {
         }
         let can = outlet.provider.capabilities();
         let mut most = (can.max_recipients as u64).min(fair_share.max(can.per_request as u64)).min(self.trust.most(canary));
-        if can.per_request == 1
+        // A claim that is longer would be cut; claims in full spare a round trip each where nobody is put off.
+        if self.puts_off
+            && can.per_request == 1
             && outlet.rate.is_none()
             && let Some(speed) = self.pacers.throttle.measured(now)
         {
-            // A member that is put off is settled when the claim comes back.
-            most = most.min((CLAIM_SECONDS * speed / outlet.in_flight as f64).ceil() as u64).max(1);
+            most = most.min((AFTER_PUT_OFF.as_secs_f64() * speed / outlet.in_flight as f64).ceil() as u64).max(1);
         }
         if let Some(rate) = outlet.rate {
             // A batch leaves when all of it may; single messages go one by one, and a second's worth is shared by the connections.
@@ -354,6 +355,7 @@ impl Station {
     pub(super) fn fares(&mut self, came_of: &CameOf<'_>, now: Instant) {
         self.first_request.is_over();
         self.awaits_login &= !came_of.was_answered();
+        self.puts_off = self.puts_off || came_of.reply.items.iter().any(|(_, verdict)| matches!(verdict, Verdict::NotTaken { counts: true, .. }));
         match &came_of.reply.health {
             Health::Fine if came_of.was_answered() => self.breaker.succeeded(),
             Health::Fine => {}
