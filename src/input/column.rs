@@ -5,7 +5,7 @@ use crate::recipient::Columns;
 
 /// Headings that mean an e-mail address, letters and digits only: plain ones in the languages that spreadsheets and CRMs are used in, and
 /// those of HubSpot, Salesforce, Mailchimp and Outlook exports.
-const HEADINGS: [&str; 52] = [
+const HEADINGS: [&str; 64] = [
     "email",
     "emails",
     "emailaddress",
@@ -58,6 +58,18 @@ const HEADINGS: [&str; 52] = [
     "電子メール",
     "이메일",
     "이메일주소",
+    "전자메일주소",
+    "电子邮件地址",
+    "電子郵件地址",
+    "電子メールアドレス",
+    "адресэлпочты",
+    "адресэлектроннойпочты",
+    "адресаелектронноїпошти",
+    "emailcím",
+    "emailováadresa",
+    "διεύθυνσηηλεκτρονικούταχυδρομείου",
+    "عنوانالبريدالإلكتروني",
+    "البريدالإلكتروني",
 ];
 
 /// Headings that mean one where no other does: of exports with several (Google Contacts, Outlook), of payments and surveys.
@@ -85,8 +97,34 @@ pub(crate) fn is_email_heading(cell: &str) -> bool {
     }
 }
 
-/// Words of headings that have to do with mail, in the same languages.
-const WORDS: [&str; 10] = ["mail", "courriel", "correo", "posta", "epost", "почт", "メール", "邮", "郵", "이메일"];
+/// Words of headings that have to do with mail, in these and other languages.
+const WORDS: [&str; 19] = [
+    "mail",
+    "courriel",
+    "correo",
+    "posta",
+    "epost",
+    "почт",
+    "пошта",
+    "имейл",
+    "メール",
+    "邮",
+    "郵",
+    "이메일",
+    "بريد",
+    "ایمیل",
+    "ईमेल",
+    "אימייל",
+    "דואל",
+    "อีเมล",
+    "ηλεκτρονικ",
+];
+
+/// Whether a heading has to do with mail, so that addresses may stand below it.
+pub(crate) fn is_about_mail(name: &str) -> bool {
+    let normal = normal(name);
+    is_email_heading(name) || WORDS.iter().any(|word| normal.contains(word))
+}
 
 /// Whether a heading is none that means an address, so that a column is taken by what stands in it.
 pub(super) fn is_by_content(name: &str) -> bool {
@@ -117,10 +155,14 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_conten
         candidates = of(&LESSER_HEADINGS);
     }
     // What holds an address is a person of a list without a header.
-    let by_content = by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.is_empty() && !name.contains('@'))?)));
-    let message = match (&candidates[..], by_content) {
+    let by_content = by_content.and_then(|at| Some((at, names.get(at).filter(|name| !name.contains('@'))?)));
+    let message = match (&candidates[..], by_content.map(|(at, name)| (at, name.as_str()))) {
         ([only], _) => return Ok(*only),
-        ([], Some((at, name))) if WORDS.iter().any(|word| normal(name).contains(word)) => return Ok(at),
+        ([], Some((at, name))) if is_about_mail(name) => return Ok(at),
+        ([], Some((at, ""))) => {
+            let what = format!("{list_name}: no column is called email; addresses stand in column {}, which has no name", at + 1);
+            return Err(Error::refused(what).hint("is the header missing? name the columns in a first line, e.g. email,first_name"));
+        }
         ([], Some((_, name))) => {
             format!("{list_name}: no column is called email; addresses stand in {name:?} alone (its columns: {})", listed(names))
         }
@@ -185,9 +227,10 @@ mod tests {
 
     #[test]
     fn the_only_heading_that_can_be_meant_is_taken() {
-        for heading in
-            ["email", "e-mail", "E-Mail", "Email Address", "EMAIL", "email_address", "mail", "Contact: Email", "Lead Email", "E-Mail-Adresse"]
-        {
+        let plain =
+            ["email", "e-mail", "E-Mail", "Email Address", "EMAIL", "email_address", "mail", "Contact: Email", "Lead Email", "E-Mail-Adresse"];
+        let outlook = ["电子邮件地址", "電子メール アドレス", "E-mail cím", "Адрес эл. почты", "Adres e-mail", "البريد الإلكتروني"];
+        for heading in plain.into_iter().chain(outlook) {
             assert_eq!(guess(&["id", heading, "name", "email_opt_in"], None).unwrap(), 1, "{heading}");
         }
     }
@@ -206,13 +249,15 @@ mod tests {
     #[test]
     fn the_only_column_with_addresses_is_taken_if_its_heading_is_about_mail() {
         let by = |names: &[&str], at| guess_email_column(&Columns::new(names.iter().map(|&name| name.to_owned()).collect()), None, at, "l.csv");
-        for heading in ["Person - Email - Work", "Billing Email Address", "Reporter Email", "E-mailová adresa", "您的邮箱"] {
+        for heading in ["Person - Email - Work", "Billing Email Address", "Reporter Email", "E-mailová adresa", "您的邮箱", "البريد", "ईमेल पता"]
+        {
             assert_eq!(by(&["id", heading, "Shipping Email"], Some(1)).unwrap(), 1, "{heading}");
         }
         assert_eq!(by(&["email", "Person - Email - Work"], Some(1)).unwrap(), 0, "a heading goes before");
         let error = by(&["id", "owner"], Some(1)).unwrap_err().to_string();
         assert!(error.contains("addresses stand in \"owner\" alone") && error.contains("--email"), "{error}");
-        assert!(by(&["id", ""], Some(1)).unwrap_err().to_string().contains("no column is called email (its"));
+        let error = by(&["id", ""], Some(1)).unwrap_err().to_string();
+        assert!(error.contains("addresses stand in column 2, which has no name") && error.contains("is the header missing?"), "{error}");
     }
 
     #[test]
