@@ -179,7 +179,12 @@ fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
             }
         }
     };
-    open().map_err(|why| if may_create { cannot_write(path, &why) } else { refused(path, why.into()) })
+    open().map_err(|why| match why.kind() {
+        _ if may_create => cannot_write(path, &why),
+        io::ErrorKind::NotFound => refused(path, why.into()),
+        _ => Error::refused(format!("suppression file {} cannot be changed: {why}", path.display()))
+            .hint("nothing was changed; correct the permissions of the file, then repeat"),
+    })
 }
 
 fn cannot_write(path: &Path, why: &io::Error) -> Error {
