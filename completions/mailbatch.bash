@@ -395,7 +395,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__check)
-            opts="-C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --allow-example --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
+            opts="-C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --max-empty --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --allow-example --rejected --spreadsheet-safe --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -430,6 +430,10 @@ _mailbatch() {
                     return 0
                     ;;
                 --max-invalid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-empty)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2433,7 +2437,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__send)
-            opts="-y -C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
+            opts="-y -C -c -q -v -h --email --format --encoding --delimiter --skip-lines --where --dedupe --max-invalid --max-empty --skip-unrendered --expect-count --suppress --message --from --subject --campaign --env --provider --canary --dry-run --limit --accept-changes --again --redirect-all-to --provider-sandbox --ledger-lost --error-on-empty --then --canary-wait --canary-extend --listen --rate --on-cap --on-unknown --report --progress --stats --fail-on --error-on --fail-over --allow-example --spreadsheet-safe --yes --wait-lock --no-learn --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2468,6 +2472,10 @@ _mailbatch() {
                     return 0
                     ;;
                 --max-invalid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-empty)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

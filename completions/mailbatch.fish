@@ -63,7 +63,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l delimiter -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid -d 'Refuse the list when more of its rows are invalid' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-invalid -d 'Refuse the list when more of its rows are invalid; rows without any address count only where they point at a fault' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l max-empty -d 'Refuse the list when more of its rows have no address at all' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l expect-count -d 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l suppress -d 'Another suppression file, beside those of the configuration (repeatable)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l message -d 'The message file: .md, .html or .txt' -r -F
@@ -124,7 +125,8 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l delimiter 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l skip-lines -d 'How many lines stand before the header of a CSV list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l where -d 'Only rows for which this expression is true, such as "country == \'FI\'"' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l dedupe -d 'When two addresses are one person: ci (in any case), exact, off' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invalid -d 'Refuse the list when more of its rows are invalid' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-invalid -d 'Refuse the list when more of its rows are invalid; rows without any address count only where they point at a fault' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l max-empty -d 'Refuse the list when more of its rows have no address at all' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l expect-count -d 'Refuse the list unless it has this many rows: 50000, 50000±2%, 50000+-2pct' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l suppress -d 'Another suppression file, beside those of the configuration (repeatable)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l message -d 'The message file: .md, .html or .txt' -r -F

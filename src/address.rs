@@ -14,6 +14,7 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use characters::is_absent;
 pub(crate) use characters::without_unseen;
 pub use characters::{has_unseen_ends, trim};
 pub use domain::domain_to_ascii;
@@ -72,6 +73,8 @@ impl fmt::Display for Dedupe {
 pub enum AddressError {
     #[error("address is empty")]
     Empty,
+    #[error("address is a word that stands for nothing, such as NULL or n/a")]
+    Nothing,
     #[error("address has no @")]
     NoAt,
     #[error("address has nothing before the @")]

@@ -26,6 +26,27 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(is_unseen)
 }
 
+/// Words that databases, programs and people write where there is nothing.
+const NOTHING: [&str; 26] = [
+    "NULL", "Null", "null", "(NULL)", "(null)", "<NULL>", "<null>", "[NULL]", "\\N", "NaN", "nan", "None", "none", "NONE", "nil", "N/A", "n/a", "NA",
+    "n.a.", "k.A", "k.A.", "-", "--", "–", "—", "(blank)",
+];
+
+/// Whether a text is one of the words that stand for nothing.
+pub(super) fn is_word_for_nothing(text: &str) -> bool {
+    text.len() <= 7 && NOTHING.contains(&text)
+}
+
+/// Whether there is no address at all in a cell, not even a wrong one: it is empty, or a word that stands for nothing.
+pub(crate) fn is_absent(cell: &str) -> bool {
+    // Nearly every cell is longer than these words.
+    if cell.len() > 7 && cell.as_bytes()[0].is_ascii_alphanumeric() {
+        return false;
+    }
+    let text = trim(cell);
+    text.is_empty() || is_word_for_nothing(text)
+}
+
 /// The text without anything invisible.
 pub(crate) fn without_unseen(text: &str) -> String {
     text.chars().filter(|c| !is_unseen(*c)).collect()

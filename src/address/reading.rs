@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::characters::{
-    is_mark, is_unseen, plain_quote, plain_sign, refuse_foreign, refuse_loose_marks, refuse_punctuation, trim, without_letter_apostrophes,
+    is_mark, is_unseen, is_word_for_nothing, plain_quote, plain_sign, refuse_foreign, refuse_loose_marks, refuse_punctuation, trim,
+    without_letter_apostrophes,
 };
 use super::domain::{domain_to_ascii, unseen};
 use super::scripts::{Mix, mix};
@@ -76,6 +77,9 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     let text = trim(text);
     if text.is_empty() {
         return Err(AddressError::Empty);
+    }
+    if is_word_for_nothing(text) {
+        return Err(AddressError::Nothing);
     }
     if text.contains('@') {
         refuse_wrapping(text)?;

@@ -46,6 +46,9 @@ fn everything_else_is_refused_with_its_cause() {
     for (typed, why) in [
         ("", E::Empty),
         ("   ", E::Empty),
+        ("NULL", E::Nothing),
+        (" n/a\u{200b}", E::Nothing),
+        ("#N/A", E::NoAt),
         ("ann", E::NoAt),
         ("@example.com", E::NoLocalPart),
         ("ann@", E::NoDomain),

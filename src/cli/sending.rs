@@ -251,9 +251,13 @@ pub struct ScreeningArgs {
     #[arg(long, value_name = "HOW", default_value = "ci", env = "MAILBATCH_DEDUPE", hide_env_values = true)]
     pub dedupe: Dedupe,
 
-    /// Refuse the list when more of its rows are invalid
+    /// Refuse the list when more of its rows are invalid; rows without any address count only where they point at a fault
     #[arg(long, value_name = "SHARE", default_value = "5%", env = "MAILBATCH_MAX_INVALID", hide_env_values = true)]
     pub max_invalid: Percent,
+
+    /// Refuse the list when more of its rows have no address at all
+    #[arg(long, value_name = "SHARE", default_value = "100%", env = "MAILBATCH_MAX_EMPTY", hide_env_values = true)]
+    pub max_empty: Percent,
 
     /// Leave out rows for which the message cannot be rendered, instead of refusing the list
     #[arg(long)]

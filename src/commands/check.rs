@@ -8,7 +8,7 @@ use crate::cli::{CheckArgs, Globals};
 use crate::commands::foresight::{self, Foreseen};
 use crate::commands::outlets;
 use crate::commands::own_files::{add_inputs, own_files, target};
-use crate::commands::reading::{judgement, lists, say_when_quiet};
+use crate::commands::reading::{judgement, lists, say_decisive};
 use crate::commands::running::note_all;
 use crate::commands::say;
 use crate::commands::workbench::Workbench;
@@ -86,7 +86,8 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     bench.warn_of_unwritable_suppressions();
     let lines = table(&survey, &odd, foreseen.as_ref());
     tell(&bench, &survey, &written, lines, (&suppressions, &odd))?;
-    say_when_quiet(&bench, &survey);
+    say_decisive(&bench, &survey);
+    note_all(&bench, &survey.with_another());
     note_all(&bench, survey.trimmed_note().as_slice());
     note_all(&bench, &message.lint());
     let written: Vec<String> = written.iter().map(|path| bench.settings.workspace.shown(path)).collect();

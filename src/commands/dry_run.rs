@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::address::key_of;
-use crate::commands::reading::{judgement, survey_notes};
+use crate::commands::reading::{judgement, say_without_rows, survey_notes};
 use crate::commands::reports::format_of;
 use crate::commands::running::canary_size;
 use crate::commands::say;
@@ -45,6 +45,7 @@ pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>
     let screening = sending.screening(&suppressions, secret);
     let mut survey = tokio::task::block_in_place(|| plan::read(&sending.lists, sending.filter.as_ref(), &screening, &mut sink))?;
     survey.judge(&judgement(&sending.args.list.screening), None)?;
+    say_without_rows(bench, &survey);
 
     let people = std::mem::take(&mut survey.people).finish();
     let warning = match ledger {

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState, Standing};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
+use crate::plan::without_rows;
 use crate::report::{self, Closing, SummaryExtra};
 
 /// Says that a run has no recipient to send to; reports that were asked for are written all the same. A run that has none left, because the
@@ -35,6 +36,9 @@ pub(crate) async fn nothing_to_do(
     };
     let closing = Closing { exit, reasons: Vec::new() };
     write_asked(bench, ledger, (run, standing, closing), sending, missing.as_deref()).await?;
+    if standing.tally.total() == 0 {
+        bench.warn(&without_rows(&run.head.lists.join(", "), run.filtered));
+    }
     let count = |outcome| standing.tally.get(outcome);
     let (unknown, held, deferred) = (count(Outcome::Unknown), count(Outcome::Held), count(Outcome::Deferred));
     let is_over = held + deferred == 0;

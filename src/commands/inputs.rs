@@ -81,6 +81,7 @@ fn flags(bench: &Workbench, args: &SendArgs) -> Vec<String> {
         ("where", reading.filter.clone()),
         ("dedupe", Some(args.list.screening.dedupe.to_string())),
         ("max-invalid", Some(args.list.screening.max_invalid.to_string())),
+        ("max-empty", Some(args.list.screening.max_empty.to_string()).filter(|share| share != "100%")),
         ("message", args.message.message.as_deref().map(at)),
         ("from", args.message.from.clone()),
         ("subject", args.message.subject.clone()),

@@ -10,7 +10,8 @@ use crate::plan::{Judgement, Lists, Survey};
 
 /// When the lists are refused, as typed.
 pub(crate) fn judgement(screening: &ScreeningArgs) -> Judgement<'_> {
-    Judgement { max_invalid: screening.max_invalid, expect: screening.expect_count.as_ref(), skip_unrendered: screening.skip_unrendered }
+    let ScreeningArgs { max_invalid, max_empty, skip_unrendered, expect_count, .. } = screening;
+    Judgement { max_invalid: *max_invalid, max_empty: *max_empty, expect: expect_count.as_ref(), skip_unrendered: *skip_unrendered }
 }
 
 /// The lists as typed, and how to read them.
@@ -49,8 +50,14 @@ pub(crate) fn agreed_to_guesses(lists: &Lists) -> Result<bool> {
     Ok(agreed)
 }
 
-/// Says what decided who is mailed, where `-q` keeps the other notes back.
-pub(crate) fn say_when_quiet(bench: &Workbench, survey: &Survey) {
+/// Says which lists add no recipient, also under `-q`: a cron job whose export came out empty ends well, and sends nothing.
+pub(crate) fn say_without_rows(bench: &Workbench, survey: &Survey) {
+    survey.without_rows().iter().for_each(|line| bench.warn(line));
+}
+
+/// Says which lists add no recipient, and what decided who is mailed where `-q` keeps the other notes back.
+pub(crate) fn say_decisive(bench: &Workbench, survey: &Survey) {
+    say_without_rows(bench, survey);
     if bench.globals.quiet {
         survey.decisive().iter().for_each(|line| eprintln_quietly(&format!("mailbatch: {line}")));
     }
@@ -63,6 +70,7 @@ pub(crate) fn survey_notes(survey: &Survey) -> Vec<String> {
     notes.extend(survey.findings.iter().map(ToString::to_string));
     notes.extend(survey.trimmed_note());
     notes.extend(survey.defects().iter().map(ToString::to_string));
+    notes.extend(survey.with_another());
     notes.extend(survey.no_dot_note());
     if survey.always_missing > 0 {
         notes.push(format!("{} addresses under canary.always are not in the list and are not mailed", survey.always_missing));

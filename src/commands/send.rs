@@ -20,7 +20,7 @@ use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::overlap::Question;
 use crate::commands::own_files::{add_inputs, own_files};
 use crate::commands::pausing::{Start, refuse_while_paused};
-use crate::commands::reading::{agreed_to_guesses, judgement, lists, say_when_quiet, survey_notes};
+use crate::commands::reading::{agreed_to_guesses, judgement, lists, say_decisive, survey_notes};
 use crate::commands::reports::{check_reports, forget_report, format_of, record, rewrite_report};
 use crate::commands::running::{Frozen, Going, canary_size, note_all, recover};
 use crate::commands::workbench::{Workbench, has_person};
@@ -364,7 +364,7 @@ impl Sending<'_> {
         };
         tracing::info!(run = id, rows = survey.rows(), sendable = survey.tally.open, filtered = survey.filtered, "lists read, screened and rendered");
         notes.extend(survey_notes(&survey));
-        say_when_quiet(self.bench, &survey);
+        say_decisive(self.bench, &survey);
         let run = Run {
             id,
             head: RunHead { list_fingerprint: survey.fingerprint, ..head },

@@ -60,6 +60,8 @@ pub(super) struct Layout {
     pub(super) alike: Alike,
     /// The shape that more than half of the first cells have, without any mark.
     pub(super) plain_shape: Option<String>,
+    /// Whether the list leaves out empty cells at the end of its rows.
+    pub(super) is_trimmed: bool,
 }
 
 /// Rows of one length, the most frequent one.
@@ -107,6 +109,7 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
             by_content: None,
             alike: Alike::default(),
             plain_shape: None,
+            is_trimmed: false,
         });
     };
     let text = Sample { text: sample, whole };
@@ -134,8 +137,8 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
     let headless = split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
-    let Split { delimiter, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, .. } = split;
-    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape })
+    let Split { delimiter, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, is_trimmed, .. } = split;
+    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, is_trimmed })
 }
 
 fn too_many_skipped(skip: u64) -> Problem {
@@ -284,6 +287,7 @@ struct Split {
     by_content: Option<usize>,
     alike: Alike,
     plain_shape: Option<String>,
+    is_trimmed: bool,
 }
 
 impl Split {
@@ -313,6 +317,7 @@ impl Split {
             by_content: None,
             alike: Alike::default(),
             plain_shape: None,
+            is_trimmed: false,
         };
         let place = heading.and_then(|at| heads[at].place);
         let begin = if headless.is_some() { starts[0].0 } else { heads.get(header).map_or(starts[0].0, |head| head.next) };
@@ -324,6 +329,9 @@ impl Split {
     fn count(&mut self, text: Sample<'_>, mut at: usize, place: Option<usize>) {
         let (mut records, mut agreeing, mut marks, mut lengths) = (0, 0, BTreeMap::new(), BTreeMap::<usize, (usize, Alike)>::new());
         let mut shapes = BTreeMap::<String, usize>::new();
+        let home = place.or(if let Some(Headless::At(place)) = self.headless { Some(place) } else { None });
+        // Short rows with an address, and those that end before its column.
+        let (mut short, mut cut) = (0, 0);
         // How many addresses, and how many values that are none.
         let mut by_column: Vec<usize> = Vec::new();
         let mut others: Vec<usize> = Vec::new();
@@ -337,6 +345,10 @@ impl Split {
                 self.descriptions = records;
             }
             agreeing += usize::from(cells.len() == self.width);
+            if let Some(home) = home.filter(|_| cells.len() < self.width) {
+                short += usize::from(cells.get(home).is_some_and(|cell| looks_like_address(cell)));
+                cut += usize::from(cells.len() <= home);
+            }
             let first = cells.first().copied().unwrap_or_default();
             match mark_of(first) {
                 Some(mark) => *marks.entry(mark).or_default() += 1,
@@ -367,6 +379,7 @@ impl Split {
         self.by_content = with_any.next().filter(|place| with_any.next().is_none() && by_column[*place] >= 4 * others[*place]);
         self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
         self.own_mark = own_mark(&marks, records);
+        self.is_trimmed = short > 0 && short >= cut;
         self.plain_shape = shapes.into_iter().find(|(shape, count)| !shape.is_empty() && 2 * count > records).map(|(shape, _)| shape);
         let most = lengths.into_values().filter(|(count, _)| *count >= FEWEST_ALIKE).max_by_key(|(count, _)| *count);
         if let Some((count, alike)) = most {

@@ -60,7 +60,7 @@ pub(super) fn without_mark(cell: &str) -> &str {
 }
 
 /// Whether the whole of a cell looks like an address; quotes, blanks and angle brackets around it do not count.
-pub(super) fn looks_like_address(cell: &str) -> bool {
+pub(crate) fn looks_like_address(cell: &str) -> bool {
     let cell = cell.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '\u{feff}'));
     let Some((local, domain)) = cell.split_once('@') else { return false };
     let is_part =

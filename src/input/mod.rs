@@ -27,7 +27,7 @@ mod source;
 mod tidy;
 
 pub use column::guess_email_column;
-pub(crate) use column::is_email_heading;
+pub(crate) use column::{is_about_mail, is_email_heading};
 pub use detect::{Guess, KnownBy, ReadAs};
 pub use filter::Filter;
 pub use findings::{Finding, Kind};
@@ -35,7 +35,7 @@ pub use fingerprint::Fingerprint;
 pub(crate) use foreign::{Foreign, foreign};
 pub use format::Format;
 pub(crate) use layout::{is_delimiter, separator};
-pub(crate) use marks::is_marked;
+pub(crate) use marks::{is_marked, looks_like_address};
 pub use place::Place;
 pub use problem::ReadError;
 pub use reader::{ListReader, ListRow, ReadOptions};

@@ -159,6 +159,7 @@ impl ListReader {
             usual: layout.usual,
             alike: layout.alike,
             plain_shape: layout.plain_shape,
+            is_trimmed: layout.is_trimmed,
             ..Tidy::default()
         };
         let mut ahead = None;

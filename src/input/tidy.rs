@@ -28,6 +28,8 @@ pub(super) struct Tidy {
     pub(super) alike: Alike,
     /// The shape that more than half of the first cells have, without any mark.
     pub(super) plain_shape: Option<String>,
+    /// Whether the list leaves out empty cells at the end of its rows, so that a row may end before its address.
+    pub(super) is_trimmed: bool,
     /// Rows so far whose mark is taken as a part of their text.
     pub(super) marked: Marked,
     /// The header's names, by which it is known again below, and its line.
@@ -213,6 +215,10 @@ impl Tidy {
         let is_full = found == self.width && record.get(found - 1).is_some_and(|last| !last.trim().is_empty());
         if is_full {
             return None;
+        }
+        if found <= email && !self.is_trimmed {
+            let what = if self.is_last_open { "file ends inside this row: is it truncated?" } else { "row ends before its address: is it cut in two?" };
+            return Some(what.to_owned());
         }
         let address = record.get(email)?.trim();
         let goes_on = self.usual.is_none_or(|usual| usual > found);

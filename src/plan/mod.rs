@@ -3,6 +3,7 @@
 //! One thread reads, another screens and renders and hands on; between them stands a bounded queue, so memory does not grow with the list
 //! (but for one small hash for each recipient, which finds duplicates). Where rendering is the slow part, the reader does some of it.
 
+mod empties;
 mod route;
 mod screen;
 mod seen;
@@ -24,6 +25,7 @@ use crate::recipient::{Columns, Fields};
 pub use route::Router;
 pub(crate) use screen::Screen;
 pub use screen::{Screened, Screening};
+pub(crate) use survey::without_rows;
 pub use survey::{Defect, Judgement, Survey};
 
 /// Rows that go through the queue together.
@@ -185,7 +187,9 @@ pub fn read(
             let (mut survey, mut screen) = (Survey::new(names), screen::Screen::new(screening));
             for chunk in receiver {
                 for row in &chunk {
-                    if has_unseen_ends(&row.view.email.of(&row.fields)) {
+                    let cell = row.view.email.of(&row.fields);
+                    survey.empties.look(row, &cell);
+                    if has_unseen_ends(&cell) {
                         survey.count_trimmed(row.list, row.line);
                     }
                 }
@@ -204,7 +208,8 @@ pub fn read(
         let mut survey = screened?;
         let read = read?;
         survey.columns = read.columns;
-        survey.filtered = read.filtered;
+        survey.filtered = read.filtered.iter().sum();
+        survey.filtered_of = read.filtered;
         survey.fingerprint = read.fingerprint;
         survey.guesses = read.guesses;
         survey.encodings = read.encodings;
@@ -246,7 +251,8 @@ impl Queue<'_> {
 #[derive(Default)]
 struct Read {
     columns: Vec<Vec<String>>,
-    filtered: u64,
+    /// How many rows of each list the filter leaves out.
+    filtered: Vec<u64>,
     fingerprint: String,
     guesses: Vec<(String, Guess)>,
     encodings: Vec<(String, ReadAs)>,
@@ -262,6 +268,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
         let Opened { mut reader, view, name } = open(lists, at)?;
         add_header(&mut fingerprint, &reader);
         let mut view = Arc::new(view);
+        let mut filtered = 0;
         while let Some(row) = reader.next_row() {
             let row = row.map_err(Error::from)?;
             if view.is_behind(reader.columns()) {
@@ -269,7 +276,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
                 view.email.still_only(&reader, lists.email.as_deref(), &name)?;
             }
             if !view.admits(&row, filter, &name)? {
-                read.filtered += 1;
+                filtered += 1;
                 continue;
             }
             fingerprint.row(&row.fields);
@@ -280,6 +287,7 @@ fn read_all(lists: &Lists, filter: Option<&Filter>, mut queue: Queue<'_>) -> Res
                 return Ok(read);
             }
         }
+        read.filtered.push(filtered);
         read.columns.push(reader.columns().names().to_vec());
         read.encodings.push((name.clone(), reader.read_as()));
         read.guesses.extend(reader.guess().map(|guess| (name, guess.clone())));

@@ -9,6 +9,7 @@ use crate::input::{Finding, Guess, ReadAs};
 use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
 use crate::outcome::{Outcome, Reason, Tally};
+use crate::plan::empties::{Empties, Judged};
 
 /// Places that are named of each kind before it is only counted.
 const PLACES: usize = 3;
@@ -42,8 +43,10 @@ impl fmt::Display for Defect {
 /// When a list is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Judgement<'a> {
-    /// The largest share of rows without a usable address.
+    /// The largest share of rows without a usable address; rows whose address cell is empty do not count unless they point at a fault.
     pub max_invalid: Percent,
+    /// The largest share of rows whose address cell is empty.
+    pub max_empty: Percent,
     /// How many rows there must be.
     pub expect: Option<&'a ExpectCount>,
     /// Whether rows for which the message cannot be rendered are left out rather than refused.
@@ -56,7 +59,9 @@ pub struct Survey {
     lists: Vec<String>,
     /// Rows in, by outcome; `open` are the sendable ones.
     pub tally: Tally,
+    /// Rows that the filter leaves out, of all lists and of each.
     pub filtered: u64,
+    pub(crate) filtered_of: Vec<u64>,
     pub fingerprint: String,
     pub columns: Vec<Vec<String>>,
     /// Lists whose encoding was guessed, and how.
@@ -75,6 +80,7 @@ pub struct Survey {
     pub no_dot: (u64, Vec<String>),
     /// The sendable ones, for a comparison with other runs.
     pub people: Sketch,
+    pub(super) empties: Empties,
     /// By whether it is about the message, and in words.
     defects: BTreeMap<(bool, String), (u64, Vec<String>)>,
 }
@@ -82,9 +88,11 @@ pub struct Survey {
 impl Survey {
     pub(crate) fn new(lists: Vec<String>) -> Self {
         Self {
+            empties: Empties::of(lists.len()),
             lists,
             tally: Tally::default(),
             filtered: 0,
+            filtered_of: Vec::new(),
             fingerprint: String::new(),
             columns: Vec::new(),
             guesses: Vec::new(),
@@ -155,12 +163,14 @@ impl Survey {
 
     /// Why rows cannot be mailed, by kind; those of the message last.
     pub fn defects(&self) -> Vec<Defect> {
+        let absent = [AddressError::Empty, AddressError::Nothing].map(|why| why.to_string());
         let defect = |((is_rendering, what), (count, places)): (&(bool, String), &(u64, Vec<String>))| Defect {
             what: what.clone(),
             count: *count,
             places: places.clone(),
             fix: match is_rendering {
                 true => "fill in the column, or give the message a default: {{ name | default('friend') }}",
+                false if absent.contains(what) => "nothing to do where these people have none; --max-empty 5% refuses a list with more of them",
                 false if what.starts_with("row has") => "put quotes around a field that holds the delimiter, or correct the row",
                 false => "correct the address, or remove the row",
             },
@@ -179,7 +189,22 @@ impl Survey {
     /// Lines for people about what decides who is mailed; said also under `-q`.
     pub fn decisive(&self) -> Vec<String> {
         let findings = self.findings.iter().filter(|finding| finding.kind.changes_who()).map(ToString::to_string);
-        findings.chain(self.defects().iter().map(ToString::to_string)).chain(self.no_dot_note()).collect()
+        let defects = self.defects();
+        findings.chain(defects.iter().map(ToString::to_string)).chain(self.with_another()).chain(self.no_dot_note()).collect()
+    }
+
+    /// Lines about rows without an address that have one in another column of addresses.
+    pub fn with_another(&self) -> Vec<String> {
+        self.empties.with_another(&self.lists, &self.columns)
+    }
+
+    /// A line about each list that adds no recipient.
+    pub fn without_rows(&self) -> Vec<String> {
+        let list = |(at, name): (usize, &String)| {
+            let filtered = self.filtered_of.get(at).copied().unwrap_or_default();
+            (self.empties.rows(at) == 0).then(|| without_rows(name, filtered))
+        };
+        self.lists.iter().enumerate().filter_map(list).collect()
     }
 
     /// The line about addresses whose domain has no dot, where there are any.
@@ -213,19 +238,10 @@ impl Survey {
         ))
     }
 
-    /// The way out where most of the rows that cannot be mailed have no address, as in exports of contacts and customers.
-    fn without_address(&self, invalid: u64) -> String {
-        let empty = self.defects.get(&(false, AddressError::Empty.to_string())).map_or(0, |(count, _)| *count);
-        if 2 * empty < invalid {
-            return String::new();
-        }
-        format!("; {empty} have no address: --where 'COLUMN != \"\"', with the column of the addresses, leaves these out")
-    }
-
     /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the
     /// command has written the bad rows, if it is one that does.
     pub fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
-        let Judgement { max_invalid, expect, skip_unrendered } = *by;
+        let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
             && !expect.admits(self.rows())
         {
@@ -236,23 +252,53 @@ impl Survey {
         if self.unrendered > 0 && !skip_unrendered {
             return Err(self.unrendered_refusal(listed).about(Subject::Template));
         }
-        let invalid = self.tally.get(Outcome::Invalid) - self.unrendered;
-        if invalid as f64 > self.rows() as f64 * max_invalid.fraction() + 1e-9 {
-            let share = 100.0 * invalid as f64 / self.rows() as f64;
-            let what = format!("{invalid} of {} rows cannot be mailed ({share:.1} %, {max_invalid} tolerated)", self.rows());
-            let without = self.without_address(invalid);
-            let refusal = match listed {
-                Some(file) => {
-                    Error::refused(what).hint(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid{without}"))
-                }
-                None => {
-                    let defects: Vec<String> = self.defects().iter().map(ToString::to_string).collect();
-                    Error::refused(format!("{what}\n  {}", defects.join("\n  ")))
-                        .hint(format!("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid{without}"))
-                }
-            };
-            return Err(refusal.about(Subject::List));
+        let judged = self.empties.judge(&self.lists, &self.columns);
+        if is_more(judged.all, self.rows(), max_empty) {
+            let share = percentage(judged.all, self.rows());
+            let what = format!("{} of {} rows have no address ({share:.1} %, {max_empty} tolerated)", judged.all, self.rows());
+            return Err(Error::refused(what).hint("did the export lose them? if these people have none, raise --max-empty").about(Subject::List));
+        }
+        // People without an address are no bad addresses.
+        let apart = judged.all - judged.faults;
+        let (invalid, rows) = ((self.tally.get(Outcome::Invalid) - self.unrendered).saturating_sub(apart), self.rows().saturating_sub(apart));
+        if is_more(invalid, rows, max_invalid) {
+            return Err(self.invalid_refusal((invalid, rows), max_invalid, &judged, listed).about(Subject::List));
         }
         Ok(())
     }
+
+    fn invalid_refusal(&self, (invalid, rows): (u64, u64), tolerated: Percent, judged: &Judged, listed: Option<&str>) -> Error {
+        let share = percentage(invalid, rows);
+        let apart = match judged.all - judged.faults {
+            0 => String::new(),
+            apart => format!(", apart from {apart} rows without an address"),
+        };
+        let mut what = format!("{invalid} of {rows} rows cannot be mailed ({share:.1} %, {tolerated} tolerated){apart}");
+        judged.why.iter().for_each(|why| what.push_str(&format!("\n  {why}")));
+        let mut ways: Vec<String> = judged.hint.iter().cloned().collect();
+        match listed {
+            Some(file) => ways.push(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid")),
+            None => {
+                self.defects().iter().for_each(|defect| what.push_str(&format!("\n  {defect}")));
+                ways.push("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid".to_owned());
+            }
+        }
+        Error::refused(what).hint(ways.join("; "))
+    }
+}
+
+/// What is said of a list that adds no recipient; `filtered` rows of it are left out by `--where`.
+pub(crate) fn without_rows(list: &str, filtered: u64) -> String {
+    match filtered {
+        0 => format!("{list} has no rows, so that it adds no recipient"),
+        _ => format!("{list} adds no recipient: --where leaves out all of its {filtered} rows"),
+    }
+}
+
+fn is_more(count: u64, of: u64, than: Percent) -> bool {
+    count as f64 > of as f64 * than.fraction() + 1e-9
+}
+
+fn percentage(count: u64, of: u64) -> f64 {
+    100.0 * count as f64 / of as f64
 }

@@ -343,20 +343,6 @@ fn rows_of_answers_and_lines_of_totals_are_nobody() {
 }
 
 #[test]
-fn people_without_an_address_are_left_out_as_the_hint_says() {
-    let list = "name,E-mail 1 - Value\nAnn,ann@example.com\nCy,\nDan,\nBen,ben@example.com\n";
-    let says = "2 have no address: --where 'COLUMN != \"\"', with the column of the addresses, leaves these out";
-    refuses(list, &["2 of 4 rows cannot be mailed", says]);
-    let ws = sandbox();
-    ws.file("list.csv", list);
-    sends(&ws, &["list.csv", "--where", "row['E-mail 1 - Value'] != \"\""], 0);
-    assert_eq!(ws.mailed(), ["ann@example.com", "ben@example.com"]);
-    ws.file("bad.csv", "email,name\nann@example.com,Ann\n,Cy\nx,Dan\ny,Ed\n");
-    let ran = ws.run(&["check", "bad.csv"]).ends(4);
-    assert!(!ran.err.contains("--where"), "{}", ran.err);
-}
-
-#[test]
 fn two_addresses_in_one_cell_have_a_reason_of_their_own() {
     refuses("Name,E-mail 1 - Value,x\nAnn,ann@example.com ::: ann@example.org,\n", &["cell holds several addresses, separated by :::"]);
 }

@@ -10,6 +10,7 @@ mod canary;
 mod changed;
 mod damage;
 mod docs;
+mod empties;
 mod events;
 mod evidence;
 mod examples;

@@ -199,7 +199,7 @@ fn check_finds_what_send_would_refuse_and_writes_the_bad_rows() {
     assert_eq!(rejected.counts(), BTreeMap::from([("invalid", 10)]));
     assert!(rejected.header.contains(&"mb_feedback".to_owned()) && rejected.header[0] == "id");
     assert!(!workspace.join(".mailbatch").exists());
-    workspace.run(&["check", "list.csv", "--max-invalid", "0.9%"]).ends(4);
+    workspace.run(&["check", "list.csv", "--max-invalid", "0.7%"]).ends(4);
     workspace.run(&["check", "list.csv", "--expect-count", "999"]).ends(4);
     workspace.run(&["check", "none.csv"]).ends(4);
     let told = workspace.run(&["check", "list.csv", "--json"]).ends(0).object();

@@ -1,0 +1,228 @@
+//! Rows whose address cell is empty: people without an address, as exports of contacts, customers and orders have them, or a fault.
+//!
+//! They are left out, counted and said. How many they are proves nothing, so `--max-invalid` does not count them, unless they stand as
+//! they do in a list that is broken: no row has an address, the address stands in a column where other rows have none, or the column
+//! ends in mid-list.
+
+use std::collections::BTreeMap;
+
+use memchr::memchr_iter;
+
+use super::OnItsWay;
+use crate::address::is_absent;
+use crate::input::{is_about_mail, looks_like_address};
+use crate::recipient::Fields;
+
+/// Places that are named of rows with an address in a wrong column.
+const PLACES: usize = 3;
+/// Rows with several addresses that are looked at to know which columns have some.
+const LOOKED_AT: u32 = 1_000;
+/// Sets of columns that are told apart: a hostile list could make every row different.
+const SETS: usize = 256;
+/// Fewer empty cells than these at the end, or full ones above, may stand so by chance.
+const TAIL: u64 = 20;
+
+/// Those of all lists.
+#[derive(Debug, Default)]
+pub(super) struct Empties {
+    lists: Vec<OfList>,
+}
+
+#[derive(Debug, Default)]
+struct OfList {
+    rows: u64,
+    /// The name of the column with the addresses.
+    column: String,
+    /// Rows with something in the address cell.
+    filled: u64,
+    empty: u64,
+    /// The empty ones above the last filled one.
+    above: u64,
+    /// The line of the first empty one below it.
+    below_from: u64,
+    /// Which columns have addresses in rows whose address cell is filled.
+    known: Vec<bool>,
+    /// The most `@` in such a row, and how many of these rows were looked at.
+    most: usize,
+    looked_at: u32,
+    /// Empty ones with addresses elsewhere, by the columns where those stand; the first lines.
+    elsewhere: BTreeMap<Vec<usize>, (u64, Vec<u64>)>,
+    /// How the last address begins, and how many begin with less than the one before them.
+    beginning: u64,
+    descents: u64,
+}
+
+/// What the empty cells of all lists come to.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// Rows with an empty cell.
+    pub(super) all: u64,
+    /// Those of them that point at a fault.
+    pub(super) faults: u64,
+    /// The faults in words.
+    pub(super) why: Vec<String>,
+    /// What else than a change of the rows mends them.
+    pub(super) hint: Option<String>,
+}
+
+impl Empties {
+    /// For so many lists.
+    pub(super) fn of(lists: usize) -> Self {
+        Self { lists: (0..lists).map(|_| OfList::default()).collect() }
+    }
+
+    /// Counts a row with this address cell.
+    pub(super) fn look(&mut self, row: &OnItsWay, cell: &str) {
+        let Some(list) = self.lists.get_mut(row.list as usize) else { return };
+        if list.rows == 0 {
+            row.view.email.name().clone_into(&mut list.column);
+        }
+        list.rows += 1;
+        if row.defect.is_some() {
+            return;
+        }
+        let signs = memchr_iter(b'@', row.encoded.as_bytes()).count();
+        if is_absent(cell) {
+            list.empty(row, signs);
+        } else {
+            list.filled(row, cell, signs);
+        }
+    }
+
+    /// How many rows a list has.
+    pub(super) fn rows(&self, list: usize) -> u64 {
+        self.lists.get(list).map_or(0, |list| list.rows)
+    }
+
+    /// Whether the empty cells point at a fault, once the last row has been read.
+    pub(super) fn judge(&self, names: &[String], columns: &[Vec<String>]) -> Judged {
+        let mut judged = Judged::default();
+        for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.empty > 0) {
+            judged.all += list.empty;
+            let name = names.get(at).map_or("?", String::as_str);
+            list.judge(name, columns.get(at).map_or(&[][..], Vec::as_slice), &mut judged);
+        }
+        judged
+    }
+
+    /// Lines for people about rows without an address that have one in another column of addresses.
+    pub(super) fn with_another(&self, names: &[String], columns: &[Vec<String>]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (at, list) in self.lists.iter().enumerate().filter(|(_, list)| list.filled > 0) {
+            let (name, columns) = (names.get(at).map_or("?", String::as_str), columns.get(at).map_or(&[][..], Vec::as_slice));
+            let mut by_column = BTreeMap::<usize, u64>::new();
+            for (set, (count, _)) in list.elsewhere.iter().filter(|(set, _)| list.is_home(set, columns)) {
+                set.iter().for_each(|place| *by_column.entry(*place).or_default() += count);
+            }
+            let line = |(place, count): (usize, u64)| {
+                let other = columns.get(place).map_or("", String::as_str);
+                format!("{name}: {count} of the rows without an address in {:?} have one in {other:?}", list.column)
+            };
+            lines.extend(by_column.into_iter().map(line));
+        }
+        lines
+    }
+}
+
+impl OfList {
+    fn empty(&mut self, row: &OnItsWay, signs: usize) {
+        if self.empty == self.above {
+            self.below_from = row.line;
+        }
+        self.empty += 1;
+        if signs == 0 {
+            return;
+        }
+        let places = places(row);
+        if places.is_empty() || (self.elsewhere.len() >= SETS && !self.elsewhere.contains_key(&places)) {
+            return;
+        }
+        let (count, lines) = self.elsewhere.entry(places).or_default();
+        *count += 1;
+        if lines.len() < PLACES {
+            lines.push(row.line);
+        }
+    }
+
+    fn filled(&mut self, row: &OnItsWay, cell: &str, signs: usize) {
+        self.filled += 1;
+        self.above = self.empty;
+        let beginning = beginning(cell);
+        self.descents += u64::from(beginning < self.beginning);
+        self.beginning = beginning;
+        if signs < 2 || (signs <= self.most && self.looked_at >= LOOKED_AT) {
+            return;
+        }
+        self.most = self.most.max(signs);
+        self.looked_at += 1;
+        for place in places(row) {
+            if self.known.len() <= place {
+                self.known.resize(place + 1, false);
+            }
+            self.known[place] = true;
+        }
+    }
+
+    /// Whether addresses belong into all of these columns.
+    fn is_home(&self, places: &[usize], columns: &[String]) -> bool {
+        let is_home = |place: &usize| self.known.get(*place) == Some(&true) || columns.get(*place).is_some_and(|name| is_about_mail(name));
+        places.iter().all(is_home)
+    }
+
+    fn judge(&self, name: &str, columns: &[String], judged: &mut Judged) {
+        let column = &self.column;
+        let below = self.empty - self.above;
+        if self.filled == 0 {
+            judged.faults += self.empty;
+            let most = self.elsewhere.iter().max_by_key(|(_, (count, _))| *count).and_then(|(places, _)| columns.get(*places.first()?));
+            let other = most.filter(|name| !name.is_empty());
+            let there = other.map(|other| format!("; addresses stand in {other:?}")).unwrap_or_default();
+            judged.why.push(format!("{name}: no row has an address in its column {column:?}{there}"));
+            judged.hint = judged.hint.take().or_else(|| other.map(|other| format!("if {other:?} is the right column, name it: --email {other:?}")));
+        } else if self.above == 0 && below >= TAIL && self.filled >= TAIL && !self.is_sorted() {
+            judged.faults += self.empty;
+            let line = self.below_from;
+            judged.why.push(format!("{name}: the column {column:?} has no address from line {line} on, in {below} rows, and one in each row above"));
+            judged.hint = judged.hint.take().or_else(|| Some("if the column is not cut off, leave these rows out by --where".to_owned()));
+        } else {
+            for (places, (count, lines)) in self.elsewhere.iter().filter(|(places, _)| !self.is_home(places, columns)) {
+                judged.faults += count;
+                let there: Vec<String> =
+                    places.iter().map(|place| columns.get(*place).map_or_else(String::new, |name| format!("{name:?}"))).collect();
+                let lines: Vec<String> = lines.iter().map(|line| format!("{name}:{line}")).collect();
+                let more = if *count > lines.len() as u64 { ", …" } else { "" };
+                let (there, lines) = (there.join(", "), lines.join(", "));
+                judged.why.push(format!(
+                    "rows have no address in {column:?} and one in {there}, where other rows have none ({count}): are cells shifted? {lines}{more}"
+                ));
+            }
+        }
+    }
+
+    /// Whether the addresses stand in their own order, so that empty cells come last.
+    fn is_sorted(&self) -> bool {
+        10 * self.descents <= self.filled
+    }
+}
+
+/// The columns of a row in which addresses stand, by their places in the list.
+fn places(row: &OnItsWay) -> Vec<usize> {
+    match &row.fields {
+        Fields::Text(record) => record.iter().enumerate().filter(|(_, cell)| is_address(cell)).map(|(place, _)| place).collect(),
+        Fields::Json(object) => {
+            let keys = object.iter().filter(|(_, value)| value.as_str().is_some_and(is_address)).map(|(key, _)| key);
+            keys.filter_map(|key| row.view.index.columns().position(key)).collect()
+        }
+    }
+}
+
+fn is_address(cell: &str) -> bool {
+    cell.contains('@') && looks_like_address(cell)
+}
+
+/// The first letters of an address, as a number that orders as they do in any case.
+fn beginning(cell: &str) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(cell.trim_ascii_start().bytes()).for_each(|(to, byte)| *to = byte.to_ascii_lowercase());
+    u64::from_be_bytes(first)
+}
