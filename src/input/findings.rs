@@ -42,12 +42,14 @@ pub enum Kind {
     Lost,
     /// Entries of an import that are legal and often a mistake.
     OddEntry,
+    /// Values beyond the last column of the header.
+    Beyond,
     /// The column of the addresses is known by what stands in it.
     ByContent,
 }
 
 impl Kind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Preamble,
         Self::Separator,
         Self::NoHeader,
@@ -66,6 +68,7 @@ impl Kind {
         Self::OtherFormula,
         Self::Lost,
         Self::OddEntry,
+        Self::Beyond,
         Self::ByContent,
     ];
 
@@ -90,6 +93,7 @@ impl Kind {
             Self::OtherFormula => "other_formula",
             Self::Lost => "lost_character",
             Self::OddEntry => "odd_entry",
+            Self::Beyond => "unnamed_columns",
             Self::ByContent => "column_by_content",
         }
     }
@@ -114,6 +118,7 @@ impl Kind {
             Self::MarkedNames => "rows that begin with a mark, as nearly all do or the first ones, are taken as recipients",
             Self::OtherFormula => "cells with a spreadsheet's formula, such as =A1&B1, are taken as they stand",
             Self::Lost => "cells with U+FFFD, which stands for a character that was lost before",
+            Self::Beyond => "rows with values beyond the last column of the header, in columns without a name, lose those",
             Self::ByContent => "no column is called email; the only one with addresses is taken",
             Self::OddEntry => "entries that may be cut off or misspelt (a domain without a dot, an unusual sign) suppress only what is written",
         }
@@ -138,6 +143,7 @@ impl Kind {
             Self::OddLength => "compare these rows with their neighbours, and correct them",
             Self::OtherFormula => "export the values instead of the formulas",
             Self::Lost => "export the list again as UTF-8 from where the text is whole",
+            Self::Beyond => "name these columns in the header if the message uses them",
             Self::ByContent => "nothing to do if it is the right one; --email COLUMN names it",
             Self::OddEntry => "correct the entries; nothing to do where they name who was meant",
             Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to their text",

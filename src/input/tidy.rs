@@ -97,7 +97,10 @@ impl Tidy {
             findings.add(if is_odd { Kind::OddLength } else { Kind::Short }, line);
             (found..self.width).for_each(|_| record.push_field(""));
         } else if found > self.width {
-            if record.iter().skip(self.width).all(|cell| cell.trim().is_empty()) {
+            if self.is_wider(&record) {
+                findings.add(Kind::Beyond, line);
+                record.truncate(self.width);
+            } else if record.iter().skip(self.width).all(|cell| cell.trim().is_empty()) {
                 findings.add(Kind::Surplus, line);
                 record.truncate(self.width);
             } else {
@@ -202,6 +205,11 @@ impl Tidy {
             .then(|| "cell holds several addresses, separated by ::: : leave one of them".to_owned())
     }
 
+    /// Whether the header names fewer columns than the rows have: those beyond the addresses, which are the last named, have no name.
+    fn is_wider(&self, record: &StringRecord) -> bool {
+        self.usual == Some(record.len()) && self.email == Some(self.width - 1) && record.get(self.width - 1).is_some_and(looks_like_address)
+    }
+
     /// Whether a row of another length than most rows has an address in a column where those have none.
     fn has_stray_address(&self, email: usize, record: &StringRecord) -> bool {
         let Alike { length, addresses, .. } = &self.alike;
@@ -217,7 +225,8 @@ impl Tidy {
             return None;
         }
         if found <= email && !self.is_trimmed {
-            let what = if self.is_last_open { "file ends inside this row: is it truncated?" } else { "row ends before its address: is it cut in two?" };
+            let what =
+                if self.is_last_open { "file ends inside this row: is it truncated?" } else { "row ends before its address: is it cut in two?" };
             return Some(what.to_owned());
         }
         let address = record.get(email)?.trim();

@@ -343,6 +343,20 @@ fn rows_of_answers_and_lines_of_totals_are_nobody() {
 }
 
 #[test]
+fn values_beyond_a_header_that_ends_with_the_address_have_no_name() {
+    let row = |n: u8| format!("user{n}@example.com,2026-01-{n}\n");
+    let list = format!("email\nann@example.com\n{}", (10..16).map(row).collect::<String>());
+    let ws = sandbox();
+    ws.message("Hi", "Hello!").file("list.csv", list);
+    let ran = sends(&ws, &["list.csv"], 0);
+    assert!(ran.err.contains("beyond the last column of the header") && ran.err.contains("(6): list.csv:3"), "{}", ran.err);
+    assert_eq!(ws.mailed().len(), 7);
+    // A name that is missing before or among others would put values under the wrong names.
+    let list: String = (10..16).map(|n| format!("user{n}@example.com,User{n},2026-01-{n}\n")).collect();
+    refuses(format!("email,name\n{list}"), &["row has 3 fields, the header has 2"]);
+}
+
+#[test]
 fn two_addresses_in_one_cell_have_a_reason_of_their_own() {
     refuses("Name,E-mail 1 - Value,x\nAnn,ann@example.com ::: ann@example.org,\n", &["cell holds several addresses, separated by :::"]);
 }
