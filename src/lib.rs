@@ -22,6 +22,8 @@ pub mod content;
 mod draws;
 pub mod error;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 pub mod literal;
 pub mod outcome;

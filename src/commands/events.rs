@@ -1,6 +1,6 @@
 //! `mailbatch events`: what comes back is taken in and listed.
 
-mod cursor;
+pub(crate) mod cursor;
 mod poll;
 
 use std::collections::BTreeMap;

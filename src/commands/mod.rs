@@ -10,7 +10,7 @@ pub mod config;
 mod decision;
 mod dry_run;
 mod emptied;
-mod events;
+pub(crate) mod events;
 mod finished;
 mod following;
 mod foresight;
@@ -39,7 +39,7 @@ mod schedule;
 mod send;
 mod situation;
 mod suppress;
-mod sync;
+pub(crate) mod sync;
 mod who;
 mod workbench;
 

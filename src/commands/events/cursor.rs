@@ -20,7 +20,7 @@ use crate::report::text::time;
 
 const VERSION: u32 = 1;
 /// So far apart two clocks may be that are right.
-pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// So far back a log is read whose place cannot be right: about as long as providers keep what happened to a message.
 const FAR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
@@ -39,7 +39,7 @@ struct Kept {
 
 /// The place of one provider's log up to which everything has been written down.
 #[derive(Debug)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     path: PathBuf,
     kept: Kept,
     /// What the last poll left; `None` before the first.
@@ -51,7 +51,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// Reads what the last poll left. One that will write takes the lock; exit 11 where another poll has it.
-    pub(super) fn open(dir: &Path, provider: &str, kind: &str, env: Option<&str>, writes: bool) -> Result<Self> {
+    pub(crate) fn open(dir: &Path, provider: &str, kind: &str, env: Option<&str>, writes: bool) -> Result<Self> {
         let of_env = env.map(|env| format!("@{}", plain(env))).unwrap_or_default();
         let path = dir.join(format!("{}{of_env}.json", plain(provider)));
         let turn = if writes { Some(lock(dir, &path, provider)?) } else { None };
@@ -80,7 +80,7 @@ impl Cursor {
     /// Holds the place against the clock and the account, and says what is wrong with it. One that is yet to come was kept by a clock that
     /// was ahead, and nobody knows from when on: nothing of the last month counts as read then. Of another account nothing has been read,
     /// but the account may be the same with a new key, so it is read from the place at the latest, and from `first` before now.
-    pub(super) fn doubt(&mut self, now: Timestamp, account: Option<&str>, first: Duration) -> Option<String> {
+    pub(crate) fn doubt(&mut self, now: Timestamp, account: Option<&str>, first: Duration) -> Option<String> {
         self.kept.account = account.map(str::to_owned);
         let found = self.found.as_ref()?;
         let path = self.path.display();
@@ -94,12 +94,12 @@ impl Cursor {
     }
 
     /// Up to when everything has been read; `None` before the first poll.
-    pub(super) fn read_until(&self) -> Option<Timestamp> {
+    pub(crate) fn read_until(&self) -> Option<Timestamp> {
         self.place
     }
 
     /// Keeps that everything from `from` until `until` is in the ledger. Where something was left out before `from`, the place stays.
-    pub(super) fn advance(&mut self, from: Timestamp, until: Timestamp) -> Result<()> {
+    pub(crate) fn advance(&mut self, from: Timestamp, until: Timestamp) -> Result<()> {
         if self.place.is_some_and(|place| from > place || until <= place) {
             return Ok(());
         }
@@ -120,13 +120,13 @@ impl Cursor {
 
 /// What the place is marked with: of an account's hash so much, under the workspace's own key, that it tells nobody anything but whether
 /// two polls were of the same one.
-pub(super) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
+pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &[b"poll", account.as_slice()].concat());
     hex(&signed.as_ref()[..6])
 }
 
 /// So long before; 1970 at the earliest.
-pub(super) fn back(at: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn back(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_sub(by).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
 }
 

@@ -5,7 +5,7 @@
 //! except where it was asked for.
 
 mod listing;
-mod progress;
+pub(crate) mod progress;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;

@@ -23,7 +23,7 @@ const MOMENT: Duration = Duration::from_secs(2);
 
 /// What a synchronisation is, in the first line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(crate) struct Head {
     v: u32,
     provider: String,
     kind: String,
@@ -34,7 +34,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn new(provider: &str, kind: &str, env: Option<&str>, pulls: bool) -> Self {
+    pub(crate) fn new(provider: &str, kind: &str, env: Option<&str>, pulls: bool) -> Self {
         Self { v: 1, provider: provider.into(), kind: kind.into(), env: env.map(str::to_owned), pulls, at: Timestamp::now() }
     }
 
@@ -55,7 +55,7 @@ struct Step {
 
 /// The file, and what was found in it.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     file: Option<(PathBuf, File)>,
     cursor: Option<String>,
     is_over: bool,
@@ -64,12 +64,12 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Remembers nothing.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { file: None, cursor: None, is_over: false, seen: HashSet::new() }
     }
 
     /// Opens what an earlier command has left, or begins anew.
-    pub(super) fn open(dir: &Path, head: &Head) -> Result<Self> {
+    pub(crate) fn open(dir: &Path, head: &Head) -> Result<Self> {
         make_private_dir(dir)?;
         let path = super::path(dir, &head.provider);
         let failed = |e: std::io::Error| cannot(&path, &e);
@@ -106,12 +106,12 @@ impl Progress {
     }
 
     /// Where to go on, whether all pages have been read, and whom they held.
-    pub(super) fn take(&mut self) -> (Option<String>, bool, HashSet<u128>) {
+    pub(crate) fn take(&mut self) -> (Option<String>, bool, HashSet<u128>) {
         (self.cursor.take(), self.is_over, std::mem::take(&mut self.seen))
     }
 
     /// Records a step.
-    pub(super) fn add(&mut self, next: Option<&str>, seen: impl Iterator<Item = u128>) -> Result<()> {
+    pub(crate) fn add(&mut self, next: Option<&str>, seen: impl Iterator<Item = u128>) -> Result<()> {
         let Some((path, file)) = &mut self.file else { return Ok(()) };
         let step = Step { next: next.map(str::to_owned), seen: seen.map(|hash| format!("{hash:x}")).collect() };
         let mut line = serde_json::to_string(&step).map_err(|e| Error::internal(e.to_string()))?;
@@ -120,7 +120,7 @@ impl Progress {
     }
 
     /// All is done, and the next command begins anew.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Some((path, _)) = self.file {
             // One that stays behind is gone on with: there is nothing left to do then.
             let _ = std::fs::remove_file(path);

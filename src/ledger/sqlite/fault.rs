@@ -6,7 +6,7 @@ use crate::ledger::{Leaves, LedgerError};
 
 /// The failure of one request.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     Sql(rusqlite::Error),
     Newer(i64),
     NoSuchRun(String),

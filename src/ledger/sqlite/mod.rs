@@ -33,7 +33,7 @@ mod sketches;
 mod threads;
 mod trend;
 mod why;
-mod words;
+pub(crate) mod words;
 mod workspace;
 
 use std::path::PathBuf;

@@ -44,10 +44,10 @@ const REASONS: [Reason; 22] = [
 ];
 
 /// `recipients.state`.
-pub(super) const FINAL: i64 = 0;
-pub(super) const OPEN: i64 = 1;
-pub(super) const WAITING: i64 = 2;
-pub(super) const CLAIMED: i64 = 3;
+pub(crate) const FINAL: i64 = 0;
+pub(crate) const OPEN: i64 = 1;
+pub(crate) const WAITING: i64 = 2;
+pub(crate) const CLAIMED: i64 = 3;
 
 fn place<T: PartialEq>(list: &[T], value: &T) -> i64 {
     list.iter().position(|v| v == value).expect("the lists hold every value, which a test makes sure of") as i64
@@ -57,55 +57,55 @@ fn at<T: Copy>(list: &[T], number: i64, what: &str) -> Result<T> {
     usize::try_from(number).ok().and_then(|n| list.get(n).copied()).ok_or_else(|| Fault::Damaged(format!("no {what} has the number {number}")))
 }
 
-pub(super) fn outcome_number(outcome: Outcome) -> i64 {
+pub(crate) fn outcome_number(outcome: Outcome) -> i64 {
     place(&OUTCOMES, &outcome)
 }
 
 /// The numbers of some outcomes as a list in SQL.
-pub(super) fn list_of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
+pub(crate) fn list_of<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> String {
     outcomes.into_iter().map(|outcome| outcome_number(*outcome).to_string()).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn outcome(number: Option<i64>) -> Result<Option<Outcome>> {
+pub(crate) fn outcome(number: Option<i64>) -> Result<Option<Outcome>> {
     number.map(|n| at(&OUTCOMES, n, "outcome")).transpose()
 }
 
-pub(super) fn reason_number(reason: Reason) -> i64 {
+pub(crate) fn reason_number(reason: Reason) -> i64 {
     place(&REASONS, &reason)
 }
 
-pub(super) fn reason(number: Option<i64>) -> Result<Option<Reason>> {
+pub(crate) fn reason(number: Option<i64>) -> Result<Option<Reason>> {
     number.map(|n| at(&REASONS, n, "reason")).transpose()
 }
 
-pub(super) fn cohort_number(cohort: Cohort) -> i64 {
+pub(crate) fn cohort_number(cohort: Cohort) -> i64 {
     match cohort {
         Cohort::Canary => 0,
         Cohort::Rest => 1,
     }
 }
 
-pub(super) fn cohort(number: i64) -> Cohort {
+pub(crate) fn cohort(number: i64) -> Cohort {
     if number == 0 { Cohort::Canary } else { Cohort::Rest }
 }
 
-pub(super) fn time(micros: i64) -> Result<Timestamp> {
+pub(crate) fn time(micros: i64) -> Result<Timestamp> {
     Timestamp::from_microsecond(micros).map_err(|_| Fault::Damaged(format!("{micros} is no time")))
 }
 
-pub(super) fn times(micros: Option<i64>) -> Result<Option<Timestamp>> {
+pub(crate) fn times(micros: Option<i64>) -> Result<Option<Timestamp>> {
     micros.map(time).transpose()
 }
 
 const ROW_BITS: u32 = 40;
 
 /// The first and the last id that a recipient of run number `seq` can have.
-pub(super) fn ids_of(seq: i64) -> (i64, i64) {
+pub(crate) fn ids_of(seq: i64) -> (i64, i64) {
     (seq << ROW_BITS, (seq << ROW_BITS) | ((1 << ROW_BITS) - 1))
 }
 
 /// The id of a row of run number `seq`.
-pub(super) fn id_of(seq: i64, row: JobId) -> Result<i64> {
+pub(crate) fn id_of(seq: i64, row: JobId) -> Result<i64> {
     match i64::try_from(row) {
         Ok(row) if row < 1 << ROW_BITS => Ok((seq << ROW_BITS) | row),
         _ => Err(Fault::Damaged(format!("row {row} is beyond what a run can hold"))),
@@ -113,22 +113,22 @@ pub(super) fn id_of(seq: i64, row: JobId) -> Result<i64> {
 }
 
 /// The row that an id stands for.
-pub(super) fn row_of(id: i64) -> JobId {
+pub(crate) fn row_of(id: i64) -> JobId {
     (id & ((1 << ROW_BITS) - 1)) as JobId
 }
 
 /// The number of the run that an id belongs to.
-pub(super) fn seq_of(id: i64) -> i64 {
+pub(crate) fn seq_of(id: i64) -> i64 {
     id >> ROW_BITS
 }
 
 /// The members of a batch as its row holds them: eight octets for each, little-endian.
-pub(super) fn pack(members: impl Iterator<Item = JobId>) -> Vec<u8> {
+pub(crate) fn pack(members: impl Iterator<Item = JobId>) -> Vec<u8> {
     members.flat_map(JobId::to_le_bytes).collect()
 }
 
 /// Reads back what `pack` wrote.
-pub(super) fn unpack(members: &[u8]) -> impl Iterator<Item = JobId> + '_ {
+pub(crate) fn unpack(members: &[u8]) -> impl Iterator<Item = JobId> + '_ {
     members.as_chunks::<8>().0.iter().map(|eight| JobId::from_le_bytes(*eight))
 }
 

@@ -5,7 +5,7 @@
 //! take for a line end, becomes CRLF.
 
 /// Appends `message` and the line that ends it to `out`.
-pub(super) fn append(out: &mut Vec<u8>, message: &[u8]) {
+pub(crate) fn append(out: &mut Vec<u8>, message: &[u8]) {
     out.reserve(message.len() + message.len() / 64 + 8);
     for line in lines(message) {
         if line.first() == Some(&b'.') {
@@ -18,7 +18,7 @@ pub(super) fn append(out: &mut Vec<u8>, message: &[u8]) {
 }
 
 /// Appends `message` as one chunk, which is also the last, with the command that announces it.
-pub(super) fn append_chunk(out: &mut Vec<u8>, message: &[u8]) {
+pub(crate) fn append_chunk(out: &mut Vec<u8>, message: &[u8]) {
     let octets: usize = lines(message).map(|line| line.len() + 2).sum();
     out.extend_from_slice(format!("BDAT {octets} LAST\r\n").as_bytes());
     out.reserve(octets);

@@ -12,7 +12,7 @@ use crate::provider::{Health, Job, Refusal, SLOW_DOWN, Verdict};
 use crate::replies::{self, About, Meaning, Place, Reading, Status};
 
 /// What a 4yz or 5yz answer to a step of a transaction comes to, for the recipient and for the provider.
-pub(super) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
+pub(crate) fn judge(step: Step, answer: &Answer) -> (Verdict, Health) {
     let reading = read(step, answer);
     let refusal = refusal(step, answer, reading);
     let is_permanent = answer.class() == 5;

@@ -14,27 +14,27 @@
 mod addresses;
 mod auth;
 mod behind;
-mod body;
+pub(crate) mod body;
 mod by_hand;
 mod change;
-mod classify;
+pub(crate) mod classify;
 mod connection;
 mod extensions;
 mod greeting;
 mod logins;
 mod pipelining;
 mod relay;
-mod reply;
+pub(crate) mod reply;
 mod room;
 mod sender;
 mod session;
 mod settings;
-mod step;
+pub(crate) mod step;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod transaction;
-mod url;
+pub(crate) mod url;
 mod window;
 
 use std::collections::VecDeque;

@@ -16,19 +16,19 @@ const MAX_TEXT: usize = 300;
 
 /// One complete reply, several lines or one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// The three digits; the first is 2 to 5.
-    pub(super) code: u16,
+    pub(crate) code: u16,
     /// The texts after the code, one for each line.
-    pub(super) lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 /// An enhanced status code (RFC 3463).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Enhanced {
-    pub(super) class: u16,
-    pub(super) subject: u16,
-    pub(super) detail: u16,
+pub(crate) struct Enhanced {
+    pub(crate) class: u16,
+    pub(crate) subject: u16,
+    pub(crate) detail: u16,
 }
 
 impl fmt::Display for Enhanced {
@@ -39,17 +39,17 @@ impl fmt::Display for Enhanced {
 
 impl Answer {
     /// The first digit: 2 done, 3 go on, 4 transient, 5 permanent.
-    pub(super) fn class(&self) -> u16 {
+    pub(crate) fn class(&self) -> u16 {
         self.code / 100
     }
 
     /// The enhanced code at the start of the first line, if there is one.
-    pub(super) fn enhanced(&self) -> Option<Enhanced> {
+    pub(crate) fn enhanced(&self) -> Option<Enhanced> {
         self.lines.first().and_then(|line| split_enhanced(line)).map(|(enhanced, _)| enhanced)
     }
 
     /// The code as a script wants it: `550 5.1.1`, or `550` alone.
-    pub(super) fn code_text(&self) -> String {
+    pub(crate) fn code_text(&self) -> String {
         match self.enhanced() {
             Some(enhanced) => format!("{} {enhanced}", self.code),
             None => self.code.to_string(),
@@ -57,7 +57,7 @@ impl Answer {
     }
 
     /// The text without enhanced codes, its lines joined by spaces, cut to a length that fits a report.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
             let line = split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest).trim();
@@ -70,23 +70,23 @@ impl Answer {
     }
 
     /// The whole text without enhanced codes, its lines joined by spaces, for reading what it means.
-    pub(super) fn whole_text(&self) -> String {
+    pub(crate) fn whole_text(&self) -> String {
         self.lines.iter().map(|line| split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest)).collect::<Vec<_>>().join(" ")
     }
 
     /// The text of the first line without its enhanced code.
-    pub(super) fn first_line(&self) -> String {
+    pub(crate) fn first_line(&self) -> String {
         self.texts().next().unwrap_or_default()
     }
 
     /// The texts of the lines without their enhanced codes.
-    pub(super) fn texts(&self) -> impl Iterator<Item = String> + '_ {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.lines.iter().map(|line| shorten(split_enhanced(line).map_or(line.as_str(), |(_, rest)| rest).trim()))
     }
 }
 
 /// At most `MAX_TEXT` characters of `text`, control characters made spaces.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(MAX_TEXT).map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }
 
@@ -100,7 +100,7 @@ fn split_enhanced(line: &str) -> Option<(Enhanced, &str)> {
 
 /// Collects octets into replies.
 #[derive(Debug, Default)]
-pub(super) struct ReplyBuffer {
+pub(crate) struct ReplyBuffer {
     octets: Vec<u8>,
     /// Where the next line begins.
     start: usize,
@@ -110,12 +110,12 @@ pub(super) struct ReplyBuffer {
 
 impl ReplyBuffer {
     /// Adds what was read.
-    pub(super) fn extend(&mut self, octets: &[u8]) {
+    pub(crate) fn extend(&mut self, octets: &[u8]) {
         self.room().extend_from_slice(octets);
     }
 
     /// Where what is read is to be appended, with room for some.
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
             self.octets.drain(..self.start);
             self.start = 0;
@@ -125,12 +125,12 @@ impl ReplyBuffer {
     }
 
     /// Whether nothing is left that has not been given out as a reply.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.octets.len() && self.lines.is_empty()
     }
 
     /// The next complete reply, `None` while there is none yet; the error says what is wrong with what came instead.
-    pub(super) fn next(&mut self) -> Result<Option<Answer>, &'static str> {
+    pub(crate) fn next(&mut self) -> Result<Option<Answer>, &'static str> {
         loop {
             let rest = &self.octets[self.start..];
             let Some(length) = memchr::memchr(b'\n', rest) else {

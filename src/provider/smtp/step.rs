@@ -9,7 +9,7 @@ use crate::provider::{Health, Refusal};
 
 /// What an answer is the answer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Greeting,
     Hello,
     StartTls,

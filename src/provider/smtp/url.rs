@@ -10,7 +10,7 @@ use crate::address::domain_to_ascii;
 
 /// How the session is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Smtp,
     Smtps,
     StartTls,
@@ -18,19 +18,19 @@ pub(super) enum Scheme {
 
 /// A relay's URL, taken apart.
 #[derive(Debug)]
-pub(super) struct Url {
-    pub(super) scheme: Scheme,
-    pub(super) user: Option<String>,
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) server_name: ServerName<'static>,
+pub(crate) struct Url {
+    pub(crate) scheme: Scheme,
+    pub(crate) user: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) server_name: ServerName<'static>,
 }
 
 /// What is wrong and how to mend it.
-pub(super) type UrlError = (&'static str, &'static str);
+pub(crate) type UrlError = (&'static str, &'static str);
 
 /// Reads `smtp://[user@]host[:port]` and the like.
-pub(super) fn parse(url: &str) -> Result<Url, UrlError> {
+pub(crate) fn parse(url: &str) -> Result<Url, UrlError> {
     const FORM: &str = "write smtp://[user@]host[:port], smtps:// or smtp+starttls://";
     let (scheme, rest) = url.trim().split_once("://").ok_or(("not a URL", FORM))?;
     let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
