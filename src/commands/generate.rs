@@ -35,7 +35,10 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8(script).expect("names and help are UTF-8")
 }
 
-/// Writes one man page for mailbatch and one for each of its commands into `dir`, which is made if need be. They are written aside and
+/// The pages that are written by hand.
+const GUIDES: &[(&str, &str)] = &[("mailbatch-canary.7", include_str!("../../man/mailbatch-canary.7"))];
+
+/// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`, which is made if need be. They are written aside and
 /// renamed; a link out of `dir` is refused before the first is.
 pub fn man(dir: &Path) -> Result<Exit> {
     let failed = |e: io::Error| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory you can write to");
@@ -43,6 +46,7 @@ pub fn man(dir: &Path) -> Result<Exit> {
         fs::create_dir_all(dir)?;
         let aside = tempfile::Builder::new().prefix(".mailbatch-man-").tempdir_in(dir)?;
         clap_mangen::generate_to(Cli::command(), aside.path())?;
+        GUIDES.iter().try_for_each(|(name, text)| fs::write(aside.path().join(name), text))?;
         let names = fs::read_dir(aside.path())?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
         Ok((aside, names))
     };

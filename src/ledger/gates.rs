@@ -32,6 +32,15 @@ pub enum Gate {
 pub struct CanaryEvidence {
     pub bounced: u64,
     pub complained: u64,
+    /// How often more recipients have been drawn into the canary.
+    pub extensions: u32,
+}
+
+impl CanaryEvidence {
+    /// Whether nothing has come back.
+    pub fn is_none(self) -> bool {
+        self.bounced == 0 && self.complained == 0
+    }
 }
 
 /// Which open recipients are held.

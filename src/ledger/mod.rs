@@ -399,6 +399,8 @@ pub trait Ledger: Send + Sync {
     fn has_heard(&self, since: Timestamp) -> BoxFuture<'_, LedgerResult<bool>>;
     /// What has come back about the canary.
     fn canary_evidence(&self, run: &str) -> BoxFuture<'_, LedgerResult<CanaryEvidence>>;
+    /// How many of the canary's accepted recipients are at each of these domains, most first; reads the run through.
+    fn canary_at(&self, run: &str, domains: &'static [&'static str]) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>>;
     /// How those fared who were handed over since then; empty while it has happened to fewer than `least`.
     fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>>;
     /// Where failures of a run are, and what was said of them most.

@@ -1,37 +1,35 @@
-//! How much a count proves: exact one-sided 95 % bounds on a share (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934, pages 404 to 413).
+//! How much a count proves: exact one-sided bounds on a share (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934, pages 404 to 413). At
+//! `alpha` 0.05 they are 95 % bounds: a share beyond them is wrong once in twenty times.
 //!
 //! The rule it keeps: nothing is approximated by a normal distribution, which is wrong for the few events that canaries see.
-
-/// What may be wrong once in twenty times.
-const ALPHA: f64 = 0.05;
 
 /// Halvings of an interval until its ends differ by less than a `f64` can tell.
 const HALVINGS: u32 = 80;
 
-/// The largest share of which `count` or fewer events among `of` would still be seen in 5 % of all cases; 1 where all are events.
-pub(crate) fn at_most(count: u64, of: u64) -> f64 {
+/// The largest share of which `count` or fewer events among `of` would still be seen in `alpha` of all cases; 1 where all are events.
+pub(crate) fn at_most(count: u64, of: u64, alpha: f64) -> f64 {
     if count >= of {
         return 1.0;
     }
-    bisect(|share| tails(count, of, share).0 > ALPHA)
+    bisect(|share| tails(count, of, share).0 > alpha)
 }
 
-/// The smallest share of which `count` or more events among `of` would still be seen in 5 % of all cases; 0 without events.
-pub(crate) fn at_least(count: u64, of: u64) -> f64 {
+/// The smallest share of which `count` or more events among `of` would still be seen in `alpha` of all cases; 0 without events.
+pub(crate) fn at_least(count: u64, of: u64, alpha: f64) -> f64 {
     if count == 0 || of == 0 {
         return 0.0;
     }
     let count = count.min(of);
     // P(X >= count) grows with the share.
-    bisect(|share| tails(count - 1, of, share).1 <= ALPHA)
+    bisect(|share| tails(count - 1, of, share).1 <= alpha)
 }
 
 /// The fewest recipients without an event that show a share to be at most this one; `None` where no number does.
-pub(crate) fn fewest(share: f64) -> Option<u64> {
+pub(crate) fn fewest(share: f64, alpha: f64) -> Option<u64> {
     match share {
         s if s <= 0.0 => None,
         s if s >= 1.0 => Some(0),
-        s => Some((ALPHA.ln() / (-s).ln_1p()).ceil() as u64),
+        s => Some((alpha.ln() / (-s).ln_1p()).ceil() as u64),
     }
 }
 
@@ -98,6 +96,8 @@ fn ln_factorial(n: u64) -> f64 {
 mod tests {
     use super::*;
 
+    const ALPHA: f64 = 0.05;
+
     fn near(found: f64, published: f64, within: f64) {
         assert!((found - published).abs() <= within, "{found} is not {published}");
     }
@@ -105,24 +105,24 @@ mod tests {
     #[test]
     fn bounds_are_those_that_are_published() {
         // 95 % one-sided are the ends of the two-sided 90 % intervals of Clopper and Pearson.
-        near(at_most(9, 2_461), 0.0064, 0.00005);
-        near(at_most(0, 1_000), 0.0030, 0.00005);
-        near(at_most(1, 10), 0.394_163, 1e-6);
-        near(at_least(1, 10), 0.005_116, 1e-6);
-        near(at_most(5, 10), 0.777_559, 1e-6);
-        near(at_least(5, 10), 0.222_441, 1e-6);
-        near(at_most(0, 10), 1.0 - 0.05f64.powf(0.1), 1e-12);
-        near(at_least(10, 10), 0.05f64.powf(0.1), 1e-12);
-        assert_eq!(fewest(0.001), Some(2_995));
-        assert_eq!(fewest(0.02), Some(149));
-        assert_eq!((fewest(0.0), fewest(1.0)), (None, Some(0)));
+        near(at_most(9, 2_461, ALPHA), 0.0064, 0.00005);
+        near(at_most(0, 1_000, ALPHA), 0.0030, 0.00005);
+        near(at_most(1, 10, ALPHA), 0.394_163, 1e-6);
+        near(at_least(1, 10, ALPHA), 0.005_116, 1e-6);
+        near(at_most(5, 10, ALPHA), 0.777_559, 1e-6);
+        near(at_least(5, 10, ALPHA), 0.222_441, 1e-6);
+        near(at_most(0, 10, ALPHA), 1.0 - 0.05f64.powf(0.1), 1e-12);
+        near(at_least(10, 10, ALPHA), 0.05f64.powf(0.1), 1e-12);
+        assert_eq!(fewest(0.001, ALPHA), Some(2_995));
+        assert_eq!(fewest(0.02, ALPHA), Some(149));
+        assert_eq!((fewest(0.0, ALPHA), fewest(1.0, ALPHA)), (None, Some(0)));
     }
 
     #[test]
     fn the_fewest_are_the_first_number_that_shows_it() {
         for share in [0.001, 0.003, 0.02, 0.05, 0.3] {
-            let fewest = fewest(share).unwrap();
-            assert!(at_most(0, fewest) <= share && at_most(0, fewest - 1) > share, "{share}");
+            let fewest = fewest(share, ALPHA).unwrap();
+            assert!(at_most(0, fewest, ALPHA) <= share && at_most(0, fewest - 1, ALPHA) > share, "{share}");
         }
     }
 
@@ -131,10 +131,10 @@ mod tests {
         for of in [1, 2, 7, 40, 1_000, 250_000, 5_000_000] {
             for count in [0, 1, 2, of / 50, of / 3, of - 1, of] {
                 let count = count.min(of);
-                let (low, high) = (at_least(count, of), at_most(count, of));
+                let (low, high) = (at_least(count, of, ALPHA), at_most(count, of, ALPHA));
                 let share = count as f64 / of as f64;
                 assert!((0.0..=1.0).contains(&low) && low <= share && share <= high && high <= 1.0, "{count} of {of}: {low} to {high}");
-                near(at_least(of - count, of), 1.0 - high, 1e-9);
+                near(at_least(of - count, of, ALPHA), 1.0 - high, 1e-9);
                 // The bound is where the tail has the probability that it is to have.
                 if count < of {
                     near(tails(count, of, high).0, ALPHA, 1e-6);
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn nobody_at_all_proves_nothing() {
-        assert_eq!((at_least(0, 0), at_most(0, 0)), (0.0, 1.0));
-        assert_eq!((at_least(3, 2), at_most(3, 2)), (at_least(2, 2), 1.0));
+        assert_eq!((at_least(0, 0, ALPHA), at_most(0, 0, ALPHA)), (0.0, 1.0));
+        assert_eq!((at_least(3, 2, ALPHA), at_most(3, 2, ALPHA)), (at_least(2, 2, ALPHA), 1.0));
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! Bounces and complaints are a sample of what the rest will bring, so they are judged by what they prove. Too many fail the canary as soon
 //! as that is proved; too few pass only when the time for them to arrive is over.
+//!
+//! The rule it keeps: a canary whose true share is at a limit or under it fails by that limit at most once in twenty times, however often it is
+//! looked at. Among recipients of one number the count only grows, so that looking more often proves nothing sooner than the last look would.
+//! A canary that grows is judged anew at each size: then each size may spend half of the error that is left, and the last one all of it.
 
 use std::time::Duration;
 
@@ -54,9 +58,36 @@ pub(crate) fn replies(canary: &Tally, max_failed: Percent) -> Replies {
     if share > max_failed.fraction() + 1e-12 { Replies::Failed(words) } else { Replies::Passed(words) }
 }
 
+/// What may be wrong once in twenty times.
+const ALPHA: f64 = 0.05;
+
+/// How far a canary has grown, and how far it still may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// How often more recipients have been drawn into it.
+    pub times: u32,
+    /// How many recipients it has now.
+    pub size: u64,
+    /// How many more it may get; 0 where it grows no more.
+    pub room: u64,
+}
+
+impl Growth {
+    /// What is left of the error before this size is judged.
+    fn left(times: u32) -> f64 {
+        ALPHA / 2f64.powi(times.min(1_000) as i32)
+    }
+
+    /// What this size may spend of it.
+    pub fn alpha(self) -> f64 {
+        let left = Self::left(self.times);
+        if self.room > 0 { left / 2.0 } else { left }
+    }
+}
+
 /// What a number of events among the accepted proves about a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Proof {
+pub enum Proof {
     /// The share is over the limit, and that is no chance.
     Over,
     /// The share is at or under the limit, and that is no chance.
@@ -67,19 +98,19 @@ pub(crate) enum Proof {
 
 /// A measured share, judged.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Measured {
-    pub(crate) proof: Proof,
+pub struct Measured {
+    pub proof: Proof,
     /// As in `9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %`.
-    pub(crate) words: String,
+    pub words: String,
     count: u64,
     of: u64,
     limit: f64,
 }
 
-/// Measures how many of the accepted have `done` what at most `limit` of them may.
-pub(crate) fn measure(done: &str, count: u64, of: u64, limit: Percent) -> Measured {
+/// Measures how many of the accepted have `done` what at most `limit` of them may; what is proved is wrong in `alpha` of all cases.
+pub fn measure(done: &str, count: u64, of: u64, limit: Percent, alpha: f64) -> Measured {
     let (count, share) = (count.min(of), limit.fraction());
-    let (low, high) = (binomial::at_least(count, of), binomial::at_most(count, of));
+    let (low, high) = (binomial::at_least(count, of, alpha), binomial::at_most(count, of, alpha));
     let observed = if of == 0 { 0.0 } else { count as f64 / of as f64 };
     let proof = match () {
         () if low > share => Proof::Over,
@@ -90,7 +121,7 @@ pub(crate) fn measure(done: &str, count: u64, of: u64, limit: Percent) -> Measur
     let shown = if count == 0 { String::new() } else { format!(" {},", percent(observed)) };
     let seen = format!("{} of {} {done},{shown}", grouped(count), grouped(of));
     let tolerated = limit.to_string().replace('%', " %");
-    let words = match (proof, binomial::fewest(share)) {
+    let words = match (proof, binomial::fewest(share, alpha)) {
         (Proof::Over, _) => format!("{seen} at least {}: over {tolerated}", percent(low)),
         (Proof::Under, _) => format!("{seen} at most {}: passes {tolerated}", percent(high)),
         (Proof::Open { is_over: true }, _) => {
@@ -104,26 +135,74 @@ pub(crate) fn measure(done: &str, count: u64, of: u64, limit: Percent) -> Measur
     Measured { proof, words, count, of, limit: share }
 }
 
+/// What follows for a canary whose time for bounces and complaints to arrive is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A share is over its limit, and that is no chance.
+    Failed,
+    /// So many more are to be drawn into it, for it cannot tell.
+    Grow(u64),
+    /// A share is over its limit, and so few prove nothing.
+    Unclear,
+    Passed,
+}
+
+/// Judges a canary. `measured` measures its shares, wrong in as many cases as it is given. What was measured goes back beside the judgement.
+pub fn next<const N: usize>(measured: impl Fn(f64) -> [Measured; N], growth: Growth) -> ([Measured; N], Next) {
+    let has = |shares: &[Measured; N], proof: Proof| shares.iter().any(|share| share.proof == proof);
+    let shares = measured(growth.alpha());
+    if has(&shares, Proof::Over) {
+        return (shares, Next::Failed);
+    }
+    let more = shares.iter().map(|share| share.wanted(growth)).max().unwrap_or(0).min(growth.room);
+    if more > 0 {
+        return (shares, Next::Grow(more));
+    }
+    // Nothing is drawn any more, so this is the last look.
+    let shares = measured(Growth { room: 0, ..growth }.alpha());
+    let next = match () {
+        () if has(&shares, Proof::Over) => Next::Failed,
+        () if has(&shares, Proof::Open { is_over: true }) => Next::Unclear,
+        () => Next::Passed,
+    };
+    (shares, next)
+}
+
 impl Measured {
-    /// How many more of the accepted it takes to prove a share like the observed one to be under the limit; 0 where `room` is too few.
-    pub(crate) fn missing(&self, room: u64) -> u64 {
-        self.enough(self.of + room).map_or(0, |enough| enough - self.of)
+    /// How many more it takes to tell: as many again where the share is over the limit, else what would prove one like it to be under.
+    fn wanted(&self, growth: Growth) -> u64 {
+        match self.proof {
+            Proof::Open { is_over: true } => growth.size,
+            Proof::Open { is_over: false } => self.missing(growth),
+            Proof::Over | Proof::Under => 0,
+        }
+    }
+
+    /// How many more of the accepted it takes to prove a share like the observed one to be under the limit; 0 where the room is too small.
+    fn missing(&self, growth: Growth) -> u64 {
+        let next = Growth { times: growth.times + 1, ..growth };
+        let most = self.of + growth.room;
+        let last = Growth { room: 0, ..next }.alpha();
+        let enough = self.enough(most, next.alpha()).or_else(|| (growth.room > 0 && self.proves(most, last)).then_some(most));
+        enough.map_or(0, |enough| enough - self.of)
+    }
+
+    /// Whether a share like the observed one among so many would be proved to be under the limit.
+    fn proves(&self, of: u64, alpha: f64) -> bool {
+        let count = (self.count as f64 / self.of.max(1) as f64 * of as f64).ceil() as u64;
+        binomial::at_most(count, of, alpha) <= self.limit
     }
 
     /// How many accepted recipients would prove a share like the observed one to be under the limit; `None` where none would, or more than
     /// `most`.
-    fn enough(&self, most: u64) -> Option<u64> {
-        let proves = |of: u64| {
-            let count = (self.count as f64 / self.of.max(1) as f64 * of as f64).ceil() as u64;
-            binomial::at_most(count, of) <= self.limit
-        };
-        if self.of >= most || !proves(most) {
+    fn enough(&self, most: u64, alpha: f64) -> Option<u64> {
+        if self.of >= most || !self.proves(most, alpha) {
             return None;
         }
         let (mut low, mut high) = (self.of, most);
         while low + 1 < high {
             let middle = low + (high - low) / 2;
-            if proves(middle) { high = middle } else { low = middle }
+            if self.proves(middle, alpha) { high = middle } else { low = middle }
         }
         Some(high)
     }
@@ -162,6 +241,7 @@ mod tests {
 
     #[test]
     fn a_share_is_judged_by_what_it_proves() {
+        let measure = |done: &str, count, of, limit| measure(done, count, of, limit, ALPHA);
         let said = |done, count, of, limit| measure(done, count, of, percent(limit)).words;
         assert_eq!(said("bounced", 9, 2_461, "2%"), "9 of 2,461 bounced, 0.37 %, at most 0.64 %: passes 2 %");
         assert_eq!(said("complained", 0, 1_000, "0.1%"), "0 of 1,000 complained, at most 0.30 %: cannot show 0.1 % with fewer than 2,995");
@@ -176,10 +256,37 @@ mod tests {
 
     #[test]
     fn a_canary_knows_how_large_it_has_to_be() {
-        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(100_000), Some(2_995));
-        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(2_000), None);
-        assert_eq!(measure("bounced", 25, 1_000, percent("2%")).enough(1_000_000), None, "more of the same is never under it");
-        let enough = measure("bounced", 15, 1_000, percent("2%")).enough(100_000).expect("it can be shown");
+        let measure = |done: &str, count, of, limit| measure(done, count, of, limit, ALPHA);
+        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(100_000, ALPHA), Some(2_995));
+        assert_eq!(measure("complained", 0, 1_000, percent("0.1%")).enough(2_000, ALPHA), None);
+        assert_eq!(measure("bounced", 25, 1_000, percent("2%")).enough(1_000_000, ALPHA), None, "more of the same is never under it");
+        let enough = measure("bounced", 15, 1_000, percent("2%")).enough(100_000, ALPHA).expect("it can be shown");
         assert!((1_000..10_000).contains(&enough), "{enough}");
+    }
+
+    #[test]
+    fn all_sizes_of_a_canary_together_spend_what_one_may() {
+        assert_eq!(Growth { times: 0, size: 50, room: 0 }.alpha(), ALPHA);
+        for last in 0..8 {
+            let grew: f64 = (0..last).map(|times| Growth { times, size: 50, room: 1 }.alpha()).sum();
+            let spent = grew + Growth { times: last, size: 50, room: 0 }.alpha();
+            assert!((spent - ALPHA).abs() < 1e-12, "{spent} after {last}");
+        }
+    }
+
+    #[test]
+    fn a_canary_that_cannot_tell_grows_as_far_as_it_may_and_is_judged_then() {
+        let shares = |count, of| move |alpha| [measure("bounced", count, of, percent("2%"), alpha)];
+        let next = |count, of, times, room| next(shares(count, of), Growth { times, size: of, room }).1;
+        assert_eq!(next(0, 50, 0, 200), Next::Grow(167), "217 without a bounce prove it at the next size");
+        assert_eq!(next(0, 217, 1, 33), Next::Passed);
+        assert_eq!(next(0, 50, 0, 0), Next::Passed, "not over, and no room");
+        assert_eq!(next(3, 50, 0, 70), Next::Grow(50), "as many again");
+        assert_eq!(next(3, 100, 1, 20), Next::Grow(20));
+        assert_eq!(next(3, 120, 2, 0), Next::Unclear);
+        assert_eq!(next(9, 50, 0, 70), Next::Failed);
+        // What this size may not decide alone, it decides as the last one.
+        let (alone, growing) = (next(4, 61, 0, 0), next(4, 61, 0, 100));
+        assert_eq!((alone, growing), (Next::Failed, Next::Grow(61)));
     }
 }

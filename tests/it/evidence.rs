@@ -132,7 +132,7 @@ fn a_canary_grows_by_itself_until_it_can_tell_and_no_further_than_it_may() {
     let server = Recorder::start();
     let work = watched(&server, "in_flight = 4", "[canary]\nmax_complained = \"100%\"", 1_000);
     let ended = work.run(&["send", "list.csv", "--canary", "50", "--canary-wait", "1s", "--canary-extend", "--progress", "none"]).ends(0);
-    ended.says("canary extended by 99 to 149").says("0 of 149 bounced, at most 1.99 %: passes 2 %");
+    ended.says("canary extended by 167 to 217").says("0 of 217 bounced, at most 1.69 %: passes 2 %");
     taken_once(&server, 1_000);
 
     let server = Recorder::start();

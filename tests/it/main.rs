@@ -25,6 +25,7 @@ mod lists;
 mod locked;
 mod loss;
 mod mailboxes;
+mod odds;
 mod outputs;
 mod pauses;
 mod peers;

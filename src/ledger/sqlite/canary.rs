@@ -8,6 +8,9 @@ use super::fault::Result;
 use super::plan;
 use crate::literal::CanarySize;
 
+/// The decision that more recipients were drawn into a canary.
+pub(super) const EXTENDED: &str = "canary extended";
+
 /// Moves the canary's recipients into its cohort and returns how many they are. Recipients that are always in the canary are added
 /// beyond its size when they were not drawn.
 pub(super) fn draw(conn: &Connection, seq: i64, size: CanarySize) -> Result<u64> {
@@ -24,7 +27,7 @@ pub(super) fn extend(conn: &Connection, run: &str, more: u64, provider: Option<&
     let open: i64 = conn.query_row("SELECT count(*) FROM recipients WHERE run = ?1 AND cohort = 1 AND state = 1", [seq], |row| row.get(0))?;
     let wanted = i64::try_from(more).unwrap_or(i64::MAX).min(open);
     let drawn = take(conn, seq, open, wanted, provider)?;
-    plan::note(conn, seq, "canary extended", &format!("{drawn} more were drawn"), now)?;
+    plan::note(conn, seq, EXTENDED, &format!("{drawn} more were drawn"), now)?;
     Ok(drawn)
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::canary::EXTENDED;
 use super::fault::Result;
 use super::former::{self, NotTried};
 use super::plan::seq_of;
@@ -41,7 +42,23 @@ pub(super) fn canary(conn: &Connection, run: &str) -> Result<CanaryEvidence> {
         );
         Ok(conn.prepare_cached(&sql)?.query_row([seq, accepted], |row| row.get::<_, i64>(0))?.max(0) as u64)
     };
-    Ok(CanaryEvidence { bounced: count(EventKind::Bounced)?, complained: count(EventKind::Complained)? })
+    let extensions: u32 =
+        conn.prepare_cached("SELECT count(*) FROM decisions WHERE run = ?1 AND what = ?2")?.query_row(params![seq, EXTENDED], |row| row.get(0))?;
+    Ok(CanaryEvidence { bounced: count(EventKind::Bounced)?, complained: count(EventKind::Complained)?, extensions })
+}
+
+/// How many of the canary's recipients who were accepted are at each of these domains, those with nobody left out.
+pub(super) fn canary_at(conn: &Connection, run: &str, domains: &[&str]) -> Result<Vec<(String, u64)>> {
+    let seq = seq_of(conn, run)?;
+    let (first, last) = words::ids_of(seq);
+    let sql = "SELECT domain, count(*) FROM recipients
+               WHERE id BETWEEN ?1 AND ?2 AND cohort = 0 AND state = 0 AND outcome = ?3 AND domain IN (SELECT value FROM json_each(?4))
+               GROUP BY domain ORDER BY 2 DESC, 1";
+    let domains = serde_json::json!(domains).to_string();
+    let mut query = conn.prepare_cached(sql)?;
+    let accepted = words::outcome_number(Outcome::Accepted);
+    let rows = query.query_map(params![first, last, accepted, domains], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0) as u64)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn fared(conn: &Connection, run: &str, watched: Watched, since: Timestamp, least: u64) -> Result<Vec<Fared>> {

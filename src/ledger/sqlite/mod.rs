@@ -326,6 +326,11 @@ impl Ledger for SqliteLedger {
         self.quick(move |conn| evidence::canary(conn, &run))
     }
 
+    fn canary_at(&self, run: &str, domains: &'static [&'static str]) -> BoxFuture<'_, LedgerResult<Vec<(String, u64)>>> {
+        let run = run.to_owned();
+        self.long(move |conn| evidence::canary_at(conn, &run, domains))
+    }
+
     fn fared(&self, run: &str, watched: Watched, since: Timestamp, least: u64) -> BoxFuture<'_, LedgerResult<Vec<Fared>>> {
         let run = run.to_owned();
         self.long(move |conn| evidence::fared(conn, &run, watched, since, least))

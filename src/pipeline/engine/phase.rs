@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use super::Engine;
 use crate::error::Result;
 use crate::ledger::{CanaryEvidence, FailuresQuery, Gate, with_failures};
-use crate::literal::CanarySize;
 use crate::outcome::{Cohort, Outcome};
 use crate::pause::Watched;
-use crate::pipeline::gate::{self, Measured, Proof, Replies};
+use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
+use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, unheard};
 use crate::pipeline::signals::Signals;
 use crate::pipeline::{Then, Why, ledger_error};
 use crate::report::text::grouped;
@@ -109,38 +109,48 @@ impl Engine {
             Replies::Passed(words) => words + &put_off,
         };
         let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
-        if rule.lacks_bounces && seen == CanaryEvidence::default() && self.rest_is_left() {
+        if rule.lacks_bounces && seen.is_none() && self.rest_is_left() {
             return Ok(Found::Unclear(format!("{replies}; nothing reports bounces, which [canary] require = \"bounces\" asks for")));
         }
-        if !rule.hears && seen == CanaryEvidence::default() {
+        if !rule.hears && seen.is_none() {
             return Ok(Found::Passed(told(replies)));
         }
         let accepted = self.standing.canary.get(Outcome::Accepted);
-        let measured = self.measured(seen, accepted);
-        let words = format!("{replies}; {}; {}", measured[0].words, measured[1].words);
-        for (measured, watched) in measured.iter().zip([Watched::Bounced, Watched::Complained]) {
-            if measured.proof == Proof::Over {
-                return Ok(Found::Failed(self.located(watched, &words).await?));
-            }
-        }
         // With nobody left, or nobody accepted, there is nothing to wait for.
         let nothing_to_learn = accepted == 0 || !self.rest_is_left();
+        let growth = Growth { room: if nothing_to_learn { 0 } else { self.room() }, ..self.growth(seen) };
+        let measured = self.measured(seen, accepted, growth.alpha());
+        if let Some(watched) = over(&measured) {
+            let words = self.in_words(&replies, &measured, accepted).await?;
+            return Ok(Found::Failed(self.located(watched, &words).await?));
+        }
         let left = [rule.wait, rule.wait_complained].map(|wait| if nothing_to_learn { Duration::ZERO } else { self.time_left(wait) });
-        let may_grow = !nothing_to_learn && rule.extend.is_some();
         let is_unclear = |(measured, left): (&Measured, &Duration)| left.is_zero() && measured.proof == Proof::Open { is_over: true };
         let unclear = !nothing_to_learn && measured.iter().zip(&left).any(is_unclear);
         let longest = left[0].max(left[1]);
-        if !longest.is_zero() && (may_grow || !unclear) {
+        if !longest.is_zero() && (growth.room > 0 || !unclear) {
             self.wait_for(longest);
             return Ok(Found::Later);
         }
-        if may_grow && self.extend(&measured).await? {
-            return Ok(Found::Later);
+        let (measured, next) = match gate::next(|alpha| self.measured(seen, accepted, alpha), growth) {
+            (measured, Next::Grow(more)) if self.extend(more, &measured).await? => return Ok(Found::Later),
+            (_, Next::Grow(_)) => gate::next(|alpha| self.measured(seen, accepted, alpha), Growth { room: 0, ..growth }),
+            judged => judged,
+        };
+        let words = self.in_words(&replies, &measured, accepted).await?;
+        if let (Next::Failed, Some(watched)) = (&next, over(&measured)) {
+            return Ok(Found::Failed(self.located(watched, &words).await?));
         }
         if !nothing_to_learn && self.is_deaf().await {
             return Ok(Found::Unclear(format!("{words}; nobody listens to webhooks any more")));
         }
-        Ok(if unclear { Found::Unclear(words) } else { Found::Passed(words) })
+        Ok(if next == Next::Unclear && !nothing_to_learn { Found::Unclear(words) } else { Found::Passed(words) })
+    }
+
+    /// All of the evidence, with the share of those of whom no complaint could have been heard.
+    async fn in_words(&mut self, replies: &str, measured: &[Measured; 2], accepted: u64) -> Result<String> {
+        let at = self.parts.ledger.canary_at(&self.parts.run.id, NO_SINGLE_COMPLAINTS).await.map_err(ledger_error)?;
+        Ok(format!("{replies}; {}; {}{}", measured[0].words, measured[1].words, unheard(&at, accepted)))
     }
 
     /// The evidence against a canary with the domain and the words that most of the failures share.
@@ -157,10 +167,21 @@ impl Engine {
     }
 
     /// Bounces, then complaints, among so many who were accepted.
-    fn measured(&self, seen: CanaryEvidence, accepted: u64) -> [Measured; 2] {
+    fn measured(&self, seen: CanaryEvidence, accepted: u64, alpha: f64) -> [Measured; 2] {
         let rule = &self.parts.canary;
-        let bounced = gate::measure("bounced", seen.bounced, accepted, rule.max_bounced);
-        [bounced, gate::measure("complained", seen.complained, accepted, rule.max_complained)]
+        let bounced = gate::measure("bounced", seen.bounced, accepted, rule.max_bounced, alpha);
+        [bounced, gate::measure("complained", seen.complained, accepted, rule.max_complained, alpha)]
+    }
+
+    /// How many more the canary may get by itself.
+    fn room(&self) -> u64 {
+        let canary = self.standing.canary.total();
+        let rest = self.standing.tally.open - self.standing.canary.open;
+        self.parts.canary.extend.map_or(0, |size| size.of(canary + rest).saturating_sub(canary).min(rest))
+    }
+
+    fn growth(&self, seen: CanaryEvidence) -> Growth {
+        Growth { times: seen.extensions, size: self.standing.canary.total(), room: self.room() }
     }
 
     fn rest_is_left(&self) -> bool {
@@ -188,21 +209,9 @@ impl Engine {
         self.parts.progress.message(&format!("canary: waiting until {until:.0} for bounces and complaints"));
     }
 
-    /// Draws more recipients into a canary that cannot tell, as many as it takes and the bound allows. Returns whether there are any.
-    async fn extend(&mut self, measured: &[Measured; 2]) -> Result<bool> {
+    /// Draws more recipients into a canary that cannot tell. Returns whether there are any.
+    async fn extend(&mut self, more: u64, measured: &[Measured; 2]) -> Result<bool> {
         let canary = self.standing.canary.total();
-        let rest = self.standing.tally.open - self.standing.canary.open;
-        let bound = self.parts.canary.extend.unwrap_or(CanarySize::Count(0)).of(canary + rest);
-        let room = bound.saturating_sub(canary);
-        let wanted = |measured: &Measured| match measured.proof {
-            Proof::Open { is_over: true } => canary,
-            Proof::Open { is_over: false } => measured.missing(room),
-            Proof::Over | Proof::Under => 0,
-        };
-        let more = measured.iter().map(wanted).max().unwrap_or(0).min(room);
-        if more == 0 {
-            return Ok(false);
-        }
         let provider = self.parts.canary.provider.as_deref();
         let drawn = self.parts.ledger.extend_canary(&self.parts.run.id, more, provider).await.map_err(ledger_error)?;
         if drawn == 0 {
@@ -226,7 +235,8 @@ impl Engine {
         self.looked_at = Instant::now();
         let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
         let at_best = self.standing.canary.get(Outcome::Accepted) + self.standing.canary.open;
-        let over = self.measured(seen, at_best).into_iter().filter(|measured| measured.proof == Proof::Over).map(|measured| measured.words);
+        let measured = self.measured(seen, at_best, self.growth(seen).alpha());
+        let over = measured.into_iter().filter(|measured| measured.proof == Proof::Over).map(|measured| measured.words);
         let evidence = over.collect::<Vec<_>>().join("; ");
         if !evidence.is_empty() {
             self.latch(Gate::Failed { evidence: evidence.clone() }).await?;
@@ -276,4 +286,10 @@ impl Engine {
             }
         }
     }
+}
+
+/// The first share that is over its limit for certain.
+fn over(measured: &[Measured; 2]) -> Option<Watched> {
+    let watched = [Watched::Bounced, Watched::Complained];
+    measured.iter().zip(watched).find(|(measured, _)| measured.proof == Proof::Over).map(|(_, watched)| watched)
 }

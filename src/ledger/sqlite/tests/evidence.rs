@@ -66,9 +66,10 @@ async fn evidence_about_the_canary_is_that_of_its_members() {
     happened(&bed, EventKind::Bounced, Class::MailboxFull, canary[0], "e1").await;
     happened(&bed, EventKind::Complained, Class::Abuse, canary[0], "e2").await;
     happened(&bed, EventKind::Bounced, Class::MailboxFull, other, "e3").await;
-    assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap(), CanaryEvidence { bounced: 1, complained: 1 });
+    assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap(), CanaryEvidence { bounced: 1, complained: 1, extensions: 0 });
     // More are drawn from those who are open, spread as before.
     assert_eq!(bed.ledger.extend_canary(&run, 6, Some("other")).await.unwrap(), 6);
+    assert_eq!(bed.ledger.canary_evidence(&run).await.unwrap().extensions, 1);
     let drawn = bed.ledger.next(&run, ask).await.unwrap();
     assert_eq!(drawn.len(), 6);
     assert_eq!(bed.number("SELECT count(*) FROM recipients WHERE cohort = 0 AND provider = 'other'").await, 6);
