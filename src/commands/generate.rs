@@ -36,7 +36,8 @@ pub fn completion_script(shell: Shell) -> String {
 }
 
 /// The pages that are written by hand.
-const GUIDES: &[(&str, &str)] = &[("mailbatch-canary.7", include_str!("../../man/mailbatch-canary.7"))];
+const GUIDES: &[(&str, &str)] =
+    &[("mailbatch-canary.7", include_str!("../../man/mailbatch-canary.7")), ("mailbatch-security.7", include_str!("../../man/mailbatch-security.7"))];
 
 /// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`, which is made if need be. They are written aside and
 /// renamed; a link out of `dir` is refused before the first is.
