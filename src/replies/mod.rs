@@ -7,6 +7,8 @@
 //! - Otherwise the code and the enhanced status (RFC 3463, RFC 5248) decide, with the step at which they were said. Such a reading is believed
 //!   about one recipient; several equal ones in a row prove more, which is judged where they can be counted.
 //! - Where those say nothing of the reason, the words about recipients decide ([`words`]), which bounces are read by too.
+//! - Words of other languages than English count at hand-over only beside a word for the recipient ([`tongues`]); one for the sender near by
+//!   makes it a sentence about the sender, in bounces too.
 //! - What the first sentence about the recipient says outranks what later ones, links and help say about the provider ([`sentence`]).
 //! - What a server repeats of another one's words (`host mx.example said: ...`) is about one recipient: phrases are not looked for in it.
 
@@ -16,6 +18,7 @@ mod phrase;
 mod prose;
 mod sentence;
 mod sign;
+mod tongues;
 mod unknown;
 mod wait;
 mod words;
@@ -23,6 +26,7 @@ mod words;
 pub(crate) use normal::{forms, normal, without_addresses};
 use prose::prose;
 pub(crate) use sign::{anonymous, sign};
+pub(crate) use tongues::{labels_recipient, says_not_yet, says_undelivered};
 pub(crate) use unknown::says_nobody;
 pub(crate) use wait::named_wait;
 pub(crate) use words::{Spoken, gives_reason, spoken};
@@ -160,6 +164,9 @@ fn leaves_it_to_words(code: u16, status: Option<Status>, at: Place) -> bool {
 /// What the words say about a recipient, where they can mean nothing else, or name what a mailbox is or is not.
 fn in_words(text: &str) -> Option<Meaning> {
     let spoken = spoken(&normal(text), 0, None);
+    if spoken.is_loose {
+        return None;
+    }
     match spoken.means? {
         Meaning::Domain => Some(Meaning::Gone),
         Meaning::Policy if !spoken.is_clear => None,

@@ -82,6 +82,32 @@ fn where_the_code_gives_no_reason_the_words_about_recipients_do_as_in_bounces() 
 }
 
 #[test]
+fn words_of_other_languages_count_at_hand_over_where_the_recipient_is_named_and_never_for_the_sender() {
+    use Meaning::{Disabled, Full, Gone, Policy, Sender};
+    for (reply, means) in [
+        ("554 Empfänger existiert nicht", Gone),
+        ("554 El destinatario no existe", Gone),
+        ("554 La casella del destinatario è piena", Full),
+        ("554 Das Konto des Empfängers ist gesperrt", Disabled),
+        ("554 no existe", Policy),
+        ("554 nicht gefunden", Policy),
+        ("554 non esiste", Policy),
+        ("554 gesperrt", Policy),
+        ("554 Absenderadresse ist gesperrt", Sender),
+        ("554 Absender existiert nicht", Sender),
+        ("554 La dirección del remitente no existe", Sender),
+        ("554 Il mittente non esiste", Sender),
+        ("554 L'adresse de l'expéditeur n'existe pas", Sender),
+        ("554 Адрес отправителя не существует", Sender),
+        ("554 发件人不存在", Sender),
+    ] {
+        for at in [Place::Rcpt, Place::Message] {
+            assert_eq!(read(at, reply), Reading { means, is_known: false }, "{at:?} {reply}");
+        }
+    }
+}
+
+#[test]
 fn parts_of_a_phrase_stand_near_each_other() {
     let daily = |between: &str| read(Place::Rcpt, &format!("550 daily {between} limit exceeded")).is_known;
     assert!(daily("user sending") && !daily(&"newsletters ".repeat(30)) && daily(&format!("{} daily", "ß ".repeat(300))));

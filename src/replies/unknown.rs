@@ -35,7 +35,7 @@ const NOUNS: [&str; 24] = [
 ];
 
 /// What stands after such a word.
-const AFTER: [&str; 50] = [
+const AFTER: [&str; 54] = [
     " unknown ",
     " invalid ",
     " nonexistent ",
@@ -76,6 +76,10 @@ const AFTER: [&str; 50] = [
     " has been deleted ",
     " was deleted ",
     " been removed ",
+    " was removed ",
+    " been cancelled ",
+    " was cancelled ",
+    " was closed ",
     " been closed ",
     " been discontinued ",
     " been terminated ",

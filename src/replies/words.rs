@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::normal::{forms, unaccented};
 use super::sentence::{sentences, up_to_recipient};
+use super::tongues;
 use super::unknown::{is_about_many, says_nobody};
 use super::{Meaning, Place, Status, known};
 
@@ -18,6 +19,8 @@ struct Section {
     means: Meaning,
     /// They mean it beside any status.
     is_clear: bool,
+    /// They are of other languages than English.
+    is_abroad: bool,
     phrases: Vec<String>,
 }
 
@@ -30,51 +33,75 @@ pub(crate) struct Spoken {
     pub(crate) is_clear: bool,
     /// It says that there is nobody, whatever else it says.
     pub(crate) says_nobody: bool,
+    /// Words of another language say it, and none of them is for a recipient: it counts in a bounce only, which is about nothing else.
+    pub(crate) is_loose: bool,
+}
+
+impl Spoken {
+    fn clear(means: Meaning, says_nobody: bool) -> Self {
+        Self { means: Some(means), is_clear: true, says_nobody, is_loose: false }
+    }
 }
 
 /// Reads words in the form of [`super::normal()`] without addresses. The code may be 0.
 pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
     if is_about_sender(text) {
-        return Spoken { means: Some(Meaning::Sender), is_clear: true, says_nobody: false };
+        return Spoken::clear(Meaning::Sender, false);
     }
     if is_either(text) || is_about_harvest(text) {
-        return Spoken { means: Some(Meaning::Policy), is_clear: true, says_nobody: false };
+        return Spoken::clear(Meaning::Policy, false);
     }
     let text = up_to_recipient(text);
+    let abroad = tongues::of_mailbox(text);
     let nobody = says_nobody(text);
-    if is_about_room(text) {
-        return Spoken { means: Some(Meaning::Full), is_clear: true, says_nobody: nobody };
+    if abroad == Some(Meaning::Sender) && !nobody {
+        return Spoken::clear(Meaning::Sender, false);
     }
-    let (means, is_clear) = match listed(text, code, status) {
-        Some((means, is_clear)) => (Some(means), is_clear),
-        None => (None, false),
-    };
-    let means = match means {
+    if is_about_room(text) {
+        return Spoken::clear(Meaning::Full, nobody);
+    }
+    let nobody = nobody || abroad == Some(Meaning::Gone);
+    let found = listed(text, code, status);
+    let is_clear = found.is_some_and(|found| found.is_clear);
+    let means = match (found.map(|found| found.means), abroad) {
+        // What may pass outranks what may be a way of speaking.
+        (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => Some(means),
         // What is said about the mailbox is nearer to the cause than what is said about the way there.
-        Some(Meaning::Content | Meaning::Routing | Meaning::Expired | Meaning::System | Meaning::Policy) | None if nobody && !is_clear => {
+        (Some(Meaning::Content | Meaning::Routing | Meaning::Expired | Meaning::System | Meaning::Policy) | None, _) if nobody && !is_clear => {
             Some(Meaning::Gone)
         }
-        other => other,
+        (None, _) => tongues::in_single_words(text),
+        (means, _) => means,
     };
-    Spoken { means, is_clear, says_nobody: nobody }
+    let is_loose = abroad.is_none() && !nobody && found.is_none_or(|found| found.is_abroad);
+    Spoken { means, is_clear, says_nobody: nobody, is_loose }
 }
 
 /// Whether a text in the form of [`super::normal()`] holds a phrase that gives a reason.
 pub(crate) fn gives_reason(text: &str) -> bool {
-    listed(text, 0, None).is_some()
+    listed(text, 0, None).is_some() || tongues::of_mailbox(text).is_some()
 }
 
-/// The meaning of the first phrase that is known, and whether it can mean nothing else; what is unmistakable comes first.
-fn listed(text: &str, code: u16, status: Option<Status>) -> Option<(Meaning, bool)> {
+/// What the first phrase that is known means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listed {
+    means: Meaning,
+    /// It can mean nothing else.
+    is_clear: bool,
+    /// It is of another language than English.
+    is_abroad: bool,
+}
+
+/// The meaning of the first phrase that is known; what is unmistakable comes first.
+fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     let known = known::at(code, status, text, Place::Bounce).map(|known| known.means);
     if let Some(means) = known.filter(|means| !matches!(means, Meaning::Gone | Meaning::Address)) {
-        return Some((means, true));
+        return Some(Listed { means, is_clear: true, is_abroad: false });
     }
-    let found = section(text);
-    match (found, known) {
-        (Some(found), Some(means)) if !found.is_clear => Some((means, false)),
-        (Some(found), _) => Some((found.means, found.is_clear)),
-        (None, known) => known.map(|means| (means, false)),
+    match (section(text), known) {
+        (Some(found), Some(means)) if !found.is_clear => Some(Listed { means, is_clear: false, is_abroad: false }),
+        (Some(found), _) => Some(Listed { means: found.means, is_clear: found.is_clear, is_abroad: found.is_abroad }),
+        (None, known) => known.map(|means| Listed { means, is_clear: false, is_abroad: false }),
     }
 }
 
@@ -88,6 +115,9 @@ fn section(text: &str) -> Option<&'static Section> {
 pub(super) fn speaks_of_recipient(sentence: &str) -> bool {
     const OURS: [&str; 8] = ["sender", "sending", "your ", "client", "helo", "from ", "relay", "authenticat"];
     let sentence = unaccented(sentence);
+    if tongues::of_mailbox(&sentence) == Some(Meaning::Sender) {
+        return false;
+    }
     let is_ours = || OURS.iter().any(|word| sentence.contains(word));
     let Some(found) = section(&sentence) else { return says_nobody(&sentence) || (known::says_full(&sentence) && !is_ours()) };
     match found.means {
@@ -154,7 +184,7 @@ fn sections(text: &str) -> Vec<Section> {
     for line in text.lines() {
         if let Some((word, name)) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once(' ')) {
             // A test makes sure that every section names a meaning.
-            sections.push(Section { means: meaning(word).unwrap_or(Meaning::Session), is_clear, phrases: Vec::new() });
+            sections.push(Section { means: meaning(word).unwrap_or(Meaning::Session), is_clear, is_abroad: name == "abroad", phrases: Vec::new() });
             is_clear &= name != LAST_CLEAR;
         } else if !line.is_empty()
             && !line.starts_with('#')
@@ -213,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_is_unmistakable_comes_first() {
-        let means = |text: &str| listed(text, 0, None);
+        let means = |text: &str| listed(text, 0, None).map(|found| (found.means, found.is_clear));
         assert_eq!(means("user unknown, mailbox full"), Some((Meaning::Full, true)));
         assert_eq!(means("554 refused, user unknown"), Some((Meaning::Gone, false)));
         assert_eq!(means("requested action not taken: mailbox unavailable, see spamcop"), Some((Meaning::Policy, true)));

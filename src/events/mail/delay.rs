@@ -2,11 +2,12 @@
 
 use super::phrases::{List, holds};
 use super::text;
-use crate::replies::normal;
+use crate::replies::{normal, says_not_yet};
 
 /// Whether a system only says that it goes on trying.
 pub(super) fn is_delay(subject: &str, said: &str) -> bool {
-    is_delay_subject(subject) || holds(&normal(said), List::Delays)
+    let said = normal(said);
+    is_delay_subject(subject) || holds(&said, List::Delays) || says_not_yet(&said)
 }
 
 /// Whether a subject is that of a warning. Behind a colon may stand the subject of the message that came back: `Undeliverable: delayed trains`.

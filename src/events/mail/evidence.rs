@@ -8,9 +8,10 @@ use super::addresses::all_in;
 use super::delay::is_delay;
 use super::headers::get;
 use super::parts::Parts;
+use super::status::codes_in;
 use super::text::{self, Bounce};
 use super::{is_answer, is_own_answer, replies};
-use crate::replies::{Meaning, normal, spoken, without_addresses};
+use crate::replies::{Meaning, gives_reason, normal, spoken, without_addresses};
 
 /// What a message in free text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +71,18 @@ fn introduces_itself(parts: &Parts) -> bool {
 pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence {
     let said = text::unquoted(&bounce.said);
     let signed = text::has_signature(&said);
+    let says_failure = signed || text::says_failure(&said);
     let is_warning = is_delay(&parts.subject, &said);
     let quotes_reply = text::quotes_reply(&said);
+    let tells_why = tells_why(bounce);
     let is_program = is_from_program(parts);
     if is_from_mail_system(parts) {
+        // Words that are no known sentence are those of a program only where nothing is answered.
+        let is_signed = signed || (says_failure && !is_answering(parts));
         return match () {
-            () if is_program && (subject || signed || quotes_reply || is_warning) => Evidence::Program,
-            () if bounce.has_original && (subject || signed) => Evidence::Program,
-            () if subject || signed || is_refusal(bounce, &said) => Evidence::Words,
+            () if is_program && (subject || is_signed || quotes_reply || is_warning) => Evidence::Program,
+            () if bounce.has_original && (subject || is_signed) => Evidence::Program,
+            () if subject || says_failure || quotes_reply || tells_why || is_refusal(bounce, &said) => Evidence::Words,
             () => Evidence::None,
         };
     }
@@ -94,7 +99,13 @@ pub(super) fn of_text(parts: &Parts, bounce: &Bounce, subject: bool) -> Evidence
         };
     }
     let is_by_hand = is_answering(parts) || (is_ordinary_path(parts) && !bounce.has_original);
-    if signed && (names_original || subject) && !is_by_hand { Evidence::Words } else { Evidence::None }
+    let is_returned = names_original || (bounce.has_original && tells_why);
+    if says_failure && (is_returned || subject) && !is_by_hand { Evidence::Words } else { Evidence::None }
+}
+
+/// Whether what is said about somebody holds a reply code or a reason.
+fn tells_why(bounce: &Bounce) -> bool {
+    bounce.recipients.iter().take(20).any(|(_, about)| !codes_in(about).code.is_empty() || gives_reason(&without_addresses(&normal(about))))
 }
 
 /// Whether a short text that names an address says that there is nobody, or no room.

@@ -6,7 +6,7 @@ use super::addresses::{MOST, all_in};
 use super::mention::asks;
 use super::phrases::{List, holds};
 use super::text::alias_of;
-use crate::replies::{Meaning, normal, spoken, without_addresses};
+use crate::replies::{Meaning, labels_recipient, normal, says_undelivered, spoken, without_addresses};
 
 /// Words before a recipient.
 const WORDS: &[&str] = &[
@@ -60,7 +60,21 @@ fn without_marks(line: &str) -> &str {
     while let Some(rest) = line.strip_prefix(['*', '-', '|']).filter(|rest| rest.starts_with([' ', '\t', '*', '-', '|'])) {
         line = rest.trim_start_matches(['>', ' ', '\t', '•']);
     }
-    line
+    without_number(line)
+}
+
+/// A line without the number of an item before it: `1. `, `2) `, `[3] `.
+fn without_number(line: &str) -> &str {
+    let inner = line.strip_prefix('[').unwrap_or(line);
+    let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = inner[digits..].strip_prefix(['.', ')', ']']).filter(|rest| (1..4).contains(&digits) && rest.starts_with(' '));
+    rest.map_or(line, str::trim_start)
+}
+
+/// Whether a text begins with a reply code of a refusal.
+fn begins_with_code(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    digits == 3 && text.starts_with(['4', '5'])
 }
 
 /// What stands right before a recipient, at the beginning of a line.
@@ -88,7 +102,9 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
         let Some(first) = addresses.first() else { continue };
         let place = Place::of(line, first, &addresses);
         if place.is_alone() || place.is_named() || place.is_answer() || place.is_entry() || (is_below_heading && place.is_with_name()) {
+            let count = if place.is_enumeration(&addresses) { addresses.len() } else { 1 };
             add(first.clone(), (place.is_sure() && whole.starts_with('<')) || place.is_answer());
+            addresses.into_iter().take(count).skip(1).for_each(|address| add(address, false));
         } else if place.is_behind_failure() {
             for address in addresses {
                 add(address, false);
@@ -130,7 +146,7 @@ fn is_heading(line: &str) -> bool {
 
 /// Whether a sentence says that something was not delivered, or that there is nobody or no room. What else went wrong may be told of others.
 fn fails_somebody(sentence: &str) -> bool {
-    holds(sentence, List::Sentences) || holds(sentence, List::Delays) || tells_of_mailbox(sentence)
+    holds(sentence, List::Sentences) || holds(sentence, List::Delays) || says_undelivered(sentence) || tells_of_mailbox(sentence)
 }
 
 /// Whether a sentence says that there is nobody or no room.
@@ -177,6 +193,7 @@ impl<'l> Place<'l> {
             && self.behind.as_ref().is_some_and(|rest| {
                 rest.is_empty()
                     || rest.starts_with([':', '(', '[', '.', ',', ';', '-', '<', '…'])
+                    || begins_with_code(rest)
                     || ["on ", "mailto:", "at remote "].iter().any(|words| rest.starts_with(words))
             })
     }
@@ -186,7 +203,28 @@ impl<'l> Place<'l> {
             let rest = self.low.strip_prefix(word).map(|rest| rest.trim_start_matches(['<', '\'', '(', '[']));
             rest.is_some_and(|rest| rest.starts_with(self.bare.as_str()))
         };
-        WORDS.iter().any(|word| self.low.starts_with(word)) || is_behind_word(&self.low) || BEFORE.iter().any(|word| is_before(word))
+        WORDS.iter().any(|word| self.low.starts_with(word))
+            || is_behind_word(&self.low)
+            || BEFORE.iter().any(|word| is_before(word))
+            || self.is_labelled()
+    }
+
+    /// Several behind a label and nothing between them but signs. Behind "to" may stand whom else the message went to.
+    fn is_enumeration(&self, addresses: &[String]) -> bool {
+        let rest = &self.low[self.low.find(self.bare.as_str()).unwrap_or(self.low.len())..];
+        let rest = addresses.iter().fold(rest.to_owned(), |rest, address| rest.replace(&address.to_lowercase(), ""));
+        addresses.len() > 1 && self.is_labelled() && rest.chars().all(|c| c.is_whitespace() || ",;<>\"'()[]".contains(c))
+    }
+
+    /// Behind a few words that end in a sign and name a recipient in any language: `Empfängeradresse: `, `Rcpt=[`, `收件人：`.
+    fn is_labelled(&self) -> bool {
+        const MOST_WORDS: usize = 5;
+        let before = self.low.split(self.bare.as_str()).next().unwrap_or_default();
+        let before = before.trim_end_matches(['<', '"', '\'', '(', '[', ' ', '\t']).trim_end_matches("smtp:").trim_end_matches(['<', '[', ' ']);
+        let Some(label) = before.strip_suffix([':', '=', '|', '\u{ff1a}']) else { return false };
+        let label = label.rsplit([':', ';', ',', '|', ']', '\u{ff1a}']).next().unwrap_or(label);
+        let label = normal(label.rsplit(". ").next().unwrap_or(label));
+        label.split(' ').count() <= MOST_WORDS && labels_recipient(&label)
     }
 
     /// Sendmail's transcript: `550 <ann@example.com>... User unknown`.

@@ -1,7 +1,7 @@
 //! What the sentence that names an address says of it: that something went wrong with it, or that it is one to turn to.
 
 use super::phrases::{List, holds};
-use crate::replies::{gives_reason, normal, says_nobody};
+use crate::replies::{gives_reason, normal, says_nobody, says_undelivered};
 
 /// What asks to turn to somebody.
 const ASKS: [&str; 17] = [
@@ -53,7 +53,10 @@ pub(super) fn asks(sentence: &str) -> bool {
 
 /// Whether a sentence in the form of [`normal`] says that something failed.
 fn says_failure(sentence: &str) -> bool {
-    gives_reason(sentence) || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list)) || says_nobody(sentence)
+    gives_reason(sentence)
+        || [List::Sentences, List::Delays].iter().any(|list| holds(sentence, *list))
+        || says_nobody(sentence)
+        || says_undelivered(sentence)
 }
 
 /// The sentence that names an address: what stands before and what behind it, in the form of [`normal`].

@@ -115,6 +115,18 @@ pub(super) fn cut(raw: &Bytes) -> Cut {
     cut
 }
 
+/// A body as the multipart that it is, where an archive kept the parts with their boundaries and left out the field that says so.
+pub(super) fn with_lost_boundary(body: &Bytes) -> Option<Bytes> {
+    const LONGEST: usize = 72;
+    let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let is_note = |line: &[u8]| line.is_empty() || line.starts_with(b"This is a ");
+    let boundary = lines.find(|line| !is_note(line))?.strip_prefix(b"--")?;
+    let is_header = lines.next()?.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
+    let is_boundary = (1..LONGEST).contains(&boundary.len()) && boundary.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"');
+    let boundary = std::str::from_utf8(boundary).ok().filter(|_| is_header && is_boundary)?;
+    Some(Bytes::from([format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\n\n").as_bytes(), body].concat()))
+}
+
 fn is_multipart(kind: &ContentType<'_>) -> bool {
     kind.ctype().eq_ignore_ascii_case("multipart")
 }
@@ -245,6 +257,22 @@ mod tests {
             ("A: 1\n", vec![""]),
         ] {
             assert_eq!(texts(mail), expected, "{mail}");
+        }
+    }
+
+    #[test]
+    fn a_multipart_whose_field_was_lost_is_known_by_its_first_boundary() {
+        for (body, is_known) in [
+            ("\n--b1\nContent-Type: text/plain\n\none\n--b1--\n", true),
+            ("This is a MIME-encapsulated message\n\n--b1\ncontent-type: text/plain\n\none\n--b1--\n", true),
+            ("Look at this:\n--b1\nContent-Type: text/plain\n\none\n--b1--\n", false),
+            ("--b1\none\n", false),
+            ("-- \nContent-Type: x\n", false),
+            ("", false),
+        ] {
+            let whole = with_lost_boundary(&Bytes::copy_from_slice(body.as_bytes()));
+            let texts: Vec<String> = whole.iter().flat_map(|whole| cut(whole).parts).map(|part| part.text()).collect();
+            assert_eq!(texts, if is_known { vec!["one"] } else { Vec::new() }, "{body}");
         }
     }
 

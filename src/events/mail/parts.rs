@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::addresses::unescaped;
+use super::evidence;
 use super::headers::{self, fields};
 use super::mime::{self, Part, decoded, header_of};
 
@@ -49,8 +50,15 @@ impl Parts {
         if parts.header.is_empty() {
             return None;
         }
-        let cut = mime::cut(raw);
-        parts.subject = cut.subject.unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
+        let mut cut = mime::cut(raw);
+        parts.subject = cut.subject.take().unwrap_or_else(|| parts.get("subject").unwrap_or_default().to_owned());
+        // In what a person writes a quoted report stays a quotation.
+        if matches!(cut.parts.as_slice(), [part] if part.kind == "text")
+            && evidence::is_from_mail_system(&parts)
+            && let Some(whole) = mime::with_lost_boundary(&cut.parts[0].body)
+        {
+            cut = mime::cut(&whole);
+        }
         parts.report_type = cut.report_type;
         parts.is_cut_short = cut.is_cut_short;
         let mut left = MOST_TEXT;

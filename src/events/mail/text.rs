@@ -11,7 +11,7 @@ use super::mention::{is_asked_for, is_said_anywhere, is_said_of};
 use super::parts::Parts;
 use super::phrases::{List, holds};
 use super::status::{Codes, codes_in};
-use crate::replies::{gives_reason, normal, without_addresses};
+use crate::replies::{gives_reason, normal, says_undelivered, without_addresses};
 
 /// How much of what stands before the returned message is read: a hundred thousand recipients.
 const MOST_SAID: usize = 16 << 20;
@@ -70,7 +70,8 @@ pub(super) fn forwarded(parts: &Parts) -> Option<Vec<u8>> {
 
 /// Whether the subject is that of a bounce.
 pub(super) fn is_bounce_subject(subject: &str) -> bool {
-    holds(&normal(subject), List::Subjects)
+    let subject = normal(subject);
+    holds(&subject, List::Subjects) || says_undelivered(&subject)
 }
 
 /// A text without the lines that it quotes. The marks of a transcript, `>>> RCPT TO:`, are none of an answer.
@@ -81,6 +82,11 @@ pub(super) fn unquoted(text: &str) -> String {
 /// Whether a text holds a sentence of a mail system.
 pub(super) fn has_signature(text: &str) -> bool {
     holds(&normal(text), List::Sentences)
+}
+
+/// Whether a text says in whatever words that a message was not delivered.
+pub(super) fn says_failure(text: &str) -> bool {
+    has_signature(text) || says_undelivered(&normal(text))
 }
 
 /// Whether a text quotes what an SMTP server answered: a reply code and an enhanced status side by side, or a code behind "said".
