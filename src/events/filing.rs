@@ -1,16 +1,14 @@
 //! What was learned from events goes into the suppression file, each once, whatever process learned it and wherever it was killed.
 //!
 //! The ledger has it first, together with the event, and counts it as unfiled. One process at a time files: it records that it begins,
-//! appends, records that it is done. What was begun and not done is looked for in the file.
+//! appends, records that it is done. What was begun and not done is looked for in the file, and a line that was written in part is completed.
 
-use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerSuppression, Unfiled};
-use crate::outcome::Reason;
 use crate::pipeline::ledger_error;
 use crate::suppression;
 
@@ -38,30 +36,20 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
             return Ok(written);
         }
         let numbers: Vec<i64> = waiting.iter().map(|unfiled| unfiled.number).collect();
-        let path = file.to_owned();
-        let missing = blocking(move || missing(&path, waiting)).await?;
+        // Those that a writer had begun with when it was stopped may be in the file, the last one in part.
+        let (begun, fresh): (Vec<Unfiled>, Vec<Unfiled>) = waiting.into_iter().partition(|unfiled| unfiled.begun);
         ledger.filed(numbers.clone(), false).await.map_err(ledger_error)?;
         let path = file.to_owned();
-        written += missing.len() as u64;
-        blocking(move || suppression::append(&path, &missing)).await?;
+        let entries = |list: Vec<Unfiled>| -> Vec<LedgerSuppression> { list.into_iter().map(|unfiled| unfiled.entry).collect() };
+        let (begun, fresh) = (entries(begun), entries(fresh));
+        written += blocking(move || {
+            let again = suppression::append_missing(&path, &begun)?;
+            suppression::append(&path, &fresh)?;
+            Ok(again + fresh.len() as u64)
+        })
+        .await?;
         ledger.filed(numbers, true).await.map_err(ledger_error)?;
     }
-}
-
-/// Those that are certainly not in the file. Only where a writer was stopped in the middle is the file read.
-fn missing(file: &Path, waiting: Vec<Unfiled>) -> Result<Vec<LedgerSuppression>> {
-    let mut there: HashSet<(String, Reason)> = HashSet::new();
-    if waiting.iter().any(|unfiled| unfiled.begun) && file.exists() {
-        let asked: HashSet<&str> = waiting.iter().map(|unfiled| unfiled.entry.entry.as_str()).collect();
-        for listed in suppression::list(&[file.to_owned()]) {
-            let entry = listed?.entry;
-            if asked.contains(entry.entry.as_str()) {
-                there.insert((entry.entry, entry.reason));
-            }
-        }
-    }
-    let is_missing = |unfiled: &Unfiled| !unfiled.begun || !there.contains(&(unfiled.entry.entry.clone(), unfiled.entry.reason));
-    Ok(waiting.into_iter().filter(is_missing).map(|unfiled| unfiled.entry).collect())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -89,7 +77,7 @@ mod tests {
         let ledger = SqliteLedger::open(dir.path()).unwrap();
         let file = dir.path().join("suppressions.csv");
         let lines = || std::fs::read_to_string(&file).unwrap_or_default().lines().filter(|line| line.contains('@')).count();
-        for (number, stop) in ["before", "between", "after"].into_iter().enumerate() {
+        for (number, stop) in ["before", "between", "within", "after"].into_iter().enumerate() {
             let seen = ledger.event(hard(&format!("{stop}@example.com")), Believe::default()).await.unwrap();
             let learned = seen.learned.unwrap();
             let unfiled = ledger.unfiled(9).await.unwrap();
@@ -98,8 +86,12 @@ mod tests {
             if stop != "before" {
                 ledger.filed(numbers.clone(), false).await.unwrap();
             }
-            if stop == "after" {
+            if matches!(stop, "within" | "after") {
                 suppression::append(&file, &[learned]).unwrap();
+            }
+            if stop == "within" {
+                let whole = std::fs::read(&file).unwrap();
+                std::fs::write(&file, &whole[..whole.len() - 60]).unwrap();
             }
             file_learned(&ledger, dir.path(), &file).await.unwrap();
             assert_eq!(lines(), number + 1, "stopped {stop}");

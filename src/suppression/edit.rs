@@ -1,9 +1,9 @@
 //! The only writer of suppression files. Writers take turns by an advisory lock on the file; readers need none, because an addition is
 //! one write at the end and a removal puts a new file in the old one's place.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use super::watched::{refuse_fifo, refused};
 use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::ledger::LedgerSuppression;
+use crate::outcome::Reason;
 
 /// What [`remove`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,43 +29,111 @@ pub struct Removed {
 /// Appends entries to a suppression file with the columns it has, all of them or none, and waits until they are on the disk. A file that
 /// does not exist is made, readable by its owner alone. What the file has no column for is left out, never so that less is suppressed.
 pub fn append(file: &Path, entries: &[LedgerSuppression]) -> Result<()> {
+    add(file, entries, false).map(drop)
+}
+
+/// The same for entries of an append that was broken off, wherever that was: those that are in the file are left out, and the line of which it
+/// has the beginning alone is completed. Returns how many were not there whole.
+pub fn append_missing(file: &Path, entries: &[LedgerSuppression]) -> Result<u64> {
+    add(file, entries, true)
+}
+
+fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result<u64> {
     if entries.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     refuse_fifo(file).map_err(|why| cannot_write(file, &why))?;
     let (locked, is_new) = open_locked(file, true)?;
     let failed = |why: io::Error| cannot_write(file, &why);
     let length = locked.metadata().map_err(failed)?.len();
-    let mut text = String::new();
-    let columns = if length == 0 {
-        text.push_str(HEADER);
-        text.push('\n');
+    let mut text = Vec::new();
+    let tail = if may_be_there { torn_line(&locked, length).map_err(failed)? } else { Vec::new() };
+    // What may be half a line says nothing of the columns.
+    let whole = length - tail.len() as u64;
+    let is_torn_header = length > 0 && whole == 0 && HEADER.as_bytes().starts_with(&tail);
+    let columns = if length == 0 || is_torn_header {
+        text.extend(&HEADER.as_bytes()[tail.len()..]);
+        text.push(b'\n');
         Columns::named_standard()
     } else {
-        let records = Records::new(Range::from(&locked, 0), Position::default(), Tail::Take);
+        let records = Records::new(Range::from(&locked, 0).take(whole), Position::default(), Tail::Take);
         // A first line that is no entry leaves the columns in doubt; guessing would make a second bad line.
         records.learn_columns().map_err(|trouble| refused(file, trouble))?.unwrap_or_else(Columns::standard)
     };
-    let mut last = [b'\n'];
-    if length > 0 {
-        locked.read_exact_at(&mut last, length - 1).map_err(failed)?;
-    }
-    if last != *b"\n" {
-        text.push('\n');
-    }
     // What an earlier version took for an address and is none any more would make the file unreadable, and is mailed by nothing.
-    for entry in entries.iter().map(Entry::from).filter(|entry| parse_entry(&entry.entry).is_ok()) {
-        text.push_str(&columns.line(&entry));
-        text.push('\n');
+    let mut lines: Vec<(String, Entry)> =
+        entries.iter().map(Entry::from).filter(|entry| parse_entry(&entry.entry).is_ok()).map(|entry| (columns.line(&entry), entry)).collect();
+    if may_be_there && !is_torn_header {
+        leave_out_present(&locked, whole, &mut lines).map_err(|trouble| refused(file, trouble))?;
+    }
+    let count = lines.len() as u64;
+    if length > 0 && !is_torn_header && !ends_line(&locked, length).map_err(failed)? {
+        // Half a line of ours is completed; anything else is somebody's last line without its end.
+        if let Some(torn) = lines.iter().position(|(line, _)| !tail.is_empty() && line.as_bytes().starts_with(&tail)) {
+            text.extend(&lines.remove(torn).0.as_bytes()[tail.len()..]);
+        }
+        text.push(b'\n');
+    }
+    for (line, _) in &lines {
+        text.extend(line.as_bytes());
+        text.push(b'\n');
     }
     // One write, so that no reader sees one entry's beginning joined to another's end.
-    let written = (&locked).write_all(text.as_bytes()).and_then(|()| locked.sync_all());
+    let written = (&locked).write_all(&text).and_then(|()| locked.sync_all());
     if let Err(why) = written {
         // Half a line would stop the next send; the file becomes what it was. Should that fail too, the first failure is the one to tell.
         let _ = locked.set_len(length);
         return Err(failed(why));
     }
-    if is_new { sync_directory(file).map_err(failed) } else { Ok(()) }
+    if is_new {
+        sync_directory(file).map_err(failed)?;
+    }
+    Ok(count)
+}
+
+/// Takes out what stands in the first `length` bytes of a file, as the same line or as an entry with the same reason.
+fn leave_out_present(file: &File, length: u64, lines: &mut Vec<(String, Entry)>) -> Result<(), Trouble> {
+    let mut present: HashSet<usize> = HashSet::new();
+    let by_line: HashMap<&str, usize> = lines.iter().enumerate().map(|(place, (line, _))| (line.as_str(), place)).collect();
+    let by_entry: HashMap<(&str, Reason), usize> =
+        lines.iter().enumerate().map(|(place, (_, entry))| ((entry.entry.as_str(), entry.reason), place)).collect();
+    let mut records = Records::new(Range::from(file, 0).take(length), Position::default(), Tail::Take).with_entries();
+    loop {
+        let found = records.careful();
+        let raw = std::str::from_utf8(records.raw()).unwrap_or_default().trim_end_matches(['\r', '\n']);
+        present.extend(by_line.get(raw));
+        match found {
+            Ok(None) => break,
+            Ok(Some(Step::Record(Record::Entry(entry)))) => present.extend(by_entry.get(&(entry.entry.as_str(), entry.reason))),
+            Ok(Some(_)) => {}
+            // A line that cannot be understood is none of these.
+            Err(Trouble::Line(..)) if !records.raw().is_empty() => {}
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    let mut place = 0..;
+    lines.retain(|_| !place.next().is_some_and(|place| present.contains(&place)));
+    Ok(())
+}
+
+/// Whether the last line of a file has its end.
+fn ends_line(file: &File, length: u64) -> io::Result<bool> {
+    let mut last = [0];
+    file.read_exact_at(&mut last, length - 1)?;
+    Ok(last == *b"\n")
+}
+
+/// The last line of a file when it has no end; empty where it has one, or is longer than a line of ours.
+fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    const LONGEST: u64 = 1 << 16;
+    let mut end = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or_default()];
+    let begins = length - end.len() as u64;
+    file.read_exact_at(&mut end, begins)?;
+    Ok(match memchr::memrchr(b'\n', &end) {
+        Some(at) => end.split_off(at + 1),
+        None if length <= LONGEST => end,
+        None => Vec::new(),
+    })
 }
 
 /// Why entries could not be appended to a suppression file, found without changing anything; `None` where they can be.
@@ -229,6 +298,46 @@ mod tests {
 
     fn text(file: &Path) -> String {
         fs::read_to_string(file).expect("a file")
+    }
+
+    /// A kill in the middle of an append leaves any number of its bytes in the file.
+    #[test]
+    fn wherever_an_append_was_broken_off_each_line_is_there_once_and_whole() {
+        let entries = [
+            kept("u1@x.org", Reason::HardBounce, "5.1.1, \"gone\""),
+            kept("u12@x.org", Reason::Complaint, ""),
+            kept("jös@x.org", Reason::Manual, "n"),
+        ];
+        let later = [kept("later@x.org", Reason::HardBounce, "")];
+        let heads = ["", "email\n", "email,reason,source,note\r\nold@x.org,manual,,\r\n", "email\nold@x.org", "# by hand\n"];
+        for (nth, head) in heads.into_iter().enumerate() {
+            let (_dir, file) = place();
+            fs::write(&file, head).expect("room");
+            append(&file, &entries).expect("room");
+            let whole = fs::read(&file).expect("a file");
+            append(&file, &later).expect("room");
+            let wanted = text(&file);
+            // Every third place of a file, and of the next one those beside them.
+            for end in (head.len() + nth % 3..=whole.len()).step_by(3).chain([whole.len() - 1, whole.len()]) {
+                fs::write(&file, &whole[..end]).expect("room");
+                append_missing(&file, &entries).expect("room");
+                append(&file, &later).expect("room");
+                let sorted = |text: &str| {
+                    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                    lines.sort();
+                    lines
+                };
+                assert_eq!(sorted(&text(&file)), sorted(&wanted), "{head:?}, {end} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_there_already_and_is_not_ours_is_left_as_it_is() {
+        let (_dir, file) = place();
+        fs::write(&file, "email,reason\nann@x.org,manual\nu1@x.o").expect("room");
+        assert_eq!(append_missing(&file, &[kept("ann@x.org", Reason::Manual, ""), kept("bob@x.org", Reason::Complaint, "")]).expect("room"), 1);
+        assert_eq!(text(&file), "email,reason\nann@x.org,manual\nu1@x.o\nbob@x.org,complaint\n");
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod screening;
 mod sorting;
 mod watched;
 
-pub use edit::{Removed, append, remove, unwritable};
+pub use edit::{Removed, append, append_missing, remove, unwritable};
 pub(crate) use entry::odd_note;
 pub use entry::{Entry, Scope, parse_entry};
 pub use exchange::{ExportFormat, Import, Imported, List, Listed, export, import, list};
