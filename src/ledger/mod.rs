@@ -393,6 +393,9 @@ pub trait Ledger: Send + Sync {
     // ----- feedback
     /// Writes an event down, once, with the suppression that follows from it and the word in its recipient's `feedback`.
     fn event(&self, event: Event, believe: Believe) -> BoxFuture<'_, LedgerResult<Seen>>;
+    /// Uses a one-time token of a webhook up. Returns whether it is good: it has not come before, or came with the same body, as it does when
+    /// an answer was lost. Of several processes that ask at once, one is the first.
+    fn use_token(&self, token: UsedToken) -> BoxFuture<'_, LedgerResult<bool>>;
     /// Events by number.
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>>;
     /// Whether an event was received since then by mail, out of an event log or an export: not with a reply, and not by a webhook.
@@ -474,6 +477,7 @@ mod run;
 mod seal;
 mod sketch;
 pub mod sqlite;
+mod tokens;
 pub mod trace;
 mod trend;
 
@@ -488,4 +492,5 @@ pub use pauses::{NewPause, Pause, PauseScope, UnderWay};
 pub use run::{ExitReason, Run, RunHead, RunId, RunState};
 pub use seal::{APART_SANDBOX, Seal};
 pub use sketch::{People, Sketch, person_of, person_seed};
+pub use tokens::UsedToken;
 pub use trend::Trend;

@@ -32,6 +32,7 @@ mod schema;
 mod sketches;
 mod threads;
 mod trend;
+mod used_tokens;
 mod why;
 pub(crate) mod words;
 mod workspace;
@@ -52,7 +53,7 @@ use self::threads::Worker;
 use super::{
     Ask, BatchRecord, CanaryEvidence, Claimed, Decision, Draft, EventQuery, ExitReason, Fact, Failures, FailuresQuery, Gate, Hold, KeptEvent, Leased,
     Ledger, LedgerResult, LedgerRow, LedgerSuppression, NewPause, Overlap, OverlapQuery, Pause, PauseScope, Person, PlannedRow, Proof, Reconciled,
-    Recovered, Refusals, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend, UnderWay, Unfiled, Wish,
+    Recovered, Refusals, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend, UnderWay, Unfiled, UsedToken, Wish,
 };
 use crate::events::{Believe, Event};
 use crate::literal::Rate;
@@ -311,6 +312,10 @@ impl Ledger for SqliteLedger {
                 }
             }
         })
+    }
+
+    fn use_token(&self, token: UsedToken) -> BoxFuture<'_, LedgerResult<bool>> {
+        self.write(move |conn| used_tokens::use_up(conn, &token))
     }
 
     fn events(&self, query: EventQuery) -> BoxFuture<'_, LedgerResult<Vec<KeptEvent>>> {

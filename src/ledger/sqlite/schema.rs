@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::fault::Fault;
 
 /// What makes version n + 1 of version n; the first entry makes an empty file a version-1 ledger. Entries are never edited, only added.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 /// The version this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -255,6 +255,13 @@ CREATE VIEW pause AS SELECT 1 AS only, since, reason FROM pauses
   WHERE scope = 'workspace' AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > unixepoch() * 1000000);
 -- A JSON array of objects with exit and why.
 ALTER TABLE runs ADD COLUMN exit_reasons TEXT NOT NULL DEFAULT '[]';
+";
+
+/// One-time tokens of webhooks that have come, for as long as the signature that covers them is believed.
+const V7: &str = "
+-- hash: of the token; body: of the body that it came with first.
+CREATE TABLE used_tokens(hash BLOB PRIMARY KEY, body BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX used_tokens_expire ON used_tokens(expires_at);
 ";
 
 /// The version of the file behind `conn`; 0 for a file that holds nothing yet.

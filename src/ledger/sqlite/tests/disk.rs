@@ -131,6 +131,7 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         ("v4.sql", vec![1, 3, 4]),
         ("v5.sql", vec![1, 3, 4]),
         ("v6.sql", vec![1, 3, 4]),
+        ("v7.sql", vec![1, 3, 4]),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger").join(fixture)).unwrap();
@@ -161,6 +162,8 @@ async fn a_ledger_of_an_older_version_stays_readable() {
         let people = People { members: (1..=12).map(|n| (n, n)).collect(), bound: u64::MAX, count: 12 };
         let overlap = ledger.overlap(asks("autumn", people)).await.unwrap();
         assert_eq!(overlap.map(|found| (found.campaign, found.reached, found.of)), (fixture >= "v5.sql").then(|| ("winter".into(), 10, 12)));
+        let token = UsedToken { hash: vec![1], body: vec![3], at: Timestamp::UNIX_EPOCH, expires_at: Timestamp::MAX };
+        assert_eq!(ledger.use_token(token).await.unwrap(), fixture < "v7.sql", "{fixture}: it has come with another body");
     }
 }
 
@@ -211,4 +214,25 @@ async fn a_fact_is_replaced_and_removed_by_kind_and_subject() {
     assert!(bed.ledger.forget("k", "a").await.unwrap() && !bed.ledger.forget("k", "a").await.unwrap());
     assert_eq!(bed.ledger.recall("k").await.unwrap(), [fact("k", "b", "3")]);
     assert_eq!(bed.ledger.recall("other").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_one_body_in_every_process_until_it_expires() {
+    let bed = Bed::new();
+    let other = SqliteLedger::open(bed.dir.path()).unwrap();
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let token =
+        |hash: u8, body: u8, second: i64| UsedToken { hash: vec![hash; 32], body: vec![body; 32], at: at(second), expires_at: at(second + 600) };
+    assert!(bed.ledger.use_token(token(1, 1, 0)).await.unwrap());
+    assert!(other.use_token(token(1, 1, 1)).await.unwrap(), "its answer may have been lost");
+    assert!(!other.use_token(token(1, 2, 2)).await.unwrap() && !bed.ledger.use_token(token(1, 2, 600)).await.unwrap());
+    assert!(other.use_token(token(2, 2, 3)).await.unwrap());
+    for nth in 10..30 {
+        let (one, two) = tokio::join!(bed.ledger.use_token(token(nth, 1, 4)), other.use_token(token(nth, 2, 4)));
+        assert!(one.unwrap() != two.unwrap(), "of two processes one is the first");
+    }
+    assert_eq!(bed.number("SELECT count(*) FROM used_tokens").await, 22);
+    // What has expired is deleted; by then the signature is too old to be believed.
+    assert!(bed.ledger.use_token(token(3, 1, 605)).await.unwrap());
+    assert_eq!(bed.number("SELECT count(*) FROM used_tokens").await, 1);
 }
