@@ -95,7 +95,8 @@ pub(super) fn webhook(section: &Section<'_>, kind: &str) -> Result<WebhookKeys> 
             return Err(section.error(node, format!("{}: a provider of kind {kind} has none", section.name(key))).hint(hint));
         }
     }
-    let arn = |text: &str| if text.starts_with("arn:") { Ok(text.to_owned()) } else { Err(format!("{text:?} is not the ARN of a topic")) };
+    let is_topic = |text: &str| crate::events::webhook::region_of(text).is_some();
+    let arn = |text: &str| if is_topic(text) { Ok(text.to_owned()) } else { Err(format!("{text:?} is not the ARN of a topic of SNS")) };
     Ok(WebhookKeys {
         secret: secret(section, WEBHOOK_KEYS[0])?,
         topic: section.read(WEBHOOK_KEYS[1], "arn:aws:sns:eu-west-1:123456789012:ses-events", arn)?,

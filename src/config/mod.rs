@@ -183,11 +183,20 @@ impl Settings {
         Ok(Some(key))
     }
 
-    /// What events of the provider called `name` are verified with; `None` where the configuration names no secret.
+    /// What events of the provider called `name` are verified with; `None` where the configuration names no secret. Exit 2 where the secret
+    /// is empty, short, or not of the provider's form.
     pub fn webhook_secret(&self, name: &str) -> Result<Option<Secret>> {
         let (name, config) = self.provider(Some(name))?;
         let Some(value) = &config.webhook.secret else { return Ok(None) };
-        Secrets::new(self.workspace.root.clone()).resolve(&format!("providers.{name}.webhook_secret"), value).map(Some)
+        let key = format!("providers.{name}.webhook_secret");
+        let secret = Secrets::new(self.workspace.root.clone()).resolve(&key, value)?;
+        if let Some(webhook) = crate::events::webhook::webhook(&config.kind)
+            && let Err(why) = (webhook.usable)(secret.expose())
+        {
+            return Err(Error::usage(format!("{key}: {why}"))
+                .hint(format!("it is {}; copy it whole: with an empty or short one anyone could forge events", webhook.secret)));
+        }
+        Ok(Some(secret))
     }
 
     /// Resolves the secrets of the provider called `name` and builds it; touches no network.

@@ -1,32 +1,54 @@
 //! What SNS has to be asked for: the certificates that it signs with, and the confirmation of a subscription.
 //!
-//! Only addresses that `events::webhook` has checked to be of SNS are visited, one at a time and never by a redirect, and a certificate is
-//! kept for a day. What is not a certificate is not kept.
+//! Only addresses that `events::webhook` has checked to be of SNS, or of Amazon's authority, are visited, and never by a redirect. Each
+//! certificate is fetched once however many messages need it, by a task of its own that no request can hold up or break off; few are fetched at
+//! once, and a message that needs one more is delivered again by SNS. What an envelope says has no part in whether a certificate is kept, because
+//! whoever sends a forged one must not make a good one be refused.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::events::webhook::is_certificate;
+use crate::events::webhook::{Authority, Certificate, Distrust, Envelope};
 use crate::provider::tls_client_config;
 
-/// How long a certificate is kept; SNS changes it a few times a year.
+/// How long a certificate is used before it is fetched again; SNS changes it a few times a year.
 const DAY: Duration = Duration::from_secs(86_400);
 /// The longest that SNS may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most octets of an answer, and the most certificates.
-const MOST_OCTETS: usize = 64 * 1024;
+/// The most bytes of an answer, the most certificates, and the most that are fetched at once.
+const MOST_BYTES: usize = 64 * 1024;
 const MOST: usize = 64;
+const AT_ONCE: usize = 8;
+/// The most certificates between the one that signs and a root that are fetched.
+const ISSUERS: usize = 2;
+
+/// Why there is no certificate to verify a message with.
+#[derive(Clone, Debug)]
+pub(super) enum Missing {
+    /// What is there is not to be believed.
+    Distrusted(String),
+    /// It cannot be had now; the message may be good.
+    Unavailable(String),
+}
+
+/// What came of a fetch, once it has ended.
+type Outcome = std::result::Result<Arc<Certificate>, Missing>;
+type Flight = watch::Receiver<Option<Outcome>>;
 
 pub(super) struct Certificates {
     client: reqwest::Client,
-    known: std::sync::Mutex<HashMap<Url, (Bytes, Instant)>>,
-    /// Held while a certificate is fetched, so that a burst asks once; whoever needs one that is known waits for nobody.
-    turn: Mutex<()>,
+    pub(super) authority: Authority,
+    known: Mutex<HashMap<Url, (Arc<Certificate>, Instant)>>,
+    fetching: Mutex<HashMap<Url, Flight>>,
+    /// Turns of confirmations, which only a signed message takes.
+    confirming: Semaphore,
 }
 
 impl Certificates {
@@ -40,54 +62,119 @@ impl Certificates {
             .timeout(PATIENCE)
             .build()
             .map_err(|e| failed(e.to_string()))?;
-        Ok(Self { client, known: std::sync::Mutex::default(), turn: Mutex::default() })
+        let authority = Authority::amazon();
+        Ok(Self { client, authority, known: Mutex::default(), fetching: Mutex::default(), confirming: Semaphore::new(1) })
     }
 
-    /// The certificate at an address of SNS.
-    pub(super) async fn get(&self, url: &Url) -> std::result::Result<Bytes, String> {
-        if let Some(pem) = self.known(url) {
-            return Ok(pem);
+    /// The certificate at an address of SNS, for a message that is signed with it.
+    pub(super) async fn get(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Outcome {
+        let kept = lock(&self.known).get(url).cloned();
+        if let Some((certificate, at)) = &kept
+            && at.elapsed() < DAY
+        {
+            return Ok(certificate.clone());
         }
-        let _turn = self.turn.lock().await;
-        if let Some(pem) = self.known(url) {
-            return Ok(pem);
+        let fetched = match self.join(url, envelope) {
+            // The task says what came of it, or has ended with the process.
+            Some(mut flight) => match flight.wait_for(Option::is_some).await {
+                Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(ended())),
+                Err(_) => Err(ended()),
+            },
+            None => Err(Missing::Unavailable("too many certificates are asked for at once".to_owned())),
+        };
+        // An old one is as good as long as it is valid, which is checked with each message.
+        match (fetched, kept) {
+            (Err(Missing::Unavailable(_)), Some((certificate, _))) => Ok(certificate),
+            (fetched, _) => fetched,
         }
-        let pem = self.visit(url).await?;
-        if !is_certificate(&pem) {
-            return Err(format!("{} answers with something else than a certificate", url.host_str().unwrap_or_default()));
-        }
-        let mut known = self.all();
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(url.clone(), (pem.clone(), Instant::now()));
-        Ok(pem)
     }
 
-    fn known(&self, url: &Url) -> Option<Bytes> {
-        self.all().get(url).filter(|(_, at)| at.elapsed() < DAY).map(|(pem, _)| pem.clone())
+    /// The fetch of an address that is going on, or begins now. `None` where too many are going on.
+    fn join(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Option<Flight> {
+        let mut fetching = lock(&self.fetching);
+        if let Some(flight) = fetching.get(url) {
+            return Some(flight.clone());
+        }
+        if fetching.len() >= AT_ONCE {
+            return None;
+        }
+        let (done, flight) = watch::channel(None);
+        fetching.insert(url.clone(), flight.clone());
+        drop(fetching);
+        let (certificates, url, envelope) = (self.clone(), url.clone(), envelope.clone());
+        tokio::spawn(async move {
+            let outcome = certificates.fetch(&url, &envelope).await;
+            if let Ok(certificate) = &outcome {
+                certificates.keep(url.clone(), certificate.clone());
+            }
+            lock(&certificates.fetching).remove(&url);
+            done.send_replace(Some(outcome));
+        });
+        Some(flight)
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<Url, (Bytes, Instant)>> {
-        // Entries are written whole.
-        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Fetches a certificate, and those of its issuers that are not known, until the chain holds.
+    async fn fetch(&self, url: &Url, envelope: &Envelope) -> Outcome {
+        let host = url.host_str().unwrap_or_default();
+        let pem = self.visit(url).await.map_err(Missing::Unavailable)?;
+        let unusable = |why: &str| Missing::Unavailable(format!("what {host} answers with {why}"));
+        let mut certificate = Certificate::parse(&pem).map_err(unusable)?;
+        let mut fetched = 0;
+        loop {
+            match (envelope.trusts(&certificate, &self.authority, Timestamp::now()), certificate.issuer_url()) {
+                // Whether it was valid when a message was published is asked of each message: others wait for this fetch too.
+                (Ok(()) | Err(Distrust::NotAtThisTime), _) => return Ok(Arc::new(certificate)),
+                (Err(Distrust::UnknownIssuer), Some(issuer)) if fetched < ISSUERS => {
+                    let bytes = self.visit(issuer).await.map_err(Missing::Unavailable)?;
+                    certificate = certificate.with_issuer(&bytes).ok_or_else(|| unusable("has an issuer without a certificate"))?;
+                    fetched += 1;
+                }
+                (Err(why), _) => return Err(Missing::Distrusted(format!("the certificate of SNS {why}"))),
+            }
+        }
     }
 
-    /// What stands at an address of SNS.
-    pub(super) async fn visit(&self, url: &Url) -> std::result::Result<Bytes, String> {
+    fn keep(&self, url: Url, certificate: Arc<Certificate>) {
+        let mut known = lock(&self.known);
+        if known.len() >= MOST
+            && let Some(oldest) = known.iter().min_by_key(|(_, (_, at))| *at).map(|(url, _)| url.clone())
+        {
+            known.remove(&oldest);
+        }
+        known.insert(url, (certificate, Instant::now()));
+    }
+
+    /// Visits the address that confirms a subscription.
+    pub(super) async fn confirm(&self, url: &Url) -> std::result::Result<(), String> {
+        // The semaphore is never closed.
+        let _turn = self.confirming.acquire().await;
+        self.visit(url).await.map(drop)
+    }
+
+    /// What stands at an address of SNS or of Amazon's authority.
+    async fn visit(&self, url: &Url) -> std::result::Result<Bytes, String> {
         // The address may hold a token, so it is left out of what is said.
         let failed = |e: reqwest::Error| format!("{} cannot be asked: {}", url.host_str().unwrap_or_default(), e.without_url());
         let mut answer = self.client.get(url.clone()).send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
         if !answer.status().is_success() {
             return Err(format!("{} answers with status {}", url.host_str().unwrap_or_default(), answer.status().as_u16()));
         }
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(failed)? {
-            if octets.len() + part.len() > MOST_OCTETS {
-                return Err(format!("{} answers with more than {MOST_OCTETS} octets", url.host_str().unwrap_or_default()));
+            if bytes.len() + part.len() > MOST_BYTES {
+                return Err(format!("{} answers with more than {MOST_BYTES} bytes", url.host_str().unwrap_or_default()));
             }
-            octets.extend_from_slice(&part);
+            bytes.extend_from_slice(&part);
         }
-        Ok(octets.into())
+        Ok(bytes.into())
     }
+}
+
+fn ended() -> Missing {
+    Missing::Unavailable("the endpoint ends".to_owned())
+}
+
+/// Entries are written whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,9 @@ pub(super) const UNSUBSCRIBES: &str = "mailbatch_unsubscribes_total";
 pub(super) const FILED: &str = "mailbatch_suppressions_filed_total";
 pub(super) const FILING_FAILED: &str = "mailbatch_filing_failures_total";
 
-const HELP: [(&str, &str); 8] = [
+pub(super) const CROWDED_OUT: &str = "mailbatch_connections_crowded_out_total";
+
+const HELP: [(&str, &str); 9] = [
     (REQUESTS, "Requests with events, by provider and what became of them."),
     (EVENTS, "Events written to the ledger, by provider and type."),
     (KNOWN, "Events that the ledger had already, by provider."),
@@ -24,6 +26,7 @@ const HELP: [(&str, &str); 8] = [
     (LEARNED, "Suppressions learned, by reason."),
     (UNSUBSCRIBES, "Presses of the unsubscribe button and one-click requests, by what became of them."),
     (FILED, "Suppressions appended to the suppression file."),
+    (CROWDED_OUT, "Connections closed because they had waited longest when there was no room for a new one."),
     (FILING_FAILED, "Attempts to append to the suppression file that failed."),
 ];
 

@@ -4,13 +4,16 @@
 //! what waits, what a request may hold and how long it may take are bounded; no address and no secret is in any answer or metric.
 
 mod certificates;
+mod complaints;
+mod health;
 mod intake;
 mod metrics;
 mod page;
 mod presence;
+mod room;
 mod routes;
 mod serve;
-mod tokens;
+mod stall;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -52,8 +55,9 @@ struct Shared {
     links: Option<Links>,
     intake: Intake,
     metrics: Arc<Metrics>,
-    certificates: certificates::Certificates,
-    tokens: tokens::Tokens,
+    certificates: Arc<certificates::Certificates>,
+    health: health::Health,
+    complaints: complaints::Complaints,
 }
 
 /// The endpoint while it runs.
@@ -69,7 +73,7 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// Binds and begins to take requests. Exit 2 where a secret, a certificate or the address cannot be used.
+    /// Binds and begins to take requests. Exit 2 where a secret is empty or short, or a certificate or the address cannot be used.
     pub(crate) async fn start(settings: &Settings, ledger: Arc<dyn Ledger>, addr: Option<SocketAddr>) -> Result<Self> {
         let sources = sources(settings)?;
         let links = settings.unsubscribe_key()?.as_ref().map(Links::new);
@@ -89,8 +93,9 @@ impl Listening {
         let mut names: Vec<String> = sources.keys().cloned().collect();
         names.sort();
         let (secure, has_links) = (tls.is_some(), links.is_some());
-        let certificates = certificates::Certificates::new()?;
-        let shared = Arc::new(Shared { ledger, sources, links, intake, metrics, certificates, tokens: tokens::Tokens::default() });
+        let (certificates, health) = (Arc::new(certificates::Certificates::new()?), health::Health::default());
+        let complaints = complaints::Complaints::default();
+        let shared = Arc::new(Shared { ledger, sources, links, intake, metrics, certificates, health, complaints });
         let server = tokio::spawn(serve::run(listener, tls, shared, stopped));
         Ok(Self { addr, secure, sources: names, has_links, presence, stop, server })
     }

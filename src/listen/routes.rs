@@ -1,30 +1,38 @@
 //! What each address of the endpoint answers.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::body::{Body, HttpBody};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
+use ring::digest;
 
+use super::certificates::Missing;
 use super::metrics::{REQUESTS, UNSUBSCRIBES};
 use super::page::Page;
+use super::room::{HeldBytes, Place};
 use super::{Proof, Shared, Source};
-use crate::events::webhook::{Envelope, Purpose, Refusal};
+use crate::events::webhook::{Envelope, Purpose, Refusal, TOKEN_LIFE};
 use crate::events::{Event, EventKind};
+use crate::ledger::{LedgerResult, UsedToken};
 use crate::secret::Secret;
 
 /// The longest body of a request with events. Providers keep well below it.
-const MOST_OCTETS: usize = 1 << 20;
+const MOST_BYTES: usize = 1 << 20;
 /// The longest body of an unsubscribe request, which holds one field.
 const MOST_OF_A_PRESS: usize = 16 * 1024;
 /// How long a body may take to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the ledger may take; the provider sends the events again.
+const LEDGER: Duration = Duration::from_secs(25);
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -36,71 +44,105 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// A short answer in plain text.
-fn plain(status: StatusCode, text: impl Into<String>) -> Response {
+pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     (status, format!("{}\n", text.into())).into_response()
 }
 
-/// The whole body, or the answer to one that is too long or does not come.
-async fn whole(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Response> {
+/// The whole body with the room that it takes, or the answer to one that is too long or does not come.
+async fn whole(place: &Place, headers: &HeaderMap, body: Body, most: usize) -> Result<(Bytes, HeldBytes), Response> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_long = || plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {most} octets"));
+    let too_long = || plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {most} bytes"));
     if announced.is_some_and(|length| length > most as u64) {
         return Err(too_long());
     }
-    match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        // What breaks off is heard by nobody, so it was too long.
-        Ok(Err(_)) => Err(too_long()),
-        Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
-    }
+    let collected = async {
+        let (mut body, mut bytes, mut held) = (body, BytesMut::new(), place.body());
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            // A body that breaks off has nobody left to answer.
+            let Ok(part) = frame.map_err(|_| plain(StatusCode::BAD_REQUEST, "the body broke off"))?.into_data() else { continue };
+            if bytes.len() + part.len() > most {
+                return Err(too_long());
+            }
+            if !held.grow(part.len()) {
+                return Err(plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once"));
+            }
+            bytes.extend_from_slice(&part);
+        }
+        Ok((bytes.freeze(), held))
+    };
+    let late = |_| plain(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+    tokio::time::timeout(PATIENCE, collected).await.map_err(late)?
 }
 
-async fn events(State(shared): State<Arc<Shared>>, Path(provider): Path<String>, request: Request) -> Response {
+async fn events(State(shared): State<Arc<Shared>>, Extension(place): Extension<Place>, Path(provider): Path<String>, request: Request) -> Response {
     let Some(source) = shared.sources.get(&provider) else {
         shared.metrics.add(REQUESTS, &[("provider", ""), ("result", "no_such_provider")], 1);
         return plain(StatusCode::NOT_FOUND, "no events are taken here");
     };
     let (parts, body) = request.into_parts();
-    let (result, answer) = match whole(&parts.headers, body, MOST_OCTETS).await {
-        Ok(body) => take(&shared, &provider, source, &parts.headers, &body).await,
-        Err(answer) => ("too_large", answer),
+    let (result, answer) = match whole(&place, &parts.headers, body, MOST_BYTES).await {
+        Ok((body, _held)) => take(&shared, &place, &provider, source, &parts.headers, &body).await,
+        Err(answer) if answer.status() == StatusCode::PAYLOAD_TOO_LARGE => ("too_large", answer),
+        Err(answer) => ("unfinished", answer),
     };
     shared.metrics.add(REQUESTS, &[("provider", &provider), ("result", result)], 1);
     answer
 }
 
+/// Writes a line to the log, unless there were many lately.
+fn complain(shared: &Shared, provider: &str, why: &str) {
+    match shared.complaints.next() {
+        Some(0) => tracing::warn!(provider, "{why}"),
+        Some(left_out) => tracing::warn!(provider, left_out, "{why}"),
+        None => {}
+    }
+}
+
 /// Verifies, reads, writes down.
-async fn take(shared: &Shared, provider: &str, source: &Source, headers: &HeaderMap, body: &[u8]) -> (&'static str, Response) {
+async fn take(shared: &Shared, place: &Place, provider: &str, source: &Source, headers: &HeaderMap, body: &[u8]) -> (&'static str, Response) {
     let now = Timestamp::now();
     let verified = match &source.proof {
-        Proof::Secret(secret) => by_secret(shared, source, secret, headers, body, now),
-        Proof::Topic(topic) => by_topic(shared, topic, body, now).await,
+        Proof::Secret(secret) => by_secret(source, secret, headers, body, now).map(|token| (token, place.verified())),
+        Proof::Topic(topic) => by_topic(shared, topic, body, now).await.map(|()| (None, place.verified())),
     };
-    match verified {
-        Ok(()) => {}
+    let (token, _busy) = match verified {
+        Ok(verified) => verified,
         Err(Unverified::Refused(why)) => {
-            tracing::warn!(provider, "a request was refused: {why}");
+            complain(shared, provider, &format!("a request was refused: {why}"));
             return ("refused", plain(StatusCode::UNAUTHORIZED, why.to_string()));
         }
         Err(Unverified::Undecided(why)) => {
-            tracing::warn!(provider, "a request cannot be verified now: {why}");
+            complain(shared, provider, &format!("a request cannot be verified now: {why}"));
             return ("failed", plain(StatusCode::BAD_GATEWAY, "the signature cannot be verified at the moment"));
+        }
+    };
+    if let Some(token) = token {
+        match within(shared.ledger.use_token(token)).await {
+            Ok(true) => {}
+            Ok(false) => {
+                complain(shared, provider, "a request was refused: its token has come with another body before");
+                return ("refused", plain(StatusCode::UNAUTHORIZED, "its token has come with another body before"));
+            }
+            Err(why) => {
+                complain(shared, provider, &format!("whether a token has come before cannot be found out: {why}"));
+                return ("failed", plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"));
+            }
         }
     }
     let mut events = match source.webhook.read(body, now) {
         Ok(events) => events,
         Err(why) => {
-            tracing::warn!(provider, "a signed request cannot be read: {why}");
+            complain(shared, provider, &format!("a signed request cannot be read: {why}"));
             return ("unreadable", plain(StatusCode::BAD_REQUEST, why));
         }
     };
     for event in &mut events {
         provider.clone_into(&mut event.provider);
     }
-    match shared.intake.take(provider, events).await {
+    match within(shared.intake.take(provider, events)).await {
         Ok(()) => ("accepted", StatusCode::NO_CONTENT.into_response()),
         Err(why) => {
-            tracing::warn!(provider, "events could not be written down, the provider will send them again: {why}");
+            complain(shared, provider, &format!("events could not be written down, the provider will send them again: {why}"));
             ("failed", plain(StatusCode::SERVICE_UNAVAILABLE, "the events could not be written down"))
         }
     }
@@ -113,15 +155,21 @@ enum Unverified {
     Undecided(String),
 }
 
-fn by_secret(shared: &Shared, source: &Source, secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Unverified> {
+/// What the ledger answers, or that it does not answer in time. What it was asked to write it may still write; it counts once.
+async fn within<T>(asked: impl Future<Output = LedgerResult<T>>) -> Result<T, String> {
+    match tokio::time::timeout(LEDGER, asked).await {
+        Ok(answer) => answer.map_err(|why| why.to_string()),
+        Err(_) => Err(format!("the ledger has not answered for {} s", LEDGER.as_secs())),
+    }
+}
+
+/// Verifies a request by a secret; the one-time token that has to be used up then, where the signature covers the token and not the body.
+fn by_secret(source: &Source, secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Option<UsedToken>, Unverified> {
     let verify = source.webhook.verify.ok_or_else(|| Unverified::Undecided("no scheme is known".to_owned()))?;
     verify(secret, headers, body, now).map_err(Unverified::Refused)?;
-    match source.webhook.token.and_then(|token| token(body)) {
-        Some(token) if !shared.tokens.fits(&token, body) => {
-            Err(Unverified::Refused(Refusal::Foreign("its token has come with another body before".to_owned())))
-        }
-        _ => Ok(()),
-    }
+    let hash = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes).as_ref().to_vec();
+    let used = |token: String| UsedToken { hash: hash(token.as_bytes()), body: hash(body), at: now, expires_at: now + TOKEN_LIFE };
+    Ok(source.webhook.token.and_then(|token| token(body)).map(used))
 }
 
 async fn by_topic(shared: &Shared, topic: &str, body: &[u8], now: Timestamp) -> Result<(), Unverified> {
@@ -130,11 +178,14 @@ async fn by_topic(shared: &Shared, topic: &str, body: &[u8], now: Timestamp) -> 
         return Err(Unverified::Refused(Refusal::Foreign("it does not come from the topic that webhook_topic names".to_owned())));
     }
     let url = envelope.certificate_url().map_err(Unverified::Refused)?;
-    let pem = shared.certificates.get(&url).await.map_err(Unverified::Undecided)?;
-    envelope.verify(&pem, topic, now).map_err(Unverified::Refused)?;
+    let certificate = shared.certificates.get(&url, &envelope).await.map_err(|missing| match missing {
+        Missing::Distrusted(why) => Unverified::Refused(Refusal::Foreign(why)),
+        Missing::Unavailable(why) => Unverified::Undecided(why),
+    })?;
+    envelope.verify(&certificate, &shared.certificates.authority, topic, now).map_err(Unverified::Refused)?;
     if envelope.purpose == Purpose::SubscriptionConfirmation {
         let url = envelope.subscribe_url().map_err(Unverified::Refused)?;
-        shared.certificates.visit(&url).await.map_err(Unverified::Undecided)?;
+        shared.certificates.confirm(&url).await.map_err(Unverified::Undecided)?;
         tracing::info!(topic, "the subscription is confirmed");
     }
     Ok(())
@@ -143,11 +194,11 @@ async fn by_topic(shared: &Shared, topic: &str, body: &[u8], now: Timestamp) -> 
 /// The token of a link that we signed and whose person the ledger knows; the page to show otherwise.
 async fn known(shared: &Shared, signed: &str) -> Result<String, Page> {
     let token = shared.links.as_ref().and_then(|links| links.verify(signed)).ok_or(Page::Unknown)?;
-    match shared.ledger.person(token).await {
+    match within(shared.ledger.person(token)).await {
         Ok(Some(_)) => Ok(token.to_owned()),
         Ok(None) => Err(Page::Unknown),
         Err(why) => {
-            tracing::warn!("the ledger cannot be asked: {why}");
+            complain(shared, "", &format!("the ledger cannot be asked: {why}"));
             Err(Page::Failed)
         }
     }
@@ -158,18 +209,18 @@ async fn ask(State(shared): State<Arc<Shared>>, Path(signed): Path<String>) -> P
     known(&shared, &signed).await.map_or_else(|page| page, |_| Page::Ask)
 }
 
-async fn press(State(shared): State<Arc<Shared>>, Path(signed): Path<String>, request: Request) -> Response {
+async fn press(State(shared): State<Arc<Shared>>, Extension(place): Extension<Place>, Path(signed): Path<String>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match whole(&parts.headers, body, MOST_OF_A_PRESS).await {
+    let (body, _held) = match whole(&place, &parts.headers, body, MOST_OF_A_PRESS).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    let (result, page) = unsubscribe(&shared, &signed, &body).await;
+    let (result, page) = unsubscribe(&shared, &place, &signed, &body).await;
     shared.metrics.add(UNSUBSCRIBES, &[("result", result)], 1);
     page.into_response()
 }
 
-async fn unsubscribe(shared: &Shared, signed: &str, body: &[u8]) -> (&'static str, Page) {
+async fn unsubscribe(shared: &Shared, place: &Place, signed: &str, body: &[u8]) -> (&'static str, Page) {
     let token = match known(shared, signed).await {
         Ok(token) => token,
         Err(page) => return (if page == Page::Failed { "failed" } else { "refused" }, page),
@@ -185,10 +236,11 @@ async fn unsubscribe(shared: &Shared, signed: &str, body: &[u8]) -> (&'static st
     event.id = format!("unsubscribe-{token}-{}", now.as_second());
     event.reason = "unsubscribe link".to_owned();
     event.token = token;
-    match shared.intake.take("", vec![event]).await {
+    let _busy = place.busy();
+    match within(shared.intake.take("", vec![event])).await {
         Ok(()) => ("accepted", Page::Done),
         Err(why) => {
-            tracing::warn!("an unsubscribe could not be written down: {why}");
+            complain(shared, "", &format!("an unsubscribe could not be written down: {why}"));
             ("failed", Page::Failed)
         }
     }
@@ -196,9 +248,10 @@ async fn unsubscribe(shared: &Shared, signed: &str, body: &[u8]) -> (&'static st
 
 /// 200 where the ledger answers.
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    match tokio::time::timeout(Duration::from_secs(5), shared.ledger.pauses()).await {
-        Ok(Ok(_)) => plain(StatusCode::OK, "ok"),
-        Ok(Err(_)) | Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer"),
+    if shared.health.is_well(shared.ledger.as_ref()).await {
+        plain(StatusCode::OK, "ok")
+    } else {
+        plain(StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer")
     }
 }
 

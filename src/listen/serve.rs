@@ -1,28 +1,47 @@
-//! Connections: as many as are allowed, each with a bounded time for its handshake and its headers, and an orderly end.
+//! Connections: as many as there is room for, each with a bounded time for its handshake, its heads, its answers and its life, and an orderly
+//! end.
 
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::metrics::CROWDED_OUT;
+use super::room::{Place, Room};
+use super::stall::Attended;
 use super::{Shared, routes};
 use crate::config::Settings;
 use crate::error::{Error, Result};
 
-/// The most connections at once; more wait in the kernel.
-const CONNECTIONS: usize = 512;
-/// How long a TLS handshake, and the headers of a request, may take.
+/// How long a TLS handshake, and the head of a request with the wait for it, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request may take from its head to its answer: its body, what is fetched for it, and the ledger have bounds of their own below it.
+const TURN: Duration = Duration::from_secs(60);
+/// How long a connection is kept for further requests, and how long the last one may take then.
+const LIFE: Duration = Duration::from_secs(300);
+const GRACE: Duration = Duration::from_secs(80);
+/// The most requests of one connection.
+const MOST_REQUESTS: usize = 10_000;
+/// The longest head of a request, and how much is read ahead.
+const MOST_HEAD: usize = 16 * 1024;
 /// How long requests in progress may take when it ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -42,66 +61,133 @@ pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<T
 }
 
 /// Takes connections until it is told to stop, then lets those in progress end and files what was learned.
-pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
-    let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
+    let room = Room::new();
     let router = routes::router(shared.clone());
     let mut connections = JoinSet::new();
     let (end, ended) = watch::channel(false);
     let taking = async {
+        let mut told = stopped.clone();
         loop {
-            let (stream, place) = tokio::select! {
-                // Whoever would tell us to stop is gone: that is a reason to stop too.
-                _ = stopped.changed() => break,
+            let (stream, peer) = tokio::select! {
+                // When the sender is gone, that is a reason to stop too.
+                _ = told.changed() => break,
                 Some(_) = connections.join_next() => continue,
-                next = next(&listener, &room) => next,
+                next = accept(&listener, &room) => next,
             };
-            let (tls, service, watcher) = (tls.clone(), TowerToHyperService::new(router.clone()), graceful.watcher());
-            connections.spawn(async move {
-                serve(stream, tls, service, watcher).await;
-                drop(place);
-            });
+            let (place, has_closed) = tokio::select! {
+                _ = told.changed() => break,
+                admitted = room.admit(peer.ip()) => admitted,
+            };
+            if has_closed {
+                shared.metrics.add(CROWDED_OUT, &[], 1);
+                tracing::debug!("a connection that has waited longest is closed for a new one");
+            }
+            connections.spawn(serve(stream, tls.clone(), TowerToHyperService::new(router.clone()), place, stopped.clone()));
         }
         drop(listener);
-        if tokio::time::timeout(FAREWELL, graceful.shutdown()).await.is_err() {
+        let all = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::warn!("some requests did not end in time and were broken off");
         }
         connections.shutdown().await;
-        // Nobody hears it where filing has ended, and then there is nothing to say.
+        // Where filing has ended there is nothing left to end.
         let _ = end.send(true);
     };
     tokio::join!(taking, shared.intake.keep_filing(ended));
 }
 
-/// The next connection, once there is room for one.
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // The semaphore is never closed.
-    let place = room.clone().acquire_owned().await.ok();
+/// The next connection.
+async fn accept(listener: &TcpListener, room: &Room) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok(next) => return next,
             Err(e) => {
-                // Out of file descriptors, most likely: others will be closed.
-                tracing::warn!("a connection cannot be taken: {e}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                // Out of file descriptors, most likely.
+                let has_closed = room.close_one();
+                tracing::warn!(has_closed, "a connection cannot be taken: {e}");
+                tokio::time::sleep(Duration::from_millis(if has_closed { 5 } else { 100 })).await;
             }
         }
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, service: TowerToHyperService<axum::Router>, watcher: Watcher) {
+/// Serves a connection until it ends, is crowded out, or has lived long enough.
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: TowerToHyperService<axum::Router>, place: Place, stopped: watch::Receiver<bool>) {
     // Without it small answers wait for the other side's acknowledgement.
     let _ = stream.set_nodelay(true);
+    let served = async {
+        match tls {
+            None => speak(stream, router, place.clone(), stopped).await,
+            Some(tls) => {
+                let bounded = |session: &mut rustls::ServerConnection| session.set_buffer_limit(Some(MOST_HEAD));
+                match tokio::time::timeout(PATIENCE, tls.accept_with(stream, bounded)).await {
+                    Ok(Ok(stream)) => speak(stream, router, place.clone(), stopped).await,
+                    Ok(Err(e)) => tracing::debug!("a TLS handshake failed: {e}"),
+                    Err(_) => {}
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = place.closed() => tracing::debug!("a connection made room for others"),
+        () = tokio::time::sleep(LIFE + GRACE) => tracing::debug!("a connection did not end in time"),
+    }
+}
+
+/// Speaks HTTP on a connection; in the end the request in progress is answered, and no other one is taken.
+async fn speak<S>(stream: S, router: TowerToHyperService<axum::Router>, place: Place, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
-    let ended = match tls {
-        None => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
-        Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await,
-            Ok(Err(_)) | Err(_) => return,
-        },
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MOST_HEAD);
+    let service = Admitted { router, place: place.clone() };
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Attended::new(stream, place)), service));
+    let enough = async {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => {}
+            () = tokio::time::sleep(LIFE) => {}
+        }
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = enough => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     };
     if let Err(e) = ended {
         tracing::debug!("a connection ended: {e}");
+    }
+}
+
+/// The router for one connection: a request waits until the answer before it has been taken, knows its place, and has a bounded time.
+struct Admitted {
+    router: TowerToHyperService<axum::Router>,
+    place: Place,
+}
+
+impl Service<Request<Incoming>> for Admitted {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = std::result::Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let (router, place) = (self.router.clone(), self.place.clone());
+        Box::pin(async move {
+            place.unblocked().await;
+            let is_last = place.count_request() >= MOST_REQUESTS;
+            request.extensions_mut().insert(place);
+            let mut answer = match tokio::time::timeout(TURN, router.call(request)).await {
+                Ok(answer) => answer?,
+                Err(_) => routes::plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long"),
+            };
+            if is_last {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(answer)
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! Envelopes of Amazon SNS: nothing verifies that SNS has not signed, and no envelope leads anywhere but to SNS.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
-use mailbatch::events::webhook::{Envelope, Purpose, is_certificate};
+use mailbatch::events::webhook::{Authority, Certificate, Envelope, Purpose};
 use serde_json::Value;
 
 use crate::engine::{Target, fuzz};
@@ -47,26 +49,36 @@ fn pem() -> Vec<u8> {
     seeds::file("webhooks/sns.pem")
 }
 
+/// The certificate that they are signed with, and Amazon's authority.
+fn trust() -> &'static (Certificate, Authority) {
+    static TRUST: OnceLock<(Certificate, Authority)> = OnceLock::new();
+    TRUST.get_or_init(|| (Certificate::parse(&pem()).expect("a certificate"), Authority::amazon()))
+}
+
 /// What SNS has signed in the vectors of its own libraries.
 fn signed() -> Vec<Value> {
     serde_json::from_slice(&seeds::file("webhooks/sns.json")).expect("messages")
 }
 
 fn check(document: &[u8]) {
-    let _ = is_certificate(document);
+    if let Ok(certificate) = Certificate::parse(document) {
+        assert!(certificate.issuer_url().is_none_or(|url| url.host_str().is_some_and(|host| host.ends_with(".amazontrust.com"))));
+        let _ = trust().0.with_issuer(document);
+    }
     let Ok(envelope) = Envelope::parse(document) else { return };
     for url in [envelope.certificate_url(), envelope.subscribe_url()].into_iter().flatten() {
         let host = url.host_str().expect("an address of SNS has a host");
         assert_eq!((url.scheme(), url.port(), url.username(), url.password()), ("https", None, "", None), "{url}");
-        let region =
-            host.strip_prefix("sns.").and_then(|rest| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")));
-        assert!(region.is_some_and(|region| !region.contains('.')), "{url}");
+        let region = envelope.topic.split(':').nth(3).expect("a topic has a region");
+        let is_of = |suffix: &str| host == format!("sns.{region}{suffix}");
+        assert!(!region.contains('.') && (is_of(".amazonaws.com") || is_of(".amazonaws.com.cn")), "{url}");
     }
     if let Ok(url) = envelope.certificate_url() {
         assert!(url.path().ends_with(".pem") && url.path().matches('/').count() == 1 && url.query().is_none(), "{url}");
     }
     let time = envelope.time().unwrap_or(Timestamp::UNIX_EPOCH);
-    if envelope.verify(&pem(), &envelope.topic, time).is_err() {
+    let (certificate, authority) = trust();
+    if envelope.verify(certificate, authority, &envelope.topic, time).is_err() {
         return;
     }
     // It verifies: then every field that is signed is what SNS has written.
@@ -76,5 +88,5 @@ fn check(document: &[u8]) {
         ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"].iter().all(|name| genuine.get(name) == fields.get(name))
     };
     assert!(signed().iter().any(is_as_signed), "a message verifies that SNS has not signed");
-    assert!(envelope.verify(&pem(), "arn:aws:sns:eu-west-1:123456789012:another", time).is_err(), "another topic");
+    assert!(envelope.verify(certificate, authority, "arn:aws:sns:eu-west-1:123456789012:another", time).is_err(), "another topic");
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Webhook;
 use super::reading::{Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
-use super::scheme::standard;
+use super::scheme::{standard, standard_key_fits};
 use crate::events::{Class, Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
@@ -14,6 +14,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(standard),
     read,
     secret: "the webhook's secret, whsec_...",
+    usable: standard_key_fits,
     token: None,
     log: None,
     looks_like: |value| value.get("type").is_some() && value.get("timestamp").is_some() && value.pointer("/data/workspace_id").is_some(),

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 
 use super::reading::{Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
-use super::scheme::{fresh, from_hex, header, hmac_fits};
+use super::scheme::{any_hmac_fits, fresh, from_hex, header, long_enough};
 use super::{Refusal, Webhook};
 use crate::events::{Event, EventKind};
 use crate::secret::Secret;
@@ -18,6 +18,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(verify),
     read,
     secret: "the endpoint's signing secret, whsec_...",
+    usable: long_enough,
     token: None,
     log: None,
     looks_like: |value| {
@@ -30,11 +31,8 @@ fn verify(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> 
     let given = header(headers, "drin-signature")?;
     let fields = || given.split(',').filter_map(|field| field.trim().split_once('='));
     let at = fields().find(|(name, _)| *name == "t").map(|(_, at)| at).ok_or(Refusal::Unsigned("time in drin-signature"))?;
-    let mut tags = fields().filter(|(name, _)| *name == "v1").filter_map(|(_, tag)| from_hex(tag));
-    let key = secret.expose().as_bytes();
-    if !tags.any(|tag| hmac_fits(key, &[at.as_bytes(), b".", body], &tag).is_ok()) {
-        return Err(Refusal::Wrong);
-    }
+    let tags = fields().filter(|(name, _)| *name == "v1").filter_map(|(_, tag)| from_hex(tag));
+    any_hmac_fits(secret.expose().as_bytes(), &[at.as_bytes(), b".", body], tags)?;
     fresh(at, now)
 }
 

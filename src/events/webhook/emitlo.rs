@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 
 use super::reading::{Told, bounced, deferred, event, first, kind_of, object, recipient, text, time};
-use super::scheme::{from_hex, header, hmac_fits};
+use super::scheme::{from_hex, header, hmac_fits, long_enough};
 use super::{Refusal, Webhook};
 use crate::events::{Class, Event, EventKind};
 use crate::secret::Secret;
@@ -17,6 +17,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(verify),
     read,
     secret: "the webhook's secret",
+    usable: long_enough,
     token: None,
     log: None,
     looks_like: |value| value.get("event_type").is_some() && value.pointer("/data/message_id").is_some(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Webhook;
 use super::reading::{Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
-use super::scheme::standard;
+use super::scheme::{standard, standard_key_fits};
 use crate::events::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
@@ -15,6 +15,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(standard),
     read,
     secret: "the webhook's secret, whsec_...",
+    usable: standard_key_fits,
     token: None,
     log: None,
     looks_like: |value| value.get("type").is_some() && (value.get("batch_id").is_some() || value.pointer("/data/batch_id").is_some()),

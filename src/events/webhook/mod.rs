@@ -4,6 +4,7 @@
 //! find, and whatever a provider signs becomes an event, of type `unknown` where the type is new to us. It touches no network and no ledger.
 //! An event's id is a function of the signed body alone, so a replay is the same event whatever stands in its headers.
 
+mod authority;
 mod bird;
 mod certificate;
 mod drin;
@@ -23,7 +24,6 @@ mod tests;
 mod vectors;
 
 use std::fmt;
-use std::time::Duration;
 
 use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
@@ -31,13 +31,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::Event;
 use crate::secret::Secret;
 
-pub use sns::{Envelope, Purpose};
+pub use authority::{Authority, Distrust};
+pub use certificate::Certificate;
+pub use sns::{Envelope, Purpose, region_of};
 
 /// How far the time of a signature may be from ours, either way.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a one-time token of a signature has to be remembered, so that it is of no use to whoever saw it.
-pub const TOKEN_LIFE: Duration = Duration::from_secs(2 * 5 * 60);
+/// How long a one-time token of a signature has to be remembered, so that it is of no use to anyone who has seen it: from [`TOLERANCE`]
+/// before the time that is signed with it to as long after.
+pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(2 * 5);
 
 /// Why a request is not believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +103,8 @@ pub struct Webhook {
     read: Read,
     /// What `webhook_secret` is there.
     pub secret: &'static str,
+    /// Whether a text can be that secret, or says what is wrong with it: one that is empty or short can be guessed.
+    pub usable: fn(&str) -> Result<(), &'static str>,
     /// The one-time token in a body, where the signature covers the token and not the body.
     pub token: Option<Token>,
     /// How its log is read; `None` where its API has none.
@@ -152,11 +157,6 @@ const EXPORTED: [&Webhook; 1] = [&ses::BARE];
 /// How providers of a kind tell events; `None` for those that do not.
 pub fn webhook(kind: &str) -> Option<&'static Webhook> {
     WEBHOOKS.into_iter().find(|webhook| webhook.kind == kind)
-}
-
-/// Whether these octets are a certificate in PEM that a signature of SNS could be verified with.
-pub fn is_certificate(pem: &[u8]) -> bool {
-    certificate::Certificate::parse(pem).is_ok()
 }
 
 /// The events of one JSON object out of an export or a log of a provider, whose kind stands in each until the provider's name is known.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::reading::{Told, bounced, event, object, recipient, text, time, token_in};
-use super::scheme::{equal, header};
+use super::scheme::{equal, header, long_enough};
 use super::{Log, Refusal, Webhook};
 use crate::base64;
 use crate::events::{Class, Event, EventKind};
@@ -19,10 +19,19 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(verify),
     read,
     secret: "user:password, as in the webhook's HTTP authentication",
+    usable,
     token: None,
     log: Some(Log { read: logged, shares_ids: true }),
     looks_like: |value| value.get("RecordType").is_some(),
 };
+
+fn usable(secret: &str) -> Result<(), &'static str> {
+    let (user, password) = secret.split_once(':').ok_or("it is not of the form user:password")?;
+    if user.is_empty() {
+        return Err("no user stands before its colon");
+    }
+    long_enough(password).map_err(|_| "its password has fewer than 8 characters, and can be guessed")
+}
 
 fn verify(secret: &Secret, headers: &HeaderMap, _body: &[u8], _now: Timestamp) -> Result<(), Refusal> {
     if !secret.expose().contains(':') {

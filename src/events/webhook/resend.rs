@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::reading::{Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
-use super::scheme::standard;
+use super::scheme::{standard, standard_key_fits};
 use super::{Log, Webhook};
 use crate::events::{Event, EventKind};
 
@@ -15,6 +15,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(standard),
     read,
     secret: "the webhook's signing secret, whsec_...",
+    usable: standard_key_fits,
     token: None,
     log: Some(Log { read: logged, shares_ids: false }),
     looks_like: |value| value.get("type").is_some() && value.get("created_at").is_some() && value.pointer("/data/email_id").is_some(),

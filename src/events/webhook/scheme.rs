@@ -32,6 +32,15 @@ pub(super) fn hmac_fits(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> Result<(), R
     hmac::verify(&key, &parts.concat(), tag).map_err(|_| Refusal::Wrong)
 }
 
+/// The most signatures of a request that are looked at: two while a secret is being exchanged. A header has room for a thousand.
+const MOST_SIGNATURES: usize = 8;
+
+/// HMAC-SHA256 over parts, computed once however many tags there are to compare it with.
+pub(super) fn any_hmac_fits(key: &[u8], parts: &[&[u8]], tags: impl Iterator<Item = Vec<u8>>) -> Result<(), Refusal> {
+    let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &parts.concat());
+    if tags.take(MOST_SIGNATURES).any(|tag| equal(expected.as_ref(), &tag)) { Ok(()) } else { Err(Refusal::Wrong) }
+}
+
 /// Whether two texts are equal, told in the same time wherever they differ.
 pub(super) fn equal(expected: &[u8], given: &[u8]) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, expected);
@@ -57,12 +66,46 @@ pub(super) fn standard(secret: &Secret, headers: &HeaderMap, body: &[u8], now: T
     };
     let [id, at, signatures] = names.map(|name| header(headers, name));
     let (id, at, signatures) = (id?, at?, signatures?);
-    let key = secret.expose().trim();
-    let key = base64::decode(key.strip_prefix("whsec_").unwrap_or(key)).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
-    let mut given = signatures.split(' ').filter_map(|entry| base64::decode(entry.strip_prefix("v1,")?));
-    let fits = |tag: Vec<u8>| hmac_fits(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], &tag).is_ok();
-    if !given.any(fits) {
-        return Err(Refusal::Wrong);
-    }
+    let key = standard_key(secret.expose()).ok_or(Refusal::Secret("of the form whsec_ and base64"))?;
+    let given = signatures.split(' ').filter_map(|entry| base64::decode(entry.strip_prefix("v1,")?));
+    any_hmac_fits(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], given)?;
     fresh(at, now)
+}
+
+fn standard_key(secret: &str) -> Option<Vec<u8>> {
+    let key = secret.trim();
+    base64::decode(key.strip_prefix("whsec_").unwrap_or(key))
+}
+
+/// Whether a text can be a secret of Standard Webhooks, which has 24 to 64 bytes.
+pub(super) fn standard_key_fits(secret: &str) -> Result<(), &'static str> {
+    let key = standard_key(secret).ok_or("it is not whsec_ and base64")?;
+    if key.len() < 16 { Err("its key has fewer than 16 bytes, and can be guessed") } else { Ok(()) }
+}
+
+/// Whether a secret that is used as it is can be guessed.
+pub(super) fn long_enough(secret: &str) -> Result<(), &'static str> {
+    if secret.trim().len() < 8 { Err("it has fewer than 8 characters, and can be guessed") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::events::webhook::{WEBHOOKS, webhook};
+
+    #[test]
+    fn secrets_that_are_empty_or_short_can_be_none_of_any_provider() {
+        for webhook in WEBHOOKS.into_iter().filter(|webhook| webhook.verify.is_some()) {
+            for short in ["", "          ", "\n", ":", "::", "whsec_", "whsec_\n", "u:p", "user:", "secret", "AAAA"] {
+                assert!((webhook.usable)(short).is_err(), "{}: {short:?}", webhook.kind);
+            }
+        }
+        for (kind, wrong) in
+            [("resend", "whsec_c2VjcmV0"), ("resend", "not base64, but long enough"), ("postmark", ":password"), ("postmark", "password")]
+        {
+            assert!((webhook(kind).unwrap().usable)(wrong).is_err(), "{kind}: {wrong}");
+        }
+        for (kind, good) in [("resend", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), ("postmark", "user:pass:word"), ("mailgun", "signing-key")] {
+            assert_eq!((webhook(kind).unwrap().usable)(good), Ok(()), "{kind}");
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: Some(verify),
     read,
     secret: "the verification key of the signed event webhook",
+    usable: |secret| point(secret).map(drop),
     token: None,
     log: Some(Log { read: logged, shares_ids: false }),
     looks_like: |value| value.get("sg_event_id").is_some(),
@@ -35,11 +36,18 @@ const SPKI: [u8; 26] = [
     0x42, 0x00,
 ];
 
+/// The point that a public key is, uncompressed. A key that is none would verify nothing.
+fn point(secret: &str) -> Result<Vec<u8>, &'static str> {
+    const UNCOMPRESSED: u8 = 4;
+    let key: String = secret.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let key = base64::decode(&key).ok_or("it is not base64")?;
+    let point = key.strip_prefix(&SPKI).ok_or("it is not a P-256 public key")?;
+    if point.len() == 65 && point[0] == UNCOMPRESSED { Ok(point.to_vec()) } else { Err("it is not a whole P-256 public key") }
+}
+
 fn verify(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
     let (signature, at) = (header(headers, SIGNATURE)?, header(headers, TIMESTAMP)?);
-    let key: String = secret.expose().lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-    let key = base64::decode(&key).ok_or(Refusal::Secret("base64"))?;
-    let point = key.strip_prefix(&SPKI).ok_or(Refusal::Secret("a P-256 public key"))?;
+    let point = point(secret.expose()).map_err(|_| Refusal::Secret("a P-256 public key in base64"))?;
     let signature = base64::decode(signature).ok_or(Refusal::Wrong)?;
     let signed = [at.as_bytes(), body].concat();
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(&signed, &signature).map_err(|_| Refusal::Wrong)?;

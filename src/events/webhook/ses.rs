@@ -17,6 +17,7 @@ pub(super) const WEBHOOK: Webhook = Webhook {
     verify: None,
     read,
     secret: "not needed: write webhook_topic, the ARN of the SNS topic",
+    usable: |_| Ok(()),
     token: None,
     log: None,
     looks_like: |value| value.get("TopicArn").is_some() && value.get("MessageId").is_some(),

@@ -167,24 +167,58 @@ fn what_a_provider_dates_an_hour_off_counts_all_the_same() {
     assert!(endpoint.kill());
 }
 
-/// Mailgun signs a token and not the body.
+/// A complaint of Mailgun's, signed with the token alone.
+fn complaint(token: &str, email: &str) -> String {
+    let at = now().to_string();
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"signing-key"), format!("{at}{token}").as_bytes());
+    let signature: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let data = json!({"event": "complained", "recipient": email, "id": email, "timestamp": Timestamp::now().as_second()});
+    json!({"signature": {"timestamp": at, "token": token, "signature": signature}, "event-data": data}).to_string()
+}
+
 #[test]
-fn a_token_of_mailgun_is_good_for_one_body() {
+fn a_token_of_mailgun_is_good_for_one_body_after_a_restart_at_another_endpoint_and_on_another_path_too() {
     let work = prepared("smtp://127.0.0.1:9");
+    let config = work.read("mailbatch.toml");
+    work.config(&config.replace("[providers.gun]", "[providers.gun2]\nkind = \"mailgun\"\ndomain = \"b.example\"\napi_key = { env = \"UNSET\" }\nwebhook_secret = { file = \"gun.secret\" }\n\n[providers.gun]"));
     let (endpoint, port) = listening(&work);
-    let body = |token: &str, email: &str| {
-        let at = now().to_string();
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"signing-key"), format!("{at}{token}").as_bytes());
-        let signature: String = tag.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
-        let data = json!({"event": "complained", "recipient": email, "id": email, "timestamp": Timestamp::now().as_second()});
-        json!({"signature": {"timestamp": at, "token": token, "signature": signature}, "event-data": data}).to_string()
-    };
-    let first = body("token-1", "ann@example.com");
+    let other = work.start(&["listen"]);
+    let first = complaint("token-1", "ann@example.com");
     let forged = first.replace("ann@", "bob@");
-    let post = |body: &str| ask(port, "POST", "/events/gun", &[], body.as_bytes()).0;
-    assert_eq!((post(&first), post(&first), post(&forged), post(&body("token-2", "cyd@example.com"))), (204, 204, 401, 204));
+    let post = |port: u16, path: &str, body: &str| ask(port, "POST", path, &[], body.as_bytes()).0;
+    assert_eq!((post(port, "/events/gun", &first), post(port, "/events/gun", &first), post(port, "/events/gun", &forged)), (204, 204, 401));
+    assert_eq!(post(port, "/events/gun", &complaint("token-2", "cyd@example.com")), 204);
+    assert_eq!((post(port, "/events/gun2", &forged), post(port_of(&other), "/events/gun", &forged)), (401, 401));
+    assert!(endpoint.kill());
+    let (_again, port) = listening(&work);
+    assert_eq!((post(port, "/events/gun", &forged), post(port, "/events/gun", &first)), (401, 204));
     let kept = lines(&work, &["events", "list", "--json"]);
     assert_eq!(kept.iter().map(|event| event["recipient"].as_str().unwrap()).collect::<Vec<_>>(), ["ann@example.com", "cyd@example.com"]);
+}
+
+#[test]
+fn secrets_that_anyone_could_guess_are_refused_before_anything_listens() {
+    let work = prepared("smtp://127.0.0.1:9");
+    let config = work.read("mailbatch.toml");
+    work.config(&format!(
+        "{config}\n[providers.post]\nkind = \"postmark\"\napi_key = {{ env = \"UNSET\" }}\nwebhook_secret = {{ file = \"post.secret\" }}\n"
+    ));
+    super::secret(&work, "post.secret", "user:password");
+    for (file, bad, name) in [
+        ("news.secret", "whsec_", "news"),
+        ("news.secret", "whsec_c2VjcmV0\n", "news"),
+        ("gun.secret", "key", "gun"),
+        ("gun.secret", "        ", "gun"),
+        ("post.secret", ":", "post"),
+        ("post.secret", "user:", "post"),
+    ] {
+        let good = work.read(file);
+        super::secret(&work, file, bad);
+        let ran = work.run(&["listen"]).ends(2).says(&format!("providers.{name}.webhook_secret: ")).says("hint: ");
+        assert!(!ran.err.contains("c2VjcmV0"), "{}", ran.err);
+        super::secret(&work, file, &good);
+    }
+    let (endpoint, _) = listening(&work);
     assert!(endpoint.kill());
 }
 

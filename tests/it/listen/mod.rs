@@ -5,6 +5,7 @@ mod events;
 mod gates;
 mod holds;
 mod kills;
+mod load;
 mod sns;
 mod unsubscribe;
 

@@ -4,10 +4,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -41,7 +41,7 @@ struct Amazon {
 impl Amazon {
     /// Answers in TLS under the name `host`, whoever is asked for.
     fn start(host: &str, pages: impl Fn(usize, &str) -> Page + Send + Sync + 'static) -> Self {
-        let (ca, config) = tls(host);
+        let (ca, config) = (amazons().0.clone(), tls(host, &amazons().1));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let (hosts, paths) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<String>>>::default());
@@ -83,8 +83,8 @@ fn serve(
     }
     // Whatever is asked for in plain text is not SNS, and is seen here.
     hosts.lock().expect("nothing panics under it").push(line.split(' ').nth(1).unwrap_or_default().to_owned());
-    if !line.starts_with("CONNECT ") {
-        return Ok(());
+    if let Some(path) = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()) {
+        return answer(stream, path, paths, pages);
     }
     stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
     let tls = rustls::ServerConnection::new(config).map_err(std::io::Error::other)?;
@@ -95,34 +95,50 @@ fn serve(
         asked.push(octet[0]);
     }
     let path = String::from_utf8_lossy(&asked).split(' ').nth(1).unwrap_or_default().to_owned();
-    let number = {
-        let mut paths = paths.lock().expect("nothing panics under it");
-        paths.push(path.clone());
-        paths.len() - 1
-    };
-    let (status, header, body) = pages(number, &path);
-    let head = format!("HTTP/1.1 {status} Reason\r\nContent-Length: {}\r\nConnection: close\r\n{header}\r\n", body.len());
-    tls.write_all(&[head.as_bytes(), &body].concat())?;
+    answer(&mut tls, &path, paths, pages)?;
     tls.conn.send_close_notify();
     tls.flush()
 }
 
-/// An authority's certificate, and a server that has one of it for `host`.
-fn tls(host: &str) -> (String, Arc<rustls::ServerConfig>) {
+fn answer(mut stream: impl Write, path: &str, paths: &Mutex<Vec<String>>, pages: &Pages) -> std::io::Result<()> {
+    let number = {
+        let mut paths = paths.lock().expect("nothing panics under it");
+        paths.push(path.to_owned());
+        paths.len() - 1
+    };
+    let (status, header, body) = pages(number, path);
+    let head = format!("HTTP/1.1 {status} Reason\r\nContent-Length: {}\r\nConnection: close\r\n{header}\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat())
+}
+
+/// A root by this name, as one of Amazon's is: its certificate, and what it issues with.
+fn root(name: &str) -> (String, Issuer<'static, KeyPair>) {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("no name is a wrong name");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().expect("ring makes keys");
-    let ca = params.self_signed(&ca_key).expect("the authority signs itself").pem();
-    let issuer = Issuer::new(params, ca_key);
+    params.distinguished_name.push(DnType::OrganizationName, "Amazon");
+    params.distinguished_name.push(DnType::CommonName, name);
     let key = KeyPair::generate().expect("ring makes keys");
-    let certificate = CertificateParams::new([host.to_owned()]).expect("a name").signed_by(&key, &issuer).expect("the authority signs");
+    let certificate = params.self_signed(&key).expect("the authority signs itself").pem();
+    (certificate, Issuer::new(params, key))
+}
+
+/// The authority of all of Amazon's certificates here, which the endpoint finds in the trust store of the machine.
+fn amazons() -> &'static (String, Issuer<'static, KeyPair>) {
+    static ROOT: OnceLock<(String, Issuer<'static, KeyPair>)> = OnceLock::new();
+    ROOT.get_or_init(|| root("Amazon Root CA 9"))
+}
+
+/// A server that has a certificate of this authority for `host`.
+fn tls(host: &str, issuer: &Issuer<'static, KeyPair>) -> Arc<rustls::ServerConfig> {
+    let key = KeyPair::generate().expect("ring makes keys");
+    let certificate = CertificateParams::new([host.to_owned()]).expect("a name").signed_by(&key, issuer).expect("the authority signs");
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has both")
         .with_no_client_auth()
         .with_single_cert(vec![CertificateDer::from(certificate)], PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())))
         .expect("they belong together");
-    (ca, Arc::new(config))
+    Arc::new(config)
 }
 
 /// A certificate for the key in `SIGNER`.
@@ -130,7 +146,17 @@ fn certificate(name: &str, years: (i32, i32)) -> String {
     let key = KeyPair::from_pem(SIGNER).expect("an RSA key");
     let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
     (params.not_before, params.not_after) = (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
-    params.self_signed(&key).expect("it signs itself").pem()
+    params.signed_by(&key, &amazons().1).expect("the authority signs").pem()
+}
+
+/// A certificate for the key in `SIGNER` that no root of Amazon's has issued.
+fn unsigned(by: Option<(String, Issuer<'static, KeyPair>)>) -> String {
+    let key = KeyPair::from_pem(SIGNER).expect("an RSA key");
+    let params = CertificateParams::new(["sns.amazonaws.com".to_owned()]).expect("a name");
+    match by {
+        None => params.self_signed(&key).expect("it signs itself").pem(),
+        Some((root, issuer)) => params.signed_by(&key, &issuer).expect("the authority signs").pem() + &root,
+    }
 }
 
 fn good() -> String {
@@ -238,6 +264,10 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         "/expired.pem" => (200, String::new(), certificate("sns.amazonaws.com", (2020, 2024)).into_bytes()),
         "/future.pem" => (200, String::new(), certificate("sns.amazonaws.com", (2080, 2090)).into_bytes()),
         "/other.pem" => (200, String::new(), certificate("sns.evil.example", (2020, 2090)).into_bytes()),
+        "/region.pem" => (200, String::new(), certificate("sns-signing.us-east-1.amazonaws.com", (2020, 2090)).into_bytes()),
+        "/self.pem" => (200, String::new(), unsigned(None).into_bytes()),
+        // It brings its root along, and the root calls itself Amazon.
+        "/public.pem" => (200, String::new(), unsigned(Some(root("Amazon Root CA 1"))).into_bytes()),
         path => well(path),
     });
     let (work, _running, port) = listening(&amazon);
@@ -258,7 +288,10 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         ("another version", with("SignatureVersion", "3")),
         ("an expired certificate", with("SigningCertURL", &sns("expired.pem"))),
         ("a certificate of the future", with("SigningCertURL", &sns("future.pem"))),
-        ("somebody else's certificate", with("SigningCertURL", &sns("other.pem"))),
+        ("another name's certificate", with("SigningCertURL", &sns("other.pem"))),
+        ("a certificate of another region", with("SigningCertURL", &sns("region.pem"))),
+        ("a certificate that signed itself", with("SigningCertURL", &sns("self.pem"))),
+        ("a certificate of a public authority", with("SigningCertURL", &sns("public.pem"))),
     ];
     let mut altered = signed(subscription(), SIGNER);
     altered["Message"] = json!("subscribe!");
@@ -268,6 +301,9 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
     refused.push(("an altered address", moved));
     let foreign = [
         "http://sns.eu-west-1.amazonaws.com/signer.pem",
+        "https://sns.us-east-1.amazonaws.com/signer.pem",
+        "https://sns.eu-west-1.amazonaws.com.cn/signer.pem",
+        "https://sns.eu-west-1.amazonaws.com./signer.pem",
         "https://sns.eu-west-1.amazonaws.com.evil.example/signer.pem",
         "https://sns.eu-west-1.amazonaws.com@evil.example/signer.pem",
         "https://user@sns.eu-west-1.amazonaws.com/signer.pem",
@@ -295,7 +331,9 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         assert_eq!(ask(port, "POST", "/events/ses", &[], body.as_bytes()).0, 401, "{body}");
     }
     assert!(!amazon.paths().iter().any(|path| path.contains("ConfirmSubscription")), "{:?}", amazon.paths());
-    assert!(amazon.paths().iter().all(|path| ["/signer.pem", "/expired.pem", "/future.pem", "/other.pem"].contains(&path.as_str())));
+    assert!(amazon.paths().iter().all(|path| {
+        ["/signer.pem", "/expired.pem", "/future.pem", "/other.pem", "/region.pem", "/self.pem", "/public.pem"].contains(&path.as_str())
+    }));
     assert!(types(&work).is_empty());
     amazon.was_alone();
 }
@@ -358,8 +396,89 @@ fn a_server_that_only_says_it_is_sns_is_not_believed() {
     assert_eq!(tell(port, &told()), 502);
     assert!(amazon.paths().is_empty());
     // It has the right name, from an authority that nobody trusts.
-    let amazon = Amazon { ca: tls(HOST).0, ..Amazon::start(HOST, |_, path| well(path)) };
+    let amazon = Amazon { ca: root("Amazon Root CA 8").0, ..Amazon::start(HOST, |_, path| well(path)) };
     let (work, _running, port) = listening(&amazon);
     assert_eq!(tell(port, &told()), 502);
     assert!(amazon.paths().is_empty() && types(&work).is_empty());
+}
+
+#[test]
+fn an_issuer_that_is_not_known_is_fetched_from_amazons_authority_and_regions_of_their_own_sign_under_their_own_name() {
+    // An authority below a root of Amazon's, whose certificate SNS does not serve; the one that it serves says where that is.
+    let above = &amazons().1;
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("no name is a wrong name");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "Amazon RSA 2048 M99");
+    let key = KeyPair::generate().expect("ring makes keys");
+    let between = params.signed_by(&key, above).expect("the root signs").der().to_vec();
+    let below = Issuer::new(params, key);
+    let leaf = |url: &str| {
+        // AuthorityInfoAccessSyntax with caIssuers, RFC 5280 section 4.2.2.1.
+        let uri = [&[0x86, u8::try_from(url.len()).expect("short")], url.as_bytes()].concat();
+        let access = [&[0x06, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 2], &uri[..]].concat();
+        let one = [&[0x30, u8::try_from(access.len()).expect("short")], &access[..]].concat();
+        let all = [&[0x30, u8::try_from(one.len()).expect("short")], &one[..]].concat();
+        let mut params = CertificateParams::new(["sns-signing.eu-west-1.amazonaws.com".to_owned()]).expect("a name");
+        params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], all));
+        params.signed_by(&KeyPair::from_pem(SIGNER).expect("an RSA key"), &below).expect("the authority signs").pem()
+    };
+    let (near, far) = (leaf("http://crt.r2m99.amazontrust.com/r2m99.cer"), leaf("http://crt.evil.example/r2m99.cer"));
+    let amazon = Amazon::start(HOST, move |_, path| match path {
+        "/signer.pem" => (200, String::new(), near.clone().into_bytes()),
+        "/far.pem" => (200, String::new(), far.clone().into_bytes()),
+        "http://crt.r2m99.amazontrust.com/r2m99.cer" => (200, String::new(), between.clone()),
+        _ => (404, String::new(), Vec::new()),
+    });
+    let (work, _running, port) = listening(&amazon);
+    let mut told = envelope("Notification", "n0", &bounce("n0", "never@example.com"));
+    told["SigningCertURL"] = json!(format!("https://{HOST}/far.pem"));
+    assert_eq!(tell(port, &signed(told, SIGNER)), 401, "an issuer is fetched from nowhere else");
+    for id in ["n1", "n2"] {
+        assert_eq!(tell(port, &signed(envelope("Notification", id, &bounce(id, "gone@example.com")), SIGNER)), 204);
+    }
+    assert_eq!(amazon.paths(), ["/far.pem", "/signer.pem", "http://crt.r2m99.amazontrust.com/r2m99.cer"]);
+    assert_eq!(types(&work), ["bounced", "bounced"]);
+}
+
+#[test]
+fn a_certificate_is_fetched_once_for_all_who_wait_and_nobody_else_waits_for_it() {
+    let gate = Arc::new(Mutex::new(()));
+    let held = gate.lock().expect("nothing panics under it");
+    let (inner, slow) = (Arc::clone(&gate), good());
+    let amazon = Amazon::start(HOST, move |_, path| {
+        if path == "/slow.pem" {
+            drop(inner.lock());
+        }
+        (200, String::new(), slow.clone().into_bytes())
+    });
+    let (work, _running, port) = listening(&amazon);
+    let told = |id: &str, file: &str| {
+        let mut told = envelope("Notification", id, &bounce(id, "gone@example.com"));
+        told["SigningCertURL"] = json!(format!("https://{HOST}/{file}"));
+        signed(told, SIGNER)
+    };
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..20)
+            .map(|n| {
+                let told = told(&format!("s{n}"), "slow.pem");
+                scope.spawn(move || tell(port, &told))
+            })
+            .collect();
+        assert!(wait_for(|| amazon.paths().contains(&"/slow.pem".to_owned()), LONG));
+        // Others with another certificate, and those who need none, are answered meanwhile.
+        assert_eq!(tell(port, &told("q1", "signer.pem")), 204);
+        assert_eq!(ask(port, "GET", "/healthz", &[], b"").0, 200);
+        // A forged one that needs the same certificate spoils nothing for them.
+        let mut forged = envelope("Notification", "f1", "x");
+        forged["SigningCertURL"] = json!(format!("https://{HOST}/slow.pem"));
+        forged["Timestamp"] = json!("2001-01-01T00:00:00Z");
+        let forger = scope.spawn(move || tell(port, &forged));
+        drop(held);
+        assert_eq!(forger.join().expect("it is answered"), 401);
+        for waiting in waiting {
+            assert_eq!(waiting.join().expect("it is answered"), 204);
+        }
+    });
+    assert_eq!(amazon.paths().iter().filter(|path| *path == "/slow.pem").count(), 1, "{:?}", amazon.paths());
+    assert_eq!(types(&work).len(), 21);
 }

@@ -1,0 +1,31 @@
+//! Whether the ledger answers, asked at most once a second however often somebody wants to know.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use crate::ledger::Ledger;
+
+/// How long an answer is good for.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long the ledger may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The last answer. Whoever asks while the ledger is being asked waits for its answer.
+#[derive(Default)]
+pub(super) struct Health(Mutex<Option<(Instant, bool)>>);
+
+impl Health {
+    /// Whether the ledger answers.
+    pub(super) async fn is_well(&self, ledger: &dyn Ledger) -> bool {
+        let mut last = self.0.lock().await;
+        if let Some((at, is_well)) = *last
+            && at.elapsed() < FRESH
+        {
+            return is_well;
+        }
+        let is_well = matches!(tokio::time::timeout(PATIENCE, ledger.pauses()).await, Ok(Ok(_)));
+        *last = Some((Instant::now(), is_well));
+        is_well
+    }
+}
