@@ -9,7 +9,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::column::is_email_heading;
 use super::findings::{Findings, Kind};
-use super::marks::{is_marked, looks_like_address, mark_of, shape, without_mark};
+use super::marks::{is_marked, looks_like_address, mark_of, odd_domain, shape, without_mark};
 use super::problem::{Place, Problem};
 
 /// The delimiters that are looked for, the likeliest first.
@@ -20,6 +20,8 @@ const HEADER_LINES: usize = 40;
 const SAMPLE_RECORDS: usize = 50;
 /// Fewer rows of one length tell nothing about the others.
 const FEWEST_ALIKE: usize = 5;
+/// Fewer addresses tell nothing about the domains of the others.
+const FEWEST_PLAIN: usize = 10;
 /// How many rows below a header may describe its columns (Qualtrics has two).
 const DESCRIPTIONS: usize = 3;
 
@@ -62,6 +64,8 @@ pub(super) struct Layout {
     pub(super) plain_shape: Option<String>,
     /// Whether the list leaves out empty cells at the end of its rows.
     pub(super) is_trimmed: bool,
+    /// Whether nearly all addresses are at domains that the Internet delivers to, where there are enough to tell.
+    pub(super) has_plain_domains: bool,
 }
 
 /// Rows of one length, the most frequent one.
@@ -110,6 +114,7 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
             alike: Alike::default(),
             plain_shape: None,
             is_trimmed: false,
+            has_plain_domains: false,
         });
     };
     let text = Sample { text: sample, whole };
@@ -137,8 +142,22 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
         return Err(problem.hint("name the columns in a first line, e.g. email,other_email,name"));
     }
     let headless = split.headless.map(|found| if let Headless::At(place) = found { place } else { 0 });
-    let Split { delimiter, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, is_trimmed, .. } = split;
-    Ok(Layout { delimiter, at, line, headless, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, is_trimmed })
+    let Split { delimiter, is_marked, descriptions, own_mark, usual, by_content, alike, plain_shape, is_trimmed, has_plain_domains, .. } = split;
+    Ok(Layout {
+        delimiter,
+        at,
+        line,
+        headless,
+        is_marked,
+        descriptions,
+        own_mark,
+        usual,
+        by_content,
+        alike,
+        plain_shape,
+        is_trimmed,
+        has_plain_domains,
+    })
 }
 
 fn too_many_skipped(skip: u64) -> Problem {
@@ -288,6 +307,7 @@ struct Split {
     alike: Alike,
     plain_shape: Option<String>,
     is_trimmed: bool,
+    has_plain_domains: bool,
 }
 
 impl Split {
@@ -318,6 +338,7 @@ impl Split {
             alike: Alike::default(),
             plain_shape: None,
             is_trimmed: false,
+            has_plain_domains: false,
         };
         let place = heading.and_then(|at| heads[at].place);
         let begin = if headless.is_some() { starts[0].0 } else { heads.get(header).map_or(starts[0].0, |head| head.next) };
@@ -332,6 +353,8 @@ impl Split {
         let home = place.or(if let Some(Headless::At(place)) = self.headless { Some(place) } else { None });
         // Short rows with an address, and those that end before its column.
         let (mut short, mut cut) = (0, 0);
+        // Addresses at the place where they belong, and those of them at a domain that is doubtful among others.
+        let (mut plain, mut odd) = (0, 0);
         // How many addresses, and how many values that are none.
         let mut by_column: Vec<usize> = Vec::new();
         let mut others: Vec<usize> = Vec::new();
@@ -345,6 +368,11 @@ impl Split {
                 self.descriptions = records;
             }
             agreeing += usize::from(cells.len() == self.width);
+            if let Some(cell) = home.and_then(|home| cells.get(home)) {
+                let is_odd = odd_domain(cell).is_some();
+                odd += usize::from(is_odd);
+                plain += usize::from(!is_odd && looks_like_address(cell));
+            }
             if let Some(home) = home.filter(|_| cells.len() < self.width) {
                 short += usize::from(cells.get(home).is_some_and(|cell| looks_like_address(cell)));
                 cut += usize::from(cells.len() <= home);
@@ -380,6 +408,7 @@ impl Split {
         self.agreeing = 1_000 * agreeing as u64 / records.max(1) as u64;
         self.own_mark = own_mark(&marks, records);
         self.is_trimmed = short > 0 && short >= cut;
+        self.has_plain_domains = plain >= FEWEST_PLAIN && 10 * odd <= plain;
         self.plain_shape = shapes.into_iter().find(|(shape, count)| !shape.is_empty() && 2 * count > records).map(|(shape, _)| shape);
         let most = lengths.into_values().filter(|(count, _)| *count >= FEWEST_ALIKE).max_by_key(|(count, _)| *count);
         if let Some((count, alike)) = most {

@@ -68,6 +68,19 @@ pub(crate) fn looks_like_address(cell: &str) -> bool {
     is_part(local) && is_part(domain) && domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty())
 }
 
+/// Why the domain of a plain address is none that the Internet delivers to, so that it is doubtful among others.
+pub(super) fn odd_domain(cell: &str) -> Option<&'static str> {
+    let (local, domain) = cell.trim().split_once('@')?;
+    let is_plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte));
+    if !is_plain(local) || !is_plain(domain) {
+        return None;
+    }
+    if !domain.contains('.') {
+        return Some("domain has no dot, unlike those of the other rows: is it cut off?");
+    }
+    domain.contains('_').then_some("domain holds an underscore, unlike those of the other rows")
+}
+
 /// Whether a mark at the beginning of a row whose first cell is no address strikes the row out. `*` and `!` may belong to the text, and
 /// dashes alone stand for nothing.
 pub(super) fn strikes_row(cell: &str) -> bool {

@@ -160,6 +160,7 @@ impl ListReader {
             alike: layout.alike,
             plain_shape: layout.plain_shape,
             is_trimmed: layout.is_trimmed,
+            has_plain_domains: layout.has_plain_domains,
             ..Tidy::default()
         };
         let mut ahead = None;

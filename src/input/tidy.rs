@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::column::{is_email_heading, normal};
 use super::findings::{Findings, Kind};
 use super::layout::Alike;
-use super::marks::{is_data, is_marked, is_struck_address, looks_like_address, mark_of, shape, strikes_row, without_mark};
+use super::marks::{is_data, is_marked, is_struck_address, looks_like_address, mark_of, odd_domain, shape, strikes_row, without_mark};
 use super::problem::{Place, Problem};
 use super::reader::ListRow;
 use crate::recipient::Fields;
@@ -30,6 +30,8 @@ pub(super) struct Tidy {
     pub(super) plain_shape: Option<String>,
     /// Whether the list leaves out empty cells at the end of its rows, so that a row may end before its address.
     pub(super) is_trimmed: bool,
+    /// Whether nearly all addresses are at domains that the Internet delivers to.
+    pub(super) has_plain_domains: bool,
     /// Rows so far whose mark is taken as a part of their text.
     pub(super) marked: Marked,
     /// The header's names, by which it is known again below, and its line.
@@ -91,7 +93,7 @@ impl Tidy {
             self.marked.look(first, line, findings);
         }
         let found = record.len();
-        let mut defect = self.doubt(&record).or_else(|| self.shift(&record));
+        let mut defect = self.doubt(&record).or_else(|| self.shift(&record)).or_else(|| self.odd_domain(&record));
         if found < self.width {
             let is_odd = self.usual.is_some_and(|usual| usual < self.width && usual != found);
             findings.add(if is_odd { Kind::OddLength } else { Kind::Short }, line);
@@ -203,6 +205,11 @@ impl Tidy {
         let address = record.get(email)?;
         (memchr(b':', address.as_bytes()).is_some() && address.contains(" ::: "))
             .then(|| "cell holds several addresses, separated by ::: : leave one of them".to_owned())
+    }
+
+    /// Why the address's domain is doubtful among those of the other rows.
+    fn odd_domain(&self, record: &StringRecord) -> Option<String> {
+        self.has_plain_domains.then(|| odd_domain(record.get(self.email?)?)).flatten().map(str::to_owned)
     }
 
     /// Whether the header names fewer columns than the rows have: those beyond the addresses, which are the last named, have no name.

@@ -378,6 +378,21 @@ fn marks_over_letters_and_odd_signs_are_refused_or_listed() {
 }
 
 #[test]
+fn a_domain_unlike_all_others_is_doubtful() {
+    let list = |odd: &str| rows("email,name", |n| format!("user{n}@example.com,User{n}"), &format!("{odd},User10"));
+    counts(list("user10@example"), "domain has no dot, unlike those of the other rows: is it cut off?");
+    counts(list("user10@localhost"), "domain has no dot");
+    counts(list("user10@ex_ample.com"), "domain holds an underscore");
+    // A list for a local network, or too short to tell.
+    for list in [
+        rows("email,name", |n| format!("user{n}@mail,User{n}"), "user10@mail,User10"),
+        "email,name\nann@example.com,Ann\nroot@localhost,Root\n".to_owned(),
+    ] {
+        sandbox(list).run(&["check", "list.csv"]).ends(0).says("domain without a dot");
+    }
+}
+
+#[test]
 fn a_row_that_cannot_be_rendered_stops_the_list_whatever_is_tolerated() {
     let ws = sandbox(rows("email,name", |n| format!("user{n}@example.com,User{n}"), "not-an-address,User10"));
     ws.message("Hi", "Hello {{ name }}{% if name == 'User7' %}{{ nickname }}{% endif %}!");
