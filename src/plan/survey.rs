@@ -271,6 +271,7 @@ impl Survey {
         let share = percentage(invalid, rows);
         let apart = match judged.all - judged.faults {
             0 => String::new(),
+            1 => ", apart from one row without an address".to_owned(),
             apart => format!(", apart from {apart} rows without an address"),
         };
         let mut what = format!("{invalid} of {rows} rows cannot be mailed ({share:.1} %, {tolerated} tolerated){apart}");
