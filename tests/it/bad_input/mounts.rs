@@ -80,6 +80,8 @@ fn send_says_what_cannot_be_written_before_anything_leaves() {
     assert_eq!(run(&ws, &["suppress", "check", "reject+1@example.com"]).status.code(), Some(0), "the ledger has it");
     let output = with_read_only(&mounts, &ws, &["crm"], &["check", "ro/list.csv"]);
     assert!(output.status.code() == Some(0) && stderr(&output).contains("crm/stop.csv cannot be written"), "{}", stderr(&output));
+    let output = with_read_only(&mounts, &ws, &["crm"], &["suppress", "remove", "x@example.net"]);
+    assert!(output.status.code() == Some(4) && stderr(&output).contains("crm/stop.csv cannot be changed"), "{}", stderr(&output));
 }
 
 #[test]
