@@ -61,6 +61,8 @@ pub(super) struct Judged {
     pub(super) faults: u64,
     /// The faults in words.
     pub(super) why: Vec<String>,
+    /// Those of lists whose column of addresses is broken: how many rows that touches, and how many the list has.
+    pub(super) broken: Vec<(u64, u64)>,
     /// What else than a change of the rows mends them.
     pub(super) hint: Option<String>,
 }
@@ -174,6 +176,7 @@ impl OfList {
         let below = self.empty - self.above;
         if self.filled == 0 {
             judged.faults += self.empty;
+            judged.broken.push((self.empty, self.rows));
             let most = self.elsewhere.iter().max_by_key(|(_, (count, _))| *count).and_then(|(places, _)| columns.get(*places.first()?));
             let other = most.filter(|name| !name.is_empty());
             let there = other.map(|other| format!("; addresses stand in {other:?}")).unwrap_or_default();
@@ -181,6 +184,7 @@ impl OfList {
             judged.hint = judged.hint.take().or_else(|| other.map(|other| format!("if {other:?} is the right column, name it: --email {other:?}")));
         } else if self.above == 0 && below >= TAIL && self.filled >= TAIL && !self.is_sorted() {
             judged.faults += self.empty;
+            judged.broken.push((self.empty, self.rows));
             let line = self.below_from;
             judged.why.push(format!("{name}: the column {column:?} has no address from line {line} on, in {below} rows, and one in each row above"));
             judged.hint = judged.hint.take().or_else(|| Some("if the column is not cut off, leave these rows out by --where".to_owned()));

@@ -264,6 +264,11 @@ impl Survey {
         if is_more(invalid, rows, max_invalid) {
             return Err(self.invalid_refusal((invalid, rows), max_invalid, &judged, listed).about(Subject::List));
         }
+        // One of several lists may be small beside the others.
+        if judged.broken.iter().any(|(faults, rows)| is_more(*faults, *rows, max_invalid)) {
+            let ways = judged.hint.unwrap_or_else(|| "leave the list out, or export it again".to_owned());
+            return Err(Error::refused(judged.why.join("\n")).hint(ways).about(Subject::List));
+        }
         Ok(())
     }
 

@@ -65,6 +65,11 @@ fn a_list_without_any_address_is_refused_with_the_column_that_has_some() {
     let row = |n: u32, address: &str| format!("{n},,{address}");
     let says = ["no row has an address in its column \"Email\"; addresses stand in \"Owner\"", "--email \"Owner\""];
     refuses(&rows("id,Email,Owner", 30, |_| false, row, ""), &[], &says);
+    // Nor does it hide behind a larger one.
+    let ws = sandbox(rows("id,email", 100, |_| false, |n, address| format!("{n},{address}"), ""));
+    ws.file("lost.csv", "id,email\n1,\n2,\n");
+    ws.run(&["-q", "send", "list.csv", "lost.csv"]).ends(4).says("lost.csv: no row has an address in its column \"email\"").says("hint: ");
+    ws.run(&["check", "list.csv", "lost.csv", "--max-invalid", "100%"]).ends(0).says("100  sendable");
     refuses("id,email\n1,\n", &[], &["1 of 1 rows cannot be mailed", "no row has an address in its column \"email\""]);
 }
 
