@@ -39,7 +39,7 @@ pub(super) struct Known<'a> {
 }
 
 /// Where the records begin and what they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     pub(super) delimiter: u8,
     /// The byte at which the header begins, or the first row where there is none.
@@ -101,21 +101,7 @@ pub(super) fn find(sample: &str, whole: bool, known: &Known<'_>, findings: &mut 
     let Some(&(begin, begin_line)) = starts.first() else {
         let delimiter = delimiter.or(known.preferred).unwrap_or(DELIMITERS[0]);
         let (at, line) = (sample.len(), lines.last);
-        return Ok(Layout {
-            delimiter,
-            at,
-            line,
-            headless: None,
-            is_marked: false,
-            descriptions: 0,
-            own_mark: None,
-            usual: None,
-            by_content: None,
-            alike: Alike::default(),
-            plain_shape: None,
-            is_trimmed: false,
-            has_plain_domains: false,
-        });
+        return Ok(Layout { delimiter, at, line, ..Layout::default() });
     };
     let text = Sample { text: sample, whole };
     let candidates: Vec<u8> = match delimiter {
