@@ -22,14 +22,18 @@ pub mod content;
 mod draws;
 pub mod error;
 pub mod exit;
+mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod holder;
 mod host;
 pub mod literal;
 pub mod outcome;
 pub mod pause;
+mod process;
 pub mod recipient;
 pub mod secret;
+mod shown;
 
 pub mod cli;
 pub mod commands;
@@ -66,7 +70,8 @@ fn listen(verbose: u8) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false).log_internal_errors(false);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(shown::VisibleErrors::default).with_ansi(false).with_target(false).log_internal_errors(false);
     let own = Targets::new().with_target("mailbatch", level);
     // Somebody who uses this as a library may have set up their own.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines.with_filter(own)));
@@ -74,6 +79,7 @@ fn listen(verbose: u8) {
 
 /// Runs the program: parses the arguments, runs the command, prints an error with its hint, and returns the exit code.
 pub fn run() -> ExitCode {
+    process::prepare();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -14,6 +14,7 @@ use rustix::fs::{Access, OFlags};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::shown::Shown;
 
 /// How long a FIFO is waited for that no program reads.
 const READER: Duration = Duration::from_secs(60);
@@ -192,7 +193,7 @@ impl Target {
                 Err(_) => {
                     let place = canonical(&end);
                     if !place.starts_with(&home) {
-                        return Err(refused(format!("is a symbolic link that leads out of its directory, to {}", place.display())));
+                        return Err(refused(format!("is a symbolic link that leads out of its directory, to {}", place.shown())));
                     }
                     return Ok(place);
                 }

@@ -22,6 +22,7 @@ use crate::output::{OwnFiles, Target, is_in_place};
 use crate::pipeline::ledger_error;
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
+use crate::shown::Shown;
 use crate::suppression::{Places, Suppressions};
 
 /// Runs the command. Exit 4 when a send would refuse the list, 14 when it would because of what earlier runs sent.
@@ -127,7 +128,7 @@ async fn place_of_rejected(bench: &Workbench, args: &CheckArgs, path: &Path, sou
     add_inputs(&mut own, bench, &args.list.lists, &args.list.screening.suppress, source);
     let target = target(bench, "--rejected", path, &own)?;
     target.try_out().map_err(|e| {
-        Error::usage(format!("--rejected {}: cannot be written there: {e}", path.display())).hint("name a file in a directory that you can write to")
+        Error::usage(format!("--rejected {}: cannot be written there: {e}", path.shown())).hint("name a file in a directory that you can write to")
     })?;
     Ok(target)
 }
@@ -143,7 +144,7 @@ fn write_rejected(
 ) -> Result<Vec<PathBuf>> {
     let lists = &args.list.lists;
     let options = || Options { spreadsheet_safe: args.spreadsheet_safe, ..Options::default() };
-    let head = Head::of_lists(lists.iter().map(|path| path.display().to_string()).collect(), survey.columns.clone());
+    let head = Head::of_lists(lists.iter().map(|path| path.shown()).collect(), survey.columns.clone());
     if let Some(place) = place {
         let mut file = ReportFile::create(place, Format::Csv, &head, &Standing::default(), options())?;
         rows.iter().try_for_each(|row| file.row(row))?;
@@ -161,7 +162,7 @@ fn write_rejected(
         name.push(".rejected.csv");
         let path = PathBuf::from(name);
         if is_in_place(&bench.settings.workspace.from_arguments(&path)) {
-            return Err(Error::usage(format!("{}: is no regular file", path.display())));
+            return Err(Error::usage(format!("{}: is no regular file", path.shown())));
         }
         let target = target(bench, "the file of bad rows,", &path, own)?;
         let mut file = ReportFile::create(&target, Format::Csv, &head, &Standing::default(), options())?;

@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::report::ci::{self, Content, is_for_ci};
 use crate::report::{self, Format};
+use crate::shown::Shown;
 
 /// The reports for CI that a command was asked for.
 pub(crate) struct CiReports {
@@ -42,7 +43,7 @@ impl CiReports {
         inputs.iter().for_each(|input| own.add(&base.join(input), "an input of this command"));
         let places = forms.into_iter().filter_map(|(typed, format)| {
             // A place that is unfit is refused by the command itself.
-            let target = Target::of(&base.join(typed), &typed.display().to_string(), &own).ok()?;
+            let target = Target::of(&base.join(typed), &typed.shown(), &own).ok()?;
             Some(Place { typed: typed.to_owned(), format, target })
         });
         let reports = Self { places: places.collect() };
@@ -82,7 +83,7 @@ impl Place {
             (Err(_), Content::Foreign) => {
                 return eprintln_quietly(&format!(
                     "mailbatch: {}: what lies there is no report and was left as it is; this command did not come to write one",
-                    self.typed.display()
+                    self.typed.shown()
                 ));
             }
             (Err(_), Content::Failing) | (Ok(_), _) => return,

@@ -11,6 +11,7 @@ use crate::cli::{ConfigCommand, Globals};
 use crate::config::{FILE_NAME, Settings, start_dir};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::shown::Shown;
 
 /// Runs one of the `config` commands.
 pub fn run(globals: &Globals, command: &ConfigCommand, out: &mut dyn Write) -> Result<Exit> {
@@ -29,17 +30,17 @@ pub fn init(globals: &Globals, dir: Option<&Path>, (list, email): (Option<&Path>
     let columns = list.map(|list| ListColumns::read(&base.join(list), list, email)).transpose()?;
     let [(_, mode, text), others @ ..] = sample::files(columns.as_ref())?;
     let dir = base.join(dir.unwrap_or(Path::new("")));
-    std::fs::create_dir_all(&dir).map_err(|e| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory that can be made"))?;
+    std::fs::create_dir_all(&dir).map_err(|e| Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory that can be made"))?;
     let configuration = dir.join(FILE_NAME);
     if !create(&configuration, mode, &text)? {
-        return Err(Error::usage(format!("{}: there is one already", configuration.display())).hint("edit it, or name another directory"));
+        return Err(Error::usage(format!("{}: there is one already", configuration.shown())).hint("edit it, or name another directory"));
     }
-    let mut told = format!("wrote {}\n", configuration.display());
+    let mut told = format!("wrote {}\n", configuration.shown());
     let (mut wrote, mut kept) = (vec![configuration], Vec::new());
     for (name, mode, text) in others {
         let path = dir.join(name);
         let (word, files) = if create(&path, mode, &text)? { ("wrote", &mut wrote) } else { ("kept", &mut kept) };
-        told.push_str(&format!("{word} {}\n", path.display()));
+        told.push_str(&format!("{word} {}\n", path.shown()));
         files.push(path);
     }
     told.push_str("it sends no mail: the provider is a sandbox. Change what is marked CHANGE before real mail leaves\n");
@@ -54,7 +55,7 @@ pub fn init(globals: &Globals, dir: Option<&Path>, (list, email): (Option<&Path>
 
 /// Makes a file; `false` when there is one.
 fn create(path: &Path, mode: u32, text: &str) -> Result<bool> {
-    let cannot = |e: std::io::Error| Error::usage(format!("{}: {e}", path.display())).hint("name a directory you can write to");
+    let cannot = |e: std::io::Error| Error::usage(format!("{}: {e}", path.shown())).hint("name a directory you can write to");
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true).map_err(cannot),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),

@@ -18,6 +18,7 @@ use crate::output::{OwnFiles, Target};
 use crate::pipeline::ledger_error;
 use crate::plan::{self, Survey};
 use crate::report::{self, ci};
+use crate::shown::Shown;
 
 /// Reads, screens and renders everything, and says what a send would do and how long it would take under the limits.
 pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>) -> Result<Exit> {
@@ -110,11 +111,11 @@ fn write_checks(sending: &Sending<'_>, survey: &Survey, would_send: u64) -> Resu
         let place = sending.bench.settings.workspace.from_arguments(path);
         let format = format_of(&place)?;
         if !ci::is_for_ci(format) {
-            notes.push(format!("--report {}: a dry run writes reports for CI only (.xml, .md)", path.display()));
+            notes.push(format!("--report {}: a dry run writes reports for CI only (.xml, .md)", path.shown()));
             continue;
         }
         // Found fit before the lists were read.
-        let target = Target::of(&place, &format!("--report {}", path.display()), &OwnFiles::default())?;
+        let target = Target::of(&place, &format!("--report {}", path.shown()), &OwnFiles::default())?;
         let text = ci::dry_run(format, &ci::class(path), (&survey.tally, survey.unrendered), survey.filtered, would_send);
         report::write_text(&target, &text)?;
     }

@@ -24,6 +24,7 @@ use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
 use crate::pipeline::ledger_error;
 use crate::report::text::{clean, time};
+use crate::shown::Shown;
 use crate::suppression;
 
 /// How many events are written down in one go, and how many messages wait to be.
@@ -161,7 +162,7 @@ async fn ingest(globals: &Globals, env: Option<&str>, args: &IngestArgs) -> Resu
         Some(Intake { bench, ledger, believe })
     };
     let base = start_dir(globals)?;
-    let paths: Vec<(PathBuf, String)> = args.paths.iter().map(|path| (base.join(path), path.display().to_string())).collect();
+    let paths: Vec<(PathBuf, String)> = args.paths.iter().map(|path| (base.join(path), path.shown())).collect();
     let (sender, mut letters) = tokio::sync::mpsc::channel::<(Letter, Option<Told>)>(AT_ONCE);
     let reader = tokio::task::spawn_blocking(move || {
         for (path, shown) in &paths {
@@ -303,7 +304,7 @@ fn flushed(written: std::io::Result<()>) -> Result<()> {
 
 async fn list(globals: &Globals, env: Option<&str>, args: &EventListArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, env)?;
-    let Some(ledger) = bench.existing_ledger()? else { return Ok(Exit::OK) };
+    let Some(ledger) = bench.ledger_to_read()? else { return Ok(Exit::OK) };
     let run = match &args.run {
         Some(name) => Some(bench.run(ledger.as_ref(), Some(name)).await?.id),
         None => None,

@@ -12,6 +12,7 @@ use crate::cli::Cli;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::output::{OwnFiles, Target};
+use crate::shown::Shown;
 
 /// The shells `completions/` has a script for, with the name each of them looks for.
 pub const COMPLETIONS: &[(Shell, &str)] = &[
@@ -42,7 +43,7 @@ const GUIDES: &[(&str, &str)] =
 /// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`, which is made if need be. They are written aside and
 /// renamed; a link out of `dir` is refused before the first is.
 pub fn man(dir: &Path) -> Result<Exit> {
-    let failed = |e: io::Error| Error::usage(format!("{}: {e}", dir.display())).hint("name a directory you can write to");
+    let failed = |e: io::Error| Error::usage(format!("{}: {e}", dir.shown())).hint("name a directory you can write to");
     let aside = || -> io::Result<_> {
         fs::create_dir_all(dir)?;
         let aside = tempfile::Builder::new().prefix(".mailbatch-man-").tempdir_in(dir)?;
@@ -54,7 +55,7 @@ pub fn man(dir: &Path) -> Result<Exit> {
     let (aside, names) = aside().map_err(failed)?;
     let target = |name| {
         let path = dir.join(name);
-        Target::of(&path, &path.display().to_string(), &OwnFiles::default())
+        Target::of(&path, &path.shown(), &OwnFiles::default())
     };
     let targets = names.iter().map(target).collect::<Result<Vec<Target>>>()?;
     for (name, target) in names.iter().zip(&targets) {

@@ -12,6 +12,7 @@ use crate::cli::{Cli, Command, SendArgs};
 use crate::commands::workbench::Workbench;
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::shown::Shown;
 
 /// The version of the form below; later ones only add to it.
 const VERSION: u32 = 1;
@@ -34,7 +35,7 @@ impl Inputs {
     /// What a send is about to be planned from.
     pub(crate) fn of(bench: &Workbench, args: &SendArgs, lists: &[PathBuf]) -> Result<Self> {
         let digest = |path: &PathBuf| {
-            let digest = digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.display())))?;
+            let digest = digest_of(path).map_err(|e| Error::refused(format!("{}: {e}", path.shown())))?;
             // A link that leads elsewhere tomorrow is no correction of the list that was read.
             Ok((path.canonicalize().unwrap_or_else(|_| path.clone()), digest))
         };

@@ -22,6 +22,7 @@ use crate::ledger::{Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, 
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::ledger_error;
 use crate::provider::{JobId, Verdict};
+use crate::shown::Shown;
 
 /// How many people are handed to the ledger at once.
 const PAGE: usize = 1_000;
@@ -182,13 +183,13 @@ impl Takeover<'_> {
         Err(Error::usage(format!("run {run} has a record, but neither a report nor a trace that says which recipients it reached")).hint(format!(
             "restore .mailbatch/reports, .mailbatch/trace or the ledger from a backup; moving {} away gives the run up, and the recipients that it \
              reached may be mailed twice",
-            record.display()
+            record.shown()
         )))
     }
 
     fn reports(&self, run: &str) -> Result<Reports> {
         let dir = report_directory(self.state_dir);
-        Reports::of(&dir, run).map_err(|e| Error::usage(format!("{}: {e}", dir.display())).hint("the directory of the reports must be readable"))
+        Reports::of(&dir, run).map_err(|e| Error::usage(format!("{}: {e}", dir.shown())).hint("the directory of the reports must be readable"))
     }
 
     /// Reads a run's newest report, if it has one. Returns how many people it names as reached or refused, and how many of them it suppresses.
@@ -227,7 +228,7 @@ impl Takeover<'_> {
             let state = Trace::read(&path).map_err(|e| {
                 Error::usage(format!("{e}; whom run {run} reached cannot be read from it")).hint(format!(
                     "restore it or the ledger from a backup; moving {} away gives up what it says, and people may be mailed twice",
-                    path.display()
+                    path.shown()
                 ))
             })?;
             let crossing = state.crossing.iter().map(|(_, row)| (*row, Outcome::Unknown, Some(Reason::NoReply)));
@@ -308,7 +309,7 @@ fn unnamed(run: &str, messages: usize, has_record: bool, state_dir: &Path) -> Er
     ))
     .hint(format!(
         "send the list as it was then, or restore the ledger; moving {} away gives up what it says, and these people may be mailed twice",
-        trace.display()
+        trace.shown()
     ))
 }
 
@@ -445,7 +446,7 @@ fn unguarded(cell: &str) -> &str {
 }
 
 fn unreadable(path: &Path, why: &str) -> Error {
-    Error::usage(format!("{}: this is not a report as it was written: {why}", path.display()))
+    Error::usage(format!("{}: this is not a report as it was written: {why}", path.shown()))
         .hint("restore it from a backup; moving it away gives up what it says, and the people in it may be mailed twice")
 }
 

@@ -43,17 +43,16 @@ pub(crate) mod sync;
 mod who;
 mod workbench;
 
-use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::cli::{Cli, Command};
 use crate::commands::ci_reports::CiReports;
 pub use crate::commands::ci_reports::refuse_command_line;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::shown::Shown;
 
 /// Runs the command that was typed. Blocks; starts the runtime that the command needs.
 pub fn run(cli: &Cli) -> Result<Exit> {
@@ -75,6 +74,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
         }
         _ => {}
     }
+    crate::process::needs_files(0)?;
     if matches!(cli.command, Command::Send(_) | Command::Resume(_) | Command::Retry(_)) {
         schedule::as_batch();
     }
@@ -131,18 +131,5 @@ pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
 /// Makes a directory for files that hold addresses: mode 0700.
 pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|e| Error::internal(format!("{}: {e}", dir.display())))
-}
-
-/// Locks a file for this process alone, waiting up to `wait` for whoever has it; false where somebody has it still.
-pub(crate) fn locked_within(file: &File, wait: Duration) -> std::io::Result<bool> {
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::Error(e)) => return Err(e),
-            Err(TryLockError::WouldBlock) if begun.elapsed() >= wait => return Ok(false),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
+    made.map_err(|e| Error::internal(format!("{}: {e}", dir.shown())))
 }

@@ -14,6 +14,7 @@ use crate::literal::Rate;
 use crate::message::Message;
 use crate::outcome::Cohort;
 use crate::pipeline::{LedgerMemory, Outlet, RetryPolicy};
+use crate::process;
 use crate::provider::Provider;
 
 /// The providers of a run, as frozen with it.
@@ -120,6 +121,10 @@ pub(crate) fn connect(
     let sandbox = frozen.provider_sandbox;
     let route = FrozenRoute::of_run(settings, run, frozen.route.as_ref())?;
     let outlets = route.providers.iter().map(|name| outlet(settings, name, typed, needs, sandbox, ledger)).collect::<Result<Vec<_>>>()?;
+    // Out of files in mid-run, connections fail one by one and the provider is blamed.
+    let connections =
+        |outlet: &Outlet| if settings.provider(Some(&outlet.name)).is_ok_and(|(_, config)| config.kind == "sandbox") { 0 } else { outlet.in_flight };
+    process::needs_files(outlets.iter().map(connections).sum())?;
     let order = route.order.iter().filter_map(|name| route.providers.iter().position(|known| known == name)).collect();
     Ok((outlets, order))
 }

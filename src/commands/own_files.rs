@@ -6,9 +6,11 @@ use crate::commands::running::frozen;
 use crate::commands::workbench::Workbench;
 use crate::config::Workspace;
 use crate::error::Result;
+use crate::files;
 use crate::ledger::Ledger;
 use crate::message::MessageSource;
 use crate::output::{OwnFiles, Target};
+use crate::shown::Shown;
 
 const LIST: &str = "a list of this workspace";
 const MESSAGE: &str = "the message";
@@ -27,7 +29,7 @@ pub(crate) fn of_workspace(workspace: &Workspace) -> OwnFiles {
 
 /// Every text of the configuration, read as a path.
 fn named(workspace: &Workspace) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string(&workspace.config_file).unwrap_or_default();
+    let text = files::read_text(&workspace.config_file, files::CONFIGURATION).unwrap_or_default();
     let mut named = Vec::new();
     strings(toml::Value::Table(text.parse().unwrap_or_default()), &mut named);
     named.iter().map(|file| workspace.from_config(file)).collect()
@@ -75,7 +77,7 @@ pub(crate) fn add_inputs(own: &mut OwnFiles, bench: &Workbench, lists: &[PathBuf
 
 /// The place that a flag names.
 pub(crate) fn target(bench: &Workbench, flag: &str, path: &Path, own: &OwnFiles) -> Result<Target> {
-    Target::of(&bench.settings.workspace.from_arguments(path), &format!("{flag} {}", path.display()), own)
+    Target::of(&bench.settings.workspace.from_arguments(path), &format!("{flag} {}", path.shown()), own)
 }
 
 /// Adds every text in a configuration to `found`.

@@ -2,7 +2,7 @@
 
 mod judge;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ use crate::output::{self, Target};
 use crate::pipeline::ledger_error;
 use crate::plan::{Lists, Screening, ambiguous_id};
 use crate::recipient::Fields;
+use crate::shown::Shown as _;
 use crate::suppression::Suppressions;
 
 use judge::{Earlier, Judge, Judged, NotSent, first_line, name_the_entries};
@@ -68,14 +69,19 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     for one in &mut shown {
         if let Some(not_sent) = &mut one.not_sent {
             name_the_entries(&bench, args, &message, &one.to, not_sent)?;
-            let place = format!("row {} ({}:{})", one.row, args.list.display(), one.line);
+            let place = format!("row {} ({}:{})", one.row, args.list.shown(), one.line);
             bench.warn(&format!("`send` would not mail {place}: {not_sent}"));
         }
     }
     if let Some(dir) = &args.out {
         let mut own = own_files(&bench, ledger).await;
         add_inputs(&mut own, &bench, std::slice::from_ref(&args.list), &args.suppress, &source);
-        let place = |one: &Shown| target(&bench, "--out", &dir.join(format!("row-{}.eml", one.row)), &own);
+        refuse_link(&bench, dir)?;
+        let place = |one: &Shown| {
+            let file = dir.join(format!("row-{}.eml", one.row));
+            refuse_link(&bench, &file)?;
+            target(&bench, "--out", &file, &own)
+        };
         let targets = shown.iter().map(place).collect::<Result<Vec<Target>>>()?;
         for (one, target) in shown.iter().zip(&targets) {
             write(target, &one.rendered.bytes)?;
@@ -324,9 +330,18 @@ fn render(bench: &Workbench, message: &Message, index: &Arc<ColumnIndex>, fields
     message.render(index, fields, to, &ident).map_err(|e| e.to_string())
 }
 
+/// Names of previews can be guessed, and in a directory that others write to a link would send the mail of a person to a place of theirs.
+fn refuse_link(bench: &Workbench, path: &Path) -> Result<()> {
+    // A slash at the end would follow it.
+    let bare: PathBuf = path.components().collect();
+    let Ok(leads_to) = std::fs::read_link(bench.settings.workspace.from_arguments(bare)) else { return Ok(()) };
+    Err(Error::usage(format!("--out {}: is a symbolic link, to {}; previews follow none", path.shown(), leads_to.shown()))
+        .hint("name a directory of your own that holds no links, or remove this one"))
+}
+
 fn write(target: &Target, bytes: &[u8]) -> Result<()> {
     output::write(target, bytes)
-        .map_err(|e| Error::internal(format!("{}: {e}", target.path().display())).hint("name a directory that you can write to"))
+        .map_err(|e| Error::internal(format!("{}: {e}", target.path().shown())).hint("name a directory that you can write to"))
 }
 
 fn open(path: &PathBuf) -> Result<()> {
@@ -334,6 +349,6 @@ fn open(path: &PathBuf) -> Result<()> {
     let status = std::process::Command::new(opener).arg(path).status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        _ => Err(Error::internal(format!("{opener} could not open {}", path.display())).hint("open the file by hand, or use --out DIR")),
+        _ => Err(Error::internal(format!("{opener} could not open {}", path.shown())).hint("open the file by hand, or use --out DIR")),
     }
 }

@@ -27,7 +27,7 @@ struct Wanted {
 /// Writes what became of each recipient.
 pub(crate) async fn run(globals: &Globals, args: &ReportArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger()?;
+    let ledger = bench.used_ledger_to_read()?;
     if let Some(weeks) = args.trend {
         return trend(&bench, ledger.as_ref(), args, weeks).await;
     }

@@ -19,6 +19,7 @@ use crate::output::{OwnFiles, Target, is_in_place};
 use crate::pipeline::ledger_error;
 use crate::provider::JobId;
 use crate::report::{self, Closing, Failing, Head, Options, ReportFile};
+use crate::shown::Shown;
 
 /// The reports of a run that are always written. Makes their directory. Errs when that cannot be made or read.
 pub(crate) fn kept_reports(bench: &Workbench, run: &str) -> Result<Reports> {
@@ -62,7 +63,7 @@ pub(crate) fn remove_files(bench: &Workbench, run: &Run) -> Result<()> {
     reports
         .all()
         .chain([record::path(state_dir, &run.id)])
-        .try_for_each(|file| gone(std::fs::remove_file(&file)).map_err(|e| Error::internal(format!("{}: {e}", file.display()))))
+        .try_for_each(|file| gone(std::fs::remove_file(&file)).map_err(|e| Error::internal(format!("{}: {e}", file.shown()))))
 }
 
 fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
@@ -75,7 +76,7 @@ pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) 
     let state_dir = &bench.settings.workspace.state_dir;
     RunRecord::new(run, apart::of_run(&bench.settings, run), batches)
         .write(state_dir)
-        .map_err(|e| Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).display())).hint("the state directory must be writable"))
+        .map_err(|e| Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).shown())).hint("the state directory must be writable"))
 }
 
 /// Writes the report that is always written anew, after something was found out about a run.
@@ -152,7 +153,7 @@ fn failing(sending: &SendingArgs) -> Failing {
 pub(crate) fn format_of(path: &Path) -> Result<report::Format> {
     let unnamed = || (path.extension().is_none() && is_in_place(path)).then_some(report::Format::Csv);
     report::Format::of_path(path).or_else(unnamed).ok_or_else(|| {
-        Error::usage(format!("{}: the suffix names no report format", path.display())).hint("use .csv .ndjson .json .html .xml .md or .txt")
+        Error::usage(format!("{}: the suffix names no report format", path.shown())).hint("use .csv .ndjson .json .html .xml .md or .txt")
     })
 }
 

@@ -30,11 +30,12 @@ pub(crate) async fn status(globals: &Globals, args: &StatusArgs) -> Result<Exit>
     if args.open {
         return unfinished(&bench).await;
     }
-    let ledger = bench.used_ledger()?;
+    let mut ledger = bench.used_ledger_to_read()?;
     let mut run = bench.run(ledger.as_ref(), args.run.as_deref()).await?;
     show(&bench, ledger.as_ref(), &run).await?;
     while args.follow && is_going(&bench, ledger.as_ref(), &run).await? {
         tokio::time::sleep(EVERY).await;
+        ledger = bench.read_on(ledger)?;
         run = bench.run(ledger.as_ref(), Some(&run.id)).await?;
         show(&bench, ledger.as_ref(), &run).await?;
     }
@@ -59,7 +60,7 @@ pub(crate) async fn show(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> R
 async fn unfinished(bench: &Workbench) -> Result<Exit> {
     let command = |command: &str| in_this_workspace(bench, command);
     let (mut open, mut pauses) = (Vec::new(), Vec::new());
-    if let Some(ledger) = bench.existing_ledger()? {
+    if let Some(ledger) = bench.ledger_to_read()? {
         pauses = ledger.pauses().await.map_err(ledger_error)?;
         for run in ledger.runs().await.map_err(ledger_error)?.into_iter().filter(|run| run.state == RunState::Open) {
             let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
@@ -89,7 +90,7 @@ async fn is_going(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<b
 /// Waits until a run's execution has ended, and ends with its exit code.
 pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger()?;
+    let mut ledger = bench.used_ledger_to_read()?;
     let start = Instant::now();
     loop {
         let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
@@ -107,6 +108,7 @@ pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
             return Err(Error::new(Exit::DEADLINE, format!("run {} still goes on", run.id)).hint("`mailbatch status` shows where it stands"));
         }
         tokio::time::sleep(EVERY).await;
+        ledger = bench.read_on(ledger)?;
     }
 }
 
@@ -128,7 +130,7 @@ fn tell_where(bench: &Workbench, run: &Run, email: &str) -> Result<()> {
 /// Prints every decision taken about one recipient.
 pub(crate) async fn why(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger()?;
+    let ledger = bench.used_ledger_to_read()?;
     let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
     let email = Address::parse(&args.email).map_or_else(|_| args.email.clone(), |address| address.to_string());
     let decisions = ledger.why(&run.id, &email).await.map_err(ledger_error)?;

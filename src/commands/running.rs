@@ -26,6 +26,7 @@ use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
 use crate::report::{self, Closing, SummaryExtra};
+use crate::shown::Shown;
 use crate::suppression::Suppressions;
 
 /// What else is frozen with a run, beside its message and rows.
@@ -160,7 +161,7 @@ impl Going<'_> {
         let ledger = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
         let (outlets, order) = outlets::connect(settings, &self.run, &frozen, self.sending.rate, &needs, &ledger)?;
         let state_dir = &settings.workspace.state_dir;
-        let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").display())))?;
+        let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").shown())))?;
         self.ledger.set_trace(trace.name());
         let redirect = frozen.redirect.as_deref().map(Address::parse).transpose().map_err(|e| Error::internal(format!("--redirect-all-to: {e}")))?;
         let mode: Mode = match self.sending.progress {
@@ -208,6 +209,7 @@ impl Going<'_> {
         let mut earned = Vec::new();
         let mut next = None;
         let mut lost = None;
+        let is_signal = matches!(why, Some(Why::Signal(_)));
         let held = match why {
             None => None,
             Some(Why::Signal(exit)) => {
@@ -280,6 +282,13 @@ impl Going<'_> {
                 .hint(
                     "the ledger may be damaged: check it with `sqlite3 .mailbatch/ledger.db 'PRAGMA integrity_check'`, and restore it from a backup",
                 ));
+        }
+        if is_signal && let Some((_, words)) = earned.first_mut() {
+            let doubtful = standing.tally.get(Outcome::Unknown).saturating_sub(before.tally.get(Outcome::Unknown));
+            words.push_str(&match doubtful {
+                0 => "; what was on the wire has been answered".to_owned(),
+                n => format!("; {n} on the wire had no answer: `mailbatch report {id} --outcome unknown` names them"),
+            });
         }
         self.earn(&standing, &mut earned);
         if self.error_on_empty && before.tally.open == 0 {
@@ -381,9 +390,9 @@ pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, n
 /// Which signal ended an execution, for people.
 fn signal_words(exit: Exit) -> &'static str {
     match exit {
-        Exit::HUNG_UP => "the terminal was closed (SIGHUP); what was on the wire has been answered",
-        Exit::TERMINATED => "another process ended it (SIGTERM); what was on the wire has been answered",
-        _ => "interrupted at the terminal (Ctrl-C, SIGINT); what was on the wire has been answered",
+        Exit::HUNG_UP => "the terminal was closed (SIGHUP)",
+        Exit::TERMINATED => "another process ended it (SIGTERM)",
+        _ => "interrupted at the terminal (Ctrl-C, SIGINT)",
     }
 }
 
@@ -444,7 +453,7 @@ pub(crate) fn exit_of(standing: &Standing) -> Exit {
 /// The command as it must be typed from where the program was started.
 pub(crate) fn in_this_workspace(bench: &Workbench, command: &str) -> String {
     let quoted = |path: &Path| {
-        let text = path.display().to_string();
+        let text = path.shown();
         let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c));
         if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
     };

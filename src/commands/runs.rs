@@ -17,7 +17,7 @@ pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
     match &args.command {
         None | Some(RunsCommand::List) => list(&bench).await,
         Some(RunsCommand::Show { run }) => {
-            let ledger = bench.used_ledger()?;
+            let ledger = bench.used_ledger_to_read()?;
             let run = bench.run(ledger.as_ref(), Some(run)).await?;
             super::results::show(&bench, ledger.as_ref(), &run).await
         }
@@ -27,7 +27,7 @@ pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
 
 async fn list(bench: &Workbench) -> Result<Exit> {
     let mut runs = Vec::new();
-    if let Some(ledger) = bench.existing_ledger()? {
+    if let Some(ledger) = bench.ledger_to_read()? {
         for run in ledger.runs().await.map_err(ledger_error)? {
             let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
             runs.push((run, standing));

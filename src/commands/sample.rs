@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::input::context::{ColumnIndex, alias};
 use crate::input::{ListReader, Place, ReadOptions, Source};
 use crate::recipient::Columns;
+use crate::shown::Shown;
 
 const CONFIGURATION: &str = include_str!("mailbatch.toml");
 const MESSAGE: &str = include_str!("welcome.md");
@@ -31,7 +32,7 @@ pub(crate) struct ListColumns {
 impl ListColumns {
     /// Reads them. Exit 4 where the list cannot be read, or its column with the addresses is neither named nor found.
     pub(crate) fn read(path: &Path, typed: &Path, email: Option<&str>) -> Result<Self> {
-        let name = typed.display().to_string();
+        let name = typed.shown();
         let options = ReadOptions { email: email.map(str::to_owned), accept_guess: true, ..ReadOptions::default() };
         let mut reader = ListReader::open_as(&Source::Path(path.to_owned()), &name, &options)?;
         let place = Place::of_email(&reader, email, &name)?;

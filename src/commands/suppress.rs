@@ -1,6 +1,5 @@
 //! `mailbatch suppress`: who must not be mailed. What is added goes to a file and to the ledger; what is removed leaves both.
 
-use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,10 +13,12 @@ use crate::commands::say;
 use crate::commands::workbench::{Workbench, eprintln_quietly, learned};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files;
 use crate::input::{Finding, Kind, ReadOptions};
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::output::{Output, Target};
 use crate::pipeline::ledger_error;
+use crate::shown::Shown;
 use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
 /// Runs one of the commands.
@@ -141,7 +142,7 @@ pub(super) fn places(bench: &Workbench, files: &[PathBuf], address: &Address) ->
             found.push((format!("{}:{}", bench.settings.workspace.shown(&listed.file), listed.line), listed.entry));
         }
     }
-    if let Some(ledger) = bench.existing_ledger()? {
+    if let Some(ledger) = bench.ledger_to_read()? {
         tokio::task::block_in_place(|| {
             for kept in learned(ledger.as_ref()) {
                 let entry = Entry::from(&kept?.1);
@@ -175,7 +176,7 @@ async fn check(bench: &Workbench, text: &str) -> Result<Exit> {
 
 async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
     let target = first_file(bench)?;
-    let name = args.file.display().to_string();
+    let name = args.file.shown();
     let reading = ReadOptions {
         encoding: args.encoding.map(|encoding| encoding.name().to_owned()),
         delimiter: args.delimiter,
@@ -198,7 +199,7 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
         read(&mut std::io::stdin().lock())?
     } else {
         let path = bench.settings.workspace.from_arguments(&args.file);
-        let file = File::open(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
+        let file = files::open_once(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
         read(&mut BufReader::new(file))?
     };
     say_what_was_found(bench, &findings);
@@ -239,7 +240,7 @@ async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {
 }
 
 async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) -> Result<Exit> {
-    let ledger = bench.existing_ledger()?;
+    let ledger = bench.ledger_to_read()?;
     let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
     let output = match output {
         Some(path) => Some(target(bench, "-o", path, &own_files(bench, ledger).await)?),
@@ -264,7 +265,7 @@ async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) ->
 /// Writes a whole export or none: what is there stays until all has been written.
 fn to_file(target: &Target, format: ExportFormat, entries: impl Iterator<Item = Result<Entry>>) -> Result<()> {
     let failed = |e: std::io::Error| {
-        Error::internal(format!("{}: the export cannot be written: {e}", target.path().display())).hint("name a file that you can write")
+        Error::internal(format!("{}: the export cannot be written: {e}", target.path().shown())).hint("name a file that you can write")
     };
     let mut file = BufWriter::new(Output::begin(target).map_err(failed)?);
     let mut failure = None;

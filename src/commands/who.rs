@@ -33,7 +33,7 @@ struct Known {
 /// Prints every run, outcome, feedback and suppression of one person, newest first.
 pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
-    let ledger = bench.used_ledger()?;
+    let ledger = bench.used_ledger_to_read()?;
     // What stands in a list and is no address has rows too, and neither events nor suppressions.
     let address = Address::parse(&args.email).ok();
     let email = address.as_ref().map_or_else(|| args.email.clone(), ToString::to_string);

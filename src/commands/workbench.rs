@@ -16,6 +16,7 @@ use crate::message::{Links, Message, MessageKeys, MessageSource};
 use crate::outcome::Kind;
 use crate::pipeline::ledger_error;
 use crate::recipient::Columns;
+use crate::shown::{Shown, visible_lines};
 use crate::suppression::{Places, Suppressions};
 
 /// The settings of the workspace and what was typed for all commands.
@@ -27,7 +28,7 @@ pub(crate) struct Workbench {
 impl Workbench {
     pub(crate) fn new(globals: &Globals, env: Option<&str>) -> Result<Self> {
         let settings = Settings::load(globals, env)?;
-        tracing::info!(file = %settings.workspace.config_file.display(), env = settings.env.as_deref().unwrap_or_default(), "configuration read");
+        tracing::info!(file = settings.workspace.config_file.shown(), env = settings.env.as_deref().unwrap_or_default(), "configuration read");
         Ok(Self { globals: globals.clone(), settings })
     }
 
@@ -90,7 +91,25 @@ impl Workbench {
 
     /// The ledger of a workspace that has sent something; exit 2 otherwise.
     pub(crate) fn used_ledger(&self) -> Result<Arc<SqliteLedger>> {
-        self.existing_ledger()?.ok_or_else(|| Error::usage("nothing has been sent from this workspace").hint("`mailbatch send LIST` begins"))
+        self.existing_ledger()?.ok_or_else(nothing_sent)
+    }
+
+    /// Opens the ledger, if there is one, for a command that only reads: where it cannot be written, a copy of it as it is now.
+    pub(crate) fn ledger_to_read(&self) -> Result<Option<Arc<SqliteLedger>>> {
+        if self.unwritable_state().is_none() {
+            return self.existing_ledger();
+        }
+        SqliteLedger::open_copy(&self.settings.workspace.state_dir).map(|l| l.map(Arc::new)).map_err(ledger_error)
+    }
+
+    /// The same for a workspace that has sent something; exit 2 otherwise.
+    pub(crate) fn used_ledger_to_read(&self) -> Result<Arc<SqliteLedger>> {
+        self.ledger_to_read()?.ok_or_else(nothing_sent)
+    }
+
+    /// The ledger for another look: a copy shows what was there when it was made.
+    pub(crate) fn read_on(&self, ledger: Arc<SqliteLedger>) -> Result<Arc<SqliteLedger>> {
+        if ledger.is_copy() { self.used_ledger_to_read() } else { Ok(ledger) }
     }
 
     /// The run called `name`, or the newest one; `latest` is the newest too.
@@ -180,7 +199,7 @@ impl Workbench {
     /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be written, there is a warning and none.
     pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<SqliteLedger>>> {
         let unwritable = self.unwritable_state();
-        match (self.existing_ledger(), unwritable) {
+        match (self.ledger_to_read(), unwritable) {
             (Ok(ledger), None) => Ok(ledger),
             (Ok(ledger), Some(why)) => {
                 self.warn(&format!("warning: {why}; `send` would refuse to begin"));
@@ -234,6 +253,10 @@ impl Workbench {
     }
 }
 
+fn nothing_sent() -> Error {
+    Error::usage("nothing has been sent from this workspace").hint("`mailbatch send LIST` begins")
+}
+
 /// Every suppression in the ledger with its number, a page at a time; for threads that may block. Ends after the first error.
 pub(crate) fn learned(ledger: &dyn Ledger) -> impl Iterator<Item = Result<(i64, LedgerSuppression)>> {
     const PAGE: usize = 1_000;
@@ -262,7 +285,7 @@ pub(crate) fn learned(ledger: &dyn Ledger) -> impl Iterator<Item = Result<(i64, 
 /// Writes a line to standard error; a closed one is nobody's error.
 pub(crate) fn eprintln_quietly(line: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible_lines(line));
 }
 
 /// Whether a person sits there: standard input and standard error are a terminal.

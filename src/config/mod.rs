@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cli::Globals;
 use crate::error::{Error, Result};
 use crate::events::SoftBounces;
+use crate::files;
 use crate::pause::PauseRule;
 use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};
 use crate::secret::Secret;
@@ -14,6 +15,7 @@ use crate::secret::Secret;
 mod allow;
 mod document;
 mod listen;
+mod permissions;
 mod provider;
 mod route;
 mod secrets;
@@ -27,6 +29,7 @@ pub use listen::{ListenSettings, WebhookKeys};
 pub use provider::{ProviderConfig, RetryPolicy};
 pub use route::Route;
 pub use secrets::Secrets;
+pub(crate) use secrets::private_key;
 pub use shown::Shown;
 pub use tables::{CanaryRequires, CanarySettings, ListSettings, MESSAGE_KEYS};
 pub use workspace::{FILE_NAME, Workspace, start_dir};
@@ -71,12 +74,13 @@ impl Settings {
 
     fn load_with(workspace: Workspace, env: Option<&str>, specs: &[&'static ProviderSpec]) -> Result<Self> {
         let name = workspace.shown(&workspace.config_file);
-        let bytes =
-            std::fs::read(&workspace.config_file).map_err(|e| Error::usage(format!("{name}: {e}")).hint("`mailbatch config init` makes one"))?;
+        let bytes = files::read(&workspace.config_file, files::CONFIGURATION)
+            .map_err(|e| Error::usage(format!("{name}: {e}")).hint("name a file in TOML with -c; `mailbatch config init` makes one"))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
             Error::usage(format!("{name}:{line}: not UTF-8")).hint("save the file as UTF-8")
         })?;
+        permissions::check(&workspace)?;
         let document = Document::parse(&name, text.strip_prefix('\u{feff}').unwrap_or(&text))?;
         Self::read(workspace, document, env, specs)
     }

@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::workspace::Workspace;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::provider::SecretSource;
 use crate::secret::Secret;
 
@@ -17,6 +19,7 @@ use crate::secret::Secret;
 pub(super) const SOURCES: [&str; 3] = ["env", "file", "command"];
 
 const WRITE: &str = "write { env = \"NAME\" }, { file = \"PATH\" } or { command = \"...\" }";
+const TLS_KEY: &str = "listen.tls_key";
 const MOST_BYTES: u64 = 64 * 1024;
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
@@ -34,25 +37,7 @@ impl Secrets {
     }
 
     fn file(&self, key: &str, path: &str) -> Result<String> {
-        let full = self.root.join(path);
-        let cannot = |e: std::io::Error| Error::usage(format!("{key}: {path}: {e}")).hint("the file must exist and be readable by you");
-        // A pipe or a device is told apart before it is opened, because opening one may wait for ever.
-        if !std::fs::metadata(&full).map_err(cannot)?.is_file() {
-            return Err(Error::usage(format!("{key}: {path}: not a file")).hint(WRITE));
-        }
-        let file = std::fs::File::open(&full).map_err(cannot)?;
-        let about = file.metadata().map_err(cannot)?;
-        let mode = about.permissions().mode() & 0o777;
-        if !is_private(&full, &file, about.uid(), mode) {
-            let problem = format!("{key}: {path}: others can read or change this secret (mode {mode:03o})");
-            let is_ours = about.uid() == rustix::process::geteuid().as_raw() && !is_read_only(&file);
-            let mend =
-                if is_ours { format!("chmod 600 {path}") } else { format!("you cannot change its mode: write {{ command = \"cat '{path}'\" }}") };
-            return Err(Error::usage(problem).hint(mend));
-        }
-        let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
-        text(key, path, bytes)
+        text(key, path, private(key, path, &self.root.join(path), MOST_BYTES)?)
     }
 
     fn command(&self, key: &str, value: &toml::Value) -> Result<String> {
@@ -114,6 +99,36 @@ impl Secrets {
         };
         if status.success() { Ok(bytes) } else { Err(Error::usage(format!("{key}: the command failed ({status})")).hint(hint)) }
     }
+}
+
+/// The private key of the web endpoint's certificate, under the rules for secrets.
+pub(crate) fn private_key(workspace: &Workspace, path: &Path) -> Result<Vec<u8>> {
+    private(TLS_KEY, &workspace.shown(path), path, files::CERTIFICATES)
+}
+
+/// Up to `most` bytes of a secret's file, and one more where it is longer; refused where others can read or change it. `shown` is the path as
+/// it was written.
+fn private(key: &str, shown: &str, path: &Path, most: u64) -> Result<Vec<u8>> {
+    let cannot = |e: std::io::Error| Error::usage(format!("{key}: {shown}: {e}")).hint("the file must exist and be readable by you");
+    let file = files::open(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidInput => Error::usage(format!("{key}: {shown}: {e}")).hint("name a file that holds the secret and nothing else"),
+        _ => cannot(e),
+    })?;
+    let about = file.metadata().map_err(cannot)?;
+    let mode = about.permissions().mode() & 0o777;
+    if !is_private(path, &file, about.uid(), mode) {
+        let problem = format!("{key}: {shown}: others can read or change this secret (mode {mode:03o})");
+        let is_ours = about.uid() == rustix::process::geteuid().as_raw() && !is_read_only(&file);
+        let mend = match is_ours {
+            true => format!("chmod 600 {shown}"),
+            false if key == TLS_KEY => "you cannot change its mode: copy it to a file of your own with mode 600, and name that".to_owned(),
+            false => format!("you cannot change its mode: write {{ command = \"cat '{shown}'\" }}"),
+        };
+        return Err(Error::usage(problem).hint(mend));
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    Ok(bytes)
 }
 
 /// Whether only those can read a secret who are meant to, as far as its mode says: its owner; root and a group, as an orchestrator mounts
@@ -228,7 +243,8 @@ mod tests {
             ("{ file = 'empty' }", "is empty"),
             ("{ file = 'binary' }", "not UTF-8"),
             ("{ file = 'long' }", "longer than 64 KiB"),
-            ("{ file = '.' }", "not a file"),
+            ("{ file = '.' }", "it is a directory, not a file"),
+            ("{ file = '/dev/zero' }", "it is a device, not a file"),
             ("{ file = 7 }", "not a text"),
             ("{ env = 'MAILBATCH_TEST_NEVER_SET' }", "the environment has no MAILBATCH_TEST_NEVER_SET"),
             ("{ command = 'exit 3' }", "command failed"),

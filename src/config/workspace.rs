@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Globals;
 use crate::error::{Error, Result};
+use crate::shown::Shown;
 
 /// The configuration's usual name.
 pub const FILE_NAME: &str = "mailbatch.toml";
@@ -46,15 +47,15 @@ impl Workspace {
 
     /// A path as messages show it: short when it lies below the directory the command started in.
     pub fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.start_dir).unwrap_or(path).display().to_string()
+        path.strip_prefix(&self.start_dir).unwrap_or(path).shown()
     }
 }
 
 /// The directory `-C` names, or the current one; exit 2 if it is none.
 pub fn start_dir(globals: &Globals) -> Result<PathBuf> {
     let typed = globals.directory.as_deref().unwrap_or(Path::new("."));
-    let dir = std::fs::canonicalize(typed).map_err(|e| Error::usage(format!("{}: {e}", typed.display())).hint("-C takes a directory that exists"))?;
-    if dir.is_dir() { Ok(dir) } else { Err(Error::usage(format!("{}: not a directory", typed.display())).hint("-C takes a directory")) }
+    let dir = std::fs::canonicalize(typed).map_err(|e| Error::usage(format!("{}: {e}", typed.shown())).hint("-C takes a directory that exists"))?;
+    if dir.is_dir() { Ok(dir) } else { Err(Error::usage(format!("{}: not a directory", typed.shown())).hint("-C takes a directory")) }
 }
 
 #[cfg(test)]

@@ -6,14 +6,19 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::holder;
 use crate::ledger::{Ledger, LedgerSuppression, Unfiled};
 use crate::pipeline::ledger_error;
+use crate::shown::Shown;
 use crate::suppression;
 
 /// How many entries are appended in one write.
 const AT_ONCE: usize = 1_000;
+/// How long another process is waited for that files.
+const TURN: Duration = Duration::from_secs(15 * 60);
 
 /// Appends to `file` what was learned from events and is not in it yet. Returns how many entries that were. Processes take turns by a lock
 /// in `state_dir`. When it fails the entries stay unfiled, and the ledger screens by them all the same.
@@ -23,9 +28,9 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
     }
     let lock = state_dir.join("filing.lock");
     let _turn = blocking(move || {
-        let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", lock.display()));
+        let failed = |e: std::io::Error| Error::internal(format!("{}: {e}", lock.shown()));
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(failed)?;
-        file.lock().map_err(failed)?;
+        holder::lock(&file, &lock, TURN).map_err(failed)?;
         Ok(file)
     })
     .await?;

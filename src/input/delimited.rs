@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::encoding::Text;
 use super::marks::looks_like_address;
-use super::problem::{Place, Problem};
+use super::problem::{MAX_BLANK_LINES, Place, Problem, only_line_ends};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 
 const QUOTE: u8 = b'"';
@@ -101,6 +101,9 @@ impl Delimited {
         let before = self.line;
         loop {
             self.skip_line_ends();
+            if self.line - before > MAX_BLANK_LINES {
+                return Err(only_line_ends(before));
+            }
             if self.at == self.buffer.len() {
                 if !self.fill()? {
                     return Ok(None);

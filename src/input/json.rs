@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::encoding::Text;
-use super::problem::{Place, Problem};
+use super::problem::{MAX_BLANK_LINES, Place, Problem, only_line_ends};
 use super::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 use crate::recipient::JsonRow;
 
@@ -188,7 +188,11 @@ impl Lines {
 
     /// The next object and its line. Blank lines are skipped.
     pub(super) fn next_object(&mut self) -> Result<Option<Numbered>, Problem> {
+        let before = self.line;
         loop {
+            if self.line - before > MAX_BLANK_LINES {
+                return Err(only_line_ends(before));
+            }
             let end = match memchr(b'\n', self.window.waiting()) {
                 Some(end) => end,
                 None => {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::shown::visible;
 
 /// Where in a list something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,15 @@ pub(super) enum Place {
     Line(u64),
     /// An element of a JSON array, from 1.
     Element(u64),
+}
+
+/// More than so many lines without anything in them are no gap between rows, and a stream of them may never end.
+pub(super) const MAX_BLANK_LINES: u64 = 1 << 22;
+
+/// The error of a list that goes on with line ends alone.
+pub(super) fn only_line_ends(after: u64) -> Problem {
+    let what = format!("from here on more than {MAX_BLANK_LINES} lines are empty");
+    Problem::new(Place::Line(after.max(1)), what).hint("did the export fail? cut the list off behind its last row, or export it again")
 }
 
 /// A structural error that does not know the list's name yet.
@@ -48,10 +58,11 @@ pub struct ReadError {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = visible(&self.list);
         match self.problem.place {
-            Place::List => write!(f, "{}: {}", self.list, self.problem.message)?,
-            Place::Line(line) => write!(f, "{}:{line}: {}", self.list, self.problem.message)?,
-            Place::Element(number) => write!(f, "{}: element {number}: {}", self.list, self.problem.message)?,
+            Place::List => write!(f, "{list}: {}", self.problem.message)?,
+            Place::Line(line) => write!(f, "{list}:{line}: {}", self.problem.message)?,
+            Place::Element(number) => write!(f, "{list}: element {number}: {}", self.problem.message)?,
         }
         match &self.problem.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),

@@ -1,10 +1,11 @@
 //! Where a list comes from.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::files;
+use crate::shown::{Shown, visible};
 
 /// A list file, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl Source {
     /// What messages call this list.
     pub fn name(&self) -> String {
         match self {
-            Self::Path(path) => path.display().to_string(),
+            Self::Path(path) => path.shown(),
             Self::Stdin => "standard input".to_owned(),
         }
     }
@@ -37,6 +38,7 @@ impl Source {
             Self::Stdin => return Ok(Box::new(io::stdin())),
             Self::Path(path) => path,
         };
+        let name = visible(name);
         let cannot = |error: io::Error| match error.kind() {
             ErrorKind::NotFound => Error::refused(format!("{name}: there is no such file")).hint(if name.contains('{') {
                 "dates are filled in in --campaign alone; a shell fills one in as news-$(date +%F).csv"
@@ -55,7 +57,7 @@ impl Source {
             return Err(Error::refused(format!("{name}: is a pipe or a device, and a list is read more than once"))
                 .hint("write it to a file first, or use - with --campaign NAME: mailbatch send - --campaign NAME < PIPE"));
         }
-        Ok(Box::new(File::open(path).map_err(cannot)?))
+        Ok(Box::new(files::open(path).map_err(cannot)?))
     }
 }
 

@@ -21,6 +21,9 @@ pub enum LedgerError {
     /// Something else stands in the ledger's place, or a part of it. `leaves` says whether there is anything of earlier runs to go by.
     #[error("{path}: {what}")]
     NotALedger { path: String, what: String, leaves: Leaves },
+    /// It cannot be written, and there is no room for the copy in which it would be read.
+    #[error("{path}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}")]
+    NoCopy { path: String, dir: String, why: String },
     #[error("the ledger's writer has stopped: {0}")]
     Gone(String),
     #[error("{0}")]

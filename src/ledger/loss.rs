@@ -12,6 +12,7 @@ use crate::ledger::record::{self, RunRecord};
 use crate::ledger::reports::Name;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{Leaves, RunId};
+use crate::shown::Shown;
 
 /// The runs that the files of a state directory name.
 #[derive(Clone, Debug, Default)]
@@ -162,7 +163,7 @@ pub(super) fn is_run_id(text: &str) -> bool {
 pub(super) fn names(dir: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(dir) {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
-        entries => entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.display())))?,
+        entries => entries.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", dir.shown())))?,
     };
     let mut names = Vec::new();
     for entry in entries {

@@ -20,6 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::outcome::Reason;
 use crate::provider::{JobId, Refusal, Ticket, Verdict};
+use crate::shown::Shown;
 
 const HEADER: &str = "mailbatch-trace 1";
 
@@ -164,7 +165,7 @@ impl Trace {
             return appender.write(&self.path);
         }
         if appender.failed.contains(&ticket) {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{}: a record could not be written", self.path.display())));
+            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("{}: a record could not be written", self.path.shown())));
         }
         Ok(())
     }
@@ -218,7 +219,7 @@ impl Trace {
     /// understood is an error, and the trace proves nothing then.
     pub fn read(path: &Path) -> io::Result<TraceState> {
         let text = std::fs::read(path)?;
-        let damaged = |line: usize| io::Error::new(io::ErrorKind::InvalidData, format!("{}:{line}: damaged trace", path.display()));
+        let damaged = |line: usize| io::Error::new(io::ErrorKind::InvalidData, format!("{}:{line}: damaged trace", path.shown()));
         let mut state = TraceState::default();
         let mut lines = text.split_inclusive(|octet| *octet == b'\n').enumerate();
         match lines.next() {
@@ -294,7 +295,7 @@ impl Appender {
             }
             Ok(n) => {
                 self.torn = !self.take_back(n);
-                let what = format!("{}: a record could be written only in part", path.display());
+                let what = format!("{}: a record could be written only in part", path.shown());
                 io::Error::new(io::ErrorKind::StorageFull, what)
             }
             Err(e) => e,

@@ -30,6 +30,7 @@ use crate::events::webhook::{Webhook, webhook};
 use crate::ledger::Ledger;
 use crate::message::Links;
 use crate::secret::Secret;
+use crate::shown::Shown;
 
 use intake::Intake;
 use metrics::Metrics;
@@ -83,7 +84,7 @@ impl Listening {
         let listener = tokio::net::TcpListener::bind(addr).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let state_dir = &settings.workspace.state_dir;
-        let unable = |e: std::io::Error| Error::internal(format!("{}: {e}", state_dir.display())).hint("make room, or correct the permissions");
+        let unable = |e: std::io::Error| Error::internal(format!("{}: {e}", state_dir.shown())).hint("make room, or correct the permissions");
         let presence = if sources.is_empty() { None } else { Some(Presence::announce(state_dir).map_err(unable)?) };
         let metrics = Arc::new(Metrics::default());
         let (stop, stopped) = watch::channel(false);

@@ -7,8 +7,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::holder;
+
 /// Whoever looks holds the lock for a moment, and others who look at the same time must not take that for an endpoint.
 const LOOKS: u32 = 10;
+/// How long another process is waited for that keeps it.
+const TURN: Duration = Duration::from_secs(60);
 const BETWEEN: Duration = Duration::from_millis(10);
 
 /// Says that an endpoint is there, until it is dropped.
@@ -21,7 +25,9 @@ impl Presence {
     pub(super) fn announce(state_dir: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path(state_dir))?;
         // Whoever looks is gone in a moment.
-        file.lock_shared()?;
+        if !holder::shared_within(&file, &path(state_dir), TURN)? {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "another process keeps listening.lock to itself"));
+        }
         Ok(Self { _lock: file })
     }
 }

@@ -28,8 +28,9 @@ use super::metrics::CROWDED_OUT;
 use super::room::{Place, Room};
 use super::stall::Attended;
 use super::{Shared, routes};
-use crate::config::Settings;
+use crate::config::{Settings, private_key};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// How long a TLS handshake, and the head of a request with the wait for it, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,10 +50,11 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<TlsAcceptor> {
     let shown = |path: &Path| settings.workspace.shown(path);
     let wrong = |path: &Path, why: String| Error::usage(format!("{}: {why}", shown(path))).hint("mend listen.tls_cert and listen.tls_key");
-    let read = |path: &Path| std::fs::read(path).map_err(|e| wrong(path, e.to_string()));
+    let chain = files::read(cert, files::CERTIFICATES).map_err(|e| wrong(cert, e.to_string()))?;
     let certificates: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(&read(cert)?).collect::<Result<_, _>>().map_err(|e| wrong(cert, format!("is not PEM: {e}")))?;
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| wrong(key, "holds no private key in PEM".to_owned()))?;
+        CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().map_err(|e| wrong(cert, format!("is not PEM: {e}")))?;
+    let private =
+        PrivateKeyDer::from_pem_slice(&private_key(&settings.workspace, key)?).map_err(|_| wrong(key, "holds no private key in PEM".to_owned()))?;
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, private))

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base64;
 use crate::error::{Error, Result};
+use crate::files;
+use crate::shown::Shown;
 
 use super::header;
 use super::keys::AttachmentKey;
@@ -33,17 +35,17 @@ impl Attachment {
     /// Reads the file; a relative path is relative to `directory`. Errors are exit 4 and name the file.
     pub(super) fn load(key: &AttachmentKey, directory: &Path) -> Result<Self> {
         let path = directory.join(&key.path);
-        let data = std::fs::read(&path)
-            .map_err(|why| Error::refused(format!("attachment {}: {why}", path.display())).hint("paths are relative to the file that names them"))?;
+        let data = files::read(&path, files::ATTACHMENT)
+            .map_err(|why| Error::refused(format!("attachment {}: {why}", path.shown())).hint("paths are relative to the file that names them"))?;
         let own_name = key.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = key.name.clone().or(own_name).unwrap_or_default();
         let name = header::sanitise(&name).replace(['/', '\\'], "_");
         if name.is_empty() {
-            return Err(Error::usage(format!("attachment {}: the name is empty", path.display())));
+            return Err(Error::usage(format!("attachment {}: the name is empty", path.shown())));
         }
         let content_type = key.content_type.clone().unwrap_or_else(|| guess(&name).to_owned());
         let attachment = Self { name, content_type, data: base64::encode(&data) };
-        attachment.part().map_err(|why| Error::usage(format!("attachment {}: {why}", path.display())))?;
+        attachment.part().map_err(|why| Error::usage(format!("attachment {}: {why}", path.shown())))?;
         Ok(attachment)
     }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use crate::error::{Error, Result};
+use crate::files;
+use crate::shown::Shown;
 
 use super::body::Format;
 use super::keys::{FRONT_MATTER, MessageKeys};
@@ -24,9 +26,9 @@ pub(super) struct MessageFile {
 
 /// Reads a message file.
 pub(super) fn read(path: &Path) -> Result<MessageFile> {
-    let shown = path.display().to_string();
+    let shown = path.shown();
     let format = format_of(path)?;
-    let bytes = std::fs::read(path).map_err(|why| {
+    let bytes = files::read(path, files::MESSAGE).map_err(|why| {
         Error::refused(format!("{shown}: {why}")).hint("name a file you can read: --message, or `file` under [message] in mailbatch.toml")
     })?;
     parse(&shown, format, &bytes)
@@ -38,8 +40,8 @@ fn format_of(path: &Path) -> Result<Format> {
         Some("txt") => Ok(Format::Text),
         Some("md" | "markdown") => Ok(Format::Markdown),
         Some("html" | "htm") => Ok(Format::Html),
-        Some("mjml") => Err(Error::usage(format!("{}: mjml is not built yet", path.display())).hint("compile it to HTML and name the .html file")),
-        _ => Err(Error::refused(format!("{}: a message file ends in .txt, .md or .html", path.display()))),
+        Some("mjml") => Err(Error::usage(format!("{}: mjml is not built yet", path.shown())).hint("compile it to HTML and name the .html file")),
+        _ => Err(Error::refused(format!("{}: a message file ends in .txt, .md or .html", path.shown()))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::shown::Shown;
 
 use super::attachment::Attachment;
 use super::body::{Body, Format};
@@ -126,7 +127,7 @@ struct Places<'a> {
 
 impl<'a> Places<'a> {
     fn new(source: &'a MessageSource, file: Option<&MessageFile>) -> Self {
-        let shown = source.file.as_deref().map(|path| path.display().to_string());
+        let shown = source.file.as_deref().map(|path| path.shown());
         Self { source, file: shown, lines: file.map(|file| file.lines.clone()).unwrap_or_default() }
     }
 

@@ -182,6 +182,9 @@ pub fn ledger_error(error: LedgerError) -> Error {
                 Leaves::Nothing => format!("{away}; nothing has been sent from this workspace, so the next send makes a new ledger, unless you have a backup"),
             })
         }
+        LedgerError::NoCopy { .. } => {
+            Error::internal(error.to_string()).hint("name a directory with room that this user can write to: TMPDIR=DIR before the command")
+        }
         LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
         LedgerError::Broken { .. } => Error::internal(error.to_string())
             .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first"),

@@ -21,6 +21,7 @@ use crate::ledger::{PlannedRow, Sketch};
 use crate::message::{Message, RenderError};
 use crate::outcome::{Outcome, Reason};
 use crate::recipient::{Columns, Fields};
+use crate::shown::Shown;
 
 pub use route::Router;
 pub(crate) use screen::Screen;
@@ -49,7 +50,7 @@ impl Lists {
     /// The lists typed as `lists`; relative paths are resolved by `resolve`.
     pub fn new(lists: &[PathBuf], resolve: impl Fn(&PathBuf) -> PathBuf, options: ReadOptions, email: Option<String>, id: Option<String>) -> Self {
         let source = |path: &PathBuf| if path.as_os_str() == "-" { Source::Stdin } else { Source::Path(resolve(path)) };
-        Self { sources: lists.iter().map(|path| (source(path), path.display().to_string())).collect(), options, email, id }
+        Self { sources: lists.iter().map(|path| (source(path), path.shown())).collect(), options, email, id }
     }
 
     /// The names, as typed.

@@ -77,7 +77,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         "template",
         "scheduled_at",
     ];
-    let mut options = keys.options(&owned)?;
+    let mut options = keys.options(&owned, &["metadata"])?;
     let metadata = match options.remove("metadata") {
         None => Map::new(),
         Some(Value::Object(metadata)) => metadata,

@@ -47,7 +47,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         return Err(keys.error("project", "empty, or with a character that a header cannot hold").hint("write the project's name as Drin shows it"));
     }
     let owned = ["from", "to", "cc", "bcc", "subject", "html", "text", "replyTo", "headers", "attachments", "templateId", "data", "scheduledAt"];
-    Ok(Box::new(Drin { http, project: project.map(str::to_owned), options: keys.options(&owned)? }))
+    Ok(Box::new(Drin { http, project: project.map(str::to_owned), options: keys.options(&owned, &["tags"])? }))
 }
 
 struct Drin {

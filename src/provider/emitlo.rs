@@ -44,7 +44,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let mut http = Http::new(settings, BASE)?;
     http.secret_header("authorization", "Bearer ", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
     let owned = ["from_email", "from_name", "to_email", "to_name", "subject", "body", "reply_to", "attachments"];
-    Ok(Box::new(Emitlo { http, options: keys.options(&owned)? }))
+    Ok(Box::new(Emitlo { http, options: keys.options(&owned, &[])? }))
 }
 
 struct Emitlo {

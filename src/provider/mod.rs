@@ -25,6 +25,7 @@ mod mailersio;
 mod mailgun;
 pub mod memory;
 mod postmark;
+mod proxies;
 mod resend;
 mod roots;
 pub(crate) use roots::client_config as tls_client_config;

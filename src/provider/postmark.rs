@@ -74,10 +74,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         Some("provider") => UnsubscribeHeaders::Provider,
         Some(_) => return Err(keys.error("unsubscribe_headers", "neither ours nor provider").hint("write provider for a broadcast stream")),
     };
-    let mut options = keys.options(&OWNED)?;
-    if let Some(field) = options.keys().find(|field| OWNED.iter().any(|owned| owned.eq_ignore_ascii_case(field))) {
-        return Err(keys.error(&format!("options.{field}"), "mailbatch writes this field itself").hint("take it out of options"));
-    }
+    let mut options = keys.options(&OWNED, &["Metadata"])?;
     let metadata = match options.remove("Metadata") {
         None => Map::new(),
         Some(Value::Object(metadata)) if metadata.values().all(Value::is_string) => metadata,

@@ -43,7 +43,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     Ok(Box::new(Resend {
         http,
         is_sandboxed: false,
-        options: keys.options(&["from", "to", "cc", "bcc", "subject", "html", "text", "reply_to", "headers"])?,
+        options: keys.options(&["from", "to", "cc", "bcc", "subject", "html", "text", "reply_to", "headers"], &["tags"])?,
     }))
 }
 

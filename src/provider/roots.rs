@@ -9,9 +9,11 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::files;
+
 /// The certificates in a PEM file, at least one.
 pub(crate) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    let pem = files::read(path, files::CERTIFICATES).map_err(|error| error.to_string())?;
     let roots = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|error| format!("not PEM: {error}"))?;
     let mut probe = RootCertStore::empty();
     for root in &roots {

@@ -51,7 +51,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     let mut http = Http::new(settings, BASE)?;
     http.secret_header("authorization", "Bearer ", keys.secret("api_key")?).map_err(|what| keys.error("api_key", &what))?;
     let owned = ["personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments", "headers", "template_id"];
-    Ok(Box::new(SendGrid { http, is_gzip: keys.flag("gzip", false)?, options: keys.options(&owned)? }))
+    Ok(Box::new(SendGrid { http, is_gzip: keys.flag("gzip", false)?, options: keys.options(&owned, &["mail_settings"])? }))
 }
 
 struct SendGrid {

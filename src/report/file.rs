@@ -7,6 +7,7 @@ use super::{Format, Head, Options, ReportRow, Writer, ci};
 use crate::error::{Error, Result};
 use crate::ledger::Standing;
 use crate::output::{self, Output, Target};
+use crate::shown::Shown;
 
 /// A report on its way to a file: written beside it, and put in its place when finished. Dropped early, it leaves nothing behind.
 pub struct ReportFile {
@@ -19,7 +20,7 @@ impl ReportFile {
     pub fn create(target: &Target, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
         let path = target.path();
         if path.is_dir() {
-            return Err(Error::usage(format!("{}: is a directory", path.display())).hint("name a file, as in --report out/report.csv"));
+            return Err(Error::usage(format!("{}: is a directory", path.shown())).hint("name a file, as in --report out/report.csv"));
         }
         let options = Options { class: ci::class(target.typed()), ..options };
         let begin = || -> io::Result<_> {
@@ -57,7 +58,7 @@ pub fn write_file<R: Into<ReportRow>>(
     options: Options,
 ) -> Result<PathBuf> {
     let format = Format::of_path(path).ok_or_else(|| {
-        Error::usage(format!("{}: no report format has this suffix", path.display()))
+        Error::usage(format!("{}: no report format has this suffix", path.shown()))
             .hint("use .csv, .ndjson, .jsonl, .json, .html, .xml (JUnit), .md or .txt")
     })?;
     let mut file = ReportFile::create(&Target::chosen(path), format, head, standing, options)?;
@@ -70,13 +71,13 @@ pub fn write_file<R: Into<ReportRow>>(
 /// Whether a report could be written there, found by trying; makes missing directories, leaves no file. Errs with exit 2 naming the flag.
 pub fn check_writable(target: &Target) -> Result<()> {
     target.try_out().map_err(|e| {
-        Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().display()))
+        Error::usage(format!("--report {}: cannot be written there: {e}", target.typed().shown()))
             .hint("name a file in a directory that you can write to")
     })
 }
 
 fn unwritable(path: &Path, why: &io::Error) -> Error {
-    Error::internal(format!("{}: the report cannot be written: {why}", path.display()))
+    Error::internal(format!("{}: the report cannot be written: {why}", path.shown()))
         .hint("the ledger has everything; mend the cause, then write it again with `mailbatch report RUN -o FILE`")
 }
 

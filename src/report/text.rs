@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::outcome::{Outcome, Reason, Tally};
+use crate::shown::is_harmful;
 
 /// A number with commas between thousands.
 pub(crate) fn grouped(n: u64) -> String {
@@ -72,13 +73,12 @@ pub(crate) fn seconds(at: Timestamp) -> String {
 
 /// The text with line breaks and tabs made spaces, and every other control or direction-changing character made visible.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(harmful) {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mended = text.chars().map(|c| match c {
         '\n' | '\r' | '\t' => ' ',
-        c if harmful(c) => '\u{fffd}',
+        c if is_harmful(c) => '\u{fffd}',
         c => c,
     });
     Cow::Owned(mended.collect())

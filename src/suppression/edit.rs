@@ -6,16 +6,23 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::entry::{Entry, Form, key_of, parse_entry, sha256_keys};
 use super::format::{Columns, HEADER};
 use super::gathering::Range;
 use super::records::{Position, Record, Records, Step, Tail, Trouble};
-use super::watched::{refuse_fifo, refused};
+use super::watched::refused;
 use crate::address::Address;
 use crate::error::{Error, Result};
+use crate::files;
+use crate::holder;
 use crate::ledger::LedgerSuppression;
 use crate::outcome::Reason;
+use crate::shown::Shown;
+
+/// How long another writer is waited for.
+const TURN: Duration = Duration::from_secs(60);
 
 /// What [`remove`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +49,7 @@ fn add(file: &Path, entries: &[LedgerSuppression], may_be_there: bool) -> Result
     if entries.is_empty() {
         return Ok(0);
     }
-    refuse_fifo(file).map_err(|why| cannot_write(file, &why))?;
+    files::refuse_endless(file).map_err(|why| cannot_write(file, &why))?;
     let (locked, is_new) = open_locked(file, true)?;
     let failed = |why: io::Error| cannot_write(file, &why);
     let length = locked.metadata().map_err(failed)?.len();
@@ -138,7 +145,7 @@ fn torn_line(file: &File, length: u64) -> io::Result<Vec<u8>> {
 
 /// Why entries could not be appended to a suppression file, found without changing anything; `None` where they can be.
 pub fn unwritable(file: &Path) -> Option<String> {
-    let tried = match refuse_fifo(file).and_then(|()| OpenOptions::new().append(true).open(file)) {
+    let tried = match files::refuse_endless(file).and_then(|()| OpenOptions::new().append(true).open(file)) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => tempfile::tempfile_in(directory(file)).map(drop),
         opened => opened.map(drop),
     };
@@ -238,7 +245,7 @@ fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
         loop {
             let is_new = may_create && !path.exists();
             let file = OpenOptions::new().read(true).append(true).create(may_create).mode(0o600).open(path)?;
-            file.lock()?;
+            holder::lock(&file, path, TURN)?;
             let mine = file.metadata()?;
             match fs::metadata(path) {
                 Ok(there) if (there.dev(), there.ino()) == (mine.dev(), mine.ino()) => return Ok((file, is_new)),
@@ -257,7 +264,7 @@ fn open_locked(path: &Path, may_create: bool) -> Result<(File, bool)> {
 }
 
 fn cannot_write(path: &Path, why: &io::Error) -> Error {
-    Error::internal(format!("suppression file {} cannot be written: {why}", path.display()))
+    Error::internal(format!("suppression file {} cannot be written: {why}", path.shown()))
         .hint("nothing was changed; make room or correct the permissions, then repeat")
 }
 

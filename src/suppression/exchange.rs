@@ -14,8 +14,9 @@ use super::entry::{Entry, Scope, parse_entry, parse_reason};
 use super::format::{Columns, Day, HEADER, TIME_HINT, time};
 use super::records::{Position, Record, Records, Tail};
 use super::rows::{self, Flaw};
-use super::watched::{refuse_fifo, refused};
+use super::watched::refused;
 use crate::error::Result;
+use crate::files;
 use crate::input::{Finding, ReadOptions};
 use crate::ledger::LedgerSuppression;
 use crate::outcome::Reason;
@@ -50,7 +51,7 @@ impl Iterator for List {
         loop {
             let Some((path, records)) = &mut self.open else {
                 let path = self.files.pop_front()?;
-                match refuse_fifo(&path).and_then(|()| File::open(&path)) {
+                match files::open_once(&path) {
                     Ok(file) => self.open = Some((path, Records::new(file, Position::default(), Tail::Take).with_entries())),
                     Err(why) => return Some(Err(refused(&path, why.into()))),
                 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -11,6 +11,8 @@ use super::gathering::{Gathered, Range};
 use super::records::{Position, Record, Records, Tail, Trouble};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::files;
+use crate::shown::Shown;
 
 /// How many bytes before the place where reading stopped must be as they were for a file to count as merely grown.
 const SEAM: u64 = 4_096;
@@ -56,8 +58,7 @@ impl Watched {
     }
 
     fn load_into(path: &Path, gathered: &mut Gathered) -> Result<Option<Self>, Trouble> {
-        refuse_fifo(path)?;
-        let file = File::open(path)?;
+        let file = files::open_once(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             gathered.read(&file)?;
@@ -72,11 +73,11 @@ impl Watched {
     pub(super) fn refresh(&mut self, emit: &mut impl FnMut(Record)) -> Result<(), Error> {
         self.read_news(emit).map_err(|trouble| match trouble {
             Trouble::Io(why) => {
-                let message = format!("suppression file {} became unreadable: {why}", self.path.display());
+                let message = format!("suppression file {} became unreadable: {why}", self.path.shown());
                 Error::new(Exit::RETRYABLE, message).hint("put it back, then `mailbatch resume`")
             }
             Trouble::Line(line, problem) => {
-                let message = format!("suppression file became unreadable: {}:{line}: {}", self.path.display(), problem.what);
+                let message = format!("suppression file became unreadable: {}:{line}: {}", self.path.shown(), problem.what);
                 Error::new(Exit::RETRYABLE, message).hint(format!("{}; then `mailbatch resume`", problem.hint))
             }
         })
@@ -107,18 +108,9 @@ impl Watched {
     }
 }
 
-/// A FIFO with a name waits for a writer who may never come; those of the shell's `<(…)` have one.
-pub(super) fn refuse_fifo(path: &Path) -> io::Result<()> {
-    let is_of_a_shell = ["/dev/fd", "/proc"].iter().any(|dir| path.starts_with(dir));
-    if !is_of_a_shell && std::fs::metadata(path).is_ok_and(|about| about.file_type().is_fifo()) {
-        return Err(io::Error::other("it is a FIFO, not a file"));
-    }
-    Ok(())
-}
-
 /// What `send` and `check` say of a file that cannot be read or understood.
 pub(super) fn refused(path: &Path, trouble: Trouble) -> Error {
-    let path = path.display();
+    let path = path.shown();
     match trouble {
         Trouble::Io(why) if why.kind() == io::ErrorKind::NotFound => Error::refused(format!("suppression file {path} does not exist"))
             .hint("correct its path, or make one with the header email if nobody is suppressed yet"),

@@ -4,6 +4,7 @@ mod support;
 
 mod addresses;
 mod bad_input;
+mod bounds;
 mod breaker;
 mod byhand;
 mod canary;

@@ -9,8 +9,9 @@ mod older;
 mod paths;
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ring::digest;
@@ -19,8 +20,10 @@ use crate::address::Address;
 use crate::commands;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::holder;
 use crate::ledger::{Ledger, Run};
 use crate::pipeline::ledger_error;
+use crate::shown::Shown;
 
 pub(crate) use asked::{Apart, Asked, Campaign};
 pub(crate) use dated::name_unfinished;
@@ -70,10 +73,12 @@ pub(crate) fn lock(state_dir: &Path, ids: &[String], env: Option<&str>, wait: Du
     let mut files = Vec::with_capacity(sorted.len());
     for id in sorted {
         let file = open(state_dir, id, env)?;
-        match commands::locked_within(&file, wait.saturating_sub(begun.elapsed())) {
+        match holder::locked_within(&file, &path(state_dir, id, env), wait.saturating_sub(begun.elapsed())) {
             Ok(true) => files.push(file),
             Ok(false) => {
-                return Err(Error::new(Exit::LOCKED, format!("another run of the campaign {} is going on", shown(id)))
+                let holder = holder::of_file(&path(state_dir, id, env), |held| held.is_exclusive);
+                let by = holder.map(|holder| format!(": {holder} holds its lock")).unwrap_or_default();
+                return Err(Error::new(Exit::LOCKED, format!("another run of the campaign {} is going on{by}", shown(id)))
                     .hint("`mailbatch status` shows it; --wait-lock 10m waits for it"));
             }
             Err(e) => return Err(Error::internal(format!("the campaign's lock: {e}"))),
@@ -90,19 +95,28 @@ pub(crate) async fn lock_of(state_dir: &Path, ledger: &dyn Ledger, run: &Run, wa
 
 /// Whether an execution of the campaign of a run is going on now.
 pub(crate) fn is_running(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<bool> {
-    Ok(open(state_dir, campaign, env)?.try_lock_shared().is_err())
+    let path = path(state_dir, campaign, env);
+    // It is only looked at: nothing is made, also where nothing could be.
+    match File::open(&path) {
+        Ok(file) => Ok(file.try_lock_shared().is_err()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::internal(format!("{}: {e}", path.shown()))),
+    }
 }
 
 fn open(state_dir: &Path, campaign: &str, env: Option<&str>) -> Result<File> {
-    let dir = state_dir.join("locks");
-    commands::make_private_dir(&dir)?;
+    commands::make_private_dir(&state_dir.join("locks"))?;
+    let path = path(state_dir, campaign, env);
+    OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|e| Error::internal(format!("{}: {e}", path.shown())))
+}
+
+fn path(state_dir: &Path, campaign: &str, env: Option<&str>) -> PathBuf {
     let mut hash = digest::Context::new(&digest::SHA256);
     hash.update(campaign.as_bytes());
     hash.update(&[0]);
     hash.update(env.unwrap_or_default().as_bytes());
     let name: String = hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let path = dir.join(name + ".lock");
-    OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|e| Error::internal(format!("{}: {e}", path.display())))
+    state_dir.join("locks").join(name + ".lock")
 }
 
 #[cfg(test)]

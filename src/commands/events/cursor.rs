@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::message::hex;
 use crate::report::text::time;
+use crate::shown::Shown;
 
 const VERSION: u32 = 1;
 /// So far apart two clocks may be that are right.
@@ -69,7 +70,7 @@ impl Cursor {
             Err(e) => return Err(cannot(&path, &e)),
         };
         let found: Kept = serde_json::from_slice(&text).ok().filter(|found: &Kept| found.v == VERSION).ok_or_else(|| {
-            let message = format!("{}: not a place in a log that this version can read", path.display());
+            let message = format!("{}: not a place in a log that this version can read", path.shown());
             Error::internal(message).hint("remove it, and say with --since how far back the log is to be read")
         })?;
         // Of another kind of provider under this name nothing has been read.
@@ -83,7 +84,7 @@ impl Cursor {
     pub(crate) fn doubt(&mut self, now: Timestamp, account: Option<&str>, first: Duration) -> Option<String> {
         self.kept.account = account.map(str::to_owned);
         let found = self.found.as_ref()?;
-        let path = self.path.display();
+        let path = self.path.shown();
         if found.read_until.duration_since(now) > SKEW {
             self.place = Some(back(now, FAR));
             return Some(format!("{path}: the log was read until {}, which is yet to come, so a clock was ahead", time(found.read_until)));
@@ -149,7 +150,7 @@ fn lock(dir: &Path, path: &Path, provider: &str) -> Result<File> {
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
-    Error::internal(format!("{}: {error}", path.display())).hint("make room, or correct the permissions")
+    Error::internal(format!("{}: {error}", path.shown())).hint("make room, or correct the permissions")
 }
 
 #[cfg(test)]

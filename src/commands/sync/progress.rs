@@ -12,9 +12,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::{locked_within, make_private_dir};
+use crate::commands::make_private_dir;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::holder;
+use crate::shown::Shown;
 
 /// What is older is begun anew: the list has moved on, and cursors are forgotten.
 const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
@@ -132,7 +134,7 @@ impl Progress {
 fn locked(path: &Path) -> std::io::Result<Option<File>> {
     loop {
         let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
-        if !locked_within(&file, MOMENT)? {
+        if !holder::locked_within(&file, path, MOMENT)? {
             return Ok(None);
         }
         // A command that came to its end took the file away, and nobody would ever find what is written to it now.
@@ -144,7 +146,7 @@ fn locked(path: &Path) -> std::io::Result<Option<File>> {
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
-    Error::internal(format!("{}: {error}", path.display())).hint("make room, or correct the permissions")
+    Error::internal(format!("{}: {error}", path.shown())).hint("make room, or correct the permissions")
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub(super) fn repeat(error: &LedgerError) -> LedgerError {
         LedgerError::Lost { path, what } => LedgerError::Lost { path: path.clone(), what: what.clone() },
         LedgerError::LostWithoutTrace { path, what } => LedgerError::LostWithoutTrace { path: path.clone(), what: what.clone() },
         LedgerError::NotALedger { path, what, leaves } => LedgerError::NotALedger { path: path.clone(), what: what.clone(), leaves: *leaves },
+        LedgerError::NoCopy { path, dir, why } => LedgerError::NoCopy { path: path.clone(), dir: dir.clone(), why: why.clone() },
         LedgerError::Gone(why) => LedgerError::Gone(why.clone()),
         LedgerError::NoSuchRun(what) => LedgerError::NoSuchRun(what.clone()),
     }

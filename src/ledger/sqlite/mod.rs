@@ -9,6 +9,7 @@ mod canary;
 mod caps;
 mod carry;
 mod claim;
+mod copy;
 mod events;
 mod evidence;
 mod facts;
@@ -72,9 +73,15 @@ pub struct SqliteLedger {
     path: Arc<str>,
     /// Set where no other process is waited for any more.
     is_hurried: Arc<AtomicBool>,
+    is_copy: bool,
 }
 
 impl SqliteLedger {
+    /// Whether this is a copy that was made to read the ledger.
+    pub fn is_copy(&self) -> bool {
+        self.is_copy
+    }
+
     /// Names the trace of this execution; it is recorded with every batch that is claimed from now on. Without it a crash makes every
     /// open claim `unknown`.
     pub fn set_trace(&self, name: impl Into<String>) {

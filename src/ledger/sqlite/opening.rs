@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::threads::Worker;
 use super::{SqliteLedger, known, patience, recover, schema};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{Leaves, LedgerError, LedgerResult, RunId, trace};
+use crate::shown::Shown;
 
 impl SqliteLedger {
     /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
@@ -28,7 +29,7 @@ impl SqliteLedger {
         if is_missing(&path)?
             && let Some(what) = remains.describe()
         {
-            let path = path.display().to_string();
+            let path = path.shown();
             return Err(match remains.leaves() {
                 Leaves::Locks => LedgerError::LostWithoutTrace { path, what },
                 _ => LedgerError::Lost { path, what },
@@ -48,7 +49,7 @@ impl SqliteLedger {
             && let Some(what) = remains.describe()
         {
             let what = format!("{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached");
-            return Err(LedgerError::LostWithoutTrace { path: path.display().to_string(), what });
+            return Err(LedgerError::LostWithoutTrace { path: path.shown(), what });
         }
         let (ledger, loss, _) = Self::open_beside(state_dir, &remains)?;
         Ok((ledger, remains, loss))
@@ -56,36 +57,49 @@ impl SqliteLedger {
 
     fn open_beside(state_dir: &Path, remains: &Remains) -> LedgerResult<(Self, Loss, Option<RunId>)> {
         let path = state_dir.join("ledger.db");
-        let shown = path.display().to_string();
+        let shown = path.shown();
         if let Found::Other(what) = foreign::look(&path).map_err(|e| io_error(&shown, &e))? {
             let what = format!("in the ledger's place is {what}");
             return Err(LedgerError::NotALedger { path: shown, what, leaves: remains.leaves() });
         }
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.shown(), &e))?;
         // SQLite gives its -wal and -shm files the mode of the database.
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(&shown, &e)),
             _ => {}
         }
-        let threads = connect(&path).map_err(|fault| match fault.at(&shown) {
+        Self::open_files(&path, &shown, trace::directory(state_dir), Some(remains))
+    }
+
+    /// Opens a database that is there, which errors call `shown`, and compares it with what lies beside it; without that, as a copy that is
+    /// about to lose its name.
+    pub(super) fn open_files(path: &Path, shown: &str, trace_dir: PathBuf, remains: Option<&Remains>) -> LedgerResult<(Self, Loss, Option<RunId>)> {
+        let is_copy = remains.is_none();
+        let none = Remains::default();
+        let remains = remains.unwrap_or(&none);
+        let threads = connect(path).map_err(|fault| match fault.at(shown) {
             LedgerError::NotALedger { path, what, .. } => LedgerError::NotALedger { path, what, leaves: remains.leaves() },
             error => error,
         })?;
+        if is_copy {
+            threads.iter().try_for_each(open_whole).map_err(|fault| fault.at(shown))?;
+        }
         let [writer, quick, long] = threads;
-        let (loss, newest) = known::compare(&writer, remains).map_err(|fault| fault.at(&shown))?;
-        let place = Arc::new(Place::of(&path));
-        let shared: Arc<str> = shown.as_str().into();
+        let (loss, newest) = known::compare(&writer, remains).map_err(|fault| fault.at(shown))?;
+        let place = Arc::new(Place::of(path));
+        let shared: Arc<str> = shown.into();
         let is_hurried = Arc::new(AtomicBool::new(false));
-        let thread = |made: io::Result<Worker>| made.map_err(|e| io_error(&shown, &e));
+        let thread = |made: io::Result<Worker>| made.map_err(|e| io_error(shown, &e));
         let ledger = Self {
             writer: thread(Worker::writer(writer, shared.clone(), Arc::clone(&is_hurried)))?,
             quick: thread(Worker::reader(quick, shared.clone()))?,
             long: thread(Worker::reader(long, shared.clone()))?,
-            trace_dir: trace::directory(state_dir),
+            trace_dir,
             origin: Mutex::new(Origin { trace: None, boot: recover::boot_id() }),
             place,
             path: shared,
             is_hurried,
+            is_copy,
         };
         Ok((ledger, loss, newest))
     }
@@ -102,12 +116,12 @@ impl SqliteLedger {
 }
 
 fn read_remains(state_dir: &Path) -> LedgerResult<Remains> {
-    Remains::read(state_dir).map_err(|e| io_error(&state_dir.display().to_string(), &e))
+    Remains::read(state_dir).map_err(|e| io_error(&state_dir.shown(), &e))
 }
 
 /// Whether there is no ledger: no file, or an empty one.
 fn is_missing(path: &Path) -> LedgerResult<bool> {
-    let found = foreign::look(path).map_err(|e| io_error(&path.display().to_string(), &e))?;
+    let found = foreign::look(path).map_err(|e| io_error(&path.shown(), &e))?;
     Ok(matches!(found, Found::Nothing))
 }
 
@@ -125,7 +139,7 @@ const LOG_OCTETS: i64 = 16 << 20;
 fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer = Connection::open_with_flags(path, flags)?;
-    patience::install(&mut writer, path.display().to_string().into(), patience::TO_OPEN, Arc::default())?;
+    patience::install(&mut writer, path.shown().into(), patience::TO_OPEN, Arc::default())?;
     let found = schema::identify(&writer)?;
     if found > schema::VERSION {
         return Err(Fault::Newer(found));
@@ -152,6 +166,11 @@ fn connect(path: &Path) -> fault::Result<[Connection; 3]> {
         Ok(conn)
     };
     Ok([writer, reader()?, reader()?])
+}
+
+/// Lets a connection open all of its files now, before they lose their names.
+fn open_whole(conn: &Connection) -> fault::Result<()> {
+    Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
 }
 
 /// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process that opens a new ledger at the same

@@ -3,13 +3,14 @@
 //! The rule it keeps: nobody waits without being told for whom, and nobody waits for ever.
 
 use std::cell::RefCell;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+
+use crate::holder;
 
 /// How long the opening of a ledger waits for another process's transaction. The longest of our own is the sealing of a large run.
 pub(super) const TO_OPEN: Duration = Duration::from_secs(60);
@@ -82,57 +83,24 @@ impl Waiting {
     }
 }
 
-/// Who holds the write lock of the ledger at `path`, as far as the system says.
+/// Who holds the lock of the ledger at `path` that keeps others from writing, as far as the system says.
 pub(super) fn holder(path: &str) -> String {
-    pid_of_holder(Path::new(path)).map_or_else(
-        || "another process".to_owned(),
-        |pid| {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            format!("process {pid} ({})", name.trim())
-        },
-    )
+    let mut shared = Path::new(path).as_os_str().to_owned();
+    shared.push("-shm");
+    let shared = Path::new(&shared);
+    let writes = holder::of_file(shared, |held| held.is_exclusive && held.covers(WRITE_LOCK));
+    // A process may also keep the whole database to itself, or be mending its log.
+    let keeps = || holder::of_file(Path::new(path), |held| held.is_exclusive);
+    let mends = || holder::of_file(shared, |held| held.is_exclusive);
+    writes.or_else(keeps).or_else(mends).map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
 }
 
 /// SQLite's lock of who writes to the log: this byte of the shared memory's file.
 const WRITE_LOCK: u64 = 120;
 
-/// Linux lists the locks of all files: `1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120`.
-fn pid_of_holder(path: &Path) -> Option<u32> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-shm");
-    let inode = std::fs::metadata(name).ok()?.ino();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    locks.lines().find_map(|line| holder_in(line, inode))
-}
-
-fn holder_in(line: &str, inode: u64) -> Option<u32> {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, _, _, "WRITE", pid, file, start, end] = words[..] else { return None };
-    let is_it = file.rsplit(':').next()?.parse() == Ok(inode);
-    let covers = start.parse::<u64>().ok()? <= WRITE_LOCK && (end == "EOF" || end.parse::<u64>().ok()? >= WRITE_LOCK);
-    pid.parse().ok().filter(|pid| is_it && covers && *pid > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_holder_is_read_from_the_list_of_locks() {
-        let line = |text: &str| holder_in(text, 131);
-        assert_eq!(line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 120 120"), Some(4711));
-        assert_eq!(line("1: POSIX  ADVISORY  WRITE 4711 08:01:131 0 EOF"), Some(4711));
-        for other in [
-            "1: POSIX  ADVISORY  WRITE 4711 08:01:132 120 120",
-            "1: POSIX  ADVISORY  READ 4711 08:01:131 123 123",
-            "1: POSIX  ADVISORY  WRITE 4711 08:01:131 121 121",
-            "1: -> POSIX  ADVISORY  WRITE 4711 08:01:131 120 120",
-            "2: OFDLCK ADVISORY  WRITE -1 08:01:131 120 120",
-            "",
-        ] {
-            assert_eq!(line(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn nobody_waits_longer_than_the_bound_or_when_in_a_hurry() {

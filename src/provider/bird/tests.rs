@@ -20,7 +20,7 @@ fn error(status: u16, fields: &str) -> Read {
 
 fn bird(options: &str) -> Bird {
     let settings = settings(&format!("api_key = {{ env = \"k\" }}\n{options}"), Path::new("/nowhere/.mailbatch"));
-    let options = Keys::of(&settings).options(&[]).unwrap();
+    let options = Keys::of(&settings).options(&[], &[]).unwrap();
     let http = Http::new(&settings, BASE).unwrap();
     Bird { http, is_sandboxed: false, kind: Kind::Marketing, capabilities: CAPABILITIES, metadata: Map::new(), options }
 }

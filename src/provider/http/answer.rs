@@ -15,6 +15,8 @@ use crate::provider::Refusal;
 use crate::provider::wait::wait_in_prose;
 use crate::secret::Secret;
 
+/// The longest time for which a service can ask to be left alone; a header may say anything.
+pub(super) const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
 /// The most characters of a service's words.
 const MAX_TEXT: usize = 300;
 
@@ -42,19 +44,28 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// How long the service asks to be left alone (RFC 9110 section 10.2.3): seconds or a date.
+    /// How long the service asks to be left alone (RFC 9110 section 10.2.3): seconds or a date. [`LONGEST_WISH`] at most.
     pub(in crate::provider) fn retry_after(&self) -> Option<Duration> {
+        self.wish().map(|wish| wish.min(LONGEST_WISH))
+    }
+
+    fn wish(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds.max(0.0)).ok();
+            // What is no number is no wait; what no clock can count to is the longest one.
+            return if seconds.is_nan() { None } else { Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)) };
         }
-        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        let Ok(at) = jiff::fmt::rfc2822::parse(text).map(|at| at.timestamp()) else {
+            // The calendar ends before the year 10000 does.
+            let is_beyond = text.split_whitespace().any(|word| word.len() >= 4 && word.parse().is_ok_and(|year: u64| year >= 9_999));
+            return is_beyond.then_some(Duration::MAX);
+        };
         Some(Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO))
     }
 
     /// The same where it stands in the service's words alone.
     pub(in crate::provider) fn wait_in(&self, words: &str) -> Option<Duration> {
-        self.retry_after().or_else(|| wait_in_prose(words, self.now()))
+        self.retry_after().or_else(|| wait_in_prose(words, self.now()).map(|wish| wish.min(LONGEST_WISH)))
     }
 
     /// The service's clock, which its dates are counted from; this machine's where the answer does not say.
@@ -121,8 +132,12 @@ mod tests {
         assert_eq!(wait("0.5"), Some(Duration::from_millis(500)));
         assert_eq!(wait("-3"), Some(Duration::ZERO));
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert!(wait("Fri, 01 Jan 2100 00:00:00 GMT").is_some_and(|wait| wait > Duration::from_secs(86_400)));
-        assert_eq!((wait("soon"), wait("NaN"), wait("1e300")), (None, Some(Duration::ZERO), None));
+        assert_eq!(wait("Fri, 01 Jan 2100 00:00:00 GMT"), Some(LONGEST_WISH));
+        assert_eq!((wait("soon"), wait("NaN"), wait("-1e300")), (None, None, Some(Duration::ZERO)));
+        let huge = "9".repeat(400);
+        for beyond in ["99999999999", "18446744073709551615", "1e300", "inf", &huge, "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(wait(beyond), Some(LONGEST_WISH), "{beyond}");
+        }
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub(super) async fn follow(http: &Http, api: &dyn Api, wire: &dyn Wire, jobs: &[
         match http.foreign(&answer).unwrap_or_else(|| api.progress(jobs, &answer, &later)) {
             Read::Each(verdicts) if verdicts.len() == jobs.len() => return verdicts,
             Read::Later(next) if next.so_far.len() == jobs.len() => later = Later { every: later.every, ..next },
-            Read::Again { wait: Some(asked), .. } => wait = asked.max(growing),
+            // A wait beyond the time that is left would be the end of the questions: the last one goes at its end.
+            Read::Again { wait: Some(asked), .. } => wait = asked.max(growing).min(end.saturating_duration_since(Instant::now())),
             // Whatever is wrong with the question says nothing about the batch.
             _ => {}
         }

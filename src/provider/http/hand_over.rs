@@ -20,6 +20,7 @@ use reqwest::StatusCode;
 use reqwest::header::LOCATION;
 use tokio::time::Instant;
 
+use super::answer::LONGEST_WISH;
 use super::follow::follow;
 use super::{Answer, Api, Fault, Http, Later, Read, Request};
 use crate::outcome::Reason;
@@ -28,8 +29,6 @@ use crate::replies::{Meaning, Place, Reading, classify};
 
 /// For so long after its first attempt a request belongs to the same hand-over and may be repeated.
 const SAME_HAND_OVER: Duration = Duration::from_secs(60);
-/// The longest time that a service may ask for.
-const LONGEST_WISH: Duration = Duration::from_secs(7 * 86_400);
 /// The longest wait before a repeat. Who is asked to wait longer gives the members back, so that a signal to stop is heard meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How the code of a refusal begins that is about the size of a request.

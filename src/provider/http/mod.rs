@@ -174,7 +174,8 @@ impl Http {
         let keys = Keys::of(settings);
         let timeouts = keys.timeouts()?;
         let tls = super::roots::client_config(&keys.extra_roots()?).map_err(|e| Error::internal(format!("TLS cannot be set up: {e}")))?;
-        let client = reqwest::Client::builder()
+        let base = keys.base_url(default_base)?;
+        let client = super::proxies::direct_on_loopback(reqwest::Client::builder(), &base)
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -190,7 +191,7 @@ impl Http {
             .map_err(|e| Error::internal(format!("providers.{}: the HTTP client cannot be set up: {}", settings.name, chain(&e))))?;
         Ok(Self {
             client,
-            base: keys.base_url(default_base)?,
+            base,
             headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
             secrets: RwLock::default(),
             quiet_until: Mutex::new(None),

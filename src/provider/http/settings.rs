@@ -10,8 +10,9 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::literal::parse_duration;
-use crate::provider::{ProviderSettings, roots};
+use crate::provider::{ProviderSettings, proxies, roots};
 use crate::secret::Secret;
+use crate::shown::Shown;
 
 /// The keys every HTTP provider has besides its own.
 pub(in crate::provider) const KEYS: [&str; 6] = ["api_key", "base_url", "timeouts", "ca_file", "request_rate", "options"];
@@ -79,17 +80,26 @@ impl<'a> Keys<'a> {
         Ok(secret)
     }
 
-    /// The table `options`, to be laid into each request; a key that mailbatch writes itself is refused.
-    pub(in crate::provider) fn options(&self, owned: &[&str]) -> Result<serde_json::Map<String, serde_json::Value>> {
+    /// The table `options`, to be laid into each request. A field that mailbatch writes itself is refused in any case and with any marks
+    /// between its words, for services read `From` and `reply-to` as they read `from` and `replyTo`; and a field that mailbatch adds its own
+    /// to (`shared`) in any spelling but that one, for it would stand beside ours.
+    pub(in crate::provider) fn options(&self, owned: &[&str], shared: &[&str]) -> Result<serde_json::Map<String, serde_json::Value>> {
         let Some(value) = self.settings.keys.get("options") else { return Ok(serde_json::Map::new()) };
         let error = |what: &str| self.error("options", what).hint("write options = { FIELD = VALUE } with fields of the service's own API");
         let serde_json::Value::Object(map) = serde_json::to_value(value).map_err(|_| error("cannot be JSON"))? else {
             return Err(error("not a table"));
         };
-        match map.keys().find(|key| owned.contains(&key.as_str())) {
-            Some(key) => Err(self.error(&format!("options.{key}"), "mailbatch writes this field itself").hint("take it out of options")),
-            None => Ok(map),
+        for key in map.keys() {
+            let like = |names: &[&str]| names.iter().find(|name| bare(name) == bare(key)).map(|name| (*name).to_owned());
+            if let Some(own) = like(owned) {
+                let what = if own == *key { "mailbatch writes this field itself".to_owned() } else { format!("mailbatch writes {own} itself") };
+                return Err(self.error(&format!("options.{key}"), &what).hint("take it out of options"));
+            }
+            if let Some(own) = like(shared).filter(|own| own != key) {
+                return Err(self.error(&format!("options.{key}"), &format!("the field is called {own}")).hint(format!("write {own} = …")));
+            }
         }
+        Ok(map)
     }
 
     /// Where the service is: scheme and host. Credentials go over TLS, except to this machine.
@@ -106,13 +116,7 @@ impl<'a> Keys<'a> {
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(error("holds more than scheme and host"));
         }
-        let is_loopback = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        if url.scheme() == "http" && !is_loopback {
+        if url.scheme() == "http" && !proxies::is_loopback(&url) {
             return Err(error("the key would travel unencrypted; only this machine itself is reached over http"));
         }
         Ok(url)
@@ -146,8 +150,13 @@ impl<'a> Keys<'a> {
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
         let path = workspace.join(path);
         roots::read_roots(&path)
-            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.display())).hint("name a PEM file with the service's root certificate"))
+            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.shown())).hint("name a PEM file with the service's root certificate"))
     }
+}
+
+/// A field's name without what services overlook: case, and marks between words.
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ') && !c.is_control()).flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -186,7 +195,11 @@ mod tests {
         let read = |toml: &str| {
             let settings = settings(toml, dir);
             let keys = Keys::of(&settings);
-            keys.timeouts().and_then(|_| keys.extra_roots()).and_then(|_| keys.options(&["to"])).and_then(|_| keys.secret("api_key")).err()
+            keys.timeouts()
+                .and_then(|_| keys.extra_roots())
+                .and_then(|_| keys.options(&["to", "replyTo"], &["tags"]))
+                .and_then(|_| keys.secret("api_key"))
+                .err()
         };
         assert!(read("api_key = { env = \"k\" }\noptions = { tag = \"a\" }").is_none());
         for (toml, says) in [
@@ -195,6 +208,10 @@ mod tests {
             ("timeouts = 3", "not a table"),
             ("ca_file = \"no.pem\"", "/nowhere/no.pem"),
             ("options = { to = \"x\" }", "options.to: mailbatch writes this field itself"),
+            ("options = { TO = \"x\" }", "options.TO: mailbatch writes to itself"),
+            ("options = { Reply-To = \"x\" }", "options.Reply-To: mailbatch writes replyTo itself"),
+            ("options = { \"To \" = \"x\" }", "mailbatch writes to itself"),
+            ("options = { Tags = [] }", "options.Tags: the field is called tags"),
             ("options = 3", "not a table"),
             ("", "api_key: missing"),
             ("api_key = { env = \"two words\" }", "store the bare key"),

@@ -58,7 +58,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
         http,
         auth: (header(&names.auth_header), auth),
         key_header: header(&names.key_header),
-        options: keys.options(&[&names.from, &names.recipients, &names.subject, &names.html, &names.text, &names.headers])?,
+        options: keys.options(&[&names.from, &names.recipients, &names.subject, &names.html, &names.text, &names.headers], &[])?,
         patience: duration(&keys, "patience", PATIENCE)?,
         every: duration(&keys, "poll", POLL)?,
         recent: tokio::sync::Mutex::default(),

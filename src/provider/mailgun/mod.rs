@@ -79,7 +79,7 @@ fn region(keys: &Keys<'_>) -> Result<&'static str> {
 /// The table `options` as fields of the form.
 fn options(keys: &Keys<'_>) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
-    for (name, value) in keys.options(&[VARIABLE])? {
+    for (name, value) in keys.options(&[VARIABLE], &["o:testmode"])? {
         let error = |what: &str| keys.error(&format!("options.{name}"), what).hint("write options = { \"o:tag\" = [\"spring\"] }");
         if !(name.starts_with("o:") || name.starts_with("v:")) || name.len() < 3 {
             return Err(error("only fields that begin with o: or v: can stand here"));

@@ -186,7 +186,7 @@ fn wrong_keys_are_refused() {
 fn postmark() -> Postmark {
     let keys = "api_key = { env = \"token\" }\noptions = { Tag = \"spring\", Metadata = { team = \"a\" } }";
     let settings = settings(keys, Path::new("/nowhere/.mailbatch"));
-    let mut options = Keys::of(&settings).options(&OWNED).unwrap();
+    let mut options = Keys::of(&settings).options(&OWNED, &["Metadata"]).unwrap();
     let Some(Value::Object(metadata)) = options.remove("Metadata") else { panic!("a table") };
     let http = Http::new(&settings, BASE).unwrap();
     Postmark { http, capabilities: http::capabilities(&LIMITS), stream: "outbound".into(), metadata, options }

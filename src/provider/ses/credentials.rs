@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use super::roles::Role;
 use crate::error::Result;
+use crate::files;
 use crate::provider::ProviderSettings;
 use crate::provider::http::Keys;
 use crate::secret::Secret;
+use crate::shown::Shown;
 
 /// The keys of mailbatch.toml with which credentials are named outright.
 const OWN: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
@@ -107,7 +109,7 @@ pub(super) fn find(settings: &ProviderSettings) -> Result<Source> {
     if variable(WEB_IDENTITY).is_some() {
         return Err(keys.error("profile", &format!("{WEB_IDENTITY} is set, which is known, but not built yet")).hint(WITHOUT_ROLES));
     }
-    let (name, paths) = (&files.profile, [files.credentials.display(), files.config.display()]);
+    let (name, paths) = (&files.profile, [files.credentials.shown(), files.config.shown()]);
     let before = format!("not in the environment ({}), not under [{name}] in {} or {}", VARIABLES[0], paths[0], paths[1]);
     // Whoever asks for a profile that is not there has mistyped it.
     let is_there = files.profile == "default" || !files.entries().map_err(|what| keys.error("profile", &what))?.is_empty();
@@ -171,7 +173,7 @@ impl Files {
             if path == &self.config && section != named && self.profile != "default" {
                 continue;
             }
-            match std::fs::read_to_string(path) {
+            match files::read_text(path, files::CONFIGURATION) {
                 Ok(text) => {
                     let mut new = section_of(&text, section);
                     if ENTRIES.iter().any(|key| new.contains_key(*key)) {
@@ -180,7 +182,7 @@ impl Files {
                     entries.append(&mut new);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(format!("{}: {error}", path.display())),
+                Err(error) => return Err(format!("{}: {error}", path.shown())),
             }
         }
         Ok(entries)

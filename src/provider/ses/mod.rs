@@ -94,7 +94,7 @@ impl Ses {
         let region = credentials::region(settings)?;
         let source = credentials::find(settings)?;
         let http = Http::new(settings, &format!("https://email.{region}.amazonaws.com"))?;
-        let mut options = keys.options(&OWNED)?;
+        let mut options = keys.options(&OWNED, &["EmailTags"])?;
         let tags = match options.remove("EmailTags") {
             None => Vec::new(),
             Some(Value::Array(tags)) => tags,

@@ -17,8 +17,10 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::credentials::Credentials;
+use crate::files;
 use crate::provider::ProviderSettings;
 use crate::secret::Secret;
+use crate::shown::Shown;
 
 /// Where the agent of containers answers to a relative URI.
 const AGENT: &str = "http://169.254.170.2";
@@ -158,7 +160,7 @@ impl Token {
     fn header(&self) -> Result<HeaderValue, String> {
         let text = match self {
             Self::Fixed(secret) => secret.expose().to_owned(),
-            Self::File(path) => std::fs::read_to_string(path).map_err(|error| format!("its token: {}: {error}", path.display()))?,
+            Self::File(path) => files::read_text(path, MAX_ANSWER as u64).map_err(|error| format!("its token: {}: {error}", path.shown()))?,
         };
         let mut value = HeaderValue::from_str(text.trim_end()).map_err(|_| "its token has a character that a header cannot hold")?;
         value.set_sensitive(true);

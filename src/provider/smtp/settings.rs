@@ -18,6 +18,7 @@ use crate::address::domain_to_ascii;
 use crate::error::{Error, Result};
 use crate::literal::parse_duration;
 use crate::provider::ProviderSettings;
+use crate::shown::Shown;
 
 /// The keys besides those that every provider has.
 pub(super) const KEYS: &[&str] = &["url", "password", "auth", "tls", "per_connection", "ca_file", "helo", "timeouts", "window", "pipelining"];
@@ -240,7 +241,7 @@ impl<'a> Keys<'a> {
         let workspace = self.settings.state_dir.parent().unwrap_or(&self.settings.state_dir);
         let path = workspace.join(path);
         crate::provider::roots::read_roots(&path)
-            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.display())).hint("name a PEM file with the relay's root certificate"))
+            .map_err(|what| self.error("ca_file", &format!("{}: {what}", path.shown())).hint("name a PEM file with the relay's root certificate"))
     }
 }
 

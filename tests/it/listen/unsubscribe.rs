@@ -130,6 +130,13 @@ fn over_tls_the_same_is_answered() {
     work.file("cert.pem", certified.cert.pem()).file("key.pem", certified.signing_key.serialize_pem());
     let config = work.read("mailbatch.toml").replace("[listen]\n", "[listen]\ntls_cert = \"cert.pem\"\ntls_key = \"key.pem\"\n");
     work.config(&config);
+    let readable = |mode: u32| std::fs::set_permissions(work.join("key.pem"), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    for mode in [0o644, 0o604, 0o620] {
+        readable(mode);
+        let ran = work.run(&["listen", "--addr", "127.0.0.1:0"]).ends(2);
+        ran.says("listen.tls_key: key.pem: others can read or change this secret").says("hint: chmod 600 key.pem");
+    }
+    readable(0o600);
     let (endpoint, port) = listening(&work);
     assert!(endpoint.err().contains("https://127.0.0.1:"), "{}", endpoint.err());
     let mut roots = rustls::RootCertStore::empty();

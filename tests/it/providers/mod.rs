@@ -4,6 +4,7 @@
 mod about_us;
 mod bird;
 mod contract;
+mod direct;
 mod drin;
 mod emitlo;
 mod failover;

@@ -34,7 +34,11 @@ impl Workspace {
 
     /// Writes `mailbatch.toml`.
     pub(crate) fn config(&self, toml: &str) -> &Self {
-        self.file("mailbatch.toml", toml)
+        self.file("mailbatch.toml", toml);
+        // Whatever umask the tests run under: one that everybody can write is refused.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(self.join("mailbatch.toml"), private).expect("a mode");
+        self
     }
 
     /// Writes `mailbatch.toml` for one SMTP relay at `url`: a marketing message in `message.md`, and `relay` lines such as `rate = "50/s"`.

@@ -1,0 +1,110 @@
+//! Reading files that a person names: only what is a file, and no more of it than such a file can have.
+//!
+//! The rule it keeps: a device that never ends, a FIFO without a writer and a sparse file of a terabyte are errors, and none of them makes the
+//! process wait or grow.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// The most that a configuration may have, in bytes.
+pub(crate) const CONFIGURATION: u64 = 4 << 20;
+/// The most that a message file may have, in bytes: several times what mail servers take.
+pub(crate) const MESSAGE: u64 = 32 << 20;
+/// The most that an attachment may have, in bytes.
+pub(crate) const ATTACHMENT: u64 = 128 << 20;
+/// The most that a file of certificates or keys may have, in bytes. A system's whole set of roots has a quarter of a megabyte.
+pub(crate) const CERTIFICATES: u64 = 16 << 20;
+
+/// Opens a regular file. What is none is not opened: that would wait for the writer of a FIFO, and moves some devices.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    refuse_others(&std::fs::metadata(path)?)?;
+    // It may have become something else meanwhile, and files of the system such as /proc/kmsg wait for news.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    refuse_others(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Reads a whole regular file of at most `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let length = file.metadata()?.len();
+    let too_long = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {}", size(most)));
+    if length > most {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    // Files of the system have no length, and one that is written to may have grown.
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_long()) } else { Ok(bytes) }
+}
+
+/// The same for text in UTF-8.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// Opens what is read once and from its beginning: a regular file, a pipe of the shell's `<(…)`, or nothing at all.
+pub(crate) fn open_once(path: &Path) -> io::Result<File> {
+    refuse_endless(path)?;
+    File::open(path)
+}
+
+/// Refuses what has no end, and what waits for a writer who may never come. Pipes of the shell have a writer, and /dev/null an end.
+pub(crate) fn refuse_endless(path: &Path) -> io::Result<()> {
+    let Ok(about) = std::fs::metadata(path) else { return Ok(()) };
+    let kind = about.file_type();
+    let is_of_a_shell = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|dir| path.starts_with(dir));
+    let is_nothing = kind.is_char_device() && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == about.rdev());
+    if is_nothing || is_of_a_shell && (kind.is_fifo() || kind.is_socket()) { Ok(()) } else { refuse_others(&about) }
+}
+
+fn refuse_others(about: &Metadata) -> io::Result<()> {
+    let kind = about.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "it is a directory, not a file",
+        () if kind.is_fifo() => "it is a FIFO, not a file",
+        () if kind.is_socket() => "it is a socket, not a file",
+        () => "it is a device, not a file",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+fn size(bytes: u64) -> String {
+    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_a_length_that_is_allowed_are_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("whole"), "0123456789").expect("written");
+        assert_eq!(read(&at("whole"), 10).expect("read"), b"0123456789");
+        let sparse = File::create(at("sparse")).expect("made");
+        // What the file system has no room for in a single file need not be tried.
+        let _ = sparse.set_len(1 << 40).or_else(|_| sparse.set_len(1 << 33));
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+        for (path, says) in [
+            (at("whole"), "longer than"),
+            (at("sparse"), "longer than"),
+            (at("fifo"), "it is a FIFO"),
+            (dir.path().to_owned(), "it is a directory"),
+            ("/dev/zero".into(), "it is a device"),
+            ("/dev/urandom".into(), "it is a device"),
+        ] {
+            let error = read(&path, 9).expect_err("refused").to_string();
+            assert!(error.contains(says), "{}: {error}", path.display());
+        }
+        // It has no length and ends all the same.
+        assert!(!read(Path::new("/proc/self/status"), 1 << 20).is_ok_and(|text| text.is_empty()));
+    }
+}

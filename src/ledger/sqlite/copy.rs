@@ -1,0 +1,101 @@
+//! A ledger that can be read and not written: it is looked at in a copy.
+//!
+//! SQLite cannot open a database with a log where it can make no files. The copy lies in a directory of its own that only this user can enter,
+//! and loses its name as soon as it is open, so that nothing is left of it when the process ends, however it ends.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::SqliteLedger;
+use super::foreign::{self, Found};
+use crate::ledger::loss::Remains;
+use crate::ledger::{LedgerError, LedgerResult, trace};
+use crate::shown::Shown;
+
+/// How often copying begins anew because another machine has written meanwhile, and the pause before.
+const TIMES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl SqliteLedger {
+    /// Opens a copy of the ledger in `state_dir`, which is left as it is; what is written to it is gone with it. `None` where there is none.
+    pub fn open_copy(state_dir: &Path) -> LedgerResult<Option<Self>> {
+        let path = state_dir.join("ledger.db");
+        let shown = path.shown();
+        let broken = |what: &str, e: &io::Error| LedgerError::Broken { path: shown.clone(), detail: format!("{what}: {e}") };
+        match foreign::look(&path).map_err(|e| broken("it cannot be read", &e))? {
+            Found::Nothing => return Ok(None),
+            Found::Other(what) => {
+                let remains = Remains::read(state_dir).map_err(|e| broken("its directory cannot be read", &e))?;
+                let what = format!("in the ledger's place is {what}");
+                return Err(LedgerError::NotALedger { path: shown, what, leaves: remains.leaves() });
+            }
+            Found::Database => {}
+        }
+        let no_room = |e: &io::Error| LedgerError::NoCopy { path: shown.clone(), dir: std::env::temp_dir().shown(), why: e.to_string() };
+        let private = PermissionsExt::from_mode(0o700);
+        let dir = tempfile::Builder::new().prefix("mailbatch-").permissions(private).tempdir().map_err(|e| no_room(&e))?;
+        let copy = dir.path().join("ledger.db");
+        copy_whole(&path, &copy).map_err(|e| no_room(&e))?;
+        let (ledger, ..) = Self::open_files(&copy, &shown, trace::directory(state_dir), None)?;
+        Ok(Some(ledger))
+    }
+}
+
+/// Copies a database with its log. What a checkpoint writes meanwhile would not belong together: then it begins anew.
+fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
+    for _ in 0..TIMES {
+        let before = State::of(from)?;
+        copy(from, to)?;
+        match copy(&beside(from, "-wal"), &beside(to, "-wal")) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            copied => copied?,
+        }
+        if State::of(from)? == before {
+            return Ok(());
+        }
+        // Left behind by the attempt before, it would be taken for the log of the next one.
+        let _ = std::fs::remove_file(beside(to, "-wal"));
+        std::thread::sleep(PAUSE);
+    }
+    Err(io::Error::other("it is written to all the time"))
+}
+
+/// What a checkpoint changes: the file, and the beginning of the log. A log that only grows may be cut anywhere.
+#[derive(PartialEq, Eq)]
+struct State {
+    file: (u64, u64, i64, i64),
+    log: Option<Vec<u8>>,
+}
+
+/// The length of a log's header, in bytes.
+const LOG_HEADER: u64 = 32;
+
+impl State {
+    fn of(path: &Path) -> io::Result<Self> {
+        let about = std::fs::metadata(path)?;
+        let log = match File::open(beside(path, "-wal")) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            file => {
+                let mut header = Vec::new();
+                file?.take(LOG_HEADER).read_to_end(&mut header)?;
+                Some(header)
+            }
+        };
+        Ok(Self { file: (about.ino(), about.len(), about.mtime(), about.mtime_nsec()), log })
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
+    io::copy(&mut source, &mut target).map(drop)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

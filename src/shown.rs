@@ -1,0 +1,77 @@
+//! Names of files and foreign text as a terminal may get them.
+//!
+//! The rule it keeps: what a file is called can neither command a terminal nor forge a line of ours. Each control character, and each one that
+//! turns the direction of text, is written as its escape.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+/// Whether a character does something to a terminal instead of standing for itself.
+pub(crate) fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with every harmful character as its escape, line ends included.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+/// The same for text of several lines: line ends and tabs stay.
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_harmful = |c: char| is_harmful(c) && !stays(c);
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_harmful(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+/// How a path is shown to people. Not for a path that is opened again by what is shown.
+pub(crate) trait Shown {
+    /// The path, with its harmful characters as escapes.
+    fn shown(&self) -> String;
+}
+
+impl Shown for Path {
+    fn shown(&self) -> String {
+        visible(&self.to_string_lossy()).into_owned()
+    }
+}
+
+/// Standard error, on which nothing commands the terminal whatever it is made of.
+#[derive(Debug, Default)]
+pub(crate) struct VisibleErrors;
+
+impl std::io::Write for VisibleErrors {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        std::io::stderr().lock().write_all(visible_lines(&String::from_utf8_lossy(bytes)).as_bytes())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().lock().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_neither_command_a_terminal_nor_forge_a_line() {
+        let name = "a\u{1b}]0;owned\u{7}\nhint: rm\t\u{202e}vsc.\u{9b}2J é山";
+        assert_eq!(Path::new(name).shown(), "a\\u{1b}]0;owned\\u{7}\\nhint: rm\\t\\u{202e}vsc.\\u{9b}2J é山");
+        assert_eq!(visible_lines("a\n\tb\r\u{7f}"), "a\n\tb\\r\\u{7f}");
+        assert!(matches!(visible("山田太郎 שלום"), Cow::Borrowed(_)));
+    }
+}
