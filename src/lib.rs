@@ -17,6 +17,7 @@
 
 pub mod address;
 mod base64;
+mod bounded;
 pub mod content;
 #[cfg(test)]
 mod draws;

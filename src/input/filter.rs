@@ -7,6 +7,8 @@ use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior};
 
 use super::ListRow;
 use super::context::{ColumnIndex, row_value};
+use crate::bounded::allowance::{self, Exceeded};
+use crate::bounded::guarded::Guarded;
 use crate::error::{Error, Result};
 
 /// How many steps one row may take; ordinary expressions take a few dozen.
@@ -18,6 +20,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     // Without this, errors in release builds have no position.
     environment.set_debug(true);
+    allowance::install_all(&mut environment);
     environment
 });
 
@@ -30,7 +33,9 @@ pub struct Filter {
 impl Filter {
     /// Compiles an expression. Errs with exit 2 and the column at which it cannot be understood.
     pub fn parse(source: &str) -> Result<Self> {
-        let expression = ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| {
+        let guarded = Guarded::of(source, true).and_then(|guarded| ENVIRONMENT.compile_expression_owned(guarded.text).ok());
+        // What is wrong with it is said of the text as it was typed.
+        let expression = guarded.map_or_else(|| ENVIRONMENT.compile_expression_owned(source.to_owned()), Ok).map_err(|error| {
             let column = error.range().and_then(|range| source.get(..range.start)).map(|before| before.chars().count() + 1);
             let place = column.map(|column| format!(" (column {column})")).unwrap_or_default();
             Error::usage(format!("--where: {}{place}", described(&error))).hint(r#"an example: --where 'country == "AT" and plan != "free"'"#)
@@ -41,6 +46,7 @@ impl Filter {
     /// Whether the row belongs to the list. Errs with exit 2 where the expression fails on it or is neither true nor false.
     pub fn admits(&self, columns: &Arc<ColumnIndex>, row: &ListRow, list_name: &str) -> Result<bool> {
         let place = || format!("--where, at {list_name}:{}", row.line);
+        allowance::begin();
         let value = self.expression.eval(row_value(columns, &row.fields)).map_err(|error| {
             let failed = Error::usage(format!("{}: {}", place(), described(&error)));
             match error.kind() {
@@ -60,6 +66,9 @@ impl Filter {
 
 /// The engine's message without what it may quote from a row.
 fn described(error: &minijinja::Error) -> String {
+    if let Some(exceeded) = Exceeded::behind(error) {
+        return exceeded.to_string();
+    }
     match (error.kind(), error.detail()) {
         (
             ErrorKind::SyntaxError | ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction,

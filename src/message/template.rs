@@ -4,11 +4,14 @@
 //! shows a value of the row: only the template's own text.
 
 use std::fmt;
+use std::ops::Range;
 
 use minijinja::value::{Kwargs, Object, StringInput, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, filters};
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::allowance::{self, Exceeded, Written};
+use crate::bounded::guarded::Guarded;
 use crate::error::{Error, Result};
 use crate::input::context::{Doubt, float_text};
 
@@ -16,8 +19,6 @@ use super::markdown;
 use super::plain::{Piece, Plain};
 use super::row::Row;
 
-/// The most instructions that one template may run for one row.
-const FUEL: u64 = 1_000_000;
 /// The most octets of a template that an error quotes.
 const LONGEST_EXCERPT: usize = 200;
 /// Filters of the engine that make nothing of an undefined value, and are strict here.
@@ -77,6 +78,8 @@ pub(super) struct Templates {
     sources: Vec<(String, Source)>,
     /// Those that need no engine, in the order of `sources`.
     plain: Vec<Option<Plain>>,
+    /// Those that are compiled with checks, in the same order.
+    guarded: Vec<Option<Guarded>>,
 }
 
 /// How a template's values are written.
@@ -119,24 +122,29 @@ impl Templates {
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         // Without this, errors in release builds know neither the place nor the name.
         env.set_debug(true);
-        env.set_fuel(Some(FUEL));
+        env.set_fuel(Some(allowance::fuel(0)));
         env.set_auto_escape_callback(|name| match Escape::of(name) {
             Escape::Html => AutoEscape::Html,
             Escape::Markdown => AutoEscape::Custom(MARKDOWN.into()),
             Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
-        env.add_filter("urlencode", urlencode);
-        env.add_filter("escape", escape);
-        env.add_filter("e", escape);
-        env.add_filter("tojson", tojson);
-        env.add_filter("join", join);
-        Self { env, sources: Vec::new(), plain: Vec::new() }
+        allowance::install(&mut env);
+        allowance::wrap(&mut env, "urlencode", allowance::escaped, |env, inner| env.add_filter(inner, urlencode));
+        allowance::wrap(&mut env, "escape", allowance::escaped, |env, inner| env.add_filter(inner, escape));
+        allowance::wrap(&mut env, "e", allowance::escaped, |env, inner| env.add_filter(inner, escape));
+        allowance::wrap(&mut env, "tojson", allowance::json, |env, inner| env.add_filter(inner, tojson));
+        allowance::wrap(&mut env, "join", allowance::joined, |env, inner| env.add_filter(inner, join));
+        Self { env, sources: Vec::new(), plain: Vec::new(), guarded: Vec::new() }
     }
 
     /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the template.
     pub(super) fn add(&mut self, name: &str, source: &Source) -> Result<()> {
-        if let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone()) {
+        let guarded = Guarded::of(&source.text, false).filter(|guarded| self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok());
+        // What is wrong with it is said of the text as it was written.
+        if guarded.is_none()
+            && let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone())
+        {
             let column = why.range().map_or(1, |range| column(&source.text, range.start));
             let line = absolute_line(source, why.line().unwrap_or(1));
             let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
@@ -151,6 +159,9 @@ impl Templates {
         }
         self.sources.push((name.to_owned(), source.clone()));
         self.plain.push(Plain::parse(&source.text));
+        let kept = self.guarded.iter().chain([&guarded]).flatten().map(|guarded| guarded.longest_kept).max();
+        self.env.set_fuel(Some(allowance::fuel(kept.unwrap_or_default())));
+        self.guarded.push(guarded);
         Ok(())
     }
 
@@ -181,7 +192,19 @@ impl Templates {
     }
 
     fn render_by_engine(&self, name: &str, context: &Value) -> Result<String, RenderError> {
-        self.env.get_template(name).and_then(|template| template.render(context)).map_err(|why| self.explain(name, &why))
+        allowance::begin();
+        let mut written = Written::default();
+        let rendered = self.env.get_template(name).and_then(|template| template.render_captured_to(context, &mut written).map(drop));
+        rendered.map(|()| written.into_text()).map_err(|why| self.explain(name, &why))
+    }
+
+    /// A range of the compiled text in the text as it was written.
+    fn original(&self, name: &str, range: Range<usize>) -> Range<usize> {
+        let place = self.sources.iter().position(|(known, _)| known == name);
+        match place.and_then(|place| self.guarded[place].as_ref()) {
+            Some(guarded) => guarded.original(range),
+            None => range,
+        }
     }
 
     /// The line on which a template begins, if it stands in a file.
@@ -195,8 +218,9 @@ impl Templates {
 
     fn explain(&self, name: &str, why: &minijinja::Error) -> RenderError {
         let source = self.source(name);
-        let excerpt = source.zip(why.range()).and_then(|(source, range)| source.text.get(range)).map(str::trim);
-        let tag = source.zip(why.range()).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
+        let range = why.range().map(|range| self.original(name, range));
+        let excerpt = source.zip(range.clone()).and_then(|(source, range)| source.text.get(range)).map(str::trim);
+        let tag = source.zip(range).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
         // A filter that refuses is itself the failing expression; what it was given is what is missing.
         let excerpt = match (excerpt, tag) {
             (Some(excerpt), Some(tag)) if FILTERS.contains(&excerpt.split('(').next().unwrap_or_default()) => {
@@ -210,7 +234,11 @@ impl Templates {
             (None, Some(tag)) if tag.len() <= LONGEST_EXCERPT => format!("`{tag}`: {}", why.kind()),
             (None, _) => why.kind().to_string(),
         };
-        let message = Doubt::behind(why).map_or(message, ToString::to_string);
+        let message = match (Exceeded::behind(why), tag.filter(|tag| tag.len() <= LONGEST_EXCERPT)) {
+            (Some(exceeded), Some(tag)) => format!("`{tag}`: {exceeded}"),
+            (Some(exceeded), None) => exceeded.to_string(),
+            (None, _) => Doubt::behind(why).map_or(message, ToString::to_string),
+        };
         let line = source.zip(why.line()).map(|(source, line)| absolute_line(source, line));
         RenderError { template: name.to_owned(), line, message, missing }
     }
@@ -274,6 +302,7 @@ fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -
     if value.is_none() {
         return Err(minijinja::Error::from(ErrorKind::UndefinedError));
     }
+    allowance::write(value)?;
     // What an `if` expression without `else` leaves; ordinary undefined values have been refused before.
     if value.is_undefined() {
         return Ok(());
@@ -438,7 +467,8 @@ mod tests {
     #[test]
     fn a_template_that_never_ends_is_stopped() {
         let text = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}";
-        assert_eq!(render(TEXT_BODY, text, context! {}).expect_err("no fuel").missing, None);
+        let why = render(TEXT_BODY, text, context! {}).expect_err("no fuel");
+        assert!(why.missing.is_none() && why.to_string().contains("takes more than a second's work for one row"), "{why}");
     }
 
     #[test]

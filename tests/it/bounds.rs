@@ -326,3 +326,68 @@ fn a_preview_follows_no_link() {
     work.run(&["preview", "list.csv", "--row", "1", "--out", "elsewhere"]).ends(0);
     assert!(work.read("elsewhere/row-1.eml").contains("Hello Ann"));
 }
+
+#[test]
+fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
+    let work = sandbox();
+    let doubled = "{% set ns = namespace(s='abcd') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}";
+    let by_macro = "{% macro m(x, n) %}{% if n %}{{ m(x ~ x, n - 1) }}{% else %}{{ x }}{% endif %}{% endmacro %}{{ m('abcd', 60) }}";
+    let unrolled = format!("{{% set a = 'abcd' %}}{}{{{{ a }}}}", "{% set a = a + a %}".repeat(60));
+    let kept = format!("{{% set a %}}{{% for i in range(90000) %}}{}{{% endfor %}}{{% endset %}}{{{{ a }}}}", "x".repeat(5_000));
+    let nested = "{% set ns = namespace(l=[]) %}{% for i in range(90000) %}{% set ns.l = [ns.l] %}{% endfor %}x";
+    for (template, says) in [
+        ("{{ '%99999999999d'|format(1) }}", "64 MiB"),
+        ("{{ '%.9999999999f'|format(1.5) }}", "64 MiB"),
+        ("{{ '%*d'|format(99999999999, 1) }}", "64 MiB"),
+        ("{{ name|indent(99999999999) }}", "64 MiB"),
+        ("{{ name|indent(width=3000000000, first=true) }}", "64 MiB"),
+        ("{{ ('a' * 1000000)|replace('a', 'a' * 100000) }}", "64 MiB"),
+        ("{{ ('a' * 1000000)|replace('', 'a' * 100000) }}", "64 MiB"),
+        (doubled, "64 MiB"),
+        (by_macro, "64 MiB"),
+        (&unrolled, "64 MiB"),
+        (&kept, "second's work"),
+        (nested, "deep in each other"),
+        ("{{ 'a' * 100000000 }}", "64 MiB"),
+        ("{{ name * 100000000 }}", "64 MiB"),
+        ("{{ 'a' * 10 ** 8 }}", "64 MiB"),
+        ("{{ (['a' * 1000] * 100000)|join }}", "64 MiB"),
+        ("{{ range(100000)|join('a' * 10000) }}", "64 MiB"),
+        ("{{ ([1] * 100000000)|list|length }}", "64 MiB"),
+        ("{{ [1]|batch(3000000000, 0)|list }}", "64 MiB"),
+        ("{{ [1, 2]|slice(3000000000)|list|length }}", "64 MiB"),
+        ("{{ [1]|tojson(indent=9999999999) }}", "64 MiB"),
+        ("{{ ('a' * 60000000)|list|length }}", "64 MiB"),
+        ("{{ ('<' * 60000000)|escape }}", "64 MiB"),
+        ("{% macro m(x) %}{{ x }}{{ m(x) }}{% endmacro %}{{ m('a') }}", "`{{ m(x) }}`"),
+        ("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}", "second's work"),
+        ("{% set s = 'ab' * 10000000 %}{% for i in range(100000) %}{% if s == 'ab' * 10000000 %}{% endif %}{% endfor %}", "64 MiB"),
+        (
+            "{% set s = 'ab' * 9000000 %}{% set t = 'ab' * 9000000 %}{% for i in range(100000) %}{% if s == t %}{% endif %}{% endfor %}",
+            "second's work",
+        ),
+        ("{% set s = 'ab' * 9000000 %}{% for i in range(100000) %}{% if 'c' in s %}{% endif %}{% endfor %}", "second's work"),
+        ("{% set s = 'ab' * 9000000 %}{% for i in range(100) %}{{ s }}{% endfor %}", "64 MiB"),
+        ("{% set s = 'ab' * 9000000 %}{% set ns = namespace(l=[]) %}{% for i in range(100) %}{% set ns.l = ns.l + [s[1:]] %}{% endfor %}x", "64 MiB"),
+        (
+            "{% set r = range(100000) %}{% set ns = namespace(l=r) %}{% for i in range(100) %}{% set ns.l = ns.l|chain(r, ns.l) %}{% endfor %}x",
+            "for one row",
+        ),
+    ] {
+        work.message("Hi", &format!("Hello {{{{ name }}}}\n{template}"));
+        // Room for the program itself, and for what a thread reserves.
+        let ran = run(after(&work, "ulimit -v 4000000", &["check", "list.csv"])).ends(4);
+        let why = work.read("list.csv.rejected.csv");
+        assert!(why.contains(says) && !ran.err.contains("panicked"), "{template}: {why}\n{}", ran.err);
+    }
+    work.message("Hi", "Hello");
+    work.run(&["check", "list.csv", "--where", "('a' * 100000000) != name"]).ends(2).says("64 MiB");
+    // What a message does with a row is far from all that.
+    work.message(
+        "Hi {{ name|upper ~ '!' }}",
+        "{% set ns = namespace(total=0, text='') %}{% for n in range(2000) %}{% set ns.total = ns.total + n * 2 %}\
+         {% set ns.text = ns.text ~ n ~ ',' %}{% endfor %}{{ ns.total }} {{ ns.text|length }} {{ ('%05d'|format(42)) }} {{ name[1:] }} \
+         {{ [1, 2, 3]|join('+') }} {{ 'yes' if name in ['Ann', 'Ben'] and not name is startingwith('X') else 'no' }} {{ {'a': [1, 2]}|tojson }}",
+    );
+    work.run(&["preview", "list.csv", "--row", "1"]).ends(0).says("Hi ANN!").says("3998000 8890 00042 nn 1+2+3 yes {\"a\": [1, 2]}");
+}
