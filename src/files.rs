@@ -59,8 +59,17 @@ pub(crate) fn refuse_endless(path: &Path) -> io::Result<()> {
     let Ok(about) = std::fs::metadata(path) else { return Ok(()) };
     let kind = about.file_type();
     let is_of_a_shell = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|dir| path.starts_with(dir));
-    let is_nothing = kind.is_char_device() && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == about.rdev());
-    if is_nothing || is_of_a_shell && (kind.is_fifo() || kind.is_socket()) { Ok(()) } else { refuse_others(&about) }
+    if is_null(&about) || is_of_a_shell && (kind.is_fifo() || kind.is_socket()) { Ok(()) } else { refuse_others(&about) }
+}
+
+/// Refuses devices, which never end; of /dev/null there is nothing to read.
+pub(crate) fn refuse_devices(about: &Metadata) -> io::Result<()> {
+    let kind = about.file_type();
+    if (kind.is_char_device() || kind.is_block_device()) && !is_null(about) { refuse_others(about) } else { Ok(()) }
+}
+
+fn is_null(about: &Metadata) -> bool {
+    about.file_type().is_char_device() && std::fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == about.rdev())
 }
 
 fn refuse_others(about: &Metadata) -> io::Result<()> {

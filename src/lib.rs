@@ -85,7 +85,11 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, on standard output and with code 0.
-            let _ = error.print();
+            if error.exit_code() != 0 && std::env::args_os().any(|typed| typed.to_string_lossy().contains(shown::is_harmful)) {
+                let _ = write!(std::io::stderr().lock(), "{}", shown::visible_lines(&error.render().to_string()));
+            } else {
+                let _ = error.print();
+            }
             if error.exit_code() != 0 {
                 commands::refuse_command_line(&std::env::args_os().collect::<Vec<_>>(), &error.render().to_string());
             }

@@ -11,6 +11,9 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::allowance::{ADDED, COMPARED, FACTOR, JOINED, MADE, NESTED, TIMES};
 
+/// More brackets in each other than the engine takes.
+const DEEPEST: usize = 200;
+
 /// Words of the language that begin no operand.
 const WORDS: [&str; 8] = ["not", "and", "or", "if", "else", "in", "is", "recursive"];
 
@@ -29,8 +32,11 @@ impl Guarded {
     pub(crate) fn of(source: &str, is_expression: bool) -> Option<Self> {
         let tokens: Vec<(Token<'_>, Span)> = tokenize(source, is_expression, SyntaxConfig::default()).collect::<Result<_, _>>().ok()?;
         let longest_kept = longest_kept(&tokens);
-        let mut reader = Reader { tokens, at: 0, put: Vec::new() };
+        let mut reader = Reader { tokens, at: 0, put: Vec::new(), depth: 0, is_too_deep: false };
         reader.scan(|_| false);
+        if reader.is_too_deep {
+            return None;
+        }
         let mut put = reader.put;
         // What is put in at one place stays in its order.
         put.sort_by_key(|(place, _)| *place);
@@ -84,6 +90,9 @@ struct Reader<'s> {
     tokens: Vec<(Token<'s>, Span)>,
     at: usize,
     put: Vec<(usize, String)>,
+    /// How many brackets are open.
+    depth: usize,
+    is_too_deep: bool,
 }
 
 /// The bytes of an operand.
@@ -92,6 +101,11 @@ type Extent = (usize, usize);
 impl<'s> Reader<'s> {
     fn token(&self) -> Option<&Token<'s>> {
         self.tokens.get(self.at).map(|(token, _)| token)
+    }
+
+    /// What is not finished may end behind the first.
+    fn skip_two(&mut self) {
+        self.at = (self.at + 2).min(self.tokens.len());
     }
 
     fn is_word(&self, word: &str) -> bool {
@@ -120,7 +134,7 @@ impl<'s> Reader<'s> {
             let before = self.at;
             if matches!(token, Token::BlockStart) {
                 // The name of the statement.
-                self.at += 2;
+                self.skip_two();
                 continue;
             }
             self.compare();
@@ -135,7 +149,7 @@ impl<'s> Reader<'s> {
         loop {
             let is_not_in = self.is_word("not") && matches!(self.tokens.get(self.at + 1), Some((Token::Ident("in"), _)));
             match self.token() {
-                _ if is_not_in => self.at += 2,
+                _ if is_not_in => self.skip_two(),
                 Some(Token::Eq | Token::Ne | Token::Lt | Token::Lte | Token::Gt | Token::Gte | Token::Ident("in")) => self.at += 1,
                 _ => return,
             }
@@ -256,8 +270,14 @@ impl<'s> Reader<'s> {
 
     /// What stands in brackets, up to behind the closing one.
     fn group(&mut self, closes: fn(&Token<'_>) -> bool) {
+        if self.depth == DEEPEST {
+            (self.is_too_deep, self.at) = (true, self.tokens.len());
+            return;
+        }
         self.at += 1;
+        self.depth += 1;
         self.scan(|token| closes(token) || matches!(token, Token::BlockEnd | Token::VariableEnd));
+        self.depth -= 1;
         if self.token().is_some_and(closes) {
             self.at += 1;
         }
@@ -281,7 +301,7 @@ impl<'s> Reader<'s> {
         let start = self.tokens[first].1.start_offset as usize;
         loop {
             match self.token() {
-                Some(Token::Dot) => self.at += 2,
+                Some(Token::Dot) => self.skip_two(),
                 Some(Token::ParenOpen) => self.arguments(),
                 Some(Token::BracketOpen) => self.subscript(start),
                 _ => return true,
@@ -352,6 +372,13 @@ mod tests {
             assert_eq!(guarded(text), wanted, "{text}");
         }
         assert!(Guarded::of("{{ 'a", false).is_none());
+        for unfinished in ["{{ a[b.", "{{ a[", "{{ f(a ~", "{%", "{% if a[b not in", "{{ a is", "{{ a | ", "{{ [1, (2 * ", "{{ -", "{{ a[b.1:"] {
+            // The engine says what is wrong with it.
+            let _ = Guarded::of(unfinished, false);
+        }
+        for bracket in ["(", "[", "{", "a[", "f(", "-("] {
+            assert!(Guarded::of(&format!("{{{{ {} }}}}", bracket.repeat(100_000)), false).is_none_or(|guarded| !guarded.text.is_empty()));
+        }
         assert_eq!(Guarded::of("a ~ b", true).expect("an expression").text, format!("(a)|{JOINED} ~ (b)|{JOINED}"));
     }
 

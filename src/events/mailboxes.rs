@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::mail::{BYTE_ORDER_MARK, LOOKED_AT};
+use crate::files;
 
 /// Directories within directories are followed this far; a link to a directory is not followed.
 const DEEPEST: usize = 16;
@@ -50,7 +51,7 @@ fn each_below(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Lette
     if !metadata.is_file() && depth > 0 {
         return take(failed(io::Error::other("is no file")));
     }
-    match File::open(path) {
+    match files::refuse_devices(&metadata).and_then(|()| File::open(path)) {
         Ok(file) => each_in(BufReader::with_capacity(1 << 16, file), shown, take),
         Err(why) => take(failed(why)),
     }

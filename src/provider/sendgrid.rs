@@ -77,6 +77,8 @@ impl Provider for SendGrid {
         let Some(settings) = settings.as_object_mut() else {
             return Err(Error::usage(format!("providers.{name}.options.mail_settings: not a table")).hint("write mail_settings = { NAME = { … } }"));
         };
+        // In another spelling it would stand beside ours.
+        settings.retain(|key, _| http::bare(key) != http::bare("sandbox_mode"));
         settings.insert("sandbox_mode".into(), serde_json::json!({ "enable": true }));
         Ok(())
     }

@@ -83,6 +83,9 @@ fn what_never_ends_is_refused_wherever_a_file_is_named() {
         refused(ran, 2, if path == "sparse" { "others can read" } else { says });
         work.config(&usual);
     }
+    for device in ["/dev/zero", "/dev/urandom"] {
+        work.run(&["events", "ingest", device]).ends(5).says("device");
+    }
     // Nothing is a list of nobody to suppress, and a pipe of the shell has a writer.
     work.run(&["check", "list.csv", "--suppress", "/dev/null"]).ends(0);
     run(after(&work, "exec 7<&0", &["check", "list.csv"])).ends(0);
@@ -252,6 +255,8 @@ fn a_name_of_a_file_commands_no_terminal() {
         &["preview", name, "--row", "1"],
         &["preview", "list.csv", "--out", "pre\u{1b}[1m"],
         &["send", name, "--max-invalid", "60%", "--progress", "plain"],
+        &["sta\u{1b}[31mtus"],
+        &["check", "--format", "\u{1b}[31m", "list.csv"],
         &["status"],
         &["report", "latest"],
         &["why", "latest", "b@example.com"],

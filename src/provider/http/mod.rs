@@ -34,7 +34,7 @@ use url::Url;
 pub(super) use self::answer::Answer;
 pub(super) use self::ask::{credentials, encoded, succeeded, suppression_reason, told};
 pub(super) use self::request::Request;
-pub(super) use self::settings::{KEYS, Keys};
+pub(super) use self::settings::{KEYS, Keys, bare};
 pub(super) use self::share::{Mark, Shared, shape};
 use super::{BoxFuture, Capabilities, Health, Job, ProviderSettings, Refusal, Verdict};
 use crate::content::Content;

@@ -91,7 +91,7 @@ impl<'a> Keys<'a> {
         };
         for key in map.keys() {
             let like = |names: &[&str]| names.iter().find(|name| bare(name) == bare(key)).map(|name| (*name).to_owned());
-            if let Some(own) = like(owned) {
+            if let Some(own) = like(owned).or_else(|| like(&RECIPIENTS)) {
                 let what = if own == *key { "mailbatch writes this field itself".to_owned() } else { format!("mailbatch writes {own} itself") };
                 return Err(self.error(&format!("options.{key}"), &what).hint("take it out of options"));
             }
@@ -154,8 +154,11 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// Whoever is mailed has been screened, so no service may be given anybody else.
+const RECIPIENTS: [&str; 3] = ["to", "cc", "bcc"];
+
 /// A field's name without what services overlook: case, and marks between words.
-fn bare(name: &str) -> String {
+pub(in crate::provider) fn bare(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ') && !c.is_control()).flat_map(char::to_lowercase).collect()
 }
 
