@@ -81,7 +81,7 @@ impl Listening {
         let tls = settings.listen.tls.as_ref().map(|(cert, key)| serve::acceptor(settings, cert, key)).transpose()?;
         let addr = addr.unwrap_or(settings.listen.addr);
         let failed = |e: std::io::Error| Error::usage(format!("{addr}: cannot listen: {e}")).hint("mend listen.addr, or pass --addr");
-        let listener = tokio::net::TcpListener::bind(addr).await.map_err(failed)?;
+        let listener = serve::bind(addr).map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let state_dir = &settings.workspace.state_dir;
         let unable = |e: std::io::Error| Error::internal(format!("{}: {e}", state_dir.shown())).hint("make room, or correct the permissions");

@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 const MOST: usize = 1024;
 /// One connection in so many is the most that one address may have.
 const SHARE: usize = 2;
+/// The most requests of one connection, and how many may come before one of a provider's has verified.
+const MOST_REQUESTS: usize = 10_000;
+const MOST_UNVERIFIED: usize = 32;
 /// How many files the rest of the process needs.
 const OTHER_FILES: usize = 64;
 /// The most bytes that the bodies of all requests hold together.
@@ -158,9 +161,11 @@ impl Place {
         }
     }
 
-    /// Counts a request; its number, from 1.
-    pub(super) fn count_request(&self) -> usize {
-        self.0.flags.requests.fetch_add(1, Ordering::Relaxed) + 1
+    /// Counts a request; its number, from 1, and whether it is the last one of its connection.
+    pub(super) fn count_request(&self) -> (usize, bool) {
+        let number = self.0.flags.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_known = || self.0.room.state().guests.get(&self.0.number).is_some_and(|guest| guest.is_known);
+        (number, number >= MOST_REQUESTS || (number >= MOST_UNVERIFIED && !is_known()))
     }
 
     /// Says whether the peer takes what it was answered.
@@ -333,6 +338,15 @@ mod tests {
         assert_eq!(room.state().bytes, 0);
         assert!(!fast.body().grow(MOST_BYTES + 1), "one alone may not have it all either");
         assert_eq!(room.state().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_nothing_verifies_ends_after_a_few_requests() {
+        let room = Room::of(8);
+        let (stranger, provider) = (room.admit(peer(1)).await.0, room.admit(peer(2)).await.0);
+        drop((provider.verified(), stranger.busy()));
+        let of = |place: &Place| (1..=MOST_REQUESTS).map(|_| place.count_request()).find(|(_, is_last)| *is_last).unwrap().0;
+        assert_eq!((of(&stranger), of(&provider)), (MOST_UNVERIFIED, MOST_REQUESTS));
     }
 
     #[test]

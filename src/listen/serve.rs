@@ -19,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -39,10 +39,10 @@ const TURN: Duration = Duration::from_secs(60);
 /// How long a connection is kept for further requests, and how long the last one may take then.
 const LIFE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(80);
-/// The most requests of one connection.
-const MOST_REQUESTS: usize = 10_000;
 /// The longest head of a request, and how much is read ahead.
 const MOST_HEAD: usize = 16 * 1024;
+/// How many connections may wait to be taken; the system may allow fewer. One more would be left to try again, seconds later.
+const BACKLOG: u32 = 4096;
 /// How long requests in progress may take when it ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -62,6 +62,15 @@ pub(super) fn acceptor(settings: &Settings, cert: &Path, key: &Path) -> Result<T
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
+/// Listens at an address.
+pub(super) fn bind(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A port is free for the next process at once, though connections of the last one linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
 /// Takes connections until it is told to stop, then lets those in progress end and files what was learned.
 pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>, stopped: watch::Receiver<bool>) {
     let room = Room::new();
@@ -75,7 +84,7 @@ pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
                 // When the sender is gone, that is a reason to stop too.
                 _ = told.changed() => break,
                 Some(_) = connections.join_next() => continue,
-                next = accept(&listener, &room) => next,
+                next = accept(&listener, &room, &shared) => next,
             };
             let (place, has_closed) = tokio::select! {
                 _ = told.changed() => break,
@@ -100,14 +109,16 @@ pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
 }
 
 /// The next connection.
-async fn accept(listener: &TcpListener, room: &Room) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(next) => return next,
             Err(e) => {
                 // Out of file descriptors, most likely.
                 let has_closed = room.close_one();
-                tracing::warn!(has_closed, "a connection cannot be taken: {e}");
+                if let Some(left_out) = shared.complaints.next() {
+                    tracing::warn!(has_closed, left_out, "a connection cannot be taken: {e}");
+                }
                 tokio::time::sleep(Duration::from_millis(if has_closed { 5 } else { 100 })).await;
             }
         }
@@ -179,8 +190,12 @@ impl Service<Request<Incoming>> for Admitted {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let (router, place) = (self.router.clone(), self.place.clone());
         Box::pin(async move {
-            place.unblocked().await;
-            let is_last = place.count_request() >= MOST_REQUESTS;
+            let (number, is_last) = place.count_request();
+            if number > 1 {
+                place.unblocked().await;
+                // Requests behind one another give way to those of other connections, above all to first ones.
+                tokio::task::yield_now().await;
+            }
             request.extensions_mut().insert(place);
             let mut answer = match tokio::time::timeout(TURN, router.call(request)).await {
                 Ok(answer) => answer?,

@@ -1,6 +1,7 @@
 //! Clients that never read, clients that write a byte a second, and genuine events, all at once and all from one address, as behind a proxy.
 //!
-//! `MAILBATCH_LOAD=full` runs it with the numbers that are promised, for a minute; it needs 3,000 open files.
+//! `MAILBATCH_LOAD=full` runs it with the numbers that are promised, for a minute; it needs 3,000 open files and a release build of the binary.
+//! `MAILBATCH_LOAD=600/600/100/20` says how many are silent, how many slow, how many events there are a second, and for how many seconds.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -27,7 +28,12 @@ struct Load {
 }
 
 fn load() -> Load {
-    match std::env::var("MAILBATCH_LOAD").as_deref() {
+    let asked = std::env::var("MAILBATCH_LOAD");
+    let numbers: Vec<usize> = asked.iter().flat_map(|asked| asked.split('/')).filter_map(|number| number.parse().ok()).collect();
+    if let [silent, slow, rate, seconds] = numbers[..] {
+        return Load { silent, slow, rate, time: Duration::from_secs(seconds as u64), longest: Duration::from_secs(5), files: 4096 };
+    }
+    match asked.as_deref() {
         Ok("full") => Load { silent: 600, slow: 600, rate: 500, time: Duration::from_secs(60), longest: Duration::from_secs(5), files: 4096 },
         _ => Load { silent: 150, slow: 150, rate: 60, time: Duration::from_secs(6), longest: Duration::from_secs(25), files: 464 },
     }
