@@ -163,7 +163,7 @@ fn around(text: &str, at: usize) -> Option<(usize, String)> {
         return None;
     }
     let local = within_signs(&text[start..at], behind);
-    if runs_into_sentence(local, behind) {
+    if runs_into_sentence(local, behind) || runs_into_word(domain) {
         return None;
     }
     // The form of X.400 holds the address that it was made of: `c=US;p=IKON;dda:SMTP=ann@example.com`.
@@ -242,6 +242,14 @@ fn open_quote(inner: &str) -> Option<usize> {
 /// behind the address. Cut off at the wrong place it may be the address of another person.
 fn runs_into_sentence(local: &str, behind: Option<char>) -> bool {
     behind.is_some_and(is_unspaced) && local.chars().any(is_unspaced)
+}
+
+/// Whether a word runs on behind the domain: `ann@example.comThe mailbox is full`.
+fn runs_into_word(domain: &str) -> bool {
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    let small = top.bytes().take_while(u8::is_ascii_lowercase).count();
+    let rest = &top.as_bytes()[small..];
+    small >= 2 && rest.first().is_some_and(u8::is_ascii_uppercase) && rest.get(1).is_some_and(u8::is_ascii_lowercase)
 }
 
 /// Letters of scripts that are written without spaces.
@@ -397,6 +405,7 @@ mod tests {
             "ann\u{2013}bea@example.com",
             "col\u{b7}legi@example.com",
             "用户ann@example.cn不存在",
+            "ann@example.comThe mailbox is full",
             "メールアドレスann@example.jpは存在しません",
             "ผู้ใช้ann@example.comไม่พบ",
         ] {

@@ -34,7 +34,7 @@ use std::collections::HashMap;
 
 use super::status::{codes_in, is_generic};
 use crate::events::{Bounce, Class};
-use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, spoken, without_addresses};
+use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses};
 
 /// What is concluded about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,11 +107,33 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
         Class::DomainGone if codes.status.starts_with('4') => Class::Routing,
         class => class,
     };
+    // What was refused before a recipient was named is not the recipient.
+    let class = match class {
+        Class::MailboxGone | Class::BadAddress | Class::DomainGone if is_before_recipient(&said_low) => Class::Policy,
+        class => class,
+    };
     let bounce = match class {
         Class::MailboxGone | Class::DomainGone | Class::BadAddress => Bounce::Hard,
         _ => Bounce::Soft,
     };
     Judged { class, bounce, status: codes.status, code: codes.code }
+}
+
+/// Whether a system says that the greeting or the sender was refused, in the exchange of commands.
+fn is_before_recipient(said: &str) -> bool {
+    const STEPS: [&str; 10] = [
+        "in reply to mail from",
+        "in reply to helo",
+        "in reply to ehlo",
+        "in response to mail from",
+        "after mail from:",
+        "after ehlo",
+        "after helo",
+        "after initial connection",
+        "error following mail command",
+        ">>> mail from",
+    ];
+    STEPS.iter().any(|step| said.contains(step)) && !said.contains("rcpt")
 }
 
 /// Whether a status may be Sendmail's own, which makes one of a bare reply code: the words behind the code say more.
@@ -162,7 +184,8 @@ fn enhanced(status: &str) -> Option<Status> {
 
 fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String, look: Look<'_>) -> Class {
     // A program that the mail was piped to failed, whatever it says of users.
-    if said.starts_with("x-unix;") || is_failed_program(said) {
+    let is_told_by_program = said.starts_with("x-unix;") && !(status == "5.1.1" && says_nobody(said));
+    if is_told_by_program || is_failed_program(said) {
         return Class::System;
     }
     let said = without_addresses(said);
@@ -212,7 +235,10 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
     if matches!(code, "550" | "551" | "553") && status.is_empty() && around.contains(">>> data") && !around.contains(">>> rcpt to") {
         return Class::Policy;
     }
-    if let Some(class) = look(&without_addresses(&around), number, enhanced).class {
+    // A status that names another cause outranks what the text says of whoever else.
+    let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
+    let is_of_address = |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
+    if let Some(class) = look(&without_addresses(&around), number, enhanced).class.filter(|class| !(names_cause && is_of_address(class))) {
         return class;
     }
     match (code, status.split('.').nth(1)) {
@@ -367,11 +393,25 @@ mod tests {
             ("", "550 relay not permitted", Soft, Class::Policy),
             ("", "550 Domain acme.test has exceeded the max emails per hour (500/500 (100%)) allowed", Soft, Class::Rate),
             ("5.5.2", "504 5.5.2 <3f2a9>: Helo command rejected: need fully-qualified hostname", Soft, Class::Policy),
+            ("", "host mx.example.com said: 553 host.acme.test does not exist (in reply to mail from command)", Soft, Class::Policy),
+            ("", "SMTP error from remote mail server after MAIL FROM:<news@acme.test>: 550 no such user", Soft, Class::Policy),
+            ("5.1.1", "x-unix; unknown user: \"ann\"", Hard, Class::MailboxGone),
+            ("5.3.0", "x-unix; unknown user: \"ann\"", Soft, Class::System),
+            ("5.7.1", "550 5.7.1 recipient is not authorized to accept external mail", Soft, Class::Policy),
+            ("", "550 Account discontinued, cancelled by user", Hard, Class::MailboxGone),
             ("4.4.3", "name service error for name=example.com type=mx: host not found, try again", Soft, Class::Routing),
         ] {
             let judged = judge(status, said, "");
             assert_eq!((judged.bounce, judged.class), (bounce, class), "{status} {said}");
         }
+    }
+
+    #[test]
+    fn a_status_that_names_another_cause_outranks_the_text_around() {
+        let judged = judge("5.3.5", "SMTP; 553 5.3.5 system config error", "550 5.1.1 MAILER-DAEMON... User unknown");
+        assert_eq!((judged.bounce, judged.class), (Bounce::Soft, Class::System));
+        let judged = judge("5.0.0", "SMTP; 554 no", "550 <ann@example.com>... User unknown");
+        assert_eq!((judged.bounce, judged.class), (Bounce::Hard, Class::MailboxGone));
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub(super) fn listed(text: &str) -> Vec<(String, bool)> {
             let count = if place.is_enumeration(&addresses) { addresses.len() } else { 1 };
             add(first.clone(), (place.is_sure() && whole.starts_with('<')) || place.is_answer());
             addresses.into_iter().take(count).skip(1).for_each(|address| add(address, false));
+        } else if let Some(inner) = addresses.iter().find(|address| place.is_inner_entry(address)) {
+            add(inner.clone(), false);
         } else if place.is_behind_failure() {
             for address in addresses {
                 add(address, false);
@@ -243,7 +245,15 @@ impl<'l> Place<'l> {
 
     /// In brackets before a colon. A line that goes on with what the remote system said is indented, and that may name the sender.
     fn is_sure(&self) -> bool {
-        self.low.strip_prefix('<').and_then(|rest| rest.strip_prefix(self.bare.as_str())).is_some_and(|rest| rest.starts_with(">:"))
+        self.low
+            .strip_prefix('<')
+            .and_then(|rest| rest.strip_prefix(self.bare.as_str()))
+            .is_some_and(|rest| [">:", "> (expanded from", "> (generated from"].iter().any(|behind| rest.starts_with(behind)))
+    }
+
+    /// Postfix's entry in the middle of a line, where the lines of a report ran together: `... <ann@example.com>: host mx.example.com`.
+    fn is_inner_entry(&self, address: &str) -> bool {
+        self.low.contains(&format!(" <{}>: host ", address.to_lowercase()))
     }
 
     /// `Ann Lee (ann@example.com)`.

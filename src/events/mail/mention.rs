@@ -72,6 +72,9 @@ fn sentence_of(text: &str, address: &str) -> Option<(String, String)> {
 pub(super) fn is_said_of(text: &str, address: &str) -> bool {
     sentence_of(text, address).is_some_and(|(before, behind)| {
         let sentence = format!("{before} {behind}");
+        if before.trim_end_matches(['<', '\'', '"', '(', ' ']).ends_with("mail from") {
+            return false;
+        }
         let before = before.trim_end_matches(['<', '\'', '"', '(', '`', ':', ' ']);
         (says_failure(&sentence) || ADDRESSED.iter().any(|words| before.ends_with(words))) && !asks(&sentence)
     })

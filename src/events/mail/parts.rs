@@ -106,13 +106,28 @@ impl Parts {
             (_, "rfc822-headers" | "global-headers" | "partial" | "rfc822") => self.returned(&decoded(&part.body)),
             ("text", "html") => {
                 let html: String = part.text().chars().take(MOST_HTML).collect();
-                let text = mail_parser::decoders::html::html_to_text(&html);
+                let text = mail_parser::decoders::html::html_to_text(&with_breaks(&html));
                 self.texts.push(cut_to(unescaped(&text), left));
             }
             ("text" | "message", _) => self.texts.push(text(left)),
             _ => {}
         }
     }
+}
+
+/// HTML with a line break before each block, which the reader of HTML leaves out behind an inline element: `<a>ann@example.com</a><p>No`.
+fn with_breaks(html: &str) -> String {
+    const BLOCKS: [&str; 6] = ["p", "div", "tr", "table", "ul", "li"];
+    let is_block = |tag: &str| BLOCKS.iter().any(|name| tag.eq_ignore_ascii_case(name));
+    let mut out = String::with_capacity(html.len() + 64);
+    for (number, piece) in html.split('<').enumerate() {
+        if number > 0 {
+            let tag = piece.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+            out.push_str(if is_block(tag) { "<br><" } else { "<" });
+        }
+        out.push_str(piece);
+    }
+    out
 }
 
 fn cut_to(mut text: String, left: &mut usize) -> String {
