@@ -106,7 +106,9 @@ fn check_domain(text: &str) {
     if let Ok(domain) = domain_to_ascii(text) {
         assert_eq!(domain_to_ascii(&domain).as_ref(), Ok(&domain), "a domain out of {text:?}");
         assert!(domain.len() <= 253 && domain.split('.').all(|label| (1..=63).contains(&label.len())), "{domain}");
-        assert!(Address::parse(&format!("a@{domain}")).is_ok_and(|address| address.domain() == domain), "{domain}");
+        // With one letter before it, an address of 254 bytes has no room for a longer one.
+        let address = Address::parse(&format!("a@{domain}"));
+        assert!(domain.len() > 252 || address.is_ok_and(|address| address.domain() == domain), "{domain}");
     }
 }
 
