@@ -54,18 +54,21 @@ fn number(variable: &str) -> Option<u64> {
 /// When a target has run enough.
 enum Budget {
     Documents(u64),
-    Time(Duration),
+    /// So long, and no more than so many documents.
+    Time(Duration, u64),
 }
 
 impl Budget {
     fn of_environment() -> Self {
-        number("MAILBATCH_FUZZ_SECONDS").map_or(Self::Documents(FEW), |seconds| Self::Time(Duration::from_secs(seconds)))
+        let most = number("MAILBATCH_FUZZ_DOCUMENTS");
+        let timed = |seconds| Self::Time(Duration::from_secs(seconds), most.unwrap_or(u64::MAX));
+        number("MAILBATCH_FUZZ_SECONDS").map_or(Self::Documents(most.unwrap_or(FEW)), timed)
     }
 
     fn is_spent(&self, documents: u64, since: Instant) -> bool {
         match self {
             Self::Documents(most) => documents >= *most,
-            Self::Time(most) => since.elapsed() >= *most,
+            Self::Time(time, most) => since.elapsed() >= *time || documents >= *most,
         }
     }
 }
