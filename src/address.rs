@@ -15,8 +15,8 @@ mod tests;
 use std::fmt;
 
 pub(crate) use characters::is_absent;
-pub(crate) use characters::without_unseen;
 pub use characters::{has_unseen_ends, trim};
+pub(crate) use characters::{is_unseen as shows_nothing, without_unseen};
 pub use domain::domain_to_ascii;
 pub use spellings::key_of;
 pub(crate) use spellings::{older_spellings, with_unicode_domain};

@@ -10,7 +10,7 @@ use super::AddressError;
 
 /// Whether nothing is seen where this character stands: spaces of every kind, controls, direction marks, joiners, fillers, variation
 /// selectors, tags.
-pub(super) fn is_unseen(c: char) -> bool {
+pub(crate) fn is_unseen(c: char) -> bool {
     use GeneralCategory as G;
     if c.is_ascii() {
         return c == ' ' || c.is_ascii_control();

@@ -28,9 +28,9 @@ pub(crate) fn has(changed: &[&'static str]) -> String {
     format!("{} {}", changed.join(" and "), if changed.len() > 1 { "have" } else { "has" })
 }
 
-/// Why a campaign may not go on with what has changed; `None` where it may. `is_named` says that `--campaign` was given, `is_accepted`
-/// that `--accept-changes` was.
-pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_accepted: bool) -> Option<Error> {
+/// Why a campaign may not go on with what has changed; `None` where it may. `typed` is what to type for it, `is_named` says that
+/// `--campaign` was given, `is_accepted` that `--accept-changes` was.
+pub(crate) fn refusal(run: &Run, typed: &str, changed: &[&'static str], is_named: bool, is_accepted: bool) -> Option<Error> {
     let subject = if changed.contains(&"the list") { Subject::List } else { Subject::Template };
     let refuse = |hint: String| {
         Some(Error::new(Exit::CHANGED, format!("{} changed since run {} of {}", has(changed), run.id, run.head.name())).hint(hint).about(subject))
@@ -43,10 +43,7 @@ pub(crate) fn refusal(run: &Run, changed: &[&'static str], is_named: bool, is_ac
             RunState::Open => format!("; `mailbatch resume {} --as-planned` first sends to the recipients that run has not reached", run.id),
             _ => String::new(),
         };
-        return refuse(format!(
-            "name the campaign: --campaign {} goes on with it and sends to added rows only, a new name begins anew{unreached}",
-            run.head.name()
-        ));
+        return refuse(format!("name the campaign: {typed} goes on with it and sends to added rows only, a new name begins anew{unreached}"));
     }
     if changed.contains(&"the message") && !is_accepted {
         return refuse("--accept-changes sends the changed message to whoever has not been reached, a new campaign name begins anew".into());

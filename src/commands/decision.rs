@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::{ChangesArgs, SendArgs};
+use crate::commands::campaign::{argument, typable};
 use crate::commands::comparison::{Changed, Comparison};
 use crate::commands::running::{frozen, in_this_workspace};
 use crate::commands::workbench::Workbench;
@@ -31,7 +32,10 @@ pub(crate) async fn decide(bench: &Workbench, ledger: &dyn Ledger, run: &Run, ty
     if typed.accept_changes {
         return match comparison.send_args()? {
             Some(args) => Ok(Goes::Anew(Box::new(args))),
-            None => Err(no_list(bench, run, &changed)),
+            None => {
+                let typed = argument(&typable(ledger, &run.head.campaign).await?);
+                Err(no_list(bench, run, &typed, &changed))
+            }
         };
     }
     if typed.as_planned && !changed.cannot_go_as_planned {
@@ -57,13 +61,10 @@ fn differs(bench: &Workbench, run: &Run, changed: &Changed, command: &str) -> Er
 }
 
 /// The rest cannot be planned anew without the list.
-fn no_list(bench: &Workbench, run: &Run, changed: &Changed) -> Error {
+fn no_list(bench: &Workbench, run: &Run, typed: &str, changed: &Changed) -> Error {
     let id = &run.id;
-    let name = run.head.name();
-    let is_plain = name.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
-    let name = if is_plain { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) };
     let rest = in_this_workspace(bench, &format!("mailbatch report {id} --outcome held,deferred -o rest.csv"));
-    let send = in_this_workspace(bench, &format!("mailbatch send rest.csv --campaign {name} --accept-changes"));
+    let send = in_this_workspace(bench, &format!("mailbatch send rest.csv {typed} --accept-changes"));
     Error::new(Exit::CHANGED, format!("the list of run {id} cannot be read again, so its rest cannot be planned anew:\n{}", lines(changed)))
         .hint(format!("`{rest}` writes its rest into a list, and `{send}` sends that with everything as it is now"))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::address::key_of;
+use crate::commands::campaign::argument;
 use crate::commands::reading::{judgement, say_without_rows, survey_notes};
 use crate::commands::reports::format_of;
 use crate::commands::running::canary_size;
@@ -126,8 +127,8 @@ fn write_checks(sending: &Sending<'_>, survey: &Survey, would_send: u64) -> Resu
 async fn twice(ledger: &dyn Ledger, sending: &Sending<'_>, people: People) -> Result<Option<String>> {
     let question = sending.question();
     let Some(found) = question.find(ledger, people).await? else { return Ok(None) };
-    let is_allowed = question.is_again || question.is_named;
-    let refused = format!("; a send is refused without --campaign {} or --again", found.campaign);
+    let is_allowed = question.is_again || (question.is_named && !found.is_refused_under_a_name());
+    let refused = format!("; a send is refused without {} or --again", argument(&found.campaign));
     Ok(Some(if is_allowed { found.what } else { found.what + &refused }))
 }
 

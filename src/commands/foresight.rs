@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use crate::cli::TargetArgs;
 use crate::commands::apart;
-use crate::commands::campaign::Apart;
+use crate::commands::campaign::{Apart, argument, asked, typable};
 use crate::commands::changes::{changes, is_abandoned, refusal};
 use crate::commands::overlap::Question;
-use crate::commands::send::asked;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, People};
@@ -55,7 +54,8 @@ pub(crate) async fn look(
             // It goes on with that run, or has nothing to do.
             return Ok(None);
         }
-        if let Some(refusal) = refusal(&run, &changed, is_named, false) {
+        let typed = argument(&typable(ledger, &run.head.campaign).await?);
+        if let Some(refusal) = refusal(&run, &typed, &changed, is_named, false) {
             return Ok(Some(Foreseen::refused("changed", refusal)));
         }
     }
@@ -69,7 +69,7 @@ pub(crate) async fn look(
         message_fingerprint: fingerprint,
     };
     let Some(found) = question.find(ledger, people).await? else { return Ok(None) };
-    Ok(Some(match is_named {
+    Ok(Some(match is_named && !found.is_refused_under_a_name() {
         true => Foreseen { rule: "overlap", what: found.what, fix: "nothing to do if they are to get it again".to_owned(), refusal: None },
         false => Foreseen::refused("overlap", found.refusal()),
     }))

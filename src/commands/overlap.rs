@@ -3,16 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::commands::apart;
+use crate::commands::campaign::{argument, is_running, typable};
 use crate::commands::loss::Unread;
 use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, Overlap, OverlapQuery, People};
+use crate::ledger::{Ledger, Overlap, OverlapQuery, People, Run, RunState};
 use crate::pipeline::ledger_error;
 
 /// How far back it is looked.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Fewer messages than this that left to people who are not known are no question.
+/// Fewer people than this are no question.
 const MANY: u64 = 10;
 
 /// What decides whether there is a question, and who answers it.
@@ -34,6 +35,8 @@ pub(crate) struct Finding {
     pub(crate) hint: String,
     /// The other campaign as it can be typed.
     pub(crate) campaign: String,
+    /// What a send without a terminal ends in: 14, or 11 where the other campaign is being sent at this moment and a name was given.
+    exit: Exit,
 }
 
 impl Question<'_> {
@@ -62,7 +65,7 @@ impl Question<'_> {
     async fn in_words(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Finding> {
         let Overlap { reached, coming, of, .. } = *overlap;
         let about = if overlap.is_exact { "" } else { "about " };
-        let campaign = self.typable(ledger, &overlap.campaign).await?;
+        let campaign = typable(ledger, &overlap.campaign).await?;
         let this = if overlap.is_message_known { "this message" } else { "a message that may be this one" };
         let what = match (reached, coming) {
             (_, 0) => format!("had {this} under another campaign"),
@@ -72,23 +75,40 @@ impl Question<'_> {
         let run = if overlap.run.is_empty() { String::new() } else { format!(", run {}", overlap.run) };
         let when = if coming > 0 { "not finished".to_owned() } else { overlap.at.strftime("%Y-%m-%d").to_string() };
         let why = if overlap.is_message_known { "" } else { "; nothing that is left of the lost ledger says which message that was" };
+        let typed = argument(&campaign);
+        let what = format!("{about}{} of these {of} people {what}: {campaign}{run}, {when}{why}", reached + coming);
+        let again = "--again sends to all of these again";
+        let hint = format!("{typed} goes on with that campaign and sends only to the others; {again}");
+        let found = Finding { what, hint, campaign, exit: Exit::CHANGED };
+        // With a name it would be a warning, and two that are sent at once would both reach all of these people.
+        let on = if self.is_named { self.going_on(ledger, overlap).await? } else { None };
+        let Some(on) = on else { return Ok(found) };
+        let campaign = typable(ledger, &on.head.campaign).await?;
         Ok(Finding {
-            what: format!("{about}{} of these {of} people {what}: {campaign}{run}, {when}{why}", reached + coming),
-            hint: hint(&campaign),
+            what: format!("{}; run {} is being sent now", found.what, on.id),
+            hint: format!("when run {} has ended, {} goes on with that campaign and sends only to the others; {again}", on.id, argument(&campaign)),
             campaign,
+            exit: Exit::LOCKED,
         })
     }
 
-    /// A campaign as it can be typed under `--campaign`: as it is shown, unless another one is shown so too.
-    async fn typable(&self, ledger: &dyn Ledger, id: &str) -> Result<String> {
-        let shown = super::campaign::shown(id);
-        let kin = ledger.kin(id).await.map_err(ledger_error)?;
-        let runs = ledger.runs().await.map_err(ledger_error)?;
-        let env = &self.bench.settings.env;
-        let is_other = |campaign: &String| super::campaign::shown(campaign) == shown && !kin.contains(campaign);
-        let is_ambiguous = runs.iter().any(|run| run.head.env == *env && is_other(&run.head.campaign));
-        let is_gone = !runs.iter().any(|run| kin.contains(&run.head.campaign));
-        Ok(if is_ambiguous || (is_gone && shown != id) { id.to_owned() } else { shown.to_owned() })
+    /// The run that reaches most of these people at this moment, or did when this command began: of the campaigns that have at least half of
+    /// them and ten in such runs. What ended before is over.
+    async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
+        let state_dir = &self.bench.settings.workspace.state_dir;
+        let (mut people, mut first) = (0, None);
+        for other in &overlap.others {
+            let Some(run) = ledger.run(&other.run).await.map_err(ledger_error)? else { continue };
+            let is_on = match run.state {
+                RunState::Finished => run.finished_at.is_some_and(|at| at >= self.bench.began),
+                _ => is_running(state_dir, &other.campaign, run.head.env.as_deref())?,
+            };
+            if is_on {
+                people += other.people;
+                first.get_or_insert(run);
+            }
+        }
+        Ok(first.filter(|_| people >= MANY && 2 * people >= overlap.of))
     }
 
     /// Refuses, asks or warns; `Ok` where it may go on.
@@ -107,10 +127,13 @@ impl Question<'_> {
         let hint = format!(
             "send the list of {campaign} with --ledger-lost first: then it is known to whom; --again sends to all of these people all the same"
         );
-        self.answer(&Finding { what, hint, campaign: campaign.clone() })
+        self.answer(&Finding { what, hint, campaign: campaign.clone(), exit: Exit::CHANGED })
     }
 
     fn answer(&self, found: &Finding) -> Result<()> {
+        if found.is_refused_under_a_name() {
+            return Err(found.refusal());
+        }
         if self.is_named {
             self.bench.note(&format!("mailbatch: warning: {}", found.what));
             return Ok(());
@@ -126,12 +149,11 @@ impl Question<'_> {
 impl Finding {
     /// What a send without a terminal ends in.
     pub(crate) fn refusal(&self) -> Error {
-        Error::new(Exit::CHANGED, self.what.clone()).hint(self.hint.clone())
+        Error::new(self.exit, self.what.clone()).hint(self.hint.clone())
     }
-}
 
-fn hint(campaign: &str) -> String {
-    let is_plain = campaign.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
-    let quoted = if is_plain { campaign.to_owned() } else { format!("'{}'", campaign.replace('\'', r"'\''")) };
-    format!("--campaign {quoted} goes on with that campaign and sends only to the others; --again sends to all of these again")
+    /// Whether also a send under `--campaign` ends here.
+    pub(crate) fn is_refused_under_a_name(&self) -> bool {
+        self.exit == Exit::LOCKED
+    }
 }

@@ -7,9 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cli::{Globals, PauseArgs, PauseScopeArgs, UnpauseArgs};
-use crate::commands::campaign::Asked;
+use crate::commands::campaign::{Asked, asked};
 use crate::commands::running::in_this_workspace;
-use crate::commands::send::asked;
 use crate::commands::workbench::Workbench;
 use crate::commands::{campaign, say};
 use crate::error::{Error, Result};
@@ -130,7 +129,7 @@ fn scope(bench: &Workbench, typed: &PauseScopeArgs) -> Result<PauseScope> {
     match &typed.campaign {
         None => Ok(PauseScope::Workspace),
         Some(name) => match asked(bench, Some(name), None, &[])? {
-            Asked::Named(name) => Ok(PauseScope::Campaign(name)),
+            Asked::Named { name, .. } => Ok(PauseScope::Campaign(name)),
             Asked::Files(_) => Ok(PauseScope::Workspace),
         },
     }

@@ -200,9 +200,10 @@ async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await.map_err(ledger_error)?;
     let Some(newer) = latest.filter(|latest| latest.id != run.id) else { return Ok(()) };
     let (name, newer) = (run.head.name(), newer.id);
+    let typed = campaign::argument(&campaign::typable(ledger, &run.head.campaign).await?);
     Err(Error::usage(format!("run {} is over: run {newer} of {name} has taken its recipients over, and may have reached them", run.id)).hint(format!(
         "`mailbatch resume {newer}` and `mailbatch retry {newer}` go on; people whom only the earlier list has are reached by sending that list with \
-         --campaign {name}"
+         {typed}"
     )))
 }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::address::Address;
 use crate::cli::{Globals, OnUnknown, SendArgs};
-use crate::commands::campaign::{self, Apart, Asked, Campaign};
+use crate::commands::campaign::{self, Apart, Campaign};
 use crate::commands::changes::{has, is_abandoned, warn_of_left_out};
 use crate::commands::finished::nothing_to_do;
 use crate::commands::following::follow_up;
@@ -53,7 +53,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let filter = args.list.reading.filter.as_deref().map(Filter::parse).transpose()?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(&bench, &chosen, &message, (args.provider_sandbox, args.sending.allow_example))?;
-    let asked = asked(&bench, args.target.campaign.as_deref(), source.file.clone(), &args.list.lists)?;
+    let asked = campaign::asked(&bench, args.target.campaign.as_deref(), source.file.clone(), &args.list.lists)?;
     if let Some(redirect) = &args.redirect_all_to {
         allowed(&bench, redirect)?;
     }
@@ -183,7 +183,7 @@ impl Sending<'_> {
                 // Standard input can be read only once: it is planned first, and dropped again if nothing has changed.
                 let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
                 let changed = self.changes(&run, &fresh.run.head.list_fingerprint);
-                if changed.is_empty() || self.refuses(&run, &changed).is_some() {
+                if changed.is_empty() || self.refuses(&ledger, &run, &changed).await?.is_some() {
                     ledger.discard(&fresh.run.id).await.map_err(ledger_error)?;
                 } else {
                     planned = Some(fresh);
@@ -198,7 +198,7 @@ impl Sending<'_> {
                 }
                 return self.again(ledger, run, suppressions, secret, notes).await;
             }
-            if let Some(refusal) = self.refuses(&run, &changed) {
+            if let Some(refusal) = self.refuses(&ledger, &run, &changed).await? {
                 return Err(refusal);
             }
             follow_up(bench, &ledger, &run, self.args.sending.no_learn).await?;
@@ -320,9 +320,13 @@ impl Sending<'_> {
     }
 
     /// Why a campaign may not go on with what has changed; `None` where it may.
-    fn refuses(&self, run: &Run, changed: &[&'static str]) -> Option<Error> {
+    async fn refuses(&self, ledger: &Arc<SqliteLedger>, run: &Run, changed: &[&'static str]) -> Result<Option<Error>> {
         let is_accepted = self.args.accept_changes || self.replans.is_some();
-        changes::refusal(run, changed, self.args.target.campaign.is_some(), is_accepted)
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let typed = campaign::argument(&campaign::typable(ledger.as_ref(), &run.head.campaign).await?);
+        Ok(changes::refusal(run, &typed, changed, self.args.target.campaign.is_some(), is_accepted))
     }
 
     /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
@@ -477,23 +481,5 @@ fn allowed(bench: &Workbench, redirect: &Address) -> Result<()> {
                 .hint("add it under `allow` of the environment"))
         }
         _ => Ok(()),
-    }
-}
-
-/// What a send of these lists is called by.
-pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<PathBuf>, lists: &[PathBuf]) -> Result<Asked> {
-    match campaign {
-        Some(typed) => {
-            let zone = bench.settings.list.zone.clone().unwrap_or_else(jiff::tz::TimeZone::system);
-            Asked::named(typed, &jiff::Timestamp::now().to_zoned(zone))
-        }
-        None if lists.iter().any(|list| list.as_os_str() == "-") => {
-            Err(Error::usage("a list from standard input needs --campaign NAME").hint("the name is what tells a second start from a new send"))
-        }
-        None => {
-            let workspace = &bench.settings.workspace;
-            let paths = lists.iter().map(|path| workspace.from_arguments(path)).collect();
-            Ok(Asked::files(message, workspace, paths))
-        }
     }
 }

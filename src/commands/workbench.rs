@@ -23,13 +23,16 @@ use crate::suppression::{Places, Suppressions};
 pub(crate) struct Workbench {
     pub(crate) globals: Globals,
     pub(crate) settings: Settings,
+    /// When the command began.
+    pub(crate) began: jiff::Timestamp,
 }
 
 impl Workbench {
     pub(crate) fn new(globals: &Globals, env: Option<&str>) -> Result<Self> {
+        let began = jiff::Timestamp::now();
         let settings = Settings::load(globals, env)?;
         tracing::info!(file = settings.workspace.config_file.shown(), env = settings.env.as_deref().unwrap_or_default(), "configuration read");
-        Ok(Self { globals: globals.clone(), settings })
+        Ok(Self { globals: globals.clone(), settings, began })
     }
 
     /// Opens the ledger, making it if there is none.

@@ -487,7 +487,7 @@ pub use facts::{Fact, FactCondition};
 pub use failures::{Failures, FailuresQuery, with_failures};
 pub use gates::{CanaryEvidence, Gate, Hold};
 pub use leases::{LEASED_AHEAD, Lease, Leased, Portion, Spent, Wish};
-pub use overlap::{LostPeople, Overlap, OverlapQuery};
+pub use overlap::{LostPeople, OtherCampaign, Overlap, OverlapQuery};
 pub use pauses::{NewPause, Pause, PauseScope, UnderWay};
 pub use run::{ExitReason, Run, RunHead, RunId, RunState};
 pub use seal::{APART_SANDBOX, Seal};

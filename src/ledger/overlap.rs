@@ -39,6 +39,19 @@ pub struct Overlap {
     pub at: Timestamp,
     /// False where it counts only if a run that the ledger has lost had this message, which nothing says.
     pub is_message_known: bool,
+    /// Every campaign that has some of them, the one with most first.
+    pub others: Vec<OtherCampaign>,
+}
+
+/// What one campaign has of the people of a planned run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherCampaign {
+    /// Its id.
+    pub campaign: String,
+    /// Its newest run that has some; empty when its name is not known any more.
+    pub run: RunId,
+    /// How many of them; an estimate where the overlap is one.
+    pub people: u64,
 }
 
 /// Whom a run that the ledger has lost reached, as far as what lies beside the ledger says. What nothing says is `None`, and then every

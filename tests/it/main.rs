@@ -42,6 +42,7 @@ mod send;
 mod servers;
 mod sessions;
 mod signals;
+mod spellings;
 mod status;
 mod suppression;
 mod surface;

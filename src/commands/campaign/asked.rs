@@ -1,14 +1,13 @@
 //! From what was typed to the campaign in the ledger.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use jiff::Zoned;
 
 use super::older::Places;
 use super::paths::{Files, Identity, Root, nfc};
-use super::{SIGN, dated, redirected, sandboxed, shown};
-use crate::address::Address;
+use super::{SIGN, dated, redirected, sandboxed};
+use crate::address::{Address, shows_nothing};
 use crate::config::Workspace;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -21,8 +20,8 @@ const MOST_OLD: usize = 200;
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
-    /// `--campaign`, with `{date} {week} {month}` filled in.
-    Named(String),
+    /// `--campaign`, with `{date} {week} {month}` filled in; and the files, where there are some that can be read twice.
+    Named { name: String, files: Option<Files> },
     /// By the files alone.
     Files(Files),
 }
@@ -42,30 +41,38 @@ pub(crate) struct Campaign {
 
 impl Asked {
     /// The name as typed under `--campaign`, with `{date} {week} {month}` filled in.
-    pub(crate) fn named(typed: &str, now: &Zoned) -> Result<Self> {
-        let name = nfc(dated::filled(typed, now).trim());
-        if name.is_empty() || name.len() > 200 || name.contains(['{', '}']) || name.chars().any(char::is_control) {
+    pub(crate) fn named(typed: &str, now: &Zoned, files: Option<Files>) -> Result<Self> {
+        let name = cleaned(&dated::filled(typed, now));
+        if name.is_empty() || name.contains(['{', '}']) || name.chars().any(char::is_control) {
             return Err(no_name(typed));
         }
-        Ok(Self::Named(name))
-    }
-
-    /// The files of message and lists; paths are absolute, as typed.
-    pub(crate) fn files(message: Option<PathBuf>, workspace: &Workspace, lists: Vec<PathBuf>) -> Self {
-        Self::Files(Files { message, config: workspace.config_file.clone(), lists })
+        Ok(Self::Named { name, files })
     }
 
     /// Finds the campaign. `ledger` is `None` where there is none yet.
     pub(crate) async fn find(&self, ledger: Option<&dyn Ledger>, workspace: &Workspace, apart: &Apart<'_>) -> Result<Campaign> {
         let book = Book::read(ledger).await?;
         match self {
-            Self::Named(name) => book.named(name, apart).await,
+            Self::Named { name, files } => {
+                let own = files.as_ref().map(|files| files.identity(&Root::new(&workspace.root)));
+                book.named(name, own.as_ref(), apart).await
+            }
             Self::Files(files) => book.unnamed(files, workspace, apart).await,
         }
     }
 }
 
-fn no_name(typed: &str) -> Error {
+/// A name as it is compared with others: in NFC, without what shows nothing at its ends.
+pub(super) fn cleaned(name: &str) -> String {
+    nfc(name.trim_matches(|c| shows_nothing(c) && !is_joining(c)))
+}
+
+/// Characters that show nothing and change what a picture, or a letter of some scripts, beside them looks like.
+pub(super) fn is_joining(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0020}'..='\u{e007f}')
+}
+
+pub(super) fn no_name(typed: &str) -> Error {
     Error::usage(format!("{typed:?} cannot name a campaign"))
         .hint("use up to 200 letters, digits and signs other than # { }; {date}, {week} and {month} are filled in")
 }
@@ -80,13 +87,13 @@ pub(crate) struct Apart<'a> {
 
 impl Apart<'_> {
     /// An id or an identity of the plain campaign, as that of this one.
-    fn of(&self, plain: &str) -> String {
+    pub(super) fn of(&self, plain: &str) -> String {
         let id = self.redirect.map_or_else(|| plain.to_owned(), |to| redirected(plain, to));
         if self.provider_sandbox { sandboxed(&id) } else { id }
     }
 
     /// The plain id of a run's campaign if the run is apart in the same way.
-    fn plain<'r>(&self, run: &'r Run) -> Option<&'r str> {
+    pub(super) fn plain<'r>(&self, run: &'r Run) -> Option<&'r str> {
         let suffix = self.of("");
         let text = |key| run.head.settings.get(key);
         let is_redirected = text("redirect").is_some_and(|to| !to.is_null());
@@ -99,11 +106,11 @@ impl Apart<'_> {
 }
 
 /// The ledger's campaigns.
-struct Book<'a> {
-    ledger: Option<&'a dyn Ledger>,
+pub(super) struct Book<'a> {
+    pub(super) ledger: Option<&'a dyn Ledger>,
     /// Newest first.
-    runs: Vec<Run>,
-    aliases: Vec<(String, String)>,
+    pub(super) runs: Vec<Run>,
+    pub(super) aliases: Vec<(String, String)>,
 }
 
 impl<'a> Book<'a> {
@@ -115,7 +122,7 @@ impl<'a> Book<'a> {
     }
 
     /// The campaign of some ids: the newest run's id is used again, so that Message-IDs stay what they were.
-    async fn campaign(&self, mut ids: Vec<String>, fresh: String, aliases: Vec<(String, String)>) -> Result<Campaign> {
+    pub(super) async fn campaign(&self, mut ids: Vec<String>, fresh: String, aliases: Vec<(String, String)>) -> Result<Campaign> {
         if let Some(ledger) = self.ledger {
             for id in ids.clone() {
                 ids.extend(ledger.kin(&id).await.map_err(ledger_error)?);
@@ -129,38 +136,9 @@ impl<'a> Book<'a> {
         Ok(Campaign { id, ids, aliases, respelled: None })
     }
 
-    /// Under a name: the campaign that has it, or else the one without a name that is shown as it.
-    async fn named(&self, name: &str, apart: &Apart<'_>) -> Result<Campaign> {
-        let here: Vec<&str> = self.runs.iter().filter(|run| run.head.env.as_deref() == apart.env).filter_map(|run| apart.plain(run)).collect();
-        // An older ledger may have the name in several forms.
-        let same: BTreeSet<&str> =
-            self.runs.iter().filter_map(|run| apart.plain(run)).filter(|id| *id == name || (!id.contains(SIGN) && nfc(id.trim()) == name)).collect();
-        if !same.is_empty() {
-            let identity = apart.of(&format!("n:{name}"));
-            let is_plain = same.len() == 1 && same.contains(name);
-            let ids: Vec<String> = same.into_iter().map(|id| apart.of(id)).collect();
-            let aliases = if is_plain { Vec::new() } else { ids.iter().map(|id| (identity.clone(), id.clone())).collect() };
-            return self.campaign(ids, apart.of(name), aliases).await;
-        }
-        let mut ids: Vec<String> = here.into_iter().filter(|id| id.contains(SIGN) && shown(id) == name).map(|id| apart.of(id)).collect();
-        ids.dedup();
-        // A campaign whose runs have been removed is known by its id alone.
-        let id = apart.of(name);
-        if ids.is_empty() && name.contains(SIGN) && self.aliases.iter().any(|(_, campaign)| *campaign == id) {
-            ids.push(id);
-        }
-        let Some(first) = ids.first() else {
-            return if name.contains(SIGN) { Err(no_name(name)) } else { self.campaign(Vec::new(), apart.of(name), Vec::new()).await };
-        };
-        let kin = match self.ledger {
-            Some(ledger) => ledger.kin(first).await.map_err(ledger_error)?,
-            None => Vec::new(),
-        };
-        if let Some(other) = ids.iter().find(|id| !kin.contains(id)) {
-            return Err(Error::usage(format!("several campaigns are called {name}: {first}, {other}"))
-                .hint(format!("--campaign '{first}' names one of them; `mailbatch runs --json` lists their runs")));
-        }
-        self.campaign(kin, first.clone(), Vec::new()).await
+    /// The ids that an identity stands for.
+    pub(super) fn known_as(&self, identity: &str) -> Vec<String> {
+        self.aliases.iter().filter(|(known, _)| known == identity).map(|(_, campaign)| campaign.clone()).collect()
     }
 
     /// Under the files' own name.
@@ -168,14 +146,11 @@ impl<'a> Book<'a> {
         let root = Root::new(&workspace.root);
         let Identity { canonical, spelled, id } = files.identity(&root);
         let (canonical, spelled, fresh) = (apart.of(&canonical), spelled.map(|spelled| apart.of(&spelled)), apart.of(&id));
-        let known_as = |identity: &str| -> Vec<String> {
-            self.aliases.iter().filter(|(known, _)| known == identity).map(|(_, campaign)| campaign.clone()).collect()
-        };
-        let mut ids = known_as(&canonical);
+        let mut ids = self.known_as(&canonical);
         if ids.is_empty() {
             ids = self.older(&canonical, &Places::new(workspace, &root), apart).await?;
         }
-        let through_link = spelled.as_deref().map(known_as).unwrap_or_default();
+        let through_link = spelled.as_deref().map(|spelled| self.known_as(spelled)).unwrap_or_default();
         let respelled = if ids.is_empty() {
             self.runs.iter().map(|run| &run.head.campaign).find(|campaign| through_link.contains(campaign)).cloned()
         } else {
@@ -240,13 +215,14 @@ mod tests {
     #[test]
     fn names_are_filled_in_and_odd_ones_refused() {
         let now: Zoned = "2026-11-21T10:00:00[UTC]".parse().expect("a time");
-        let named = |typed: &str| match Asked::named(typed, &now) {
-            Ok(Asked::Named(name)) => Some(name),
+        let named = |typed: &str| match Asked::named(typed, &now, None) {
+            Ok(Asked::Named { name, .. }) => Some(name),
             _ => None,
         };
         assert_eq!(named("news-{date}-{week}-{month}").as_deref(), Some("news-2026-11-21-2026-W47-2026-11"));
         assert_eq!(named(" fru\u{308}hling ").as_deref(), Some("fr\u{fc}hling"));
-        for bad in ["", " ", "a{year}", "a\nb"] {
+        assert_eq!(named("\u{feff}spring\u{200b}\u{a0}").as_deref(), Some("spring"));
+        for bad in ["", " ", "\u{200b}", "a{year}", "a\nb"] {
             assert_eq!(named(bad), None, "{bad:?}");
         }
     }

@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 
+use super::asked::cleaned;
 use crate::commands::running::in_this_workspace;
 use crate::commands::workbench::Workbench;
 use crate::error::Result;
@@ -46,11 +47,11 @@ pub(crate) fn gives(typed: &str, name: &str) -> bool {
 /// none of them by itself. `campaign` is the one that begins now.
 pub(crate) async fn name_unfinished(bench: &Workbench, ledger: &dyn Ledger, typed: Option<&str>, campaign: &str) -> Result<()> {
     const MOST: usize = 3;
-    let Some(typed) = typed.map(str::trim).filter(|typed| is_dated(typed)) else { return Ok(()) };
+    let Some(typed) = typed.map(cleaned).filter(|typed| is_dated(typed)) else { return Ok(()) };
     let mut runs = ledger.runs().await.map_err(ledger_error)?;
     runs.retain(|run| {
         let is_other = run.head.campaign != campaign && run.head.env.as_deref() == bench.settings.env.as_deref();
-        is_other && run.state == RunState::Open && gives(typed, &run.head.campaign)
+        is_other && run.state == RunState::Open && gives(&typed, &run.head.campaign)
     });
     for run in runs.iter().take(MOST) {
         let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;

@@ -5,8 +5,10 @@
 
 mod asked;
 mod dated;
+mod named;
 mod older;
 mod paths;
+mod typed;
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
@@ -27,6 +29,7 @@ use crate::shown::Shown;
 
 pub(crate) use asked::{Apart, Asked, Campaign};
 pub(crate) use dated::name_unfinished;
+pub(crate) use typed::{argument, asked, typable};
 
 /// The part of a campaign's id behind this sign is a fingerprint, and not shown.
 const SIGN: char = '#';

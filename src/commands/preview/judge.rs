@@ -8,11 +8,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::address::{Address, Dedupe, key_of};
 use crate::cli::PreviewArgs;
-use crate::commands::campaign::{Apart, Campaign};
+use crate::commands::campaign::{Apart, Campaign, asked};
 use crate::commands::gates::latched;
 use crate::commands::pausing::{Start, refuse_while_paused};
 use crate::commands::reports::each_row;
-use crate::commands::send::asked;
 use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};

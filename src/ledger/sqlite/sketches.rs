@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Result;
 use super::{aliases, known, words, workspace};
-use crate::ledger::{LostPeople, Overlap, OverlapQuery, People, person_of, person_seed};
+use crate::ledger::{LostPeople, OtherCampaign, Overlap, OverlapQuery, People, person_of, person_seed};
 use crate::outcome::Outcome;
 use crate::provider::JobId;
 
@@ -219,8 +219,16 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
     if 2 * all.len() < sample || of_all(all.len()) < LEAST {
         return None;
     }
-    let (campaign, (_, at, run)) = by_campaign.into_iter().max_by_key(|(_, (most, at, _))| (*most, *at))?;
+    let mut others: Vec<(&str, (usize, i64, &str))> = by_campaign.into_iter().filter(|(_, (people, ..))| *people > 0).collect();
+    others.sort_by_key(|(_, (people, at, _))| std::cmp::Reverse((*people, *at)));
+    let (campaign, (_, at, run)) = *others.first()?;
     let at = words::time(at).ok()?;
+    let other = |(campaign, (people, _, run)): &(&str, (usize, i64, &str))| OtherCampaign {
+        campaign: (*campaign).to_owned(),
+        run: (*run).to_owned(),
+        people: of_all(*people),
+    };
+    let others = others.iter().map(other).collect();
     let (reached, all) = (of_all(reached.len()), of_all(all.len()));
     Some(Overlap {
         reached,
@@ -231,6 +239,7 @@ fn judge(people: &[u64], count: u64, bound: u64, found: &[Found]) -> Option<Over
         run: run.to_owned(),
         at,
         is_message_known: true,
+        others,
     })
 }
 

@@ -121,6 +121,8 @@ async fn what_two_campaigns_reached_is_added_and_the_one_with_most_is_named() {
     bed.ledger.hold_rest(&second, Reason::Limit, "").await.unwrap();
     let found = bed.ledger.overlap(asks("other", people(&bed, 1..=14).await)).await.unwrap().unwrap();
     assert_eq!((found.reached, found.of, found.campaign.as_str(), found.is_exact), (10, 14, "spring", true));
+    let others: Vec<_> = found.others.iter().map(|other| (other.campaign.as_str(), other.people)).collect();
+    assert_eq!(others, [("spring", 8), ("summer", 2)]);
 }
 
 #[tokio::test]
