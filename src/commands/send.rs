@@ -42,6 +42,7 @@ use crate::suppression::Suppressions;
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, args.target.env.as_deref())?;
+    bench.refuse_second_ledger()?;
     for path in &args.sending.report {
         format_of(&bench.settings.workspace.from_arguments(path))?;
     }

@@ -87,6 +87,21 @@ impl Workbench {
         })
     }
 
+    /// Refuses to begin a second ledger for a configuration that is a link into a workspace with a ledger: neither would know the people
+    /// that the other one has reached. Where both are there already it is a warning.
+    pub(crate) fn refuse_second_ledger(&self) -> Result<()> {
+        let workspace = &self.settings.workspace;
+        let Some(other) = workspace.behind_link() else { return Ok(()) };
+        let (file, other) = (workspace.shown(&workspace.config_file), other.shown());
+        let what = format!("{file} is a link into {other}, which has a ledger of its own");
+        if workspace.state_dir.join("ledger.db").exists() {
+            self.warn(&format!("warning: {what}: the people that one of the two has reached are not known to the other one"));
+            return Ok(());
+        }
+        Err(Error::usage(format!("{what}: the people that it has reached would get the message again"))
+            .hint(format!("`mailbatch -C {other}` sends from there; a workspace of its own takes a copy of the configuration")))
+    }
+
     /// Opens the ledger if there is one.
     pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<SqliteLedger>>> {
         SqliteLedger::open_existing(&self.settings.workspace.state_dir).map(|l| l.map(Arc::new)).map_err(ledger_error)

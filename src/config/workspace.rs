@@ -8,6 +8,8 @@ use crate::shown::Shown;
 
 /// The configuration's usual name.
 pub const FILE_NAME: &str = "mailbatch.toml";
+/// The state directory, under the workspace's.
+const STATE_DIR: &str = ".mailbatch";
 
 /// A directory with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,23 @@ impl Workspace {
             })?,
         };
         let root = config_file.parent().unwrap_or(&start_dir).to_path_buf();
-        Ok(Self { state_dir: root.join(".mailbatch"), root, config_file, start_dir })
+        Ok(Self { state_dir: root.join(STATE_DIR), root, config_file, start_dir })
+    }
+
+    /// The workspace that the configuration belongs to as well: where it is a link, the directory of a file that it leads to and that has a
+    /// ledger. The workspace stays where the link lies, because what it leads to may move at each update.
+    pub fn behind_link(&self) -> Option<PathBuf> {
+        const MOST_LINKS: usize = 40;
+        let here = std::fs::canonicalize(&self.root).ok()?;
+        let mut file = self.config_file.clone();
+        for _ in 0..MOST_LINKS {
+            file = file.parent()?.join(std::fs::read_link(&file).ok()?);
+            let dir = std::fs::canonicalize(file.parent()?).ok()?;
+            if dir != here && dir.join(STATE_DIR).join("ledger.db").exists() {
+                return Some(dir);
+            }
+        }
+        None
     }
 
     /// A path from the configuration.

@@ -1,6 +1,7 @@
 //! One campaign under several names: at the same time, from other places, and as hints name it.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -145,4 +146,42 @@ fn a_name_has_nothing_that_is_not_seen() {
     work.run(&["send", &long, "--campaign", &hinted(&refused)]).ends(0);
     work.run(&["send", "list.csv", "--campaign", &"b".repeat(201)]).ends(2).says("cannot name a campaign");
     once(&work, 16);
+}
+
+#[test]
+fn a_configuration_that_is_a_link_into_another_workspace_begins_no_second_ledger() {
+    let work = sandbox(3);
+    work.run(&["send", "list.csv"]).ends(0);
+    let elsewhere = workspace();
+    let target = work.path().canonicalize().expect("it is there").join("mailbatch.toml");
+    symlink(&target, elsewhere.join("once.toml")).expect("writable");
+    symlink("once.toml", elsewhere.join("news.toml")).expect("writable");
+    let list = work.join("list.csv").display().to_string();
+    let message = work.join("message.md").display().to_string();
+    let send = ["-c", "news.toml", "send", &list, "--message", &message];
+    let refused = elsewhere.run(&send).ends(2).says("has a ledger of its own");
+    assert!(!elsewhere.join(".mailbatch").exists());
+    let dir = refused.err.split("`mailbatch -C ").nth(1).and_then(|rest| rest.split('`').next()).and_then(|rest| rest.split(' ').next());
+    elsewhere.run(&["-C", dir.expect("a directory"), "send", &list]).ends(0).says("nothing to do");
+    once(&work, 3);
+}
+
+#[test]
+fn a_mounted_configuration_may_move_behind_its_link_at_each_update() {
+    let work = sandbox(3);
+    let [config, message] = ["mailbatch.toml", "message.md"].map(|name| work.read(name));
+    let mount = workspace();
+    mount.file("list.csv", lists::csv(3));
+    for version in ["..1", "..2"] {
+        mount.file(format!("{version}/mailbatch.toml"), &config).file(format!("{version}/message.md"), &message);
+        let _ = std::fs::remove_file(mount.join("..data"));
+        symlink(version, mount.join("..data")).expect("writable");
+        for name in ["mailbatch.toml", "message.md"] {
+            let _ = std::fs::remove_file(mount.join(name));
+            symlink(format!("..data/{name}"), mount.join(name)).expect("writable");
+        }
+        let ran = mount.run(&["send", "list.csv"]).ends(0);
+        assert!(version == "..1" || ran.err.contains("nothing to do"), "{}", ran.err);
+        once(&mount, 3);
+    }
 }
