@@ -12,7 +12,8 @@ use crate::support::{Workspace, lists, workspace};
 
 /// What makes a ledger one of version 4.
 const AS_VERSION_4: &str = "
-    DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; DROP VIEW IF EXISTS pause; DROP TABLE IF EXISTS pauses;
+    DROP TABLE IF EXISTS aliases; DROP TABLE IF EXISTS sketches; DROP TABLE IF EXISTS used_tokens;
+    DROP VIEW IF EXISTS pause; DROP TABLE IF EXISTS pauses;
     CREATE TABLE IF NOT EXISTS pause(only INTEGER PRIMARY KEY CHECK (only = 1), since INTEGER NOT NULL, reason TEXT NOT NULL);
     ALTER TABLE runs DROP COLUMN exit_reasons;
     PRAGMA user_version = 4;";
