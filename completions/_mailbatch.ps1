@@ -59,6 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;send' {
+            [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252')
@@ -119,6 +120,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;check' {
+            [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252')
@@ -155,7 +157,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         }
         'mailbatch;preview' {
             [CompletionResult]::new('--row', '--row', [CompletionResultType]::ParameterName, 'The recipient in row N, counted from 1 (the default: the first that can be rendered)')
-            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The recipient with this address')
+            [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The recipient with this address (--email-column names the column)')
             [CompletionResult]::new('--sample', '--sample', [CompletionResultType]::ParameterName, 'N recipients, spread over the list')
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Write .eml files into DIR')
             [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
@@ -278,7 +280,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;pause' {
-            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'Only the runs of this campaign; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in')
             [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'Only mail of this kind: marketing, transactional')
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Only what goes through this provider, by its name under [providers]')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'The reason, which is shown wherever the pause stops something')
@@ -299,7 +301,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;unpause' {
-            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'Only the runs of this campaign; {date}, {week} and {month} are filled in')
+            [CompletionResult]::new('--campaign', '--campaign', [CompletionResultType]::ParameterName, 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in')
             [CompletionResult]::new('--kind', '--kind', [CompletionResultType]::ParameterName, 'Only mail of this kind: marketing, transactional')
             [CompletionResult]::new('--provider', '--provider', [CompletionResultType]::ParameterName, 'Only what goes through this provider, by its name under [providers]')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')

@@ -55,6 +55,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;send'= {
+            cand --email-column 'The column that holds the address'
             cand --email 'The column that holds the address'
             cand --format 'How the list is written, where neither its name nor its content tells'
             cand --encoding 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252'
@@ -114,6 +115,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mailbatch;check'= {
+            cand --email-column 'The column that holds the address'
             cand --email 'The column that holds the address'
             cand --format 'How the list is written, where neither its name nor its content tells'
             cand --encoding 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252'
@@ -149,7 +151,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         }
         &'mailbatch;preview'= {
             cand --row 'The recipient in row N, counted from 1 (the default: the first that can be rendered)'
-            cand --email 'The recipient with this address'
+            cand --email 'The recipient with this address (--email-column names the column)'
             cand --sample 'N recipients, spread over the list'
             cand --out 'Write .eml files into DIR'
             cand --email-column 'The column that holds the address'
@@ -268,7 +270,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mailbatch;pause'= {
-            cand --campaign 'Only the runs of this campaign; {date}, {week} and {month} are filled in'
+            cand --campaign 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in'
             cand --kind 'Only mail of this kind: marketing, transactional'
             cand --provider 'Only what goes through this provider, by its name under [providers]'
             cand --reason 'The reason, which is shown wherever the pause stops something'
@@ -288,7 +290,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;unpause'= {
-            cand --campaign 'Only the runs of this campaign; {date}, {week} and {month} are filled in'
+            cand --campaign 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in'
             cand --kind 'Only mail of this kind: marketing, transactional'
             cand --provider 'Only what goes through this provider, by its name under [providers]'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'

@@ -53,7 +53,7 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "config" -d 'Mak
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "man" -d 'Write the man pages into a directory'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l email -d 'The column that holds the address' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l email-column -l email -d 'The column that holds the address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l format -d 'How the list is written, where neither its name nor its content tells' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
@@ -115,7 +115,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l json -d 'Wr
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l email -d 'The column that holds the address' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l email-column -l email -d 'The column that holds the address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l format -d 'How the list is written, where neither its name nor its content tells' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
@@ -146,7 +146,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s q -l quiet
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l row -d 'The recipient in row N, counted from 1 (the default: the first that can be rendered)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email -d 'The recipient with this address' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email -d 'The recipient with this address (--email-column names the column)' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l sample -d 'N recipients, spread over the list' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l out -d 'Write .eml files into DIR' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email-column -d 'The column that holds the address' -r
@@ -255,7 +255,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -l json -
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l campaign -d 'Only the runs of this campaign; {date}, {week} and {month} are filled in' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l campaign -d 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l kind -d 'Only mail of this kind: marketing, transactional' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l provider -d 'Only what goes through this provider, by its name under [providers]' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l reason -d 'The reason, which is shown wherever the pause stops something' -r
@@ -268,7 +268,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -l json -d 'W
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand pause" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l campaign -d 'Only the runs of this campaign; {date}, {week} and {month} are filled in' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l campaign -d 'Only the runs of this campaign, also of one that has none yet; {date}, {week} and {month} are filled in' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l kind -d 'Only mail of this kind: marketing, transactional' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -l provider -d 'Only what goes through this provider, by its name under [providers]' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand unpause" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F

@@ -209,8 +209,11 @@ fn bounded_depth(value: &Value, left: usize) -> Result<(), Exceeded> {
 /// What is asked before a filter is run, of what it is given.
 type Before = fn(&[Value]) -> Result<(), Exceeded>;
 
-/// Gives an environment the filters that count, and makes those of the engine count.
-pub(crate) fn install(env: &mut Environment<'static>) {
+/// What is asked of a filter and its arguments beside that: whether they are all there.
+pub(crate) type Check = fn(&mut State<'_, '_>, &str, &[Value]) -> Result<(), Error>;
+
+/// Gives an environment the filters that count, and makes those of the engine count. `check` is asked before any of those is run.
+pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
     let pass = |env: &mut Environment<'static>, name: &'static str, count: fn(&Value) -> Result<(), Exceeded>| {
         env.add_filter(name, move |value: Value| count(&value).map(|()| value).map_err(Error::from));
     };
@@ -233,27 +236,21 @@ pub(crate) fn install(env: &mut Environment<'static>) {
     });
     macro_rules! count {
         ($before:expr, $($filter:ident)*) => {
-            $(wrap(env, stringify!($filter), $before, |env, inner| env.add_filter(inner, filters::$filter));)*
+            $(wrap(env, stringify!($filter), ($before, check), |env, inner| env.add_filter(inner, filters::$filter));)*
         };
     }
-    count!(|_| Ok(()), upper lower title capitalize trim string safe length sum min max first last float int);
+    count!(|_| Ok(()), upper lower title capitalize trim string safe length sum min max first last float int round);
     count!(spread, reverse sort list unique dictsort items groupby split lines select selectattr reject rejectattr map chain zip);
     count!(few, slice batch);
     count!(replaced, replace);
     count!(indented, indent);
     count!(formatted, format);
     count!(|args| args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(4))), pprint);
-    wrap(env, "count", |_| Ok(()), |env, inner| env.add_filter(inner, filters::length));
-}
-
-/// The same with the engine's own filters for those that messages have stricter ones for.
-pub(crate) fn install_all(env: &mut Environment<'static>) {
-    install(env);
-    wrap(env, "urlencode", escaped, |env, inner| env.add_filter(inner, filters::urlencode));
-    wrap(env, "escape", escaped, |env, inner| env.add_filter(inner, filters::escape));
-    wrap(env, "e", escaped, |env, inner| env.add_filter(inner, filters::escape));
-    wrap(env, "tojson", json, |env, inner| env.add_filter(inner, filters::tojson));
-    wrap(env, "join", joined, |env, inner| env.add_filter(inner, filters::join));
+    count!(escaped, urlencode escape);
+    count!(json, tojson);
+    count!(joined, join);
+    wrap(env, "e", (escaped, check), |env, inner| env.add_filter(inner, filters::escape));
+    wrap(env, "count", (|_| Ok(()), check), |env, inner| env.add_filter(inner, filters::length));
 }
 
 /// A text that is taken apart into its characters, lines or words.
@@ -287,12 +284,18 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
     make(widths.saturating_add(given.saturating_mul(2)))
 }
 
-/// Makes a filter count what it takes and makes. `add` adds it under another name, and `before` is asked before it is run.
-pub(crate) fn wrap(env: &mut Environment<'static>, name: &'static str, before: Before, add: impl FnOnce(&mut Environment<'static>, String)) {
+/// Makes a filter count what it takes and makes. `add` adds it under another name, and the two others are asked before it is run.
+fn wrap(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    (before, check): (Before, Check),
+    add: impl FnOnce(&mut Environment<'static>, String),
+) {
     let inner = format!("_mb_{name}");
     add(env, inner.clone());
     env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
         let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+        check(state, name, &args)?;
         for arg in args.iter() {
             look_at(size(arg)?)?;
         }
@@ -311,18 +314,18 @@ pub(crate) fn wrap(env: &mut Environment<'static>, name: &'static str, before: B
 }
 
 /// What is escaped may become six times as long.
-pub(crate) fn escaped(args: &[Value]) -> Result<(), Exceeded> {
+fn escaped(args: &[Value]) -> Result<(), Exceeded> {
     args.first().map_or(Ok(()), |value| make(written(value)?.saturating_mul(6)))
 }
 
 /// JSON, with its indentation.
-pub(crate) fn json(args: &[Value]) -> Result<(), Exceeded> {
+fn json(args: &[Value]) -> Result<(), Exceeded> {
     let [value, how @ ..] = args else { return Ok(()) };
     make(written(value)?.saturating_mul(6).saturating_mul(1 + largest(how)))
 }
 
 /// The elements of a list with what stands between them.
-pub(crate) fn joined(args: &[Value]) -> Result<(), Exceeded> {
+fn joined(args: &[Value]) -> Result<(), Exceeded> {
     let [list, how @ ..] = args else { return Ok(()) };
     let between = how.first().filter(|value| !value.is_kwargs()).map_or(Ok(0), written)?;
     if size(list)? > MOST {

@@ -104,8 +104,8 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "N", group = "who", value_parser = clap::value_parser!(u64).range(1..))]
     pub row: Option<u64>,
 
-    /// The recipient with this address
-    #[arg(long, value_name = "ADDRESS", group = "who", value_parser = words::address)]
+    /// The recipient with this address (--email-column names the column)
+    #[arg(long, value_name = "ADDRESS", group = "who", value_parser = words::recipient)]
     pub email: Option<Address>,
 
     /// N recipients, spread over the list
@@ -211,7 +211,7 @@ pub struct ListArgs {
     pub lists: Vec<PathBuf>,
 
     /// The column that holds the address
-    #[arg(long, value_name = "COLUMN", alias = "email-column", env = "MAILBATCH_EMAIL", hide_env_values = true)]
+    #[arg(long = "email-column", value_name = "COLUMN", visible_alias = "email", env = "MAILBATCH_EMAIL", hide_env_values = true)]
     pub email: Option<String>,
 
     #[command(flatten)]

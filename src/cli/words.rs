@@ -118,6 +118,11 @@ pub(super) fn address(text: &str) -> Result<Address, String> {
     Address::parse(text).map_err(|e| e.to_string())
 }
 
+/// The address of a recipient, where a column could be meant.
+pub(super) fn recipient(text: &str) -> Result<Address, String> {
+    address(text).map_err(|why| format!("{why}; the column with the addresses is named by --email-column"))
+}
+
 /// An encoding, by any label of the Encoding Standard.
 pub(crate) fn encoding(text: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label_no_replacement(text.as_bytes())

@@ -199,8 +199,7 @@ impl Line {
 /// is legal and often a mistake.
 fn table(survey: &Survey, odd: &Odd, foreseen: Option<&Foreseen>) -> Vec<Line> {
     let whole = foreseen.into_iter().map(|f| Line { rule: f.rule, what: f.what.clone(), count: 1, places: Vec::new(), fix: f.fix.clone() });
-    let defects =
-        survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix: fix.to_owned() });
+    let defects = survey.defects().into_iter().map(|Defect { what, count, places, fix }| Line { rule: "invalid", what, count, places, fix });
     let findings = survey.findings.iter().map(|found| Line {
         rule: found.kind.rule(),
         what: found.kind.what().to_owned(),

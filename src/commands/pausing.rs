@@ -14,6 +14,7 @@ use crate::commands::{campaign, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::host;
+use crate::input::nearest_name;
 use crate::ledger::{Ledger, NewPause, Pause, PauseScope, Run, RunState, UnderWay};
 use crate::outcome::Kind;
 use crate::pipeline::{LEFT_ALONE, ledger_error};
@@ -62,10 +63,11 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     let bench = Workbench::new(globals, None)?;
     let ledger = bench.ledger()?;
     let scope = scope(&bench, &args.scope)?;
-    refuse_unknown(&bench, ledger.as_ref(), &scope).await?;
+    let ahead = ahead_of(&bench, ledger.as_ref(), &scope).await?;
     let expires_at = args.lasts.map(after).transpose()?;
     let pause = NewPause { scope: scope.clone(), author: host::user(), host: host::name(), reason: args.reason.clone(), expires_at };
     ledger.pause(pause).await.map_err(ledger_error)?;
+    ahead.iter().for_each(|warning| bench.warn(warning));
     let sending = executions(&bench, ledger.as_ref(), &scope).await?;
     let now = match (sending.len(), &scope) {
         (0, _) => "no run of it is sending now".to_owned(),
@@ -135,17 +137,18 @@ fn scope(bench: &Workbench, typed: &PauseScopeArgs) -> Result<PauseScope> {
     }
 }
 
-/// Refuses a name that nothing has: its pause would stop nothing, while the person believes that it does.
-async fn refuse_unknown(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<()> {
+/// What to say of a campaign that has no run yet, such as tonight's: its pause holds the first one, or nothing where the name is wrong. A
+/// provider that is not configured is refused, since its pause would stop nothing.
+async fn ahead_of(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) -> Result<Option<String>> {
     const MOST: usize = 5;
     let name = match scope {
-        PauseScope::Provider(name) => return bench.settings.provider(Some(name)).map(drop),
+        PauseScope::Provider(name) => return bench.settings.provider(Some(name)).map(|_| None),
         PauseScope::Campaign(name) => name,
-        PauseScope::Workspace | PauseScope::Kind(_) | PauseScope::Run(_) => return Ok(()),
+        PauseScope::Workspace | PauseScope::Kind(_) | PauseScope::Run(_) => return Ok(None),
     };
     let runs = ledger.runs().await.map_err(ledger_error)?;
     if runs.iter().any(|run| scope.holds(&run.head.campaign, run.head.kind)) {
-        return Ok(());
+        return Ok(None);
     }
     let mut known: Vec<&str> = Vec::new();
     for run in &runs {
@@ -153,9 +156,10 @@ async fn refuse_unknown(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseSco
             known.push(run.head.name());
         }
     }
+    let meant = nearest_name(runs.iter().map(|run| run.head.name()), name).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
     let known = if known.is_empty() { "there is no run yet".to_owned() } else { format!("the latest campaigns are {}", known.join(", ")) };
-    Err(Error::usage(format!("no run belongs to a campaign {name}, so nothing was paused"))
-        .hint(format!("{known}; `{}` stops everything", in_this_workspace(bench, "mailbatch pause"))))
+    let hint = format!("{meant}{known}; `{}` stops everything", in_this_workspace(bench, "mailbatch pause"));
+    Ok(Some(format!("no run belongs to a campaign {name} yet: the pause holds the first one that starts\nhint: {hint}")))
 }
 
 /// The unfinished runs that the scope concerns, newest first.

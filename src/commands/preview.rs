@@ -22,7 +22,7 @@ use crate::message::{Ident, Message, MessageSource, Rendered, preview_text};
 use crate::outcome::{self, Outcome};
 use crate::output::{self, Target};
 use crate::pipeline::ledger_error;
-use crate::plan::{Lists, Screening, ambiguous_id};
+use crate::plan::{Lists, Screening, ambiguous_id, missing};
 use crate::recipient::Fields;
 use crate::shown::Shown as _;
 use crate::suppression::Suppressions;
@@ -186,7 +186,7 @@ fn pick(bench: &Workbench, args: &PreviewArgs, screening: &Screening<'_>) -> Res
             continue;
         }
         let rendered = judged.to.as_ref().ok_or_else(String::new).and_then(|to| render(bench, screening.message, &index, &row.fields, to));
-        if picked.take(name, &row, judged, rendered)? {
+        if picked.take((name, index.columns().names()), &row, judged, rendered)? {
             break;
         }
     }
@@ -236,15 +236,19 @@ impl<'a> Picked<'a> {
     }
 
     /// Takes a wanted row; true where no further one is looked for. A row that was named and cannot be mailed is an error.
-    fn take(&mut self, name: &str, row: &ListRow, judged: Judged, rendered: Result<Rendered, String>) -> Result<bool> {
+    fn take(&mut self, (name, columns): (&str, &[String]), row: &ListRow, judged: Judged, rendered: Result<Rendered, String>) -> Result<bool> {
         let Judged { to, key, not_sent } = judged;
         let invalid = not_sent.as_ref().filter(|not_sent| not_sent.outcome == Outcome::Invalid).map(|not_sent| not_sent.detail.clone());
         let (to, rendered) = match (to, rendered, invalid) {
             (Some(to), Ok(rendered), None) => (to, rendered),
             (_, rendered, invalid) if self.is_named() => {
                 let (why, fix) = match invalid {
-                    Some(why) => (why, "correct the row"),
-                    None => (rendered.err().unwrap_or_default(), "fill in the column, or give the message a default: {{ name | default('friend') }}"),
+                    Some(why) => (why, "correct the row".to_owned()),
+                    None => {
+                        let why = rendered.err().unwrap_or_default();
+                        let fix = missing::fix(&why, columns.iter().map(String::as_str));
+                        (why, fix)
+                    }
                 };
                 let what = format!("{name}:{}: `send` would not mail row {}: {}: {why}", row.line, self.row, Outcome::Invalid);
                 return Err(Error::refused(what).hint(fix));

@@ -143,9 +143,12 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_conten
         }
         return columns.position(wanted).ok_or_else(|| {
             let error = Error::refused(format!("{list_name}: has no column {wanted:?} (its columns: {})", listed(names)));
-            match nearest(names, wanted) {
-                Some(near) => error.hint(format!("did you mean {near:?}? --email COLUMN, or email under [list] in mailbatch.toml, names the column")),
-                None => error.hint("--email COLUMN, or email under [list] in mailbatch.toml, names the column with the addresses"),
+            match nearest_name(names.iter().map(String::as_str), wanted) {
+                _ if wanted.contains('@') => error.hint(
+                    "--email-column COLUMN (which --email stands for here) names a column; `mailbatch preview LIST --email ADDRESS` shows one recipient",
+                ),
+                Some(near) => error.hint(format!("did you mean {near:?}? --email-column, or email under [list] in mailbatch.toml, names the column")),
+                None => error.hint("--email-column COLUMN, or email under [list] in mailbatch.toml, names the column with the addresses"),
             }
         });
     }
@@ -172,8 +175,7 @@ pub fn guess_email_column(columns: &Columns, configured: Option<&str>, by_conten
             format!("{list_name}: {} columns could hold the address: {} (all columns: {})", found.len(), listed(&found), listed(names))
         }
     };
-    Err(Error::refused(message)
-        .hint("name it: --email COLUMN (for preview --email-column COLUMN), or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
+    Err(Error::refused(message).hint("name it: --email-column COLUMN, or email = \"COLUMN\" under [list] in mailbatch.toml (list.email)"))
 }
 
 /// The refusal of a column that is used and stands twice; `first` and `second` are places from 0.
@@ -187,9 +189,10 @@ pub(super) fn normal(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
+/// The name that is most like the one that is wanted, if any is like it.
+pub(crate) fn nearest_name<'a>(names: impl IntoIterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
     let score = |name: &str| strsim::jaro_winkler(&normal(name), &normal(wanted));
-    let near = names.iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    let near = names.into_iter().max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(near) > 0.8).then_some(near)
 }
 
@@ -239,7 +242,7 @@ mod tests {
     fn no_column_and_two_columns_are_refused_with_the_columns_and_the_flag() {
         let error = guess(&["id", "name"], None).unwrap_err();
         assert_eq!(error.exit(), Exit::REFUSED);
-        assert!(error.to_string().contains("(its columns: id, name)") && error.to_string().contains("--email COLUMN"), "{error}");
+        assert!(error.to_string().contains("(its columns: id, name)") && error.to_string().contains("--email-column COLUMN"), "{error}");
         let error = guess(&["email", "name", "Email Address"], None).unwrap_err();
         assert_eq!(error.exit(), Exit::REFUSED);
         assert!(error.to_string().contains("2 columns could hold the address: email, Email Address"), "{error}");
@@ -255,7 +258,7 @@ mod tests {
         }
         assert_eq!(by(&["email", "Person - Email - Work"], Some(1)).unwrap(), 0, "a heading goes before");
         let error = by(&["id", "owner"], Some(1)).unwrap_err().to_string();
-        assert!(error.contains("addresses stand in \"owner\" alone") && error.contains("--email"), "{error}");
+        assert!(error.contains("addresses stand in \"owner\" alone") && error.contains("--email-column"), "{error}");
         let error = by(&["id", ""], Some(1)).unwrap_err().to_string();
         assert!(error.contains("addresses stand in column 2, which has no name") && error.contains("is the header missing?"), "{error}");
     }

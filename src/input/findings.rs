@@ -144,7 +144,7 @@ impl Kind {
             Self::OtherFormula => "export the values instead of the formulas",
             Self::Lost => "export the list again as UTF-8 from where the text is whole",
             Self::Beyond => "name these columns in the header if the message uses them",
-            Self::ByContent => "nothing to do if it is the right one; --email COLUMN names it",
+            Self::ByContent => "nothing to do if it is the right one; --email-column COLUMN names it",
             Self::OddEntry => "correct the entries; nothing to do where they name who was meant",
             Self::MarkedNames => "delete the rows if the mark strikes them out; nothing to do if it belongs to their text",
         }

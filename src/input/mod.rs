@@ -27,7 +27,7 @@ mod source;
 mod tidy;
 
 pub use column::guess_email_column;
-pub(crate) use column::{is_about_mail, is_email_heading};
+pub(crate) use column::{is_about_mail, is_email_heading, nearest_name};
 pub use detect::{Guess, KnownBy, ReadAs};
 pub use filter::Filter;
 pub use findings::{Finding, Kind};

@@ -19,6 +19,7 @@ mod body;
 mod content;
 mod difference;
 mod file;
+mod filters;
 mod frozen;
 mod header;
 mod ident;

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use minijinja::value::{Kwargs, Object, StringInput, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, filters};
+use minijinja::value::{Object, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::allowance::{self, Exceeded, Written};
@@ -15,14 +15,12 @@ use crate::bounded::guarded::Guarded;
 use crate::error::{Error, Result};
 use crate::input::context::{Doubt, float_text};
 
-use super::markdown;
 use super::plain::{Piece, Plain};
 use super::row::Row;
+use super::{filters, markdown};
 
 /// The most octets of a template that an error quotes.
 const LONGEST_EXCERPT: usize = 200;
-/// Filters of the engine that make nothing of an undefined value, and are strict here.
-const FILTERS: [&str; 5] = ["urlencode", "join", "escape", "e", "tojson"];
 const MARKDOWN: &str = "markdown";
 /// The names of the bodies among a message's templates.
 pub(super) const TEXT_BODY: &str = "text body";
@@ -129,12 +127,7 @@ impl Templates {
             Escape::None => AutoEscape::None,
         });
         env.set_formatter(write_value);
-        allowance::install(&mut env);
-        allowance::wrap(&mut env, "urlencode", allowance::escaped, |env, inner| env.add_filter(inner, urlencode));
-        allowance::wrap(&mut env, "escape", allowance::escaped, |env, inner| env.add_filter(inner, escape));
-        allowance::wrap(&mut env, "e", allowance::escaped, |env, inner| env.add_filter(inner, escape));
-        allowance::wrap(&mut env, "tojson", allowance::json, |env, inner| env.add_filter(inner, tojson));
-        allowance::wrap(&mut env, "join", allowance::joined, |env, inner| env.add_filter(inner, join));
+        allowance::install(&mut env, filters::refuse_undefined);
         Self { env, sources: Vec::new(), plain: Vec::new(), guarded: Vec::new() }
     }
 
@@ -223,7 +216,7 @@ impl Templates {
         let tag = source.zip(range).and_then(|(source, range)| enclosing_tag(&source.text, range.start));
         // A filter that refuses is itself the failing expression; what it was given is what is missing.
         let excerpt = match (excerpt, tag) {
-            (Some(excerpt), Some(tag)) if FILTERS.contains(&excerpt.split('(').next().unwrap_or_default()) => {
+            (Some(excerpt), Some(tag)) if filters::STRICT.contains(&excerpt.split('(').next().unwrap_or_default()) => {
                 tag.trim_matches(['{', '}', '%']).split('|').next()
             }
             (excerpt, _) => excerpt,
@@ -257,36 +250,6 @@ fn enclosing_tag(text: &str, offset: usize) -> Option<&str> {
     let rest = &text[start..];
     let end = rest.find(if rest.starts_with("{{") { "}}" } else { "%}" })? + 2;
     Some(&rest[..end])
-}
-
-/// The engine's filter makes nothing of an undefined value, which leaves a link without its end.
-fn urlencode(value: &Value) -> Result<String, minijinja::Error> {
-    filters::urlencode(defined(value)?)
-}
-
-/// The same for what is escaped.
-fn escape(state: &mut State<'_, '_>, value: &Value) -> Result<Value, minijinja::Error> {
-    filters::escape(state, defined(value)?)
-}
-
-/// The same for JSON, where the engine writes `null`.
-fn tojson(value: &Value, indent: Option<Value>, kwargs: Kwargs) -> Result<Value, minijinja::Error> {
-    filters::tojson(defined(value)?, indent, kwargs)
-}
-
-/// The same for a list.
-fn join(
-    state: &mut State<'_, '_>,
-    value: &Value,
-    joiner: Option<StringInput<'_>>,
-    attribute: Option<&str>,
-    kwargs: Kwargs,
-) -> Result<Value, minijinja::Error> {
-    filters::join(state, defined(value)?, joiner, attribute, kwargs)
-}
-
-fn defined(value: &Value) -> Result<&Value, minijinja::Error> {
-    if value.is_undefined() || value.is_none() { Err(minijinja::Error::from(ErrorKind::UndefinedError)) } else { Ok(value) }
 }
 
 fn absolute_line(source: &Source, line: usize) -> u32 {
@@ -398,18 +361,21 @@ mod tests {
 
     #[test]
     fn no_filter_makes_something_of_an_undefined_name() {
-        const ALL: [&str; 36] = [
+        const ALL: [&str; 45] = [
             "abs",
             "attr('a')",
             "batch(2)",
             "bool",
             "capitalize",
             "center(3)",
+            "chain([1])",
+            "count",
             "dictsort",
             "escape",
             "first",
             "float",
             "format",
+            "groupby('a')",
             "indent(2)",
             "int",
             "items",
@@ -423,9 +389,14 @@ mod tests {
             "map('upper')",
             "max",
             "min",
+            "pprint",
+            "reject",
+            "rejectattr('a')",
             "replace('a', 'b')",
             "reverse",
             "round",
+            "select",
+            "selectattr('a')",
             "slice(2)",
             "sort",
             "split(',')",
@@ -435,6 +406,7 @@ mod tests {
             "trim",
             "unique",
             "upper",
+            "zip([1])",
         ];
         let every = || ALL.into_iter().chain(["urlencode", "tojson", "safe", "lower | urlencode", "urlencode | upper"]);
         for body in [TEXT_BODY, HTML_BODY, MARKDOWN_BODY] {
@@ -449,6 +421,48 @@ mod tests {
             "a%20b 1+2"
         );
         assert_eq!(render(TEXT_BODY, "{{ naem | default('x y') | urlencode }}", context! {}).expect("renders"), "x%20y");
+    }
+
+    #[test]
+    fn no_filter_makes_something_of_an_undefined_argument() {
+        let filters = [
+            "chain(naem)",
+            "format(naem)",
+            "groupby(naem)",
+            "indent(naem)",
+            "join(naem)",
+            "replace('a', naem)",
+            "replace(naem, 'a')",
+            "round(naem)",
+            "split(naem)",
+            "trim(naem)",
+            "urlencode ~ naem",
+            "zip(naem)",
+        ];
+        let row = || context! { name => "x", list => vec!["a", "b"], items => vec![context! { a => 1 }] };
+        for filter in filters {
+            for value in ["name", "list", "items", "gone"] {
+                let text = format!("{{{{ {value} | {filter} }}}}");
+                assert!(render(TEXT_BODY, &text, row()).is_err(), "{text}: {:?}", render(TEXT_BODY, &text, row()));
+            }
+        }
+        for text in [
+            "{{ [name, naem] | join(' ') }}",
+            "{{ name ~ naem }}",
+            "{{ list | join(naem) }}",
+            "{{ [name] | chain(naem) | list }}",
+            "{{ gone | default(naem) }}",
+        ] {
+            let why = render(TEXT_BODY, text, row()).expect_err("undefined");
+            assert_eq!(why.missing.as_deref(), Some("naem"), "{text}: {why}");
+        }
+        let why = render(TEXT_BODY, "{{ naem | groupby('a') }}", row()).expect_err("undefined");
+        assert_eq!(why.missing.as_deref(), Some("naem"));
+        let good =
+            [("{{ items | groupby('a') | length }}", "1"), ("{{ list | chain(['c']) | join('+') }}", "a+b+c"), ("{{ name | replace('x', '') }}", "")];
+        for (text, expected) in good {
+            assert_eq!(render(TEXT_BODY, text, row()).expect("renders"), expected, "{text}");
+        }
     }
 
     #[test]

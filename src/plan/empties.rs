@@ -181,7 +181,8 @@ impl OfList {
             let other = most.filter(|name| !name.is_empty());
             let there = other.map(|other| format!("; addresses stand in {other:?}")).unwrap_or_default();
             judged.why.push(format!("{name}: no row has an address in its column {column:?}{there}"));
-            judged.hint = judged.hint.take().or_else(|| other.map(|other| format!("if {other:?} is the right column, name it: --email {other:?}")));
+            judged.hint =
+                judged.hint.take().or_else(|| other.map(|other| format!("if {other:?} is the right column, name it: --email-column {other:?}")));
         } else if self.above == 0 && below >= TAIL && self.filled >= TAIL && !self.is_sorted() {
             judged.faults += self.empty;
             judged.broken.push((self.empty, self.rows));

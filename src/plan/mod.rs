@@ -4,6 +4,7 @@
 //! (but for one small hash for each recipient, which finds duplicates). Where rendering is the slow part, the reader does some of it.
 
 mod empties;
+pub(crate) mod missing;
 mod route;
 mod screen;
 mod seen;

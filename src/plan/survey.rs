@@ -10,6 +10,7 @@ use crate::ledger::{PlannedRow, Sketch};
 use crate::literal::{ExpectCount, Percent};
 use crate::outcome::{Outcome, Reason, Tally};
 use crate::plan::empties::{Empties, Judged};
+use crate::plan::missing;
 
 /// Places that are named of each kind before it is only counted.
 const PLACES: usize = 3;
@@ -25,7 +26,7 @@ pub struct Defect {
     pub count: u64,
     /// The first places, as `list.csv:3`.
     pub places: Vec<String>,
-    pub fix: &'static str,
+    pub fix: String,
 }
 
 /// One line for people.
@@ -169,10 +170,12 @@ impl Survey {
             count: *count,
             places: places.clone(),
             fix: match is_rendering {
-                true => "fill in the column, or give the message a default: {{ name | default('friend') }}",
-                false if absent.contains(what) => "nothing to do where these people have none; --max-empty 5% refuses a list with more of them",
-                false if what.starts_with("row has") => "put quotes around a field that holds the delimiter, or correct the row",
-                false => "correct the address, or remove the row",
+                true => self.fix(what),
+                false if absent.contains(what) => {
+                    "nothing to do where these people have none; --max-empty 5% refuses a list with more of them".to_owned()
+                }
+                false if what.starts_with("row has") => "put quotes around a field that holds the delimiter, or correct the row".to_owned(),
+                false => "correct the address, or remove the row".to_owned(),
             },
         };
         self.defects.iter().map(defect).collect()
@@ -222,20 +225,24 @@ impl Survey {
         (*count > 0).then(|| format!("{count} {addresses} had invisible characters at an end, which were taken off: {}{more}", places.join(", ")))
     }
 
+    /// How to mend that a row cannot be rendered, by the columns of all lists.
+    fn fix(&self, what: &str) -> String {
+        missing::fix(what, self.columns.iter().flatten().map(String::as_str))
+    }
+
     /// A message that fails for some is a fault of the message or of the list, not of a few addresses.
     fn unrendered_refusal(&self, listed: Option<&str>) -> Error {
         let rows = self.unrendered;
         let defects = self.defects.iter().filter(|((is_rendering, _), _)| *is_rendering);
         let lines: Vec<String> = defects
-            .map(|((_, what), (count, places))| Defect { what: what.clone(), count: *count, places: places.clone(), fix: "" }.to_string())
+            .map(|((_, what), (count, places))| Defect { what: what.clone(), count: *count, places: places.clone(), fix: String::new() }.to_string())
             .collect();
+        let fix = self.defects.keys().find(|(is_rendering, _)| *is_rendering).map(|(_, what)| self.fix(what)).unwrap_or_default();
         let what = format!("the message cannot be rendered for {rows} of {} rows\n  {}", self.rows(), lines.join("\n  "));
         let all = listed
             .filter(|files| !files.is_empty())
             .map_or_else(|| "; `mailbatch check` writes all of them to a file".to_owned(), |files| format!("; all of them are in {files}"));
-        Error::refused(what).hint(format!(
-            "fill in the column, or give the message a default: {{{{ name | default('friend') }}}}; --skip-unrendered leaves these rows out{all}"
-        ))
+        Error::refused(what).hint(format!("{fix}; --skip-unrendered leaves these rows out{all}"))
     }
 
     /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the

@@ -324,7 +324,7 @@ fn the_only_column_with_addresses_is_taken_where_its_heading_is_about_mail() {
     }
     mails("list.csv", "name,电子邮箱\nAnn,ann@example.com\n", &[ANN]);
     let owners = "name,Owner\nAnn,boss@acme.example\nBen,boss@acme.example\n";
-    refuses(owners, &["no column is called email; addresses stand in \"Owner\" alone", "--email COLUMN"]);
+    refuses(owners, &["no column is called email; addresses stand in \"Owner\" alone", "--email-column COLUMN"]);
     refuses("name,Mail A,Mail B\nAnn,ann@example.com,a@example.org\n", &["no column is called email (its columns"]);
     let sparse = "name,Mail or phone\nAnn,ann@example.com\nBen,555-0100\nCara,\n";
     refuses(sparse, &["no column is called email (its columns"]);

@@ -72,8 +72,8 @@ fn a_pause_of_a_campaign_stops_its_run_at_once_and_no_other() {
     with_resets(&work, 60);
     let spring = started(&work, &server, &["send", "list.csv", "--campaign", "spring"]);
     let resets = work.start(&[&RESETS[..], &["--campaign", "resets"]].concat());
-    let refused = work.run(&["pause", "--campaign", "sprng"]).ends(2).says("no run belongs to a campaign sprng");
-    assert!(refused.err.contains("spring") && refused.err.contains("nothing was paused"), "{}", refused.err);
+    work.run(&["pause", "--campaign", "sprng"]).ends(0).says("no run belongs to a campaign sprng yet").says("did you mean spring?");
+    work.run(&["unpause", "--campaign", "sprng"]).ends(0).says("campaign sprng is no longer paused");
     let paused = work.run(&["pause", "--campaign", "spring", "--json", "--wait"]).ends(0).objects();
     assert_eq!(paused[0]["pause"]["scope"], "campaign");
     assert_eq!(paused[0]["pause"]["name"], "spring");
@@ -158,4 +158,31 @@ fn waiting_for_a_pause_counts_what_is_under_way_and_gives_up_in_time() {
     assert!(wait_for(|| server.heard_count("RCPT") > before, LONG), "{}", running.err());
     assert!(running.kill(), "it had ended");
     work.run(&["pause", "--wait"]).ends(0).says("a process that has ended left ").says("mailbatch resume ");
+}
+
+#[test]
+fn a_campaign_that_has_never_run_is_held_when_it_starts() {
+    let server = Recorder::start();
+    let work = relayed(&server, "", 12);
+    work.file("other.csv", lists::csv_of(20..23));
+    work.run(&["pause", "--provider", "birdd"]).ends(2);
+    let said =
+        work.run(&["pause", "-q", "--campaign", "news-{date}", "--reason", "wrong price"]).ends(0).says("the pause holds the first one that starts");
+    assert!(said.err.contains("no run belongs to a campaign news-2") && said.err.contains("there is no run yet"), "{}", said.err);
+    let tonight = ["send", "list.csv", "--campaign", "news-{date}"];
+    work.run(&tonight).ends(12).says("wrong price").says("`mailbatch unpause --campaign news-2");
+    assert_eq!(server.count(), 0);
+    work.run(&["send", "other.csv", "--campaign", "other"]).ends(0);
+    // One without a name is known by its message and list.
+    work.run(&["pause", "--campaign", "message/list"])
+        .ends(0)
+        .says("no run belongs to a campaign message/list yet")
+        .says("the latest campaigns are other");
+    work.run(&["send", "list.csv"]).ends(12);
+    assert_eq!(server.count(), 3);
+    for name in ["news-{date}", "message/list"] {
+        work.run(&["unpause", "--campaign", name]).ends(0).says("is no longer paused");
+    }
+    work.run(&tonight).ends(0);
+    assert_eq!(server.count(), 15);
 }

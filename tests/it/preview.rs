@@ -99,3 +99,39 @@ fn a_row_of_a_refused_environment_or_an_unreadable_suppression_file_is_said() {
     assert!(ran.out.contains("Hello Ann!") && ran.err.contains("stop.csv:2: ") && ran.err.contains("would refuse to begin"), "{}", ran.err);
     work.run_with(&["preview", "-", "--row", "1"], LIST).ends(0).says("Hello Ann!");
 }
+
+#[test]
+fn the_column_has_one_flag_in_every_command_and_an_address_is_not_taken_for_it() {
+    let work = workspace();
+    work.sandbox_config("").message("Hi {{ name }}", "Hello").file("list.csv", "kontakt,name\nann@example.com,Ann\nben@example.com,Ben\n");
+    for flag in ["--email-column", "--email"] {
+        work.run(&["check", "list.csv", flag, "kontakt"]).ends(0).says("2  sendable");
+    }
+    work.run(&["preview", "list.csv", "--email-column", "kontakt", "--email", "ben@example.com"]).ends(0).says("Hi Ben");
+    work.run(&["preview", "list.csv", "--email", "kontakt"]).ends(2).says("--email-column");
+    work.run(&["send", "list.csv", "--email", "ben@example.com"]).ends(4).says("has no column").says("`mailbatch preview LIST --email ADDRESS`");
+    work.run(&["send", "list.csv"]).ends(4).says("hint: name it: --email-column COLUMN");
+    work.run(&["send", "list.csv", "--email-column", "kontakt"]).ends(0);
+    assert_eq!(work.mailed().len(), 2);
+}
+
+#[test]
+fn a_name_that_is_no_column_is_answered_with_the_one_that_is_meant() {
+    let work = workspace();
+    work.sandbox_config("").file("list.csv", "email,Preis (\u{20ac}),Name\nann@example.com,12,Ann\nben@example.com,,Ben\n");
+    for (used, meant) in [("Preis", "did you mean {{ preis }}?"), ("Nmae", "did you mean {{ Name }}?"), ("row['name ']", "did you mean {{ Name }}?")]
+    {
+        work.message("Hi", &format!("From {{{{ {used} }}}}"));
+        for command in [&["send", "list.csv"][..], &["send", "list.csv", "--dry-run"], &["preview", "list.csv", "--row", "1"]] {
+            let said = work.run(command).ends(4).says("is undefined").says(meant).says("{{ email }}");
+            assert!(!said.err.contains("fill in the column"), "{}", said.err);
+        }
+        work.run(&["check", "list.csv"]).ends(4).says(meant);
+    }
+    assert!(work.outbox().is_empty());
+    // What the hint says works.
+    work.message("Hi", "From {{ preis }}");
+    work.run(&["send", "list.csv"]).ends(0);
+    work.file("list.ndjson", "{\"email\":\"ann@example.com\",\"name\":\"Ann\"}\n{\"email\":\"ben@example.com\"}\n").message("Hi", "Dear {{ name }}");
+    work.run(&["send", "list.ndjson"]).ends(4).says("fill in the column, or give the message a default");
+}

@@ -41,7 +41,7 @@ fn a_header_alone_is_nobody_to_send_to() {
 fn a_list_without_an_email_column_is_refused_with_its_columns_and_the_flag() {
     let ws = sandbox();
     ws.file("list.csv", "id,kontakt,name\n1,a@example.com,Ann\n");
-    is_refused(&ws, &["send", "list.csv"], REFUSED, &["list.csv: ", "id, kontakt, name", "--email COLUMN"]);
+    is_refused(&ws, &["send", "list.csv"], REFUSED, &["list.csv: ", "id, kontakt, name", "--email-column COLUMN"]);
     is_refused(&ws, &["send", "list.csv", "--email", "kontact"], REFUSED, &["\"kontact\"", "did you mean \"kontakt\"?"]);
     sends(&ws, &["send", "list.csv", "--email", "kontakt"], 1);
 }
@@ -50,7 +50,7 @@ fn a_list_without_an_email_column_is_refused_with_its_columns_and_the_flag() {
 fn a_list_with_two_email_columns_is_refused_with_both() {
     let ws = sandbox();
     ws.file("list.csv", "email,name,E-Mail\na@example.com,Ann,b@example.com\n");
-    is_refused(&ws, &["send", "list.csv"], REFUSED, &["2 columns", "email, E-Mail", "--email COLUMN"]);
+    is_refused(&ws, &["send", "list.csv"], REFUSED, &["2 columns", "email, E-Mail", "--email-column COLUMN"]);
     sends(&ws, &["send", "list.csv", "--email", "E-Mail"], 1);
     assert!(String::from_utf8_lossy(&outbox(&ws)[0]).contains("b@example.com"));
 }
