@@ -3,10 +3,10 @@
 //! A regular file is written aside and renamed, so that it appears whole or not at all. What exists and is no regular file (a FIFO, a device),
 //! and a name of standard output such as `/dev/stdout`, is written in place: a rename would put a regular file where the device was.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -130,7 +130,12 @@ pub struct Target {
     typed: PathBuf,
     path: PathBuf,
     way: Way,
+    mode: u32,
 }
+
+/// The mode of a new file that may hold addresses, and of one that holds none, which the process's umask narrows.
+const PRIVATE: u32 = 0o600;
+const SHARED: u32 = 0o666;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -163,11 +168,16 @@ impl Target {
 
     /// A place that the program has chosen itself.
     pub fn chosen(path: &Path) -> Self {
-        Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside }
+        Self { typed: path.to_owned(), path: path.to_owned(), way: Way::Aside, mode: PRIVATE }
+    }
+
+    /// The same for an output without addresses: others may read a new file as far as the process's umask lets them.
+    pub fn shared(self) -> Self {
+        Self { mode: SHARED, ..self }
     }
 
     fn resolve(path: &Path, shown: &str) -> Result<Self> {
-        let target = |path: &Path, way| Self { typed: path.to_owned(), path: path.to_owned(), way };
+        let target = |path: &Path, way| Self { typed: path.to_owned(), path: path.to_owned(), way, mode: PRIVATE };
         if let Some(way) = stream(path) {
             return Ok(target(path, way));
         }
@@ -215,7 +225,7 @@ impl Target {
     /// Tries whether an output could be written there, and leaves nothing; missing directories are made with mode 0700.
     pub fn try_out(&self) -> io::Result<()> {
         match self.way {
-            Way::Aside => beside(&self.path).map(drop),
+            Way::Aside => beside(&self.path, self.mode).map(drop),
             Way::InPlace => Ok(rustix::fs::access(&self.path, Access::WRITE_OK)?),
             Way::Stdout | Way::Stderr => open_stream(self.way).map(drop),
         }
@@ -256,10 +266,10 @@ enum Sink {
 }
 
 impl Output {
-    /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600.
+    /// Begins to write; missing directories are made with mode 0700, and a new file has mode 0600 unless the output is shared.
     pub fn begin(target: &Target) -> io::Result<Self> {
         let sink = match target.way {
-            Way::Aside => Sink::Aside(beside(&target.path)?),
+            Way::Aside => Sink::Aside(beside(&target.path, target.mode)?),
             Way::InPlace => Sink::InPlace(open_in_place(&target.path)?),
             Way::Stdout | Way::Stderr => Sink::InPlace(open_stream(target.way)?),
         };
@@ -308,11 +318,11 @@ pub fn write(target: &Target, bytes: &[u8]) -> io::Result<()> {
     output.finish().map(drop)
 }
 
-/// A new file in the directory of `path`, mode 0600, which a rename keeps.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+/// A new file in the directory of `path` with this mode, which a rename keeps.
+fn beside(path: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let dir = directory(path);
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").tempfile_in(dir)
+    tempfile::Builder::new().prefix(".mailbatch-").suffix(".tmp").permissions(Permissions::from_mode(mode)).tempfile_in(dir)
 }
 
 /// Opens a FIFO or a device. A FIFO that no program reads would hold the process for ever: it is waited for and then given up.

@@ -90,7 +90,7 @@ impl Place {
         };
         let text = ci::refusal(self.format, &ci::class(&self.typed), subject, &why);
         // The error itself is what the command ends with.
-        let _ = report::write_text(&self.target, &text);
+        let _ = report::write_text(&self.target, self.format, &text);
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn begin(target: &Target, format: Format) -> Result<()> {
     if !is_for_ci(format) || is_in_place(target.path()) {
         return Ok(());
     }
-    report::write_text(target, &ci::unfinished(format, &ci::class(target.typed())))
+    report::write_text(target, format, &ci::unfinished(format, &ci::class(target.typed())))
 }
 
 /// The reports that a command was asked for, their form where a flag names it, and the files that it reads.

@@ -118,7 +118,7 @@ fn write_checks(sending: &Sending<'_>, survey: &Survey, would_send: u64) -> Resu
         // Found fit before the lists were read.
         let target = Target::of(&place, &format!("--report {}", path.shown()), &OwnFiles::default())?;
         let text = ci::dry_run(format, &ci::class(path), (&survey.tally, survey.unrendered), survey.filtered, would_send);
-        report::write_text(&target, &text)?;
+        report::write_text(&target, format, &text)?;
     }
     Ok(notes)
 }

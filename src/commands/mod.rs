@@ -40,6 +40,7 @@ mod send;
 mod situation;
 mod suppress;
 pub(crate) mod sync;
+mod verdict;
 mod who;
 mod workbench;
 

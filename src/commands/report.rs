@@ -99,7 +99,7 @@ impl Wanted {
         let mut head = Head { as_of: Some(Timestamp::now()), ..Head::default() };
         // The code that says most, once each of them has ended.
         let exits: Option<Vec<Exit>> = self.runs.iter().map(|run| run.exit.and_then(Exit::from_code)).collect();
-        head.closing = exits.map(|exits| Closing { exit: Exit::most_telling(&exits), reasons: Vec::new() });
+        head.closing = exits.map(|exits| Closing::new(Exit::most_telling(&exits)));
         let mut campaigns: Vec<&str> = Vec::new();
         for run in &self.runs {
             head.lists.extend(run.head.lists.iter().map(|list| format!("{}/{list}", run.id)));
@@ -186,7 +186,7 @@ async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks:
     let text = report::trend(&rows, format, width())?;
     match &args.output {
         None => say(&mut std::io::stdout(), &text)?,
-        Some(path) => report::write_text(&target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?, &text)?,
+        Some(path) => report::write_text(&target(bench, "-o", path, &own_files(bench, Some(ledger)).await)?, Format::Csv, &text)?,
     }
     Ok(Exit::OK)
 }

@@ -188,8 +188,7 @@ async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, opening:
     let run = bench.run(ledger.as_ref(), Some(&run.id)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     if standing.tally.open == 0 {
-        let exit = if standing.tally.get(Outcome::Unknown) > 0 { Exit::UNKNOWN } else { Exit::OK };
-        return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, exit).await;
+        return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, false).await;
     }
     let notes = if reopened > 0 { vec![format!("recipients opened again: {reopened}")] } else { Vec::new() };
     Going { bench, ledger, run, message, suppressions, sending, limit: None, error_on_empty: false, continued: true, secret, notes, again }.go().await
@@ -217,7 +216,7 @@ async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &Se
     rewrite_report(bench, ledger, &run.id).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     let run = &bench.run(ledger, Some(&run.id)).await?;
-    write_asked(bench, ledger, (run, &standing, Closing { exit: Exit::OK, reasons: Vec::new() }), sending, None).await?;
+    write_asked(bench, ledger, (run, &standing, Closing::new(Exit::OK)), sending, None).await?;
     let held = standing.tally.get(Outcome::Held);
     bench.note(&format!("mailbatch: run {} of {} is closed; {held} recipients were not mailed", run.id, run.head.name()));
     Ok(Exit::OK)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
@@ -12,6 +13,7 @@ use crate::commands::gates::{Teller, canary_rule, inert};
 use crate::commands::inputs::Inputs;
 use crate::commands::outlets::{self, FrozenRoute};
 use crate::commands::reports::{forget_report, kept_reports, record, rewrite_report, write_asked};
+use crate::commands::verdict;
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -102,7 +104,7 @@ impl Going<'_> {
     }
 
     async fn execute(self) -> Result<Exit> {
-        let started = Instant::now();
+        let (started, since) = (Instant::now(), Timestamp::now());
         let before = self.ledger.standing(&self.run.id).await.map_err(ledger_error)?;
         outlets::refuse_examples_of_run(&self.bench.settings, &self.run, &self.message, self.sending.allow_example)?;
         if !self.confirmed(&before)? {
@@ -139,7 +141,7 @@ impl Going<'_> {
             // A trace that stays behind is only clutter: its batches are settled.
             let _ = trace.remove();
         }
-        self.tell(ended, started).await
+        self.tell(ended, (started, since)).await
     }
 
     /// Asks once on a terminal before more than a hundred leave the machine.
@@ -209,13 +211,14 @@ impl Going<'_> {
         let mut earned = Vec::new();
         let mut next = None;
         let mut lost = None;
-        let is_signal = matches!(why, Some(Why::Signal(_)));
+        let is_signal = matches!(why, Some(Why::Signal { .. }));
         let held = match why {
             None => None,
-            Some(Why::Signal(exit)) => {
-                earned.push((exit, signal_words(exit).to_owned()));
+            Some(Why::Signal { exit, failing }) => {
+                let answered = if failing.is_empty() { String::new() } else { format!("; {}", each(&failing, "was failing")) };
+                earned.push((exit, format!("{}{answered}", signal_words(exit))));
                 next = Some(resume.clone());
-                Some((Reason::Interrupted, String::new()))
+                Some((Reason::Interrupted, failing.into_iter().next().map(|(_, refusal)| refusal.words()).unwrap_or_default()))
             }
             Some(Why::NoProvider(refusals)) => {
                 earned.push((Exit::NO_PROVIDER, each(&refusals, "takes nothing more")));
@@ -290,7 +293,7 @@ impl Going<'_> {
                 n => format!("; {n} on the wire had no answer: `mailbatch report {id} --outcome unknown` names them"),
             });
         }
-        self.earn(&standing, &mut earned);
+        earned.extend(verdict::earned(&standing, self.sending));
         if self.error_on_empty && before.tally.open == 0 {
             earned.push((Exit::EMPTY, "there was nobody to send to".to_owned()));
         }
@@ -300,7 +303,7 @@ impl Going<'_> {
         }
         let left = standing.tally.get(Outcome::Held) + standing.tally.get(Outcome::Deferred);
         let state = if left == 0 { RunState::Finished } else { RunState::Open };
-        let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
+        let exit = verdict::most_telling(&earned);
         let reasons = earned.iter().map(|(exit, why)| ExitReason { exit: exit.code(), why: why.clone() }).collect();
         self.ledger.finish(id, state, exit.code(), reasons).await.map_err(ledger_error)?;
         let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
@@ -314,41 +317,33 @@ impl Going<'_> {
         Ok(Ended { run, standing, handed_over, earned, next })
     }
 
-    /// What the outcomes themselves earn.
-    fn earn(&self, standing: &Standing, earned: &mut Vec<(Exit, String)>) {
-        let count = |outcome| standing.tally.get(outcome);
-        let (error_on, fail_on) = (&self.sending.error_on, &self.sending.fail_on);
-        let fails = |outcome| (error_on.is_empty() || error_on.contains(&outcome)) && count(outcome) > 0;
-        if fails(Outcome::Unknown) {
-            earned.push((Exit::UNKNOWN, format!("{} may have been taken", count(Outcome::Unknown))));
+    /// Whom a retry opened again and did not attempt: they keep the outcome they had, which reads as if they had been refused once more.
+    async fn kept(&self, since: Timestamp) -> Result<Option<String>> {
+        if self.again.is_none() {
+            return Ok(None);
         }
-        if fails(Outcome::Deferred) {
-            earned.push((Exit::RETRYABLE, format!("{} still deferred", count(Outcome::Deferred))));
-        }
-        let attempted = standing.rejected_here + count(Outcome::Accepted) + count(Outcome::Deferred) + count(Outcome::Unknown);
-        if fails(Outcome::Rejected) && standing.rejected_here as f64 > attempted as f64 * self.sending.fail_over.fraction() + 1e-9 {
-            earned.push((Exit::REJECTED, format!("{} rejected", standing.rejected_here)));
-        }
-        // Those that have a code of their own have earned it above.
-        let others = error_on.iter().filter(|outcome| !matches!(outcome, Outcome::Unknown | Outcome::Deferred | Outcome::Rejected)).copied();
-        for (flag, outcomes) in [("--fail-on", fail_on.clone()), ("--error-on", others.collect())] {
-            let unwanted = outcomes.into_iter().filter(|outcome| count(*outcome) > 0);
-            let unwanted: Vec<String> = unwanted.map(|outcome| format!("{} {outcome}", count(outcome))).collect();
-            if !unwanted.is_empty() {
-                earned.push((Exit::REJECTED, format!("{flag}: {}", unwanted.join(", "))));
-            }
-        }
+        let is_screened = |reason| matches!(reason, Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe | Reason::Manual);
+        let kept = self.ledger.kept(&self.run.id, since).await.map_err(ledger_error)?;
+        let (screened, others): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(reason, _)| is_screened(*reason));
+        let said = |what: &str, kept: Vec<(Reason, u64)>| {
+            let all: u64 = kept.iter().map(|(_, count)| count).sum();
+            let reasons: Vec<String> = kept.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            (all > 0).then(|| format!("{all} {what} ({})", reasons.join(", ")))
+        };
+        let said: Vec<String> = [said("suppressed meanwhile", screened), said("not begun", others)].into_iter().flatten().collect();
+        Ok((!said.is_empty()).then(|| format!("not attempted, and with the outcome they had: {}", said.join(", "))))
     }
 
-    async fn tell(&self, ended: Ended, started: Instant) -> Result<Exit> {
+    async fn tell(&self, ended: Ended, (started, since): (Instant, Timestamp)) -> Result<Exit> {
         let Ended { run, standing, handed_over, earned, next } = ended;
         let standard = kept_reports(self.bench, &run.id)?.next();
         // Whatever becomes of the reports, the summary is told: the ledger has everything.
-        let exit = Exit::most_telling(&earned.iter().map(|(exit, _)| *exit).collect::<Vec<_>>());
-        let closing = Closing { exit, reasons: earned.iter().map(|(_, reason)| reason.clone()).collect() };
+        let exit = verdict::most_telling(&earned);
+        let closing = Closing { reasons: earned.iter().map(|(_, reason)| reason.clone()).collect(), ..Closing::new(exit) };
         let written = write_asked(self.bench, self.ledger.as_ref(), (&run, &standing, closing), self.sending, Some(&standard)).await;
         let shown = self.bench.settings.workspace.shown(&standard);
         let mut notes = self.notes.clone();
+        notes.extend(self.kept(since).await?);
         if frozen(&run)?.provider_sandbox {
             notes.push("handed to the provider's sandbox: nobody got mail; a send without --provider-sandbox begins anew".into());
         }
@@ -437,17 +432,6 @@ fn with_version(next: &str, run: &Run) -> String {
     }
     let remark = if next.contains('#') { ";" } else { "    #" };
     format!("{next}{remark} with the message as planned, {}", run.message_version())
-}
-
-/// The exit code that the outcomes of a run earn by themselves.
-pub(crate) fn exit_of(standing: &Standing) -> Exit {
-    let count = |outcome| standing.tally.get(outcome);
-    match () {
-        () if count(Outcome::Unknown) > 0 => Exit::UNKNOWN,
-        () if count(Outcome::Deferred) > 0 => Exit::RETRYABLE,
-        () if standing.rejected_here > 0 => Exit::REJECTED,
-        () => Exit::OK,
-    }
 }
 
 /// The command as it must be typed from where the program was started.

@@ -281,15 +281,7 @@ impl Sending<'_> {
             note_all(self.bench, &notes);
             return self.going(ledger, run, suppressions, secret, true, self.args.limit).go().await;
         }
-        let unknown = standing.tally.get(Outcome::Unknown);
-        let exit = if unknown > 0 {
-            Exit::UNKNOWN
-        } else if self.args.error_on_empty {
-            Exit::EMPTY
-        } else {
-            Exit::OK
-        };
-        nothing_to_do(self.bench, ledger.as_ref(), (&run, &standing), &self.args.sending, exit).await
+        nothing_to_do(self.bench, ledger.as_ref(), (&run, &standing), &self.args.sending, self.args.error_on_empty).await
     }
 
     /// An unfinished run goes on as it was planned: another provider is refused, another canary or way of finding duplicates is told.

@@ -152,10 +152,13 @@ pub enum Settled {
     Final(Verdict),
     /// Open again, not before `at`.
     Retry { refusal: Refusal, at: Timestamp, counts: bool },
-    /// Still transient when its provider was given up: open again at once, and to go through the provider `to` from now on.
-    PassedOn { refusal: Refusal, counts: bool, to: String, why: String },
+    /// Still transient when its provider was given up: open again at once, and to go through the provider `to` from now on. Without a
+    /// refusal it was not attempted once more.
+    PassedOn { refusal: Option<Refusal>, counts: bool, to: String, why: String },
     /// Still transient when we gave up: `deferred`.
     GaveUp { refusal: Refusal, counts: bool },
+    /// Its retries were over before another attempt could begin: `deferred`, as its last attempt left it.
+    Expired,
     /// Never begun: open again, nothing counted.
     Void,
     /// Suppressed by us between claim and hand-over.
@@ -353,6 +356,8 @@ pub trait Ledger: Send + Sync {
     fn give_up(&self, run: &str) -> BoxFuture<'_, LedgerResult<u64>>;
     /// The same for some of them, without the rows in `except`, who may be about to be claimed.
     fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>>;
+    /// How many recipients were opened again and have been given back the outcome they had since then, by why they were not attempted.
+    fn kept(&self, run: &str, since: Timestamp) -> BoxFuture<'_, LedgerResult<Vec<(Reason, u64)>>>;
     /// Moves up to `more` open recipients of the rest into the canary, spread as it was drawn. They go through `provider` if one is named.
     fn extend_canary(&self, run: &str, more: u64, provider: Option<&str>) -> BoxFuture<'_, LedgerResult<u64>>;
     /// Opens rows with one of these outcomes again. Returns how many.

@@ -49,6 +49,8 @@ pub(crate) struct Breaker {
     quiet_until: Option<Instant>,
     is_open: bool,
     last: Option<Refusal>,
+    /// With what it asked to be left alone, until something is taken.
+    wish: Option<Refusal>,
     gave_up: Option<Refusal>,
     exhausted: Option<Refusal>,
     broken: Option<Refusal>,
@@ -66,6 +68,7 @@ impl Breaker {
             quiet_until: None,
             is_open: false,
             last: None,
+            wish: None,
             gave_up: None,
             exhausted: None,
             broken: None,
@@ -105,6 +108,7 @@ impl Breaker {
         self.throttled_since = None;
         self.dry = 0;
         self.quiet_until = None;
+        self.wish = None;
     }
 
     /// The provider asks to be left alone for `wait`, which is no failure. Where the time is its own it is waited for as
@@ -114,8 +118,9 @@ impl Breaker {
         let most = self.policy.give_up_after;
         let since = *self.throttled_since.get_or_insert(now.checked_sub(reply.lasted).unwrap_or(now));
         if (now + if is_named { wait } else { Duration::ZERO }).saturating_duration_since(since) > most {
-            self.gave_up = Some(refusal);
+            self.gave_up = Some(refusal.clone());
         }
+        self.wish = Some(refusal);
         if is_named {
             return wait;
         }
@@ -166,6 +171,12 @@ impl Breaker {
     /// What the provider said last, while it fails.
     pub(crate) fn last(&self) -> Option<&Refusal> {
         self.last.as_ref()
+    }
+
+    /// What it said last where it takes nothing: a failure, or a wish to be left alone.
+    pub(crate) fn said_last(&self) -> Option<&Refusal> {
+        let for_good = self.broken.as_ref().or(self.exhausted.as_ref());
+        for_good.or(self.last.as_ref()).or(self.wish.as_ref())
     }
 
     /// One line for people while it waits.

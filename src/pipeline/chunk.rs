@@ -1,7 +1,7 @@
 //! One chunk on its way: screen, render, claim, send. The loop admits it and settles what comes back.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) enum Done {
         reply: Reply,
         screened: Vec<(JobId, Reason, String)>,
         suppressed: Vec<(JobId, Outcome)>,
+        /// Members whose retries were over before they could be attempted once more.
+        expired: Vec<JobId>,
         put_off: HashMap<JobId, Timestamp>,
     },
 }
@@ -55,6 +57,8 @@ pub(crate) struct Ticket {
     pub(crate) opened: watch::Receiver<()>,
     pub(crate) patience: Duration,
     pub(crate) first_request: Option<FirstRequest>,
+    /// Until when those who were put off before may be attempted again.
+    pub(crate) deadlines: HashMap<JobId, Timestamp>,
     /// Chunks that may be rendered at once.
     pub(crate) renderers: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
@@ -117,6 +121,9 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
         patience: ticket.patience,
         first_request: ticket.first_request,
         screened: Mutex::new(Vec::new()),
+        deadlines: ticket.deadlines,
+        last_in_time: AtomicU64::new(0),
+        expired: Mutex::new(Vec::new()),
         put_off: Mutex::new(HashMap::new()),
         cut: Cut::default(),
         left: ticket.left,
@@ -140,8 +147,9 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     }
     ticket.buffers.give_back(claim.jobs.into_iter().map(|job| job.message));
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let expired = wire.expired.into_inner().unwrap_or_else(PoisonError::into_inner);
     let put_off = wire.put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply, screened, suppressed: taken_out, put_off })
+    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply, screened, suppressed: taken_out, expired, put_off })
 }
 
 /// Room for messages, used again when they have gone: as many as were under way at once, and no large ones.

@@ -33,9 +33,9 @@ use crate::pipeline::chunk::{Buffers, Done, Way};
 use crate::pipeline::learning;
 use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
-use crate::pipeline::{Parts, Why, ledger_error};
+use crate::pipeline::{Outlet, Parts, Why, ledger_error};
 use crate::progress::RateMeter;
-use crate::provider::{BoxFuture, Health, JobId, Reply, Verdict};
+use crate::provider::{BoxFuture, Health, JobId, Refusal, Reply, Verdict};
 
 /// How often pause, suppression files and progress are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -60,7 +60,11 @@ pub async fn execute(parts: Arc<Parts>) -> Result<Option<Why>> {
     engine.tell_slowdowns().await?;
     futures_util::future::join_all(engine.parts.outlets.iter().map(|outlet| outlet.provider.close())).await;
     engine.show();
-    why.map(|why| why.or_else(|| engine.watch.why()))
+    why.map(|why| match why.or_else(|| engine.watch.why()) {
+        // As it is after the drain, which may have shown it.
+        Some(Why::Signal { exit, .. }) => Some(Why::Signal { exit, failing: engine.failing() }),
+        other => other,
+    })
 }
 
 /// Lets the ledger wait for no other process from the second signal on, also where the loop itself is waiting for the ledger then.
@@ -226,7 +230,7 @@ impl Engine {
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }
-            Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed, put_off } => {
+            Done::Sent { way, batch, rows, claimed_at, mut reply, screened, suppressed, expired, put_off } => {
                 self.returned(way);
                 for row in rows.iter().map(|row| &row.row).chain(suppressed.iter().map(|(row, _)| row)) {
                     self.out.remove(row);
@@ -240,7 +244,8 @@ impl Engine {
                 let shares = outlet.provider.capabilities().per_request > 1;
                 let (lanes, anew, began) = (&mut self.stations[way.first].lanes, &mut self.passes.by_row, self.began);
                 let judge = Judge { policy, shares, lanes, learn, heard: &heard, anew, began };
-                let mut translated = settle::translate(Returned { rows: &rows, claimed_at, reply: &reply, screened, put_off: &put_off }, judge);
+                let returned = Returned { rows: &rows, claimed_at, reply: &reply, screened, expired, put_off: &put_off };
+                let mut translated = settle::translate(returned, judge);
                 if let Some(given_up) = given_up {
                     exceptions::give_up(given_up, &rows, &mut translated);
                 }
@@ -386,9 +391,15 @@ impl Engine {
                 station.stop.send_replace(true);
             }
         }
-        if self.why.is_none() || matches!(why, Why::Signal(_)) {
+        if self.why.is_none() || matches!(why, Why::Signal { .. }) {
             self.why = Some(why);
         }
+    }
+
+    /// The providers that have refused as a whole and taken nothing since, with what each said last.
+    fn failing(&self) -> Vec<(String, Refusal)> {
+        let last = |(station, outlet): (&Station, &Outlet)| Some((outlet.name.clone(), station.breaker.said_last()?.clone()));
+        self.stations.iter().zip(&self.parts.outlets).filter_map(last).collect()
     }
 
     /// Returns whether to leave at once.
@@ -396,8 +407,8 @@ impl Engine {
         match wish {
             Wish::Status => self.parts.progress.message(&self.snapshot().line()),
             Wish::Stop(exit) => {
-                let again = matches!(self.why, Some(Why::Signal(_)));
-                self.stop_for(Why::Signal(exit));
+                let again = matches!(self.why, Some(Why::Signal { .. }));
+                self.stop_for(Why::Signal { exit, failing: Vec::new() });
                 if again {
                     // Nor is another process waited for.
                     self.parts.ledger.hurry();

@@ -128,8 +128,11 @@ pub struct Learn {
 /// Why an execution ended before every row had its outcome.
 #[derive(Debug)]
 pub enum Why {
-    /// A signal; the code says which.
-    Signal(crate::exit::Exit),
+    /// A signal; the code says which. With the providers that were failing then, and what each said last.
+    Signal {
+        exit: crate::exit::Exit,
+        failing: Vec<(String, Refusal)>,
+    },
     /// No provider will take anything more; each with what it said.
     NoProvider(Vec<(String, Refusal)>),
     /// None takes anything, and at least one of them has failed for longer than retries last.

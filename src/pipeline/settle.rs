@@ -61,13 +61,15 @@ pub(crate) struct Returned<'a> {
     pub(crate) claimed_at: Timestamp,
     pub(crate) reply: &'a Reply,
     pub(crate) screened: Vec<(JobId, Reason, String)>,
+    /// Members whose retries were over before they could be attempted once more.
+    pub(crate) expired: Vec<JobId>,
     /// When those were answered who were not taken.
     pub(crate) put_off: &'a HashMap<JobId, Timestamp>,
 }
 
 /// Decides what becomes of each member of a claim. Members that the reply does not name were never begun.
 pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
-    let Returned { rows, claimed_at, reply, screened, put_off } = claim;
+    let Returned { rows, claimed_at, reply, screened, expired, put_off } = claim;
     let Judge { policy, shares, lanes, learn, heard, anew, began } = judge;
     let together = shares.then(draw);
     let now = Timestamp::now();
@@ -103,6 +105,11 @@ pub(crate) fn translate(claim: Returned<'_>, judge: Judge<'_>) -> Translated {
     for (job, reason, detail) in screened {
         if members.remove(&job).is_some() {
             out.items.push((job, Settled::Screened { reason, detail }));
+        }
+    }
+    for job in expired {
+        if members.remove(&job).is_some() {
+            out.items.push((job, Settled::Expired));
         }
     }
     for job in members.into_keys() {
@@ -148,7 +155,7 @@ pub(crate) fn outcome(settled: &Settled) -> Option<Outcome> {
     match settled {
         Settled::Final(verdict) => final_outcome(verdict),
         Settled::Screened { .. } => Some(Outcome::Suppressed),
-        Settled::GaveUp { .. } => Some(Outcome::Deferred),
+        Settled::GaveUp { .. } | Settled::Expired => Some(Outcome::Deferred),
         Settled::Retry { .. } | Settled::PassedOn { .. } | Settled::Void => None,
     }
 }

@@ -180,6 +180,12 @@ pub(crate) struct ClaimWire {
     pub(crate) first_request: Option<FirstRequest>,
     /// Members that were suppressed between claim and hand-over.
     pub(crate) screened: Mutex<Vec<(JobId, Reason, String)>>,
+    /// Until when those who were put off before may be attempted again.
+    pub(crate) deadlines: HashMap<JobId, Timestamp>,
+    /// The member of a claim with deadlines that was let go last.
+    pub(crate) last_in_time: AtomicU64,
+    /// Members that reached theirs before they were begun.
+    pub(crate) expired: Mutex<Vec<JobId>>,
     /// When those were answered who were not taken: their waits begin then, however long the rest of the claim goes on.
     pub(crate) put_off: Mutex<HashMap<JobId, Timestamp>>,
     pub(crate) cut: Cut,
@@ -194,13 +200,23 @@ pub(crate) struct ClaimWire {
 }
 
 impl ClaimWire {
+    /// Whether the member may still be begun: its retries are not over, and it has not been suppressed.
     fn screen(&self, job: &Job) -> Result<(), Stopped> {
+        if !self.deadlines.is_empty() {
+            // The envelope of the one that was let go last may have been written.
+            let is_late = self.deadlines.get(&job.id).is_some_and(|until| *until < Timestamp::now());
+            if is_late && self.last_in_time.load(Ordering::Relaxed) != job.id {
+                self.expired.lock().unwrap_or_else(PoisonError::into_inner).push(job.id);
+                return Err(Stopped::Member);
+            }
+            self.last_in_time.store(job.id, Ordering::Relaxed);
+        }
         let address = self.recipients.get(&job.id).unwrap_or(&job.to);
         match self.suppressions.screen(address) {
             None => Ok(()),
             Some(hit) => {
                 self.screened.lock().unwrap_or_else(PoisonError::into_inner).push((job.id, hit.reason, hit.detail));
-                Err(Stopped::Suppressed)
+                Err(Stopped::Member)
             }
         }
     }

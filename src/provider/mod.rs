@@ -221,8 +221,8 @@ pub struct Claim {
 /// Why a member of a claim may not be begun any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// This member has been suppressed since it was claimed; go on with the next.
-    Suppressed,
+    /// This member is not mailed any more: it has been suppressed since it was claimed, or its retries are over. Go on with the next.
+    Member,
     /// Nothing more of this claim may be begun: the run stops or is paused.
     Run,
 }

@@ -86,7 +86,7 @@ impl Sandbox {
         for job in &claim.jobs {
             match wire.slot(job).await {
                 Ok(()) => {}
-                Err(Stopped::Suppressed) => continue,
+                Err(Stopped::Member) => continue,
                 Err(Stopped::Run) => break,
             }
             if let Err(error) = wire.crossing(&[job.id]) {

@@ -40,7 +40,7 @@ impl Wire for Recorder {
     fn slot_now(&self, job: &Job) -> Option<Result<(), Stopped>> {
         self.is_unpaced.then(|| match job.id {
             id if self.stop_at == Some(id) => Err(Stopped::Run),
-            id if self.suppressed.contains(&id) => Err(Stopped::Suppressed),
+            id if self.suppressed.contains(&id) => Err(Stopped::Member),
             _ => Ok(()),
         })
     }
@@ -48,7 +48,7 @@ impl Wire for Recorder {
     fn slot<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Stopped>> {
         let answer = match job.id {
             id if self.stop_at == Some(id) => Err(Stopped::Run),
-            id if self.suppressed.contains(&id) => Err(Stopped::Suppressed),
+            id if self.suppressed.contains(&id) => Err(Stopped::Member),
             id => {
                 self.note(format!("slot {id}"));
                 Ok(())
@@ -67,7 +67,7 @@ impl Wire for Recorder {
             for job in jobs {
                 match self.slot(job).await {
                     Ok(()) => going.push(job.id),
-                    Err(Stopped::Suppressed) => {}
+                    Err(Stopped::Member) => {}
                     Err(Stopped::Run) => return Err(Stopped::Run),
                 }
             }

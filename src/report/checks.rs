@@ -3,7 +3,7 @@
 //! The rule they keep: a recipient who was to be mailed and was not makes `hand-over` fail, a run that did not come to its end makes
 //! `completeness` fail, and whatever ends a command with another exit code than 0 makes one of them fail.
 
-use super::text::{grouped, outcome, rows};
+use super::text::{grouped, outcome, rows, seconds};
 use super::{Failing, Head};
 use crate::error::Subject;
 use crate::exit::Exit;
@@ -85,6 +85,11 @@ fn failures(standing: &Standing, failing: &Failing) -> [Vec<String>; NAMES.len()
 
 /// The numbers of each check.
 fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
+    // The same command once more: the numbers are of the run that it found.
+    let again = head.closing.as_ref().filter(|closing| closing.had_nothing_to_do).map(|_| {
+        let ended = head.finished_at.map(|at| format!(", which ended at {}", seconds(at))).unwrap_or_default();
+        format!("nothing to do: this command sent nothing; in run {}{ended}: ", head.run)
+    });
     let tally = &standing.tally;
     let count = |of: Outcome| grouped(tally.get(of));
     let total = rows(tally.total());
@@ -108,7 +113,8 @@ fn numbers(head: &Head, standing: &Standing) -> [String; NAMES.len()] {
         format!("{} suppressed{}", count(Outcome::Suppressed), if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) }),
         format!("{} in the canary{evidence}", rows(canary)),
         format!(
-            "{} of {} attempted accepted, {} rejected, {} deferred, {} unknown; {} held, {} already accepted",
+            "{}{} of {} attempted accepted, {} rejected, {} deferred, {} unknown; {} held, {} already accepted",
+            again.unwrap_or_default(),
             count(Outcome::Accepted),
             grouped(attempted),
             count(Outcome::Rejected),
@@ -145,11 +151,7 @@ fn incomplete(head: &Head, standing: &Standing, exit: Option<Exit>) -> Option<St
 /// An exit code with its reasons, or else its meaning.
 fn said(head: &Head, exit: Exit) -> String {
     let reasons = head.closing.as_ref().map(|closing| closing.reasons.join("; ")).filter(|reasons| !reasons.is_empty());
-    let pause = match &head.gate {
-        Some(Gate::Stopped { evidence }) if reasons.is_none() => format!(": {evidence}"),
-        _ => String::new(),
-    };
-    format!("exit {}: {}{pause}", exit.code(), reasons.as_deref().unwrap_or(exit.meaning()))
+    format!("exit {}: {}", exit.code(), reasons.unwrap_or_else(|| head.exit_why(exit)))
 }
 
 /// The checks of a run as it stands.
@@ -234,7 +236,7 @@ mod tests {
     }
 
     fn ended(exit: Exit) -> Head {
-        Head { closing: Some(Closing { exit, reasons: Vec::new() }), ..fixture::run().0 }
+        Head { closing: Some(Closing::new(exit)), ..fixture::run().0 }
     }
 
     #[test]

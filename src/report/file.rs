@@ -1,4 +1,5 @@
-//! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its owner only, or not at all.
+//! Reports in files. Rule: a file appears under its name whole and on the disk, readable by its owner only, or not at all. Markdown, which
+//! holds no addresses, is readable as the umask says.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub struct ReportFile {
 impl ReportFile {
     /// Begins a report; missing directories are made, with mode 0700. Errs when the directory cannot be written to.
     pub fn create(target: &Target, format: Format, head: &Head, standing: &Standing, options: Options) -> Result<Self> {
+        let target = &placed(target, format);
         let path = target.path();
         if path.is_dir() {
             return Err(Error::usage(format!("{}: is a directory", path.shown())).hint("name a file, as in --report out/report.csv"));
@@ -44,9 +46,14 @@ impl ReportFile {
     }
 }
 
-/// Writes a text that is a report as a whole.
-pub fn write_text(target: &Target, text: &str) -> Result<()> {
-    output::write(target, text.as_bytes()).map_err(|e| unwritable(target.path(), &e))
+/// The place of a report, which others may read where its form holds no addresses.
+fn placed(target: &Target, format: Format) -> Target {
+    if format == Format::Markdown { target.clone().shared() } else { target.clone() }
+}
+
+/// Writes a text that is a report of this form as a whole.
+pub fn write_text(target: &Target, format: Format, text: &str) -> Result<()> {
+    output::write(&placed(target, format), text.as_bytes()).map_err(|e| unwritable(target.path(), &e))
 }
 
 /// Writes a whole report to a file in the format that its suffix asks for. Errs on an unknown suffix and as the file system does.

@@ -118,7 +118,7 @@ impl Layout for Html {
         facts.push(escaped(&head.lists.join(", ")));
         facts.extend(head.started_at.map(|at| format!("started {}", seconds(at))));
         if let Some(exit) = head.exit.and_then(Exit::from_code) {
-            facts.push(format!("exit {} ({})", exit.code(), escaped(exit.meaning())));
+            facts.push(format!("exit {} ({})", exit.code(), escaped(&head.exit_why(exit))));
         }
         writeln!(out, "<p class=\"soft\">{}</p>", facts.join(" · "))?;
         self.facts(out)?;

@@ -113,7 +113,7 @@ impl Layout for Markdown {
             }
         }
         if let Some(exit) = head.exit.and_then(Exit::from_code) {
-            facts.push(format!("exit {}: {}", exit.code(), plain(exit.meaning())));
+            facts.push(format!("exit {}: {}", exit.code(), plain(&without_addresses(&head.exit_why(exit)))));
         }
         if !facts.is_empty() {
             writeln!(out, "{}\n", facts.join(", "))?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::exit::Exit;
-use crate::ledger::{Gate, LedgerRow, Run};
+use crate::ledger::{ExitReason, Gate, LedgerRow, Run};
 use crate::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::recipient::{Fields, each_plain_cell};
 
@@ -102,6 +102,15 @@ pub struct Closing {
     pub exit: Exit,
     /// What earned the exit code, in words.
     pub reasons: Vec<String>,
+    /// Whether it sent nothing, because the run had no recipient left.
+    pub had_nothing_to_do: bool,
+}
+
+impl Closing {
+    /// A command that ended so, without further words.
+    pub fn new(exit: Exit) -> Self {
+        Self { exit, reasons: Vec::new(), had_nothing_to_do: false }
+    }
 }
 
 /// What a report says about the run as a whole, and the columns of its lists.
@@ -119,6 +128,8 @@ pub struct Head {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub exit: Option<u8>,
+    /// What earned the exit codes of the run's last execution; empty for a run of an earlier version.
+    pub exit_reasons: Vec<ExitReason>,
     /// How the command ended that writes this; `None` for a report about a run of another command.
     pub closing: Option<Closing>,
     /// How the canary and the pause rules stand; `None` for no run, or several.
@@ -150,6 +161,16 @@ impl Head {
         }
     }
 
+    /// What an exit code of the run stands for, in words: of several causes with one code the one that it was.
+    pub(super) fn exit_why(&self, exit: Exit) -> String {
+        let recorded = self.exit_reasons.iter().find(|reason| reason.exit == exit.code()).map(|reason| reason.why.clone());
+        recorded.unwrap_or_else(|| match &self.gate {
+            Some(Gate::Failed { evidence }) if exit == Exit::STOPPED => format!("canary failed: {evidence}"),
+            Some(Gate::Stopped { evidence }) if exit == Exit::STOPPED => format!("pause rule: {evidence}"),
+            _ => exit.meaning().to_owned(),
+        })
+    }
+
     /// The name of a list as typed, or its number from 1 when the run does not name it.
     pub(super) fn list(&self, index: u32) -> Cow<'_, str> {
         match self.lists.get(index as usize) {
@@ -177,6 +198,7 @@ impl From<&Run> for Head {
             started_at: Some(run.started_at),
             finished_at: run.finished_at,
             exit: run.exit,
+            exit_reasons: run.exit_reasons.clone(),
             closing: None,
             gate: Some(run.gate.clone()),
             filtered: run.filtered,

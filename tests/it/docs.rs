@@ -90,3 +90,19 @@ fn the_tables_of_the_readme_are_what_the_binary_knows() {
         fs::write(&path, readme).expect("README.md can be written");
     }
 }
+
+#[test]
+fn the_readme_explains_every_column_of_a_report_in_its_order() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a readme");
+    let (_, rest) = readme.split_once("<!-- columns -->").expect("the table of the columns");
+    let (table, _) = rest.split_once("<!-- end -->").expect("its end");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let explained: Vec<&str> = rows.filter(|(_, what)| what.len() > 12).map(|(name, _)| name).collect();
+    let work = crate::support::workspace();
+    work.sandbox_config("").message("Hi", "Hello").file("list.csv", "email,mb\nann@example.com,x\n");
+    work.run(&["send", "list.csv"]).ends(0);
+    let report = work.run(&["report", "latest", "--format", "csv"]).ends(0);
+    let header = report.out.lines().next().expect("a header").trim_end_matches('\r');
+    let columns: Vec<&str> = header.split(',').filter(|name| name.starts_with("mb_")).collect();
+    assert_eq!(explained, columns);
+}

@@ -29,7 +29,9 @@ fn a_retry_that_screens_or_holds_takes_nothing_from_the_history() {
     assert_eq!(first.counts(), BTreeMap::from([("accepted", 2), ("rejected", 4)]));
     server.follow(Script::default());
     work.run(&["suppress", "add", &lists::address(2), "--reason", "unsubscribe"]).ends(0);
-    work.run(&["retry", &run, "--only", "rejected"]);
+    let ran = work.run(&["retry", &run, "--only", "rejected"]);
+    ran.says("recipients opened again: 4")
+        .says("not attempted, and with the outcome they had: 2 suppressed meanwhile (1 hard_bounce, 1 unsubscribe)");
     let second = work.report();
     let kept = |report: &Report, n: usize| -> Vec<String> {
         ["mb_outcome", "mb_reason", "mb_code"].map(|column| report.cell(&lists::address(n), column).to_owned()).to_vec()

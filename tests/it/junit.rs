@@ -229,3 +229,71 @@ fn what_is_no_report_is_left_alone() {
     ws.run(&["send", "list.csv", "--report", "notes.md"]).ends(0);
     assert!(ws.read("notes.md").contains("| hand-over | passed |"));
 }
+
+/// What the suite says of its numbers.
+fn numbers(ws: &Workspace) -> String {
+    Element::parse(&ws.read("ci/run.xml")).children[0].all("system-out")[0].text.clone()
+}
+
+#[test]
+fn the_same_command_again_says_that_it_sent_nothing_and_how_the_run_ended() {
+    let ws = sandbox();
+    ws.file("list.csv", "email,name\na@example.com,Ann\nreject+b@example.com,Ben\n");
+    let send = ["send", "list.csv", "--no-learn"];
+    let (_, first) = ends(&ws, &send, 3);
+    assert!(!numbers(&ws).contains("nothing to do"));
+    let (again, failing) = ends(&ws, &send, 0);
+    assert!(again.err.contains("nothing to do: run ") && again.err.contains("1 rejected, as when it ended"), "{}", again.err);
+    assert_eq!((failing, first), (vec!["hand-over".to_owned()], vec!["hand-over".to_owned()]));
+    assert!(numbers(&ws).contains("hand-over: nothing to do: this command sent nothing; in run "), "{}", numbers(&ws));
+    assert!(ws.read("ci/run.md").contains("nothing to do: this command sent nothing"));
+    assert_eq!(ws.outbox().len(), 1);
+    // A pipeline that calls it a failure has one. Under -q a job mails what is on standard error.
+    let (quiet, _) = ends(&ws, &["send", "list.csv", "--no-learn", "--error-on", "rejected", "-q"], 3);
+    assert!(quiet.out.is_empty() && quiet.err.contains("1 rejected"), "{}", quiet.err);
+    let (tolerated, _) = ends(&ws, &["send", "list.csv", "--no-learn", "--json"], 0);
+    assert_eq!(tolerated.object()["exit"], 0);
+    let (object, _) = ends(&ws, &["send", "list.csv", "--no-learn", "--error-on", "rejected", "--json"], 3);
+    assert_eq!(object.object()["exit_reasons"][0]["why"], "1 rejected");
+    ends(&ws, &["send", "list.csv", "--no-learn", "--error-on-empty"], 9);
+    let (_, failing) = ends(&ws, &["resume"], 0);
+    assert_eq!(failing, ["hand-over"]);
+    // A run that everybody was reached in is green, whatever was sent now.
+    ws.file("good.csv", LIST);
+    for _ in 0..2 {
+        let (_, failing) = ends(&ws, &["send", "good.csv"], 0);
+        assert!(failing.is_empty(), "{failing:?}");
+    }
+    assert!(numbers(&ws).contains("nothing to do"));
+}
+
+#[test]
+fn only_the_report_without_addresses_may_be_read_by_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let ws = sandbox();
+    ws.file("list.csv", "email,name\na@example.com,Ann\nreject+b@example.com,Ben\n").file("ci/README", "");
+    ends(&ws, &["send", "list.csv", "--no-learn", "--report", "ci/run.csv"], 3);
+    let probe = ws.join("ci/README");
+    let mode = |path: &str| fs::metadata(ws.join(path)).expect("it is there").permissions().mode() & 0o777;
+    let by_umask = fs::metadata(probe).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!([mode("ci/run.xml"), mode("ci/run.csv"), mode("ci/run.md")], [0o600, 0o600, by_umask]);
+    assert!(ws.read("ci/run.xml").contains("reject+b@example.com") && !ws.read("ci/run.md").contains('@'));
+    // A refusal, and the report of another command, keep to that.
+    ends(&ws, &["send", "gone.csv"], 4);
+    assert_eq!([mode("ci/run.xml"), mode("ci/run.md")], [0o600, by_umask]);
+    ws.run(&["report", "latest", "-o", "ci/other.md"]).ends(0);
+    assert_eq!(mode("ci/other.md"), by_umask);
+}
+
+#[test]
+fn a_page_names_the_cause_of_exit_12_and_no_other() {
+    let ws = sandbox();
+    let list: String = (0..40).map(|n| format!("{}{n}@example.com,N\n", if n % 2 == 0 { "reject+" } else { "user" })).collect();
+    ws.file("list.csv", format!("email,name\n{list}"));
+    ws.run(&["send", "list.csv", "--no-learn", "--canary", "20", "--report", "ci/page.html", "--report", "ci/page.md"]).ends(12);
+    for page in [ws.read("ci/page.html"), ws.read("ci/page.md")] {
+        assert!(page.contains("canary failed: ") && !page.contains("pause rule or"), "{page}");
+    }
+    ws.run(&["report", "latest", "-o", "ci/later.html"]).ends(0);
+    assert!(ws.read("ci/later.html").contains("exit 12 (canary failed: "));
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::recorder::{Recorder, Script, Step};
+use crate::support::recorder::{Action, Recorder, Script, Step};
 use crate::support::running::{LONG, everybody, relayed, wait_for_count};
-use crate::support::{Signal, lists, wait_for};
+use crate::support::{Signal, lists, wait_for, workspace};
 
 /// A server that takes this long to say what becomes of a message.
 fn slow(delay: u64) -> Recorder {
@@ -135,4 +135,25 @@ fn a_run_under_nohup_outlives_the_terminal() {
     send.signal(Signal::HUP);
     send.ends(0);
     assert_eq!(server.recipients(), everybody(60));
+}
+
+#[test]
+fn a_run_that_is_ended_while_its_relay_is_down_says_what_the_relay_said_last() {
+    // A port that was free a moment ago.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port of loopback");
+    let refused = Recorder::with(Script::default().on(Step::Greeting, Action::reply("421 4.3.2 closing for maintenance")));
+    for (url, words) in [(format!("smtp://{gone}"), "refused"), (refused.url(), "closing for maintenance")] {
+        let work = workspace();
+        work.smtp_config(&url, "").message("Hi {{ name }}", "Dear {{ name }}").file("list.csv", lists::csv(20));
+        let mut send = work.start(&["send", "list.csv", "--progress", "plain", "--stats", "1s"]);
+        assert!(wait_for(|| send.err().contains(words), LONG), "{}", send.err());
+        send.signal(Signal::TERM);
+        let ran = send.ends_within(143, LONG);
+        let exit = ran.out.lines().find(|line| line.starts_with("exit    143 · ")).expect("the code and its cause");
+        assert!(exit.contains("SIGTERM") && exit.contains("; relay was failing: ") && exit.contains(words), "{exit}");
+        let report = work.report();
+        assert_eq!(report.with("held").len(), 20);
+        assert!(report.column("mb_detail").iter().all(|detail| detail.contains(words)), "{:?}", report.column("mb_detail"));
+        work.run(&["status"]).ends(0).says("INTERRUPTED").says(words);
+    }
 }

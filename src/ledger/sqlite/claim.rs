@@ -174,12 +174,15 @@ impl<'a> Change<'a> {
                 what: Some("not_taken"),
                 ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
             },
-            Settled::PassedOn { refusal: r, counts, .. } => Self {
+            Settled::PassedOn { refusal: None, .. } => Self { next_at: Some(now), ..Self::void() },
+            Settled::PassedOn { refusal: Some(r), counts, .. } => Self {
                 attempts: i64::from(*counts),
                 next_at: Some(now),
                 what: Some("not_taken"),
                 ..Self::new(WAITING, None, Some(r.reason), &r.code, &r.detail)
             },
+            // `close` keeps what its last attempt left.
+            Settled::Expired => Self { outcome: Some(Outcome::Deferred), state: FINAL, ..Self::void() },
             Settled::Void => Self { next_at: Some(now), ..Self::void() },
             Settled::Screened { reason, detail } => {
                 Self { attempts: 0, begun: false, ..done(Outcome::Suppressed, Some(*reason), "", detail, "screened") }
@@ -246,6 +249,10 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
         {
             continue;
         }
+        if matches!(settled, Settled::Expired) {
+            expire(conn, id, batch.id, now)?;
+            continue;
+        }
         apply(conn, &mut outcome, id, batch, &change, now)?;
         if let Settled::PassedOn { to, why, .. } = settled {
             pass_on(conn, id, to, why, now)?;
@@ -256,6 +263,17 @@ pub(super) fn close(conn: &Connection, seq: i64, batch: &OpenBatch, items: &[(Jo
     }
     conn.prepare_cached("UPDATE batches SET settled_at = ?2, size = ?3 WHERE id = ?1")?.execute([batch.id, now.as_microsecond(), begun])?;
     Ok(())
+}
+
+/// Leaves a member `deferred` whose retries are over, with the answer and the time of its last attempt.
+fn expire(conn: &Connection, id: i64, batch: i64, now: Timestamp) -> Result<()> {
+    let changed = conn
+        .prepare_cached("UPDATE recipients SET state = 0, outcome = ?3, next_at = NULL WHERE id = ?1 AND state = 3 AND batch = ?2")?
+        .execute(params![id, batch, words::outcome_number(Outcome::Deferred)])?;
+    if changed != 1 {
+        return Err(Fault::Damaged(format!("row {} is not claimed by batch {batch}, so it cannot be settled", words::row_of(id))));
+    }
+    remember(conn, id, Some(batch), now, "deferred", None, "", "retry.for was over before another attempt could begin")
 }
 
 /// Gives an open recipient to another provider, and remembers which one it went through.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
-use super::plan::note;
+use super::plan::{note, seq_of};
 use super::words::{self, FINAL};
 use crate::outcome::{Outcome, Reason};
 
@@ -64,6 +64,22 @@ pub(super) fn keep(conn: &Connection, id: i64, why: &NotTried<'_>, now: Timestam
 /// As `keep`, for a member of a batch that was claimed and is not begun.
 pub(super) fn keep_claimed(conn: &Connection, id: i64, batch: i64, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {
     give_back(conn, id, &format!("state = 3 AND batch = {batch}"), why, now)
+}
+
+/// Recipients that were given back what they were since then, by why they were not attempted, the most first.
+pub(super) fn kept(conn: &Connection, run: &str, since: Timestamp) -> Result<Vec<(Reason, u64)>> {
+    let (first, last) = words::ids_of(seq_of(conn, run)?);
+    let mut query = conn.prepare(
+        "SELECT reason, count(DISTINCT recipient) FROM attempts WHERE recipient BETWEEN ?1 AND ?2 AND what = ?3 AND at >= ?4
+         GROUP BY reason ORDER BY 2 DESC, 1",
+    )?;
+    let mut rows = query.query(params![first, last, KEPT, since.as_microsecond()])?;
+    let mut kept = Vec::new();
+    while let Some(row) = rows.next()? {
+        let count: i64 = row.get(1)?;
+        kept.extend(words::reason(row.get(0)?)?.map(|reason| (reason, count.unsigned_abs())));
+    }
+    Ok(kept)
 }
 
 fn give_back(conn: &Connection, id: i64, state: &str, why: &NotTried<'_>, now: Timestamp) -> Result<bool> {

@@ -217,6 +217,11 @@ impl Ledger for SqliteLedger {
         self.write(move |conn| plan::give_up(conn, plan::seq_of(conn, &run)?, Timestamp::now()))
     }
 
+    fn kept(&self, run: &str, since: Timestamp) -> BoxFuture<'_, LedgerResult<Vec<(Reason, u64)>>> {
+        let run = run.to_owned();
+        self.long(move |conn| former::kept(conn, &run, since))
+    }
+
     fn hold(&self, run: &str, hold: Hold, except: Vec<JobId>, detail: &str) -> BoxFuture<'_, LedgerResult<u64>> {
         let (run, detail) = (run.to_owned(), detail.to_owned());
         self.write(move |conn| evidence::hold(conn, &run, &hold, &except, &detail, Timestamp::now()))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Engine;
-use super::station::{Absence, Readiness};
+use super::station::{Absence, Readiness, Share};
 use crate::error::Result;
 use crate::ledger::{Ask, InsteadOf, LedgerRow};
 use crate::outcome::Cohort;
@@ -15,6 +15,8 @@ use crate::provider::JobId;
 
 /// Chunks that are read from the plan at once.
 const READ_AHEAD: usize = 8;
+/// Claims that are made so long before a retry is due may still be under way then.
+const DUE_SOON: Duration = Duration::from_secs(3);
 
 /// Whom the recipients of one provider can be given to now.
 enum Taker {
@@ -120,6 +122,7 @@ impl Engine {
         }
         let instead_of = self.passed_over(way, now);
         let left = self.left_behind();
+        let deadlines = self.deadlines(way.through, &rows);
         let patience = self.stations[way.through].patience(&self.parts.outlets[way.through], self.has_stand_in(way.through, now));
         let station = &mut self.stations[way.through];
         if station.under_way == 0 {
@@ -134,6 +137,7 @@ impl Engine {
             opened: station.opened(),
             patience,
             first_request: station.first_request(),
+            deadlines,
             renderers: self.renderers.clone(),
             connections: station.connections.clone(),
             buffers: self.buffers.clone(),
@@ -223,7 +227,8 @@ impl Engine {
         let connections: u64 = self.parts.outlets.iter().map(|outlet| outlet.in_flight as u64).sum();
         let fair_share = self.phase_tally().open / (2 * connections) + 1;
         let canary = (self.phase == Cohort::Canary).then(|| self.phase_tally().total());
-        let most = self.stations[through].most(&self.parts.outlets[through], fair_share, canary, now);
+        let is_due_soon = self.later.is_due_within(DUE_SOON);
+        let most = self.stations[through].most(&self.parts.outlets[through], Share { fair: fair_share, canary, is_due_soon }, now);
         usize::try_from(self.left.map_or(most, |left| most.min(left))).unwrap_or(usize::MAX)
     }
 

@@ -18,6 +18,8 @@ use crate::provider::JobId;
 
 /// Where the ledger did not have those who are due, because their settling has not been committed, it is asked again after so long.
 const AGAIN: Duration = Duration::from_millis(20);
+/// An attempt that was due before the end of retries may begin so much later, and none after that: its claim may have had to wait.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Those who wait.
 #[derive(Debug, Default)]
@@ -84,6 +86,12 @@ impl Later {
         theirs.next().map(|(_, at, _)| *at)
     }
 
+    /// Whether any of them is due by then, or has been.
+    pub(super) fn is_due_within(&self, time: Duration) -> bool {
+        let by = || Timestamp::now().checked_add(time).ok();
+        self.next_at().is_some_and(|at| by().is_none_or(|by| at <= by))
+    }
+
     /// When the last of them is given up.
     pub(super) fn until(&self) -> Option<Timestamp> {
         self.until
@@ -105,6 +113,21 @@ impl Engine {
             let attempts = member.map_or(0, |member| member.attempts);
             self.later.settled(way.first, *row, settled, attempts, first.checked_add(lasts).ok());
         }
+    }
+
+    /// Until when those of a claim who were put off before may be attempted again. Whose retries begin anew with the next attempt has no
+    /// such time.
+    pub(super) fn deadlines(&self, through: usize, rows: &[LedgerRow]) -> HashMap<JobId, Timestamp> {
+        let lasts = self.parts.outlets[through].retry.give_up_after.saturating_add(GRACE);
+        let deadline = |row: &LedgerRow| {
+            let (first, before) = match self.passes.by_row.get(&row.row) {
+                Some(anew) => (anew.at, anew.attempts),
+                None => (row.first_at.filter(|at| *at >= self.began)?, 0),
+            };
+            let until = first.checked_add(lasts).ok().filter(|_| row.attempts > before)?;
+            Some((row.row, until))
+        };
+        rows.iter().filter(|row| row.is_retry).filter_map(deadline).collect()
     }
 
     /// The cohort that goes now; both where some of the canary wait beside the rest.

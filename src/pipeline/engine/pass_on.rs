@@ -24,15 +24,18 @@ pub(super) struct Passes {
 impl Engine {
     /// Gives the recipients that this provider would leave `deferred` to the first one that takes mail and has not had them.
     pub(super) fn pass_on(&mut self, through: usize, rows: &[LedgerRow], translated: &mut Translated) {
-        let is_given_up = |settled: &Settled| matches!(settled, Settled::GaveUp { .. });
+        let is_given_up = |settled: &Settled| matches!(settled, Settled::GaveUp { .. } | Settled::Expired);
         if self.stations.len() < 2 || !translated.items.iter().any(|(_, settled)| is_given_up(settled)) {
             return;
         }
         let now = Instant::now();
         let able: Vec<usize> = self.stand_ins(through, now).collect();
         for (row, settled) in &mut translated.items {
-            let Settled::GaveUp { refusal, counts } = &*settled else { continue };
-            let (refusal, counts) = (refusal.clone(), *counts);
+            let (refusal, counts) = match &*settled {
+                Settled::GaveUp { refusal, counts } => (Some(refusal.clone()), *counts),
+                Settled::Expired => (None, false),
+                _ => continue,
+            };
             let passed_on = self.passes.by_row.get(row);
             let Some(next) = able.iter().copied().find(|place| passed_on.is_none_or(|passed_on| !passed_on.from.contains(place))) else { continue };
             let (from, to) = (&self.parts.outlets[through].name, &self.parts.outlets[next].name);
@@ -41,8 +44,8 @@ impl Engine {
                 tracing::info!(provider = from, "{said}");
                 self.parts.progress.message(&said);
             }
-            let said = format!("{} {}", refusal.code, refusal.detail);
-            let why = format!("it did not take this one within retry.for ({})", said.trim());
+            let said = refusal.as_ref().map(|refusal| format!(" ({})", format!("{} {}", refusal.code, refusal.detail).trim()));
+            let why = format!("it did not take this one within retry.for{}", said.unwrap_or_default());
             let attempts = rows.iter().find(|member| member.row == *row).map_or(0, |member| member.attempts + u32::from(counts));
             let passed_on = self.passes.by_row.entry(*row).or_insert_with(|| Anew { at: Timestamp::now(), attempts, from: Vec::new() });
             (passed_on.at, passed_on.attempts) = (Timestamp::now(), attempts);

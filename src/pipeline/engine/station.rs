@@ -19,6 +19,20 @@ use crate::pipeline::wire::{AFTER_PUT_OFF, FirstRequest, Pacers};
 use crate::pipeline::{Outlet, Parts, retry};
 use crate::provider::{Health, JobId, PATIENCE, Refusal, Reply, Verdict};
 
+/// A claim of single messages is for so long at most while retries are due soon, which wait for the claims before them.
+const BESIDE_RETRIES: Duration = Duration::from_millis(300);
+
+/// What a chunk may have of the recipients that are left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Its part where all connections have the same.
+    pub(super) fair: u64,
+    /// The size of the canary, while it goes out.
+    pub(super) canary: Option<u64>,
+    /// Whether somebody is to be tried again soon.
+    pub(super) is_due_soon: bool,
+}
+
 /// One provider of an execution.
 pub(super) struct Station {
     /// The recipients that are to go through it, by receiving domain.
@@ -203,19 +217,20 @@ impl Station {
 
     /// The most recipients of its next chunk: the provider's limit, a fair share of what is left, a second's worth of the rate, the room
     /// under a cap, and one for a probe.
-    pub(super) fn most(&self, outlet: &Outlet, fair_share: u64, canary: Option<u64>, now: Instant) -> u64 {
+    pub(super) fn most(&self, outlet: &Outlet, share: Share, now: Instant) -> u64 {
         if self.goes_one_by_one() || self.breaker.state(now) == State::HalfOpen {
             return 1;
         }
         let can = outlet.provider.capabilities();
-        let mut most = (can.max_recipients as u64).min(fair_share.max(can.per_request as u64)).min(self.trust.most(canary));
+        let mut most = (can.max_recipients as u64).min(share.fair.max(can.per_request as u64)).min(self.trust.most(share.canary));
         // A claim that is longer would be cut; claims in full spare a round trip each where nobody is put off.
         if self.puts_off
             && can.per_request == 1
             && outlet.rate.is_none()
             && let Some(speed) = self.pacers.throttle.measured(now)
         {
-            most = most.min((AFTER_PUT_OFF.as_secs_f64() * speed / outlet.in_flight as f64).ceil() as u64).max(1);
+            let lasts = if share.is_due_soon { BESIDE_RETRIES } else { AFTER_PUT_OFF };
+            most = most.min((lasts.as_secs_f64() * speed / outlet.in_flight as f64).ceil() as u64).max(1);
         }
         if let Some(rate) = outlet.rate {
             // A batch leaves when all of it may; single messages go one by one, and a second's worth is shared by the connections.

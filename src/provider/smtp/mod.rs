@@ -247,7 +247,7 @@ impl<'a> HandOver<'a> {
                 // A server that waits for this job's message can only be left.
                 self.session = Some(session).filter(|session| !session.envelope_is_out);
                 return match stopped {
-                    Stopped::Suppressed => Ok(()),
+                    Stopped::Member => Ok(()),
                     Stopped::Run => Err(Halt),
                 };
             }
@@ -356,7 +356,7 @@ impl<'a> HandOver<'a> {
                     self.granted = Some(job.id);
                     return Some(job);
                 }
-                Err(Stopped::Suppressed) => drop(self.todo.pop_front()),
+                Err(Stopped::Member) => drop(self.todo.pop_front()),
                 Err(Stopped::Run) => return None,
             }
         }

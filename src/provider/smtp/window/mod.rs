@@ -97,7 +97,7 @@ impl<'a> HandOver<'a> {
         if let Err(stopped) = self.permitted(job).await {
             self.session = Some(session);
             return match stopped {
-                Stopped::Suppressed => Ok(()),
+                Stopped::Member => Ok(()),
                 Stopped::Run => Err(Halt),
             };
         }
@@ -226,7 +226,7 @@ impl<'a> HandOver<'a> {
                     pipe.begin(job);
                 }
             }
-            Err(Stopped::Suppressed) => drop(self.todo.pop_front()),
+            Err(Stopped::Member) => drop(self.todo.pop_front()),
             Err(Stopped::Run) => {
                 pipe.is_held = true;
                 pipe.is_stopped = true;
