@@ -38,7 +38,7 @@ pub(crate) enum Done {
         batch: i64,
         rows: Arc<Vec<LedgerRow>>,
         claimed_at: Timestamp,
-        reply: Reply,
+        reply: Box<Reply>,
         screened: Vec<(JobId, Reason, String)>,
         suppressed: Vec<(JobId, Outcome)>,
         /// Members whose retries were over before they could be attempted once more.
@@ -149,7 +149,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
     let screened = wire.screened.into_inner().unwrap_or_else(PoisonError::into_inner);
     let expired = wire.expired.into_inner().unwrap_or_else(PoisonError::into_inner);
     let put_off = wire.put_off.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply, screened, suppressed: taken_out, expired, put_off })
+    Ok(Done::Sent { way: ticket.way, batch, rows, claimed_at, reply: Box::new(reply), screened, suppressed: taken_out, expired, put_off })
 }
 
 /// Room for messages, used again when they have gone: as many as were under way at once, and no large ones.
