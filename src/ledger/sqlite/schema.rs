@@ -273,9 +273,11 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 /// `Fault::Foreign` for a database of another program.
 pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
     const OURS: [&str; 3] = ["runs", "recipients", "batches"];
-    let found = version(conn)?;
-    let mut tables = conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
-    let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    // In one transaction: between two, another process may make the tables and the version of a new ledger.
+    let tx = conn.unchecked_transaction()?;
+    let found = version(&tx)?;
+    let tables = tables(&tx)?;
+    tx.commit()?;
     let has_all = OURS.iter().all(|ours| tables.iter().any(|table| table == ours));
     match (tables.is_empty(), has_all) {
         (true, _) if found == 0 => Ok(0),
@@ -284,6 +286,11 @@ pub(super) fn identify(conn: &Connection) -> Result<i64, Fault> {
         (true, _) => Err(Fault::Foreign("in the ledger's place is a database without tables".into())),
         (false, false) => Err(Fault::Foreign(format!("in the ledger's place is a database of another program (its tables: {})", some(&tables)))),
     }
+}
+
+/// The names of all tables.
+fn tables(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// The first names of a list.
@@ -311,4 +318,31 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), Fault> {
     tx.pragma_update(None, "user_version", VERSION)?;
     tx.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_another_process_is_making_is_new_or_made_and_nothing_between() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..60 {
+            let path = dir.path().join(format!("{round}.db"));
+            let mut maker = Connection::open(&path).unwrap();
+            maker.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+            let looker = Connection::open(&path).unwrap();
+            let start = Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    migrate(&mut maker).unwrap();
+                });
+                start.wait();
+                while identify(&looker).unwrap() != VERSION {}
+            });
+        }
+    }
 }
