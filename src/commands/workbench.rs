@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::error::{Error, Result, Subject};
 use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
+use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerSuppression, Run};
@@ -39,12 +40,7 @@ impl Workbench {
     pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>> {
         SqliteLedger::open(&self.settings.workspace.state_dir).map(Arc::new).map_err(|error| {
             let error = ledger_error(error);
-            match self.unwritable_state() {
-                Some(why) if error.exit() == crate::exit::Exit::INTERNAL => {
-                    Error::internal(why).hint("the ledger is written there before anything is sent; give this user write permission")
-                }
-                _ => error,
-            }
+            if error.exit() == Exit::INTERNAL { self.refuse_unwritable_state().err().unwrap_or(error) } else { error }
         })
     }
 
@@ -56,34 +52,23 @@ impl Workbench {
 
     /// Why the state directory cannot be written, found without changing anything; `None` where it can be.
     pub(crate) fn unwritable_state(&self) -> Option<String> {
-        use rustix::fs::{Access, access};
-        let dir = &self.settings.workspace.state_dir;
-        let there = dir.ancestors().find(|dir| dir.exists()).filter(|dir| dir.is_dir())?;
-        let mut tried = access(there, Access::WRITE_OK | Access::EXEC_OK);
-        let ledger = dir.join("ledger.db");
-        if tried.is_ok() && ledger.exists() {
-            tried = access(&ledger, Access::WRITE_OK);
+        access::denied(&self.settings.workspace.state_dir, Need::Write).map(|denied| self.unwritable(&denied))
+    }
+
+    fn unwritable(&self, Denied { path, why, .. }: &Denied) -> String {
+        let workspace = &self.settings.workspace;
+        if !path.starts_with(&workspace.state_dir) {
+            return format!("the state directory {} cannot be written: {}: {why}", workspace.shown(&workspace.state_dir), path.shown());
         }
-        let mut place = dir.clone();
-        if tried.is_ok() {
-            // Another user may have made one of those inside.
-            let inside = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-            for path in inside {
-                tried = access(&path, Access::WRITE_OK | Access::EXEC_OK);
-                if tried.is_err() {
-                    place = path;
-                    break;
-                }
-            }
-        }
-        let why = std::io::Error::from(tried.err()?);
-        Some(format!("the state directory {} cannot be written: {why}", self.settings.workspace.shown(&place)))
+        let what = if path.is_dir() { "the state directory" } else { "the ledger" };
+        format!("{what} {} cannot be written: {why}", workspace.shown(path))
     }
 
     /// Exit 1 where the state directory, or one inside it, cannot be written: what a send finds out would be lost.
     pub(crate) fn refuse_unwritable_state(&self) -> Result<()> {
-        self.unwritable_state().map_or(Ok(()), |why| {
-            Err(Error::internal(why).hint("ledger, trace and reports are written there; give this user write permission before anything is sent"))
+        access::denied(&self.settings.workspace.state_dir, Need::Write).map_or(Ok(()), |denied| {
+            let hint = format!("{}; ledger, trace and reports are written before and after anything is sent", denied.mend);
+            Err(Error::internal(self.unwritable(&denied)).hint(hint))
         })
     }
 

@@ -9,6 +9,9 @@ pub enum LedgerError {
     Full { path: String },
     #[error("{path}: {detail}")]
     Broken { path: String, detail: String },
+    /// It is there, and this process may not use it. `mend` says what would let it.
+    #[error("{path}: {why}")]
+    Denied { path: String, why: String, mend: String },
     /// Another process did not let go of it within the time that is waited.
     #[error("{path}: {detail}")]
     Locked { path: String, detail: String },

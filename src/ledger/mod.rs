@@ -465,6 +465,7 @@ pub trait Ledger: Send + Sync {
     fn secret_key(&self) -> BoxFuture<'_, LedgerResult<[u8; 32]>>;
 }
 
+pub mod access;
 mod blame;
 mod doubt;
 mod errors;

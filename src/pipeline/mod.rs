@@ -190,7 +190,8 @@ pub fn ledger_error(error: LedgerError) -> Error {
         }
         LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
         LedgerError::Broken { .. } => Error::internal(error.to_string())
-            .hint("the ledger needs a directory of its own that you can write to; if it is damaged restore it from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first"),
+            .hint("restore the newest ledger.db from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody in them is mailed again"),
+        LedgerError::Denied { ref mend, .. } => Error::internal(error.to_string()).hint(mend.clone()),
         LedgerError::Gone(_) => Error::internal(error.to_string()),
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::SqliteLedger;
+use super::fault;
 use super::foreign::{self, Found};
 use crate::ledger::loss::Remains;
 use crate::ledger::{LedgerError, LedgerResult, trace};
@@ -24,7 +25,10 @@ impl SqliteLedger {
     pub fn open_copy(state_dir: &Path) -> LedgerResult<Option<Self>> {
         let path = state_dir.join("ledger.db");
         let shown = path.shown();
-        let broken = |what: &str, e: &io::Error| LedgerError::Broken { path: shown.clone(), detail: format!("{what}: {e}") };
+        let broken = |what: &str, e: &io::Error| match e.kind() {
+            io::ErrorKind::PermissionDenied => fault::denial(&shown, &format!("{what}: {e}")),
+            _ => LedgerError::Broken { path: shown.clone(), detail: format!("{what}: {e}") },
+        };
         match foreign::look(&path).map_err(|e| broken("it cannot be read", &e))? {
             Found::Nothing => return Ok(None),
             Found::Other(what) => {

@@ -1,8 +1,12 @@
 //! What can go wrong inside one request, before it is known under which path it is reported.
 
+use std::path::Path;
+
 use rusqlite::ErrorCode;
 
+use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::{Leaves, LedgerError};
+use crate::shown::Shown;
 
 /// The failure of one request.
 #[derive(Debug)]
@@ -11,6 +15,8 @@ pub(crate) enum Fault {
     Newer(i64),
     NoSuchRun(String),
     Damaged(String),
+    /// SQLite keeps the journal of this mode, whatever it is asked for.
+    NoLog(String),
     /// Another program's database.
     Foreign(String),
     /// One of its files is gone or was replaced, or what lies beside it names runs that it does not know.
@@ -37,13 +43,41 @@ impl Fault {
                 let detail = format!("{} holds the ledger's write lock, and has held it for too long", super::patience::holder(&path));
                 LedgerError::Locked { path, detail }
             }
+            Self::Sql(e) if is_denial(&e) => denial(&path, &e.to_string()),
             Self::Sql(e) => LedgerError::Broken { path, detail: e.to_string() },
+            Self::NoLog(mode) => LedgerError::Denied {
+                path,
+                why: format!("the file system allows no write-ahead log (journal mode is {mode})"),
+                mend: "the ledger needs a local file system with locks and shared memory: put the workspace on one".into(),
+            },
             Self::Newer(found) => LedgerError::Newer { path, found, known: super::schema::VERSION },
             Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
             Self::Foreign(what) => LedgerError::NotALedger { path, what, leaves: Leaves::Nothing },
             Self::Lost(what) => LedgerError::Lost { path, what },
             Self::Damaged(detail) => LedgerError::Broken { path, detail },
         }
+    }
+}
+
+/// Whether SQLite was kept from using the file, which says nothing against what it holds.
+fn is_denial(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+/// The error for a file that is there and cannot be used; `said` is what was said of it. Names the file that is at fault where that shows.
+pub(super) fn denial(path: &str, said: &str) -> LedgerError {
+    let ledger = Path::new(path);
+    let state_dir = if ledger.file_name().is_some_and(|name| name == "ledger.db") { ledger.parent().unwrap_or(ledger) } else { ledger };
+    match access::denied(state_dir, Need::Read).or_else(|| access::denied(state_dir, Need::Write)) {
+        Some(Denied { path, why, mend }) => LedgerError::Denied { path: path.shown(), why, mend },
+        None => LedgerError::Denied {
+            path: path.to_owned(),
+            why: said.to_owned(),
+            mend: format!(
+                "it is there and cannot be used: `ls -l {path}*`, `lsattr {path}` and `findmnt -T {path}` show its owner, attributes and mount"
+            ),
+        },
     }
 }
 
@@ -65,6 +99,7 @@ pub(super) fn repeat(error: &LedgerError) -> LedgerError {
         LedgerError::Newer { path, found, known } => LedgerError::Newer { path: path.clone(), found: *found, known: *known },
         LedgerError::Full { path } => LedgerError::Full { path: path.clone() },
         LedgerError::Broken { path, detail } => LedgerError::Broken { path: path.clone(), detail: detail.clone() },
+        LedgerError::Denied { path, why, mend } => LedgerError::Denied { path: path.clone(), why: why.clone(), mend: mend.clone() },
         LedgerError::Locked { path, detail } => LedgerError::Locked { path: path.clone(), detail: detail.clone() },
         LedgerError::Lost { path, what } => LedgerError::Lost { path: path.clone(), what: what.clone() },
         LedgerError::LostWithoutTrace { path, what } => LedgerError::LostWithoutTrace { path: path.clone(), what: what.clone() },

@@ -128,6 +128,7 @@ fn is_missing(path: &Path) -> LedgerResult<bool> {
 fn io_error(path: &str, error: &io::Error) -> LedgerError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { path: path.to_owned() },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => fault::denial(path, &error.to_string()),
         _ => LedgerError::Broken { path: path.to_owned(), detail: error.to_string() },
     }
 }
@@ -174,13 +175,13 @@ fn open_whole(conn: &Connection) -> fault::Result<()> {
 }
 
 /// Switches the file to WAL. SQLite does not wait for the lock that this takes, so a second process that opens a new ledger at the same
-/// moment has to ask again; two seconds are plenty, as the switch itself takes a few milliseconds.
+/// moment has to ask again; ten seconds are plenty, as the switch itself takes a few milliseconds.
 fn into_wal(conn: &Connection) -> fault::Result<()> {
-    let mut left = 200;
+    let mut left = 1_000;
     loop {
         match conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
-            Ok(mode) => return Err(Fault::Damaged(format!("the file system allows no write-ahead log (journal mode is {mode})"))),
+            Ok(mode) => return Err(Fault::NoLog(mode)),
             Err(e) if left > 0 && e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 left -= 1;
                 std::thread::sleep(Duration::from_millis(10));

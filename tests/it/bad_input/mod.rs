@@ -2,6 +2,7 @@
 //! the mended start sends to everybody once.
 
 mod config;
+mod denied;
 mod input;
 mod mounts;
 mod places;
