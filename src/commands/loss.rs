@@ -3,6 +3,8 @@
 //! The rule it keeps: a run counts as taken over only when everybody whom it may have reached is on record again. Everything is kept as
 //! keyed hashes, as of a run that was removed.
 
+mod proof;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -105,14 +107,18 @@ impl Takeover<'_> {
             taken.notes.push("the ledger knows every run that reports and traces name; --ledger-lost changes nothing".to_owned());
             return Ok(taken);
         }
-        self.close_overtaken(&mut taken).await?;
         let runs: Vec<RunId> = self.loss.runs().into_iter().cloned().collect();
+        // Before anything is changed.
+        for run in &runs {
+            self.refuse_bare_record(run)?;
+            proof::prove(&self.reports(run)?, self.remains.records.get(run).and_then(Option::as_ref), run, self.state_dir)?;
+        }
+        self.close_overtaken(&mut taken).await?;
         for run in runs {
             if self.loss.stale.contains(&run) {
                 // What it knows of the run is kept; the report then says what came later.
                 self.ledger.set_aside(&run).await.map_err(ledger_error)?;
             }
-            self.refuse_bare_record(&run)?;
             let record = self.remains.records.get(&run).cloned().flatten();
             let mut reached = Reached::default();
             let (people, learned) = self.report(&run, record.as_ref(), &mut reached).await?;
@@ -334,6 +340,7 @@ struct Report {
 
 /// Where the columns are that matter here.
 struct Columns {
+    row: Option<usize>,
     email: usize,
     outcome: usize,
     reason: usize,
@@ -354,6 +361,7 @@ impl Report {
         let at = |name: &str| header.iter().enumerate().filter(|(_, column)| *column == name).last().map(|(at, _)| at);
         let ours = |name: &str| at(name).ok_or_else(|| unreadable(&path, &format!("it has no column {name}")));
         let columns = Columns {
+            row: at("mb_row"),
             email: ours("mb_email")?,
             outcome: ours("mb_outcome")?,
             reason: ours("mb_reason")?,

@@ -11,14 +11,15 @@ use crate::commands::workbench::Workbench;
 use crate::commands::{apart, ci_reports};
 use crate::error::{Error, Result};
 use crate::ledger::loss::report_directory;
-use crate::ledger::record::{self, RunRecord};
-use crate::ledger::reports::Reports;
+use crate::ledger::record::{self, ReportMark, RunRecord};
+use crate::ledger::reports::{Name, Reports};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
+use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target, is_in_place};
 use crate::pipeline::ledger_error;
 use crate::provider::JobId;
-use crate::report::{self, Closing, Failing, Head, Options, ReportFile};
+use crate::report::{self, Closing, Failing, Head, Options, ReportFile, ReportRow};
 use crate::shown::Shown;
 
 /// The reports of a run that are always written. Makes their directory. Errs when that cannot be made or read.
@@ -70,11 +71,27 @@ fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
     done.or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
 }
 
-/// Writes the record of a run anew: its campaign, and how far the ledger has come.
+/// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger has come.
 pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) -> Result<()> {
     let batches = ledger.batches().await.map_err(ledger_error)?;
+    write_record(bench, run, |record| record.batches = batches)
+}
+
+/// The same at the end of an execution, however it ended, with a number that no copy of the ledger knows which was made before.
+pub(crate) async fn record_end(bench: &Workbench, ledger: &SqliteLedger, run: &Run) -> Result<()> {
+    let batches = ledger.close_batches().await.map_err(ledger_error)?;
+    write_record(bench, run, |record| record.batches = batches)
+}
+
+/// Changes the record of a run; what else it says of batches and reports stays.
+fn write_record(bench: &Workbench, run: &Run, change: impl FnOnce(&mut RunRecord)) -> Result<()> {
     let state_dir = &bench.settings.workspace.state_dir;
-    RunRecord::new(run, apart::of_run(&bench.settings, run), batches)
+    let mut record = RunRecord::new(run, apart::of_run(&bench.settings, run), 0);
+    if let Some(before) = RunRecord::read(state_dir, &run.id) {
+        (record.batches, record.report) = (before.batches, before.report);
+    }
+    change(&mut record);
+    record
         .write(state_dir)
         .map_err(|e| Error::internal(format!("{}: {e}", record::path(state_dir, &run.id).shown())).hint("the state directory must be writable"))
 }
@@ -84,7 +101,7 @@ pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: 
     let run = bench.run(ledger, Some(run)).await?;
     let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
     let report = kept_reports(bench, &run.id)?.next();
-    write_reports(ledger, (&run, &standing, None), &[Target::chosen(&report)], Options::default()).await?;
+    write_reports(bench, ledger, (&run, &standing, None), (Some(&report), Vec::new()), Options::default()).await?;
     publish(bench, &run.id, &report)
 }
 
@@ -94,27 +111,42 @@ pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, Stri
     Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
 }
 
-/// Writes reports of how a run stands, all in one pass over its rows.
+/// Writes reports of how a run stands, all in one pass over its rows: the one that is always written, which the run's record then describes,
+/// and those that were asked for.
 async fn write_reports(
+    bench: &Workbench,
     ledger: &dyn Ledger,
     (run, standing, closing): (&Run, &Standing, Option<Closing>),
-    targets: &[Target],
+    (standard, asked): (Option<&Path>, Vec<Target>),
     options: Options,
 ) -> Result<()> {
     let head = Head { versions: versions(ledger).await?, closing, ..Head::from(run) };
-    let mut files = Vec::with_capacity(targets.len());
-    for target in targets {
-        files.push(ReportFile::create(target, format_of(target.typed())?, &head, standing, options.clone())?);
+    let mut files = Vec::with_capacity(asked.len() + 1);
+    for target in standard.map(Target::chosen).into_iter().chain(asked) {
+        files.push(ReportFile::create(&target, format_of(target.typed())?, &head, standing, options.clone())?);
     }
+    let (mut rows, mut reached) = (0, 0);
     each_row(ledger, &run.id, |row| {
-        let row = row.into();
+        let row: ReportRow = row.into();
+        rows += 1;
+        reached += u64::from(is_reached(row.outcome, row.batch.is_some()));
         files.iter_mut().try_for_each(|file| file.row(&row))
     })
     .await?;
+    let number = standard.and_then(Path::file_name).and_then(|name| Name::parse(name.to_str()?)).map(|name| name.number);
+    if let Some(number) = number {
+        // Before the report is in its place: one that appears is described by the record, whatever comes between.
+        write_record(bench, run, |record| record.report = Some(ReportMark { number, rows, reached }))?;
+    }
     for file in files {
         file.finish()?;
     }
     Ok(())
+}
+
+/// Whether a row of a report is of a recipient who was reached or may have been. One without an outcome that was claimed was under way.
+pub(crate) fn is_reached(outcome: Option<Outcome>, was_claimed: bool) -> bool {
+    outcome.map_or(was_claimed, |outcome| matches!(outcome, Outcome::Accepted | Outcome::AlreadyAccepted | Outcome::Unknown))
 }
 
 /// Writes the report that is always written where `standard` says so, and those that were asked for. A place that has become unfit since
@@ -126,7 +158,7 @@ pub(crate) async fn write_asked(
     sending: &SendingArgs,
     standard: Option<&Path>,
 ) -> Result<()> {
-    let mut targets: Vec<Target> = standard.map(Target::chosen).into_iter().collect();
+    let mut targets = Vec::with_capacity(sending.report.len());
     let mut refused = None;
     if !sending.report.is_empty() {
         let own = own_files(bench, Some(ledger)).await;
@@ -138,7 +170,7 @@ pub(crate) async fn write_asked(
         }
     }
     let options = Options { spreadsheet_safe: sending.spreadsheet_safe, failing: failing(sending), ..Options::default() };
-    write_reports(ledger, (run, standing, Some(closing)), &targets, options).await?;
+    write_reports(bench, ledger, (run, standing, Some(closing)), (standard, targets), options).await?;
     standard.map_or(Ok(()), |report| publish(bench, &run.id, report))?;
     refused.map_or(Ok(()), Err)
 }

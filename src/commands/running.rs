@@ -12,7 +12,7 @@ use crate::cli::{OnCap, SendingArgs, Then};
 use crate::commands::gates::{Teller, canary_rule, inert};
 use crate::commands::inputs::Inputs;
 use crate::commands::outlets::{self, FrozenRoute};
-use crate::commands::reports::{forget_report, kept_reports, record, rewrite_report, write_asked};
+use crate::commands::reports::{forget_report, kept_reports, record_end, rewrite_report, write_asked};
 use crate::commands::verdict;
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
@@ -94,11 +94,13 @@ struct Ended {
 impl Going<'_> {
     /// Sends what is open, writes the reports, prints the summary, and returns the exit code.
     pub(crate) async fn go(self) -> Result<Exit> {
-        let (bench, ledger, run) = (self.bench, Arc::clone(&self.ledger), self.run.id.clone());
+        let (bench, ledger, run) = (self.bench, Arc::clone(&self.ledger), self.run.clone());
         let ended = self.execute().await;
         if ended.is_err() {
-            // How the run stands now. Where this fails too, the next command about the run writes it.
-            let _ = rewrite_report(bench, ledger.as_ref(), &run).await;
+            // How the run stands now, and how far this process has come: another file may have taken the ledger's place. Where this fails
+            // too, the next command about the run writes it.
+            let _ = record_end(bench, &ledger, &run).await;
+            let _ = rewrite_report(bench, ledger.as_ref(), &run.id).await;
         }
         ended
     }
@@ -307,7 +309,7 @@ impl Going<'_> {
         let reasons = earned.iter().map(|(exit, why)| ExitReason { exit: exit.code(), why: why.clone() }).collect();
         self.ledger.finish(id, state, exit.code(), reasons).await.map_err(ledger_error)?;
         let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
-        record(self.bench, &self.ledger, &run).await?;
+        record_end(self.bench, &self.ledger, &run).await?;
         if left > 0 {
             next = next.or(Some(resume));
         } else if next.is_some() && self.again.is_some() {

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::RunId;
 
-/// The version that this program writes; later versions only add fields. Version 1 had neither `message_fingerprint` nor `apart`.
-const VERSION: u32 = 2;
+/// The version that this program writes; later versions only add fields. Version 1 had neither `message_fingerprint` nor `apart`, version 2
+/// no `report`.
+const VERSION: u32 = 3;
 
 /// The word in `apart` for a run whose mail reached nobody of its list: redirected, or handed to a provider's own sandbox.
 pub const UNREACHED: &str = "unreached";
@@ -33,8 +34,23 @@ pub struct RunRecord {
     /// With which runs its people are compared: empty for real mail, `sandbox`, or [`UNREACHED`]; `None` in a record of version 1.
     #[serde(default)]
     pub apart: Option<String>,
-    /// The number of the ledger's last batch when the run was planned, and again when its latest execution ended.
+    /// The number of the ledger's last batch when the run was planned, and a number of its own, which is higher, when its latest execution
+    /// ended.
     pub batches: i64,
+    /// What its newest report holds; `None` before the first, and in records of versions 1 and 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportMark>,
+}
+
+/// What a report held when it was written. One that is read back is proven to be whole by it, and to be the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportMark {
+    /// Which of the run's reports it is, from 1.
+    pub number: u32,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many of them are of recipients who were reached or may have been.
+    pub reached: u64,
 }
 
 impl RunRecord {
@@ -49,6 +65,7 @@ impl RunRecord {
             message_fingerprint: Some(head.message_fingerprint.clone()),
             apart: Some(apart.to_owned()),
             batches,
+            report: None,
         }
     }
 
@@ -92,6 +109,6 @@ mod tests {
         let text = format!(r#"{{"v":1,"run":"{run}","campaign":"spring","env":null,"list_fingerprint":"ab","batches":7}}"#);
         std::fs::write(path(dir.path(), run), text).expect("writable");
         let record = RunRecord::read(dir.path(), run).expect("a record");
-        assert_eq!((record.batches, record.message_fingerprint, record.apart), (7, None, None));
+        assert_eq!((record.batches, record.message_fingerprint, record.apart, record.report), (7, None, None, None));
     }
 }

@@ -70,6 +70,22 @@ impl Reports {
         self.files.last_key_value().map(|(_, (path, _))| path.as_path())
     }
 
+    /// The number of the newest report, be it aside or not.
+    pub(crate) fn number(&self) -> Option<u32> {
+        self.files.last_key_value().map(|(number, _)| *number)
+    }
+
+    /// The number of the report to which the link leads, be it there or not.
+    pub(crate) fn linked(&self) -> Option<u32> {
+        let target = std::fs::read_link(self.link()).ok()?;
+        Name::parse(target.file_name()?.to_str()?).map(|name| name.number)
+    }
+
+    /// Where the report with a number belongs.
+    pub(crate) fn place(&self, number: u32) -> PathBuf {
+        Name { run: &self.run, number, aside: false }.path(&self.dir)
+    }
+
     /// The newest report, if it says how the run stands.
     pub(crate) fn current(&self) -> Option<&Path> {
         self.files.last_key_value().filter(|(_, (_, aside))| !aside).map(|(_, (path, _))| path.as_path())

@@ -1,6 +1,7 @@
 //! What the ledger knows of runs by name, and what it takes over from reports of runs that it does not know.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,6 +10,7 @@ use super::fault::Result;
 use super::plan::{self, seq_of};
 use super::{SqliteLedger, carry, sketches, words, workspace};
 use crate::ledger::loss::{Loss, Remains};
+use crate::ledger::record::RunRecord;
 use crate::ledger::{Adopted, LedgerResult, LostPeople, RunId, person_of, person_seed};
 use crate::outcome::{Outcome, Reason};
 use crate::provider::JobId;
@@ -20,6 +22,11 @@ impl SqliteLedger {
     /// The number of the last batch that was ever made.
     pub async fn batches(&self) -> LedgerResult<i64> {
         self.quick.ask(batches).await
+    }
+
+    /// Takes the number of the next batch for the end of an execution, and returns it: no copy of the ledger that was made before knows it.
+    pub async fn close_batches(&self) -> LedgerResult<i64> {
+        self.writer.ask(close_batches).await
     }
 
     /// Removes a run that the ledger knows from an earlier time, and keeps what it reached. Its files stay and are a sign of a loss until
@@ -97,6 +104,24 @@ fn texts(conn: &Connection, sql: &str) -> Result<HashSet<String>> {
 /// The number of the last batch that was ever made.
 pub(super) fn batches(conn: &Connection) -> Result<i64> {
     Ok(conn.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'batches'", [], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Takes the number of the next batch and returns it.
+fn close_batches(conn: &Connection) -> Result<i64> {
+    if conn.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'batches'", [])? == 0 {
+        conn.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('batches', 1)", [])?;
+    }
+    batches(conn)
+}
+
+/// Writes into the record of a run that the file which is still open knows more than the one that has taken its place, as soon as that is
+/// noticed: the process may be killed before it ends. Where it cannot be written, the end of the execution tries again.
+pub(super) fn note_loss(conn: &Connection, state_dir: &Path, run: &str) -> Result<()> {
+    if let Some(mut record) = RunRecord::read(state_dir, run) {
+        record.batches = close_batches(conn)?;
+        let _ = record.write(state_dir);
+    }
+    Ok(())
 }
 
 /// Notes that a run is no longer in the ledger, so that a report of it is no sign of a loss.

@@ -161,7 +161,10 @@ impl Ledger for SqliteLedger {
     fn claim(&self, draft: Draft) -> BoxFuture<'_, LedgerResult<Claimed>> {
         let (origin, place, path) = (self.origin(), Arc::clone(&self.place), Arc::clone(&self.path));
         self.write(move |conn| match place.lost() {
-            Some(what) => Ok(Claimed::Lost { path: path.to_string(), what }),
+            Some(what) => {
+                known::note_loss(conn, place.directory(), &draft.run)?;
+                Ok(Claimed::Lost { path: path.to_string(), what })
+            }
             None => claim::claim(conn, &origin, &draft, Timestamp::now()),
         })
     }

@@ -11,6 +11,7 @@ use super::fault::{Fault, Result};
 /// The open files of a ledger.
 #[derive(Debug)]
 pub(super) struct Place {
+    directory: PathBuf,
     /// Each with its device and inode number.
     files: Vec<(PathBuf, u64, u64)>,
     /// The length of the first; a ledger never becomes shorter.
@@ -27,7 +28,13 @@ impl Place {
         };
         let files = [path.to_owned(), beside("-wal"), beside("-shm")];
         let found = files.into_iter().filter_map(|file| std::fs::metadata(&file).ok().map(|about| (file, about.dev(), about.ino())));
-        Self { files: found.collect(), length: AtomicU64::new(0) }
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self { directory, files: found.collect(), length: AtomicU64::new(0) }
+    }
+
+    /// The directory in which the files were opened.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What has happened to one of the files; `None` while all are as they were.
