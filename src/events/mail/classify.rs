@@ -399,6 +399,7 @@ mod tests {
             ("5.3.0", "x-unix; unknown user: \"ann\"", Soft, Class::System),
             ("5.7.1", "550 5.7.1 recipient is not authorized to accept external mail", Soft, Class::Policy),
             ("", "550 Account discontinued, cancelled by user", Hard, Class::MailboxGone),
+            ("", "a rule has blocked your message. recipient is not authorized to accept external mail", Soft, Class::Policy),
             ("4.4.3", "name service error for name=example.com type=mx: host not found, try again", Soft, Class::Routing),
         ] {
             let judged = judge(status, said, "");
