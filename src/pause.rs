@@ -105,6 +105,7 @@ impl FromStr for PauseRule {
             () if rule.within < Duration::from_secs(1) || rule.within > Self::LONGEST => {
                 Err(format!("{text:?}: the time is not between 1s and 400d"))
             }
+            () if rule.within.subsec_nanos() != 0 => Err(format!("{text:?}: the time is no whole number of seconds")),
             () if rule.min_sent == 0 || rule.min_events == 0 => Err(format!("{text:?}: at least one sent and one event have to be asked for")),
             () if rule.over.fraction() >= 1.0 => Err(format!("{text:?} never stops anything")),
             () => Ok(rule),
@@ -191,6 +192,8 @@ mod tests {
             "bounced > 5% over 1",
             "bounced > 5% over 0",
             "bounced > 5% over 999d",
+            "bounced > 5% over 1500ms",
+            "bounced > 5% over 20.0000001h",
             "bounced > 100% over 1h",
             "bounced > 5% over 1h min 200",
             "bounced > 5% over 1h min 0/20",

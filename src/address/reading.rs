@@ -12,6 +12,7 @@ use super::characters::{
 };
 use super::domain::{domain_to_ascii, unseen};
 use super::scripts::{Mix, mix};
+use super::spellings::fold;
 use super::{AddressError, LONGEST, LONGEST_LOCAL};
 
 /// The wire form of the address that a text names, and where its `@` stands.
@@ -86,12 +87,14 @@ fn careful(text: &str) -> Result<(String, u16), AddressError> {
     }
     let (local, domain) = if text.starts_with('"') { split_quoted(text)? } else { split_plain(text)? };
     let local = canonical(&local)?;
-    if local.len() > LONGEST_LOCAL {
+    // Some letters take more bytes in lowercase, in which suppressions keep them: what is mailed must fit there too.
+    let length = if local.is_ascii() { local.len() } else { local.len().max(fold(&local).len()) };
+    if length > LONGEST_LOCAL {
         return Err(AddressError::LocalTooLong);
     }
     refuse_marked(&local)?;
     let domain = domain_to_ascii(domain)?;
-    if local.len() + 1 + domain.len() > LONGEST {
+    if length + 1 + domain.len() > LONGEST {
         return Err(AddressError::TooLong);
     }
     let at = u16::try_from(local.len()).map_err(|_| AddressError::LocalTooLong)?;

@@ -73,6 +73,9 @@ fn everything_else_is_refused_with_its_cause() {
         assert_eq!(Address::parse(typed), Err(why), "{typed:?}");
     }
     assert_eq!(Address::parse(&format!("{}@example.com", "a".repeat(65))), Err(E::LocalTooLong));
+    // Lowercase, it has 65 bytes.
+    assert_eq!(Address::parse(&format!("\u{130}{}@example.com", "a".repeat(62))), Err(E::LocalTooLong));
+    assert!(Address::parse(&format!("\u{130}{}@example.com", "a".repeat(61))).is_ok());
     assert_eq!(Address::parse(&format!("a@{}com", "abcdefgh.".repeat(40))), Err(E::Domain));
 }
 

@@ -97,6 +97,8 @@ fn one(data: &Value, raw: &[u8], now: Timestamp) -> Event {
             event.kind = EventKind::Deferred;
             deferred(&mut event, &status, coded.trim());
         }
+        // Mailgun documents no such word, but its meaning is plain.
+        _ if event.kind == EventKind::Bounced => bounced(&mut event, Told::Unsaid, &status, coded.trim()),
         ("complained", _) => event.class = Some(Class::Abuse),
         ("clicked", _) => event.reason = text(data, "/url"),
         _ if event.kind == EventKind::Unknown => event.reason = word,
