@@ -285,12 +285,7 @@ fn formatted(args: &[Value]) -> Result<(), Exceeded> {
 }
 
 /// Makes a filter count what it takes and makes. `add` adds it under another name, and the two others are asked before it is run.
-fn wrap(
-    env: &mut Environment<'static>,
-    name: &'static str,
-    (before, check): (Before, Check),
-    add: impl FnOnce(&mut Environment<'static>, String),
-) {
+fn wrap(env: &mut Environment<'static>, name: &'static str, (before, check): (Before, Check), add: impl FnOnce(&mut Environment<'static>, String)) {
     let inner = format!("_mb_{name}");
     add(env, inner.clone());
     env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
