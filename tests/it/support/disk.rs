@@ -15,7 +15,7 @@ impl SmallDisk {
     pub(crate) fn over(work: &Workspace, name: &str, size: &str) -> Option<Self> {
         let dir = work.join(name);
         std::fs::create_dir_all(&dir).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&dir).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "tmpfs"]).arg(&dir).output();
         if mounted.is_ok_and(|done| done.status.success()) {
             return Some(Self(dir));
         }
