@@ -35,7 +35,7 @@ pub(crate) struct Finding {
     pub(crate) hint: String,
     /// The other campaign as it can be typed.
     pub(crate) campaign: String,
-    /// What a send without a terminal ends in: 14, or 11 where the other campaign is being sent at this moment and a name was given.
+    /// What a send without a terminal ends in: 14, or 11 where the other campaign began in the meantime and a name was given.
     exit: Exit,
 }
 
@@ -85,25 +85,22 @@ impl Question<'_> {
         let Some(on) = on else { return Ok(found) };
         let campaign = typable(ledger, &on.head.campaign).await?;
         Ok(Finding {
-            what: format!("{}; run {} is being sent now", found.what, on.id),
+            what: format!("{}; run {} began at the same moment", found.what, on.id),
             hint: format!("when run {} has ended, {} goes on with that campaign and sends only to the others; {again}", on.id, argument(&campaign)),
             campaign,
             exit: Exit::LOCKED,
         })
     }
 
-    /// The run that reaches most of these people at this moment, or did when this command began: of the campaigns that have at least half of
-    /// them and ten in such runs. What ended before is over.
+    /// The run that reaches most of these people and began after this command did: of the campaigns that have at least half of them and ten in
+    /// such runs. Of one that began before, whoever gave this one a name could know.
     async fn going_on(&self, ledger: &dyn Ledger, overlap: &Overlap) -> Result<Option<Run>> {
         let state_dir = &self.bench.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);
         for other in &overlap.others {
             let Some(run) = ledger.run(&other.run).await.map_err(ledger_error)? else { continue };
-            let is_on = match run.state {
-                RunState::Finished => run.finished_at.is_some_and(|at| at >= self.bench.began),
-                _ => is_running(state_dir, &other.campaign, run.head.env.as_deref())?,
-            };
-            if is_on {
+            let is_on = run.state == RunState::Finished || is_running(state_dir, &other.campaign, run.head.env.as_deref())?;
+            if is_on && run.started_at >= self.bench.began {
                 people += other.people;
                 first.get_or_insert(run);
             }
