@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::commands::events::cursor::Cursor;
 use crate::commands::sync::progress::{Head, Progress};
-use crate::ledger::sqlite::words;
+use crate::ledger::words;
 use crate::outcome::{Outcome, Reason};
 use crate::provider::smtp::classify;
 use crate::provider::smtp::reply::{Answer, ReplyBuffer};

@@ -15,7 +15,7 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::input::{Filter, Kind, ReadAs};
-use crate::ledger::{Ledger, PlannedRow, Standing};
+use crate::ledger::{PlannedRow, Standing};
 use crate::message::MessageSource;
 use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target, is_in_place};
@@ -43,7 +43,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
         Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
         None => [0; 32],
     };
-    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let ledger = ledger.as_deref();
     let mut own = own_files(&bench, ledger).await;
     add_inputs(&mut own, &bench, &args.list.lists, &args.list.screening.suppress, &source);
     let suppressions = bench.suppressions(&args.list.screening.suppress, ledger, message.kind()).await?;
@@ -124,7 +124,7 @@ fn report_row(row: PlannedRow) -> ReportRow {
 /// Where `--rejected` writes; exit 2 for a place that is unfit, before the list is read.
 async fn place_of_rejected(bench: &Workbench, args: &CheckArgs, path: &Path, source: &MessageSource) -> Result<Target> {
     let ledger = bench.existing_ledger().ok().flatten();
-    let mut own = own_files(bench, ledger.as_deref().map(|ledger| ledger as &dyn Ledger)).await;
+    let mut own = own_files(bench, ledger.as_deref()).await;
     add_inputs(&mut own, bench, &args.list.lists, &args.list.screening.suppress, source);
     let target = target(bench, "--rejected", path, &own)?;
     target.try_out().map_err(|e| {

@@ -12,7 +12,6 @@ use crate::commands::say;
 use crate::commands::send::Sending;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, People, PlannedRow, Run, RunState};
 use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target};
@@ -22,13 +21,13 @@ use crate::report::{self, ci};
 use crate::shown::Shown;
 
 /// Reads, screens and renders everything, and says what a send would do and how long it would take under the limits.
-pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<SqliteLedger>>) -> Result<Exit> {
+pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) -> Result<Exit> {
     let bench = sending.bench;
     let secret = match &ledger {
         Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
         None => [0; 32],
     };
-    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let ledger = ledger.as_deref();
     let suppressions = bench.suppressions(&sending.args.list.screening.suppress, ledger, sending.message.kind()).await?;
     let reached = match ledger {
         Some(ledger) => Reached::read(ledger, sending).await?,

@@ -20,7 +20,6 @@ use crate::events::mail::{self, Told};
 use crate::events::webhook::read_export;
 use crate::events::{Believe, Event, Letter, each_letter, file_learned};
 use crate::exit::Exit;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
 use crate::pipeline::ledger_error;
 use crate::report::text::{clean, time};
@@ -106,7 +105,7 @@ impl Counts {
 /// Where events go.
 struct Intake {
     bench: Workbench,
-    ledger: std::sync::Arc<SqliteLedger>,
+    ledger: std::sync::Arc<dyn Ledger>,
     believe: Believe,
 }
 

@@ -15,7 +15,6 @@ use crate::commands::reports::{each_row, forget_report};
 use crate::commands::running::{frozen, learn};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled};
 use crate::outcome::Outcome;
 use crate::pipeline::{keep_learned, ledger_error};
@@ -92,7 +91,7 @@ pub(crate) async fn keep_what_it_teaches(
 
 /// Goes on asking about recipients whom a provider took and was still at work on when the process that asked ended: for as long after
 /// the claim as that process would have, and once at least. The caller holds the campaign's lock.
-pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<SqliteLedger>, run: &Run, no_learn: bool) -> Result<()> {
+pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<dyn Ledger>, run: &Run, no_learn: bool) -> Result<()> {
     let before = ledger.standing(&run.id).await.map_err(ledger_error)?;
     if before.tally.get(Outcome::Unknown) == 0 {
         return Ok(());
@@ -127,7 +126,7 @@ pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<SqliteLedger>, run
 /// Follows recipients of one provider. Returns how many were settled.
 async fn follow(
     bench: &Workbench,
-    ledger: &Arc<SqliteLedger>,
+    ledger: &Arc<dyn Ledger>,
     run: &Run,
     name: &str,
     log: &dyn Log,

@@ -6,7 +6,7 @@ use crate::cli::{Globals, ListenArgs};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::Ledger;
 use crate::listen::Listening;
 use crate::pipeline::{Signals, Wish};
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(globals: &Globals, args: &ListenArgs) -> Result<Exit> {
 }
 
 /// Does something with the endpoint running beside it, where that is `wanted`.
-pub(crate) async fn beside(bench: &Workbench, ledger: &Arc<SqliteLedger>, wanted: bool, work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+pub(crate) async fn beside(bench: &Workbench, ledger: &Arc<dyn Ledger>, wanted: bool, work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     if !wanted {
         return work.await;
     }

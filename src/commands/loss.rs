@@ -18,7 +18,6 @@ use crate::events::{Bounce, EventKind, feedback_word};
 use crate::ledger::loss::{Loss, Remains, report_directory};
 use crate::ledger::record::{self, RunRecord, UNREACHED};
 use crate::ledger::reports::Reports;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of, person_seed};
 use crate::outcome::{Outcome, Reason};
@@ -31,7 +30,7 @@ const PAGE: usize = 1_000;
 
 /// What the lost ledger left behind, and whose campaign is being sent.
 pub(crate) struct Takeover<'a> {
-    pub(crate) ledger: &'a Arc<SqliteLedger>,
+    pub(crate) ledger: &'a Arc<dyn Ledger>,
     pub(crate) state_dir: &'a Path,
     pub(crate) remains: Remains,
     pub(crate) loss: Loss,
@@ -122,7 +121,7 @@ impl Takeover<'_> {
             let record = self.remains.records.get(&run).cloned().flatten();
             let mut reached = Reached::default();
             let (people, learned) = self.report(&run, record.as_ref(), &mut reached).await?;
-            keep(self.ledger, &run, self.compared_as(record.as_ref()), record.as_ref(), reached.clone()).await?;
+            keep(&**self.ledger, &run, self.compared_as(record.as_ref()), record.as_ref(), reached.clone()).await?;
             let rows = self.trace_rows(&run)?;
             let whose = record.as_ref().map_or_else(
                 || format!("{}, because nothing says of which campaign it was", crate::commands::campaign::shown(self.campaign)),
@@ -259,7 +258,7 @@ impl TakenOver {
     /// Settles what the traces say about the rows of `planned`, which is not sealed yet, and records that the lost runs are taken over.
     /// Returns the runs of other campaigns that may have reached people with this message, compared with runs of the sort `apart`. Errs
     /// with exit 2 where messages left after a run's last report and nothing says to whom.
-    pub(crate) async fn finish(self, ledger: &SqliteLedger, state_dir: &Path, planned: Option<(&Run, &str)>) -> Result<Vec<Unread>> {
+    pub(crate) async fn finish(self, ledger: &dyn Ledger, state_dir: &Path, planned: Option<(&Run, &str)>) -> Result<Vec<Unread>> {
         let mut done = self.runs;
         let mut unread = Vec::new();
         let mine = (self.campaign.as_str(), self.env.as_deref());
@@ -290,7 +289,7 @@ impl TakenOver {
 }
 
 /// Keeps whom a lost run reached.
-async fn keep(ledger: &SqliteLedger, run: &str, campaign: &str, record: Option<&RunRecord>, reached: Reached) -> Result<()> {
+async fn keep(ledger: &dyn Ledger, run: &str, campaign: &str, record: Option<&RunRecord>, reached: Reached) -> Result<()> {
     match reached.lost_people(run, campaign, record) {
         Some(people) => ledger.keep_lost(people).await.map_err(ledger_error),
         None => Ok(()),

@@ -48,7 +48,7 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
         bench.warn(&format!("warning: {}; what earlier runs decided is not known here", first_line(&error)));
         None
     });
-    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let ledger = ledger.as_deref();
     let suppressions = suppressions(&bench, args, &message, ledger).await?;
     let secret = match ledger {
         Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,

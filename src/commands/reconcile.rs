@@ -20,7 +20,6 @@ use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing, UNTRACED};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
@@ -53,7 +52,7 @@ pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit>
 /// The recipients in doubt of one run, and how they are settled.
 struct Doubts<'a> {
     bench: &'a Workbench,
-    ledger: Arc<SqliteLedger>,
+    ledger: Arc<dyn Ledger>,
     run: &'a Run,
     frozen: Frozen,
     /// How many have been settled as what, and by what.
@@ -172,7 +171,7 @@ impl Doubts<'_> {
             return Ok(());
         }
         let doubtful = Doubtful {
-            ledger: Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            ledger: Arc::clone(&self.ledger),
             run: self.run.clone(),
             message: Arc::new(Message::thaw(&self.run.head.message)?),
             columns: column_indexes(self.run),

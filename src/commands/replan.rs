@@ -12,7 +12,6 @@ use crate::commands::workbench::Workbench;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::input::Filter;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, Run};
 use crate::outcome::Outcome;
 use crate::pipeline::ledger_error;
@@ -21,7 +20,7 @@ use crate::pipeline::ledger_error;
 /// what was typed then, with the pace and the report of this command.
 pub(crate) async fn replan(
     bench: &Workbench,
-    ledger: Arc<SqliteLedger>,
+    ledger: Arc<dyn Ledger>,
     run: &Run,
     mut args: SendArgs,
     sending: &SendingArgs,

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::ledger::loss::report_directory;
 use crate::ledger::record::{self, ReportMark, RunRecord};
 use crate::ledger::reports::{Name, Reports};
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
 use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target, is_in_place};
@@ -72,13 +71,13 @@ fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
 }
 
 /// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger has come.
-pub(crate) async fn record(bench: &Workbench, ledger: &SqliteLedger, run: &Run) -> Result<()> {
+pub(crate) async fn record(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.batches().await.map_err(ledger_error)?;
     write_record(bench, run, |record| record.batches = batches)
 }
 
 /// The same at the end of an execution, however it ended, with a number that no copy of the ledger knows which was made before.
-pub(crate) async fn record_end(bench: &Workbench, ledger: &SqliteLedger, run: &Run) -> Result<()> {
+pub(crate) async fn record_end(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<()> {
     let batches = ledger.close_batches().await.map_err(ledger_error)?;
     write_record(bench, run, |record| record.batches = batches)
 }

@@ -19,7 +19,6 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::host;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
@@ -129,7 +128,7 @@ async fn refuse_to_guess(bench: &Workbench, ledger: &dyn Ledger, args: &ResumeAr
         .hint(format!("`{command}` with one of {}", open.join(", "))))
 }
 
-pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<SqliteLedger>, Run)> {
+pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workbench, Arc<dyn Ledger>, Run)> {
     let bench = Workbench::new(globals, None)?;
     let ledger = bench.used_ledger()?;
     let run = match name {
@@ -167,11 +166,11 @@ struct Opening<'a> {
     again: Option<String>,
 }
 
-async fn go(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, opening: Opening<'_>, sending: &SendingArgs) -> Result<Exit> {
+async fn go(bench: &Workbench, ledger: Arc<dyn Ledger>, run: &str, opening: Opening<'_>, sending: &SendingArgs) -> Result<Exit> {
     beside(bench, &ledger, sending.listen, go_on(bench, ledger.clone(), run, opening, sending)).await
 }
 
-async fn go_on(bench: &Workbench, ledger: Arc<SqliteLedger>, run: &str, opening: Opening<'_>, sending: &SendingArgs) -> Result<Exit> {
+async fn go_on(bench: &Workbench, ledger: Arc<dyn Ledger>, run: &str, opening: Opening<'_>, sending: &SendingArgs) -> Result<Exit> {
     let Opening { outcomes: open, suppress, again } = opening;
     // Nobody is opened again before everything that is asked for here has been read.
     let run = bench.run(ledger.as_ref(), Some(run)).await?;

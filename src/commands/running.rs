@@ -17,7 +17,6 @@ use crate::commands::verdict;
 use crate::commands::workbench::{Workbench, ask, column_indexes, eprintln_quietly, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::trace::Trace;
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState, Standing};
 use crate::listen;
@@ -65,7 +64,7 @@ pub(crate) struct Frozen {
 /// An execution that is about to begin. The caller holds the campaign's lock.
 pub(crate) struct Going<'a> {
     pub(crate) bench: &'a Workbench,
-    pub(crate) ledger: Arc<SqliteLedger>,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) run: Run,
     pub(crate) message: Arc<Message>,
     pub(crate) suppressions: Arc<Suppressions>,
@@ -99,7 +98,7 @@ impl Going<'_> {
         if ended.is_err() {
             // How the run stands now, and how far this process has come: another file may have taken the ledger's place. Where this fails
             // too, the next command about the run writes it.
-            let _ = record_end(bench, &ledger, &run).await;
+            let _ = record_end(bench, &*ledger, &run).await;
             let _ = rewrite_report(bench, ledger.as_ref(), &run.id).await;
         }
         ended
@@ -162,7 +161,7 @@ impl Going<'_> {
         let settings = &self.bench.settings;
         let frozen: Frozen = frozen(&self.run)?;
         let needs = self.message.needs();
-        let ledger = Arc::clone(&self.ledger) as Arc<dyn Ledger>;
+        let ledger = Arc::clone(&self.ledger);
         let (outlets, order) = outlets::connect(settings, &self.run, &frozen, self.sending.rate, &needs, &ledger)?;
         let state_dir = &settings.workspace.state_dir;
         let trace = Trace::create(state_dir, &self.run.id).map_err(|e| Error::internal(format!("{}: {e}", state_dir.join("trace").shown())))?;
@@ -309,7 +308,7 @@ impl Going<'_> {
         let reasons = earned.iter().map(|(exit, why)| ExitReason { exit: exit.code(), why: why.clone() }).collect();
         self.ledger.finish(id, state, exit.code(), reasons).await.map_err(ledger_error)?;
         let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
-        record_end(self.bench, &self.ledger, &run).await?;
+        record_end(self.bench, &*self.ledger, &run).await?;
         if left > 0 {
             next = next.or(Some(resume));
         } else if next.is_some() && self.again.is_some() {

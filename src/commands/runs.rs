@@ -7,7 +7,7 @@ use crate::commands::say;
 use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, RunState};
+use crate::ledger::RunState;
 use crate::pipeline::ledger_error;
 use crate::report;
 

@@ -31,7 +31,6 @@ use crate::exit::Exit;
 use crate::input::Filter;
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::UNREACHED;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
 use crate::message::Message;
 use crate::outcome::Outcome;
@@ -70,7 +69,7 @@ pub(crate) async fn run(globals: &Globals, args: &SendArgs) -> Result<Exit> {
         (Some(bench.ledger()?), None)
     };
     let apart = Apart { env: bench.settings.env.as_deref(), redirect: args.redirect_all_to.as_ref(), provider_sandbox: args.provider_sandbox };
-    let known = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let known = ledger.as_deref();
     if !args.sending.report.is_empty() {
         let mut own = own_files(&bench, known).await;
         add_inputs(&mut own, &bench, &args.list.lists, &args.list.screening.suppress, &source);
@@ -114,7 +113,7 @@ pub(crate) struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    pub(crate) async fn run(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
+    pub(crate) async fn run(&self, ledger: Arc<dyn Ledger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
         beside(self.bench, &ledger, self.args.sending.listen, self.run_by(ledger.clone(), lost)).await
     }
 
@@ -135,7 +134,7 @@ impl Sending<'_> {
     }
 
     /// Reads what a lost ledger left behind into the new one.
-    async fn take_over(&self, ledger: &Arc<SqliteLedger>, (remains, loss): (Remains, Loss)) -> Result<TakenOver> {
+    async fn take_over(&self, ledger: &Arc<dyn Ledger>, (remains, loss): (Remains, Loss)) -> Result<TakenOver> {
         let settings = &self.bench.settings;
         let taken = Takeover {
             ledger,
@@ -151,7 +150,7 @@ impl Sending<'_> {
         Ok(taken)
     }
 
-    async fn run_by(&self, ledger: Arc<SqliteLedger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
+    async fn run_by(&self, ledger: Arc<dyn Ledger>, lost: Option<(Remains, Loss)>) -> Result<Exit> {
         let bench = self.bench;
         let wait = self.args.sending.wait_lock.unwrap_or_default();
         let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign.ids, bench.settings.env.as_deref(), wait)?;
@@ -195,7 +194,7 @@ impl Sending<'_> {
             };
             if changed.is_empty() && self.replans.is_none() && !is_abandoned(ledger.as_ref(), &run).await? {
                 if let Some(taken) = taken.take() {
-                    taken.finish(&ledger, state_dir, None).await?;
+                    taken.finish(&*ledger, state_dir, None).await?;
                 }
                 return self.again(ledger, run, suppressions, secret, notes).await;
             }
@@ -209,7 +208,7 @@ impl Sending<'_> {
             None => self.plan(&ledger, &suppressions, secret, &mut notes).await?,
         };
         if let Some(taken) = taken {
-            let taken = taken.finish(&ledger, state_dir, Some((&planned.run, self.question().apart.unwrap_or(UNREACHED)))).await;
+            let taken = taken.finish(&*ledger, state_dir, Some((&planned.run, self.question().apart.unwrap_or(UNREACHED)))).await;
             let judged = taken.and_then(|unread| unread.iter().try_for_each(|unread| self.question().judge_unread(unread)));
             if let Err(error) = judged {
                 // The refusal is what matters; a run that stays behind unsealed is dropped at the next start.
@@ -218,7 +217,7 @@ impl Sending<'_> {
             }
         }
         let run = self.seal(&ledger, planned).await?;
-        record(bench, &ledger, &run).await?;
+        record(bench, &*ledger, &run).await?;
         if let Some(closed) = unfinished {
             rewrite_report(bench, ledger.as_ref(), &closed).await?;
             warn_of_left_out(bench, ledger.as_ref(), &closed, &run.id).await?;
@@ -229,7 +228,7 @@ impl Sending<'_> {
 
     fn going(
         &self,
-        ledger: Arc<SqliteLedger>,
+        ledger: Arc<dyn Ledger>,
         run: Run,
         suppressions: Arc<Suppressions>,
         secret: [u8; 32],
@@ -254,14 +253,7 @@ impl Sending<'_> {
     }
 
     /// The same command once more: continues an unfinished run, and has nothing to do for a finished one.
-    async fn again(
-        &self,
-        ledger: Arc<SqliteLedger>,
-        run: Run,
-        suppressions: Arc<Suppressions>,
-        secret: [u8; 32],
-        notes: Vec<String>,
-    ) -> Result<Exit> {
+    async fn again(&self, ledger: Arc<dyn Ledger>, run: Run, suppressions: Arc<Suppressions>, secret: [u8; 32], notes: Vec<String>) -> Result<Exit> {
         let mut notes = notes;
         if run.state == RunState::Open {
             self.keeps_what_was_frozen(&run, &mut notes)?;
@@ -313,7 +305,7 @@ impl Sending<'_> {
     }
 
     /// Why a campaign may not go on with what has changed; `None` where it may.
-    async fn refuses(&self, ledger: &Arc<SqliteLedger>, run: &Run, changed: &[&'static str]) -> Result<Option<Error>> {
+    async fn refuses(&self, ledger: &Arc<dyn Ledger>, run: &Run, changed: &[&'static str]) -> Result<Option<Error>> {
         let is_accepted = self.args.accept_changes || self.replans.is_some();
         if changed.is_empty() {
             return Ok(None);
@@ -323,7 +315,7 @@ impl Sending<'_> {
     }
 
     /// Reads, screens and renders the lists into a run that is not sealed yet. Whatever goes wrong leaves no run behind.
-    async fn plan(&self, ledger: &Arc<SqliteLedger>, suppressions: &Arc<Suppressions>, secret: [u8; 32], notes: &mut Vec<String>) -> Result<Planned> {
+    async fn plan(&self, ledger: &Arc<dyn Ledger>, suppressions: &Arc<Suppressions>, secret: [u8; 32], notes: &mut Vec<String>) -> Result<Planned> {
         let screening = &self.args.list.screening;
         let frozen = Frozen {
             dedupe: screening.dedupe.to_string(),
@@ -377,7 +369,7 @@ impl Sending<'_> {
         Ok(Planned { run, people: survey.people.finish() })
     }
 
-    async fn read(&self, ledger: &Arc<SqliteLedger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
+    async fn read(&self, ledger: &Arc<dyn Ledger>, run: &str, suppressions: &Arc<Suppressions>, secret: [u8; 32]) -> Result<Survey> {
         let handle = tokio::runtime::Handle::current();
         // Pages are written while the next ones are read, and another one waits, so that the ledger has something to do when one is done.
         const UNDER_WAY: usize = 2;
@@ -417,7 +409,7 @@ impl Sending<'_> {
     }
 
     /// Opens the run, once it is clear that its people do not get the message from another campaign as well.
-    async fn seal(&self, ledger: &Arc<SqliteLedger>, Planned { run, people }: Planned) -> Result<Run> {
+    async fn seal(&self, ledger: &Arc<dyn Ledger>, Planned { run, people }: Planned) -> Result<Run> {
         let frozen = crate::commands::running::frozen(&run)?;
         let question = self.question();
         let mut seal = Seal {

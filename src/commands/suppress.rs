@@ -241,7 +241,7 @@ async fn export(bench: &Workbench, args: &ExportArgs) -> Result<Exit> {
 
 async fn list(bench: &Workbench, output: Option<&Path>, format: ExportFormat) -> Result<Exit> {
     let ledger = bench.ledger_to_read()?;
-    let ledger = ledger.as_deref().map(|ledger| ledger as &dyn Ledger);
+    let ledger = ledger.as_deref();
     let output = match output {
         Some(path) => Some(target(bench, "-o", path, &own_files(bench, ledger).await)?),
         None => None,

@@ -11,8 +11,7 @@ use crate::exit::Exit;
 use crate::input::context::ColumnIndex;
 use crate::ledger::access::{self, Denied, Need};
 use crate::ledger::loss::{Loss, Remains};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Ledger, LedgerSuppression, Run};
+use crate::ledger::{self, Ledger, LedgerSuppression, Run};
 use crate::message::{Links, Message, MessageKeys, MessageSource};
 use crate::outcome::Kind;
 use crate::pipeline::ledger_error;
@@ -37,17 +36,16 @@ impl Workbench {
     }
 
     /// Opens the ledger, making it if there is none.
-    pub(crate) fn ledger(&self) -> Result<Arc<SqliteLedger>> {
-        SqliteLedger::open(&self.settings.workspace.state_dir).map(Arc::new).map_err(|error| {
+    pub(crate) fn ledger(&self) -> Result<Arc<dyn Ledger>> {
+        ledger::open(&self.settings.workspace.state_dir).map_err(|error| {
             let error = ledger_error(error);
             if error.exit() == Exit::INTERNAL { self.refuse_unwritable_state().err().unwrap_or(error) } else { error }
         })
     }
 
     /// Opens the ledger of a workspace that has lost an earlier one, making it if there is none.
-    pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<SqliteLedger>, Remains, Loss)> {
-        let opened = SqliteLedger::open_after_loss(&self.settings.workspace.state_dir).map_err(ledger_error)?;
-        Ok((Arc::new(opened.0), opened.1, opened.2))
+    pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<dyn Ledger>, Remains, Loss)> {
+        ledger::open_after_loss(&self.settings.workspace.state_dir).map_err(ledger_error)
     }
 
     /// Why the state directory cannot be written, found without changing anything; `None` where it can be.
@@ -79,7 +77,7 @@ impl Workbench {
         let Some(other) = workspace.behind_link() else { return Ok(()) };
         let (file, other) = (workspace.shown(&workspace.config_file), other.shown());
         let what = format!("{file} is a link into {other}, which has a ledger of its own");
-        if workspace.state_dir.join("ledger.db").exists() {
+        if ledger::exists(&workspace.state_dir) {
             self.warn(&format!("warning: {what}: the people that one of the two has reached are not known to the other one"));
             return Ok(());
         }
@@ -88,30 +86,30 @@ impl Workbench {
     }
 
     /// Opens the ledger if there is one.
-    pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<SqliteLedger>>> {
-        SqliteLedger::open_existing(&self.settings.workspace.state_dir).map(|l| l.map(Arc::new)).map_err(ledger_error)
+    pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
+        ledger::open_existing(&self.settings.workspace.state_dir).map_err(ledger_error)
     }
 
     /// The ledger of a workspace that has sent something; exit 2 otherwise.
-    pub(crate) fn used_ledger(&self) -> Result<Arc<SqliteLedger>> {
+    pub(crate) fn used_ledger(&self) -> Result<Arc<dyn Ledger>> {
         self.existing_ledger()?.ok_or_else(nothing_sent)
     }
 
     /// Opens the ledger, if there is one, for a command that only reads: where it cannot be written, a copy of it as it is now.
-    pub(crate) fn ledger_to_read(&self) -> Result<Option<Arc<SqliteLedger>>> {
+    pub(crate) fn ledger_to_read(&self) -> Result<Option<Arc<dyn Ledger>>> {
         if self.unwritable_state().is_none() {
             return self.existing_ledger();
         }
-        SqliteLedger::open_copy(&self.settings.workspace.state_dir).map(|l| l.map(Arc::new)).map_err(ledger_error)
+        ledger::open_copy(&self.settings.workspace.state_dir).map_err(ledger_error)
     }
 
     /// The same for a workspace that has sent something; exit 2 otherwise.
-    pub(crate) fn used_ledger_to_read(&self) -> Result<Arc<SqliteLedger>> {
+    pub(crate) fn used_ledger_to_read(&self) -> Result<Arc<dyn Ledger>> {
         self.ledger_to_read()?.ok_or_else(nothing_sent)
     }
 
     /// The ledger for another look: a copy shows what was there when it was made.
-    pub(crate) fn read_on(&self, ledger: Arc<SqliteLedger>) -> Result<Arc<SqliteLedger>> {
+    pub(crate) fn read_on(&self, ledger: Arc<dyn Ledger>) -> Result<Arc<dyn Ledger>> {
         if ledger.is_copy() { self.used_ledger_to_read() } else { Ok(ledger) }
     }
 
@@ -200,7 +198,7 @@ impl Workbench {
     }
 
     /// The ledger for what it suppresses. Where it cannot be opened because its directory cannot be written, there is a warning and none.
-    pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<SqliteLedger>>> {
+    pub(crate) fn readable_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
         let unwritable = self.unwritable_state();
         match (self.ledger_to_read(), unwritable) {
             (Ok(ledger), None) => Ok(ledger),

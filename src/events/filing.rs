@@ -67,7 +67,6 @@ mod tests {
 
     use super::*;
     use crate::events::{Believe, Bounce, Class, Event, EventKind, Source};
-    use crate::ledger::sqlite::SqliteLedger;
 
     fn hard(email: &str) -> Event {
         let mut event = Event::new(EventKind::Bounced, Source::Webhook, Timestamp::UNIX_EPOCH);
@@ -79,7 +78,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_learned_is_filed_once_whenever_the_writer_was_stopped() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = SqliteLedger::open(dir.path()).unwrap();
+        let ledger = crate::ledger::open(dir.path()).unwrap();
         let file = dir.path().join("suppressions.csv");
         let lines = || std::fs::read_to_string(&file).unwrap_or_default().lines().filter(|line| line.contains('@')).count();
         for (number, stop) in ["before", "between", "within", "after"].into_iter().enumerate() {
@@ -98,9 +97,9 @@ mod tests {
                 let whole = std::fs::read(&file).unwrap();
                 std::fs::write(&file, &whole[..whole.len() - 60]).unwrap();
             }
-            file_learned(&ledger, dir.path(), &file).await.unwrap();
+            file_learned(&*ledger, dir.path(), &file).await.unwrap();
             assert_eq!(lines(), number + 1, "stopped {stop}");
-            assert_eq!(file_learned(&ledger, dir.path(), &file).await.unwrap(), 0);
+            assert_eq!(file_learned(&*ledger, dir.path(), &file).await.unwrap(), 0);
         }
         let again = ledger.event(hard("after@example.com"), Believe::default()).await.unwrap();
         assert!(!again.is_new && again.learned.is_none());

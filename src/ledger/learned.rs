@@ -1,14 +1,27 @@
-//! What an answer at hand-over teaches about a person.
+//! Suppressions that the ledger keeps, and what an answer at hand-over teaches about a person.
 //!
 //! The rule it keeps: only what is certain is learned, namely a mailbox that is gone and a suppression whose reason is told. What is said
 //! about policy or reputation never suppresses anybody.
 
 use jiff::Timestamp;
 
-use super::LedgerSuppression;
 use crate::address::key_of;
 use crate::outcome::Reason;
 use crate::provider::Verdict;
+
+/// A learned or manual suppression kept in the ledger beside the files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerSuppression {
+    /// Lowercased address, `@domain`, or `sha256:…`.
+    pub entry: String,
+    pub reason: Reason,
+    /// `all`, `marketing`, or empty for the reason's own.
+    pub scope: String,
+    pub source: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub note: String,
+}
 
 impl LedgerSuppression {
     /// The suppression that `verdict` of the provider called `provider` means for `email`, if it means one.

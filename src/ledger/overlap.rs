@@ -53,18 +53,3 @@ pub struct OtherCampaign {
     /// How many of them; an estimate where the overlap is one.
     pub people: u64,
 }
-
-/// Whom a run that the ledger has lost reached, as far as what lies beside the ledger says. What nothing says is `None`, and then every
-/// question is answered as if it were the same.
-#[derive(Clone, Debug)]
-pub struct LostPeople {
-    pub run: RunId,
-    pub campaign: String,
-    /// The environment, which may be none.
-    pub env: Option<Option<String>>,
-    pub apart: Option<String>,
-    pub message_fingerprint: Option<String>,
-    pub people: People,
-    /// Its latest hand-over to them.
-    pub at: Timestamp,
-}

@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use mailbatch::events::{Believe, Bounce, Class, Event, EventKind, Source, file_learned};
-use mailbatch::ledger::Ledger;
-use mailbatch::ledger::sqlite::SqliteLedger;
 use mailbatch::suppression::{append, list, remove};
 use tokio::runtime::Runtime;
 
@@ -45,7 +43,7 @@ async fn story(document: &[u8]) {
     let dir = seeds::room();
     let file = dir.path().join("suppressions.csv");
     std::fs::write(&file, "start@example.org\n").expect("room");
-    let ledger = SqliteLedger::open(dir.path()).expect("room");
+    let ledger = mailbatch::ledger::open(dir.path()).expect("room");
     let mut learned: Vec<String> = Vec::new();
     for byte in document {
         let person = byte >> 3;
@@ -57,10 +55,10 @@ async fn story(document: &[u8]) {
                     learned.push(name);
                 }
             }
-            2 => drop(file_learned(&ledger, dir.path(), &file).await.expect("room")),
+            2 => drop(file_learned(&*ledger, dir.path(), &file).await.expect("room")),
             // Two at once.
             3 => {
-                let (one, other) = tokio::join!(file_learned(&ledger, dir.path(), &file), file_learned(&ledger, dir.path(), &file));
+                let (one, other) = tokio::join!(file_learned(&*ledger, dir.path(), &file), file_learned(&*ledger, dir.path(), &file));
                 one.expect("room");
                 other.expect("room");
             }
@@ -92,12 +90,12 @@ async fn story(document: &[u8]) {
         assert!(there.iter().all(|entry| there.iter().filter(|other| *other == entry).count() == 1), "somebody stands there twice: {there:?}");
         assert!(there.iter().all(|entry| learned.contains(entry)), "somebody stands there of whom nothing was learned");
     }
-    file_learned(&ledger, dir.path(), &file).await.expect("room");
+    file_learned(&*ledger, dir.path(), &file).await.expect("room");
     let mut there = entries(&file);
     there.sort_unstable();
     learned.sort_unstable();
     assert_eq!(there, learned, "everybody of whom something was learned stands there, once");
     let before = std::fs::read(&file).expect("a file");
-    assert_eq!(file_learned(&ledger, dir.path(), &file).await.expect("room"), 0);
+    assert_eq!(file_learned(&*ledger, dir.path(), &file).await.expect("room"), 0);
     assert_eq!(std::fs::read(&file).expect("a file"), before, "twice is once");
 }

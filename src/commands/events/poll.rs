@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::events::webhook::{Webhook, webhook};
 use crate::events::{Believe, Event};
 use crate::exit::Exit;
-use crate::ledger::{EventQuery, KeptEvent, Ledger};
+use crate::ledger::{EventQuery, KeptEvent};
 use crate::outcome::Reason;
 use crate::pipeline::ledger_error;
 use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};

@@ -22,7 +22,6 @@ use crate::commands::say;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::outcome::Reason;
 use crate::pipeline::ledger_error;
@@ -106,7 +105,7 @@ pub(crate) async fn sync(bench: &Workbench, args: &SyncArgs) -> Result<Exit> {
 struct Here<'a> {
     bench: &'a Workbench,
     file: Option<std::path::PathBuf>,
-    ledger: Option<Arc<SqliteLedger>>,
+    ledger: Option<Arc<dyn Ledger>>,
     /// What stands in the files, by entry and reason; read when it is first asked for.
     known: Option<HashSet<(u128, Reason)>>,
     writes: bool,
@@ -158,16 +157,10 @@ fn address_of(entry: &Entry, now: Timestamp) -> Option<&str> {
 
 /// Addresses of ours that they do not have and can be told. What stops marketing alone is told only where their list does the same, and
 /// what is to expire not at all, because on their side it would not.
-fn untold(
-    bench: &Workbench,
-    ledger: Option<&SqliteLedger>,
-    list: &dyn RemoteList,
-    known: &mut HashSet<u128>,
-    tally: &mut Tally,
-) -> Result<Vec<Ours>> {
+fn untold(bench: &Workbench, ledger: Option<&dyn Ledger>, list: &dyn RemoteList, known: &mut HashSet<u128>, tally: &mut Tally) -> Result<Vec<Ours>> {
     let now = Timestamp::now();
     let mut ours = Vec::new();
-    for entry in all(bench, ledger.map(|ledger| ledger as &dyn Ledger)) {
+    for entry in all(bench, ledger) {
         let entry = entry?;
         if entry.has_expired(now) {
             continue;
@@ -264,10 +257,10 @@ pub(crate) async fn diff(bench: &Workbench, args: &DiffArgs) -> Result<Exit> {
 }
 
 /// The addresses that we suppress, each with the reason that is found first.
-fn addresses(bench: &Workbench, ledger: Option<&SqliteLedger>) -> Result<HashMap<String, Reason>> {
+fn addresses(bench: &Workbench, ledger: Option<&dyn Ledger>) -> Result<HashMap<String, Reason>> {
     let now = Timestamp::now();
     let mut ours = HashMap::new();
-    for entry in all(bench, ledger.map(|ledger| ledger as &dyn Ledger)) {
+    for entry in all(bench, ledger) {
         let entry = entry?;
         if let Some(email) = address_of(&entry, now) {
             ours.entry(email.to_owned()).or_insert(entry.reason);

@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl SqliteLedger {
     /// Opens a copy of the ledger in `state_dir`, which is left as it is; what is written to it is gone with it. `None` where there is none.
-    pub fn open_copy(state_dir: &Path) -> LedgerResult<Option<Self>> {
-        let path = state_dir.join("ledger.db");
+    pub(in crate::ledger) fn open_copy(state_dir: &Path) -> LedgerResult<Option<Self>> {
+        let path = Self::path(state_dir);
         let shown = path.shown();
         let broken = |what: &str, e: &io::Error| match e.kind() {
             io::ErrorKind::PermissionDenied => fault::denial(&shown, &format!("{what}: {e}")),

@@ -7,59 +7,16 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Result;
-use super::plan::{self, seq_of};
-use super::{SqliteLedger, carry, sketches, words, workspace};
+use super::plan::seq_of;
+use super::{carry, words, workspace};
 use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::record::RunRecord;
-use crate::ledger::{Adopted, LedgerResult, LostPeople, RunId, person_of, person_seed};
+use crate::ledger::{Adopted, RunId, person_of, person_seed};
 use crate::outcome::{Outcome, Reason};
 use crate::provider::JobId;
 
 /// The kind of fact that names a run which was removed, or whose report was taken over.
 const PAST: &str = "past_run";
-
-impl SqliteLedger {
-    /// The number of the last batch that was ever made.
-    pub async fn batches(&self) -> LedgerResult<i64> {
-        self.quick.ask(batches).await
-    }
-
-    /// Takes the number of the next batch for the end of an execution, and returns it: no copy of the ledger that was made before knows it.
-    pub async fn close_batches(&self) -> LedgerResult<i64> {
-        self.writer.ask(close_batches).await
-    }
-
-    /// Removes a run that the ledger knows from an earlier time, and keeps what it reached. Its files stay and are a sign of a loss until
-    /// the run is recorded by `adopted`, so that they are read again should taking them over fail half-way.
-    pub async fn set_aside(&self, run: &str) -> LedgerResult<()> {
-        let run = run.to_owned();
-        self.writer.ask(move |conn| plan::set_aside(conn, &run, Timestamp::now())).await
-    }
-
-    /// Keeps hashes of what became of people in runs of a campaign that the ledger has lost, so that they count as reached. What is kept
-    /// later decides, but nothing takes an acceptance back.
-    pub async fn adopt(&self, campaign: &str, env: Option<&str>, people: Vec<Adopted>) -> LedgerResult<()> {
-        let (campaign, env) = (campaign.to_owned(), env.map(str::to_owned));
-        self.writer.ask(move |conn| adopt(conn, &campaign, env.as_deref(), &people)).await
-    }
-
-    /// The same for rows of a run that has been planned and not sealed. Returns those of them who were reached or may have been, as
-    /// sketches know them.
-    pub async fn adopt_rows(&self, run: &str, rows: Vec<(JobId, Outcome, Option<Reason>)>) -> LedgerResult<Vec<u64>> {
-        let run = run.to_owned();
-        self.writer.ask(move |conn| adopt_rows(conn, &run, &rows)).await
-    }
-
-    /// Keeps whom a lost run reached, for the question whether most people of another list had the message.
-    pub async fn keep_lost(&self, lost: LostPeople) -> LedgerResult<()> {
-        self.writer.ask(move |conn| sketches::keep_lost(conn, &lost, Timestamp::now())).await
-    }
-
-    /// Records that what these lost runs did has been taken over: what names them is no sign of a loss any more.
-    pub async fn adopted(&self, runs: Vec<RunId>) -> LedgerResult<()> {
-        self.writer.ask(move |conn| runs.iter().try_for_each(|run| note_past(conn, run, Timestamp::now()))).await
-    }
-}
 
 /// How the ledger and what lies beside it disagree, and the newest run that the ledger knows. `remains` was read before.
 pub(super) fn compare(conn: &Connection, remains: &Remains) -> Result<(Loss, Option<RunId>)> {
@@ -107,7 +64,7 @@ pub(super) fn batches(conn: &Connection) -> Result<i64> {
 }
 
 /// Takes the number of the next batch and returns it.
-fn close_batches(conn: &Connection) -> Result<i64> {
+pub(super) fn close_batches(conn: &Connection) -> Result<i64> {
     if conn.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'batches'", [])? == 0 {
         conn.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('batches', 1)", [])?;
     }

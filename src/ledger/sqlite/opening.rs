@@ -23,8 +23,8 @@ impl SqliteLedger {
     /// Opens the ledger in `state_dir`, making both when they are missing, and brings an older one up to date. Errs with
     /// `LedgerError::Newer` for a ledger of a later version, which is left as it is, and with `LedgerError::Lost` when reports, traces, records
     /// or locks belong to runs of a ledger that is gone or that this is not; nothing is made then.
-    pub fn open(state_dir: &Path) -> LedgerResult<Self> {
-        let path = state_dir.join("ledger.db");
+    pub(in crate::ledger) fn open(state_dir: &Path) -> LedgerResult<Self> {
+        let path = Self::path(state_dir);
         let remains = read_remains(state_dir)?;
         if is_missing(&path)?
             && let Some(what) = remains.describe()
@@ -41,8 +41,8 @@ impl SqliteLedger {
 
     /// Opens the ledger of a state directory that has lost an earlier one, making it when it is missing. Returns how the two disagree. Errs
     /// with `LedgerError::Lost` where locks show that there was a ledger and nothing says what became of its runs; nothing is made then.
-    pub fn open_after_loss(state_dir: &Path) -> LedgerResult<(Self, Remains, Loss)> {
-        let path = state_dir.join("ledger.db");
+    pub(in crate::ledger) fn open_after_loss(state_dir: &Path) -> LedgerResult<(Self, Remains, Loss)> {
+        let path = Self::path(state_dir);
         let remains = read_remains(state_dir)?;
         if remains.runs().is_empty()
             && is_missing(&path)?
@@ -56,7 +56,7 @@ impl SqliteLedger {
     }
 
     fn open_beside(state_dir: &Path, remains: &Remains) -> LedgerResult<(Self, Loss, Option<RunId>)> {
-        let path = state_dir.join("ledger.db");
+        let path = Self::path(state_dir);
         let shown = path.shown();
         if let Found::Other(what) = foreign::look(&path).map_err(|e| io_error(&shown, &e))? {
             let what = format!("in the ledger's place is {what}");
@@ -105,8 +105,8 @@ impl SqliteLedger {
     }
 
     /// Opens the ledger in `state_dir` if there is one, and makes nothing otherwise.
-    pub fn open_existing(state_dir: &Path) -> LedgerResult<Option<Self>> {
-        let path = state_dir.join("ledger.db");
+    pub(in crate::ledger) fn open_existing(state_dir: &Path) -> LedgerResult<Option<Self>> {
+        let path = Self::path(state_dir);
         if is_missing(&path)? && read_remains(state_dir)?.describe().is_none() { Ok(None) } else { Self::open(state_dir).map(Some) }
     }
 

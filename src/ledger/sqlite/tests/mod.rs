@@ -14,12 +14,21 @@ mod recovery;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fault::Fault;
-use super::*;
-use crate::ledger::{LedgerError, Member, People, Sketch, person_seed, trace};
-use crate::literal::CanarySize;
-use crate::outcome::Kind;
-use crate::provider::{Refusal, Verdict};
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::fault::{self, Fault};
+use super::{SqliteLedger, claim, schema};
+use crate::events::{Believe, Event};
+use crate::ledger::{
+    Ask, CanaryEvidence, ClaimStore, Claimed, Draft, EventQuery, Fact, FeedbackStore, Gate, Hold, Ledger, LedgerError, LedgerRow, LedgerSuppression,
+    LossStore, Member, NewPause, OverlapQuery, Pause, PauseScope, People, PlanStore, PlannedRow, ReadStore, Reconciled, Recovered, RunHead, RunId,
+    RunState, RunStore, Seal, Seen, Settled, Sketch, Through, UnknownStore, UsedToken, WorkspaceStore, person_seed, trace,
+};
+use crate::literal::{CanarySize, Rate};
+use crate::outcome::{Cohort, Kind, Outcome, Reason};
+use crate::pause::Watched;
+use crate::provider::{JobId, Refusal, Verdict};
 
 /// A ledger in a directory that goes with it.
 struct Bed {
