@@ -7,6 +7,8 @@ pub mod access;
 mod adopted;
 mod blame;
 mod claims;
+#[cfg(test)]
+mod conformance;
 mod contract;
 mod errors;
 mod facts;

@@ -1,4 +1,4 @@
-//! Caps against random histories: claims of any size, settled in any order and at any time, a clock that jumps over hours.
+//! Caps by a clock that the test sets, and against random histories: claims of any size, settled in any order and at any time, a clock that jumps over hours.
 //!
 //! `MAILBATCH_SEED` repeats an earlier run.
 
@@ -6,6 +6,48 @@ use super::*;
 use crate::draws::Draws;
 
 const HOUR: i64 = 3_600_000_000;
+
+#[tokio::test]
+async fn a_cap_counts_claims_of_every_run_until_one_window_after_they_were_settled() {
+    let bed = Bed::new(here).await;
+    let first = bed.simple(20).await;
+    let second =
+        bed.sealed(RunHead { campaign: "summer".into(), ..head() }, (1..=20).map(|n| row(n, &format!("v{n}@example.com"))).collect(), seal()).await;
+    let caps: Vec<Rate> = vec!["10/hour".parse().unwrap(), "15/day".parse().unwrap()];
+    let start = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
+    let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
+    let claim = async |run: &str, rows: &[JobId], now: Timestamp| {
+        let (draft, origin) = (Draft { caps: caps.clone(), ..draft(run, rows) }, bed.ledger.origin());
+        bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, now)).await.unwrap()
+    };
+    let settle = async |run: &str, batch: Claimed, items: Vec<(JobId, Settled)>, now: Timestamp| {
+        let (run, Claimed::Batch(batch)) = (run.to_owned(), batch) else { panic!("not claimed") };
+        bed.ledger.write(move |conn| claim::settle(conn, &run, batch, &items, &[], now)).await.unwrap();
+    };
+
+    let batch = claim(&first, &[1, 2, 3, 4, 5, 6], after(0)).await;
+    // While it is not settled it counts, however long ago it was claimed.
+    assert_eq!(claim(&second, &[1, 2, 3, 4, 5], after(600)).await, Claimed::Capped { cap: "10/hour".into(), room: 4, until: after(660) });
+    // Two of six were never begun.
+    let items = (1..=4).map(|n| (n, if n == 1 { rejected() } else { accepted() })).collect();
+    settle(&first, batch, items, after(30)).await;
+    assert_eq!(claim(&second, &[1, 2, 3, 4, 5, 6, 7], after(89)).await, Claimed::Capped { cap: "10/hour".into(), room: 6, until: after(90) });
+    let batch = claim(&second, &[1, 2, 3, 4, 5, 6], after(89)).await;
+    settle(&second, batch, (1..=6).map(|n| (n, accepted())).collect(), after(89)).await;
+    // The hour has room again, the day has not.
+    assert_eq!(
+        claim(&first, &[7, 8, 9, 10, 11, 12], after(200)).await,
+        Claimed::Capped { cap: "15/day".into(), room: 5, until: after(30 + 24 * 60) }
+    );
+    assert!(matches!(claim(&first, &[7, 8, 9, 10, 11], after(200)).await, Claimed::Batch(_)));
+    // More than a cap ever holds: the moment at which all of it is free.
+    assert!(matches!(claim(&first, &[12; 99], after(201)).await, Claimed::Capped { room: 0, .. }));
+    // Another provider has caps of its own.
+    assert!(matches!(
+        bed.ledger.claim(Draft { provider: "other".into(), caps: caps.clone(), ..draft(&first, &[12, 13]) }).await.unwrap(),
+        Claimed::Batch(_)
+    ));
+}
 
 /// A batch that is on the wire.
 struct OnTheWire {
@@ -35,7 +77,7 @@ async fn no_sliding_hour_or_day_of_any_history_holds_more_than_a_cap() {
 
 async fn a_history(draws: &mut Draws) {
     const ROWS: u64 = 1_200;
-    let bed = Bed::new();
+    let bed = Bed::new(here).await;
     let run = bed.simple(ROWS).await;
     let names = ["a", "b"];
     let caps: [Vec<Rate>; 2] = [vec!["30/hour".parse().unwrap(), "250/day".parse().unwrap()], vec!["10/hour".parse().unwrap()]];
@@ -91,14 +133,22 @@ async fn a_history(draws: &mut Draws) {
     assert!(refused > 5 && taken.iter().all(|times| times.len() > 30), "the caps were felt: {refused}, {:?}", taken.each_ref().map(Vec::len));
 }
 
-async fn claim(bed: &Bed, run: &str, provider: &str, caps: &[Rate], rows: &[JobId], at: Timestamp) -> Claimed {
+async fn claim(bed: &Bed<SqliteLedger>, run: &str, provider: &str, caps: &[Rate], rows: &[JobId], at: Timestamp) -> Claimed {
     let draft = Draft { provider: provider.to_owned(), caps: caps.to_vec(), ..draft(run, rows) };
     let origin = bed.ledger.origin();
     bed.ledger.write(move |conn| claim::claim(conn, &origin, &draft, at)).await.unwrap()
 }
 
 /// Settles a batch; its members were handed over at any moment since the claim, and some of them were never begun.
-async fn settle(bed: &Bed, run: &str, done: OnTheWire, at: Timestamp, draws: &mut Draws, taken: &mut [Vec<i64>; 2], free: &mut Vec<JobId>) {
+async fn settle(
+    bed: &Bed<SqliteLedger>,
+    run: &str,
+    done: OnTheWire,
+    at: Timestamp,
+    draws: &mut Draws,
+    taken: &mut [Vec<i64>; 2],
+    free: &mut Vec<JobId>,
+) {
     let mut items = Vec::new();
     for row in done.rows {
         if draws.below(5) == 0 {

@@ -1,3 +1,5 @@
+//! The file: its mode and settings, what stands in its place, a full disk, earlier and later versions.
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -20,7 +22,7 @@ async fn only_the_owner_can_read_the_files() {
 
 #[tokio::test]
 async fn commits_are_synced_and_written_ahead() {
-    let bed = Bed::new();
+    let bed = Bed::new(here).await;
     let setting = async |pragma: &'static str| {
         bed.ledger.write(move |conn| Ok(conn.query_row(pragma, [], |row| row.get::<_, rusqlite::types::Value>(0))?)).await.unwrap()
     };
@@ -67,23 +69,8 @@ fn processes_that_make_the_ledger_at_once_agree() {
 }
 
 #[tokio::test]
-async fn two_handles_share_the_file_and_see_each_other_at_once() {
-    let bed = Bed::new();
-    let other = SqliteLedger::open(bed.dir.path()).unwrap();
-    let run = bed.simple(40).await;
-    assert_eq!(bed.ledger.secret_key().await.unwrap(), other.secret_key().await.unwrap());
-    assert_ne!(other.secret_key().await.unwrap(), [0; 32]);
-    for n in 1..=20 {
-        bed.claimed(&run, &[2 * n - 1]).await;
-        assert!(matches!(other.claim(draft(&run, &[2 * n])).await.unwrap(), Claimed::Batch(_)));
-        assert_eq!(bed.next(&run).await.len() as u64, 40 - 2 * n);
-    }
-    assert!(other.claim(draft(&run, &[1])).await.is_err());
-}
-
-#[tokio::test]
 async fn a_full_disk_is_said_and_the_ledger_goes_on_when_there_is_room_again() {
-    let bed = Bed::new();
+    let bed = Bed::new(here).await;
     let run = bed.ledger.begin(head()).await.unwrap();
     bed.ledger
         .write(|conn| {
@@ -107,7 +94,7 @@ async fn a_full_disk_is_said_and_the_ledger_goes_on_when_there_is_room_again() {
 
 #[tokio::test]
 async fn when_the_transaction_is_lost_every_request_of_the_group_fails() {
-    let bed = Bed::new();
+    let bed = Bed::new(here).await;
     let (first, second) = tokio::join!(
         bed.ledger.write(|conn| Ok(conn.execute_batch("INSERT INTO meta(name, value) VALUES ('lost', 1)")?)),
         bed.ledger.write(|conn| -> fault::Result<()> {
@@ -169,7 +156,7 @@ async fn a_ledger_of_an_older_version_stays_readable() {
 
 #[tokio::test]
 async fn a_pause_of_an_earlier_version_stays_in_force_and_its_processes_see_those_of_this_one() {
-    let bed = Bed::new();
+    let bed = Bed::new(here).await;
     let path = bed.dir.path().join("old");
     std::fs::create_dir(&path).unwrap();
     let dump = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger/v5.sql")).unwrap();
@@ -183,56 +170,4 @@ async fn a_pause_of_an_earlier_version_stays_in_force_and_its_processes_see_thos
     assert_eq!(reason.query_row([], |row| row.get::<_, String>(0)).unwrap(), "wrong price");
     assert!(ledger.unpause(PauseScope::Workspace, "ann").await.unwrap());
     assert!(reason.query_row([], |row| row.get::<_, String>(0)).is_err(), "it is over for them too");
-}
-
-#[tokio::test]
-async fn of_several_processes_that_begin_the_same_at_once_one_does() {
-    async fn begins(ledger: &SqliteLedger, subject: String) -> bool {
-        let fact = Fact { kind: "trial".into(), subject: subject.clone(), value: "begun".into(), at: Timestamp::UNIX_EPOCH };
-        let is_first = move |facts: &[Fact]| facts.iter().all(|fact| fact.subject != subject);
-        ledger.remember_if(fact, Box::new(is_first)).await.unwrap()
-    }
-    let bed = Bed::new();
-    let other = SqliteLedger::open(bed.dir.path()).unwrap();
-    for nth in 0..20 {
-        let subject = || format!("relay {nth}");
-        let (one, two, three) = tokio::join!(begins(&bed.ledger, subject()), begins(&other, subject()), begins(&other, subject()));
-        assert_eq!([one, two, three].into_iter().filter(|begun| *begun).count(), 1);
-    }
-    assert_eq!(bed.ledger.recall("trial").await.unwrap().len(), 20);
-}
-
-#[tokio::test]
-async fn a_fact_is_replaced_and_removed_by_kind_and_subject() {
-    let bed = Bed::new();
-    let fact =
-        |kind: &str, subject: &str, value: &str| Fact { kind: kind.into(), subject: subject.into(), value: value.into(), at: Timestamp::UNIX_EPOCH };
-    for fact in [fact("k", "b", "1"), fact("k", "a", "2"), fact("k", "b", "3"), fact("other", "a", "4")] {
-        bed.ledger.remember(fact).await.unwrap();
-    }
-    assert_eq!(bed.ledger.recall("k").await.unwrap(), [fact("k", "a", "2"), fact("k", "b", "3")]);
-    assert!(bed.ledger.forget("k", "a").await.unwrap() && !bed.ledger.forget("k", "a").await.unwrap());
-    assert_eq!(bed.ledger.recall("k").await.unwrap(), [fact("k", "b", "3")]);
-    assert_eq!(bed.ledger.recall("other").await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn a_token_is_good_for_one_body_in_every_process_until_it_expires() {
-    let bed = Bed::new();
-    let other = SqliteLedger::open(bed.dir.path()).unwrap();
-    let at = |second: i64| Timestamp::from_second(second).unwrap();
-    let token =
-        |hash: u8, body: u8, second: i64| UsedToken { hash: vec![hash; 32], body: vec![body; 32], at: at(second), expires_at: at(second + 600) };
-    assert!(bed.ledger.use_token(token(1, 1, 0)).await.unwrap());
-    assert!(other.use_token(token(1, 1, 1)).await.unwrap(), "its answer may have been lost");
-    assert!(!other.use_token(token(1, 2, 2)).await.unwrap() && !bed.ledger.use_token(token(1, 2, 600)).await.unwrap());
-    assert!(other.use_token(token(2, 2, 3)).await.unwrap());
-    for nth in 10..30 {
-        let (one, two) = tokio::join!(bed.ledger.use_token(token(nth, 1, 4)), other.use_token(token(nth, 2, 4)));
-        assert!(one.unwrap() != two.unwrap(), "of two processes one is the first");
-    }
-    assert_eq!(bed.number("SELECT count(*) FROM used_tokens").await, 22);
-    // What has expired is deleted; by then the signature is too old to be believed.
-    assert!(bed.ledger.use_token(token(3, 1, 605)).await.unwrap());
-    assert_eq!(bed.number("SELECT count(*) FROM used_tokens").await, 1);
 }

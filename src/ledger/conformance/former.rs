@@ -13,9 +13,8 @@ async fn attempted(bed: &Bed) -> RunId {
 
 const ALL: [Outcome; 3] = [Outcome::Rejected, Outcome::Deferred, Outcome::Unknown];
 
-#[tokio::test]
-async fn who_is_held_before_another_attempt_keeps_the_outcome_and_the_reason() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn who_is_held_before_another_attempt_keeps_the_outcome_and_the_reason(open: Open) {
+    let bed = Bed::new(open).await;
     let run = attempted(&bed).await;
     let before = bed.outcomes(&run).await;
     for again in 1..=2 {
@@ -33,9 +32,8 @@ async fn who_is_held_before_another_attempt_keeps_the_outcome_and_the_reason() {
     assert_eq!(story[6].1, "stays rejected: held (cap: 5 a day)");
 }
 
-#[tokio::test]
-async fn who_is_screened_keeps_the_outcome_before_the_claim_and_in_it() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn who_is_screened_keeps_the_outcome_before_the_claim_and_in_it(open: Open) {
+    let bed = Bed::new(open).await;
     let run = attempted(&bed).await;
     bed.ledger.reopen(&run, &[Outcome::Rejected, Outcome::Unknown]).await.unwrap();
     let suppressed = vec![(1, Reason::Unsubscribe, "list.txt".to_owned())];
@@ -49,9 +47,8 @@ async fn who_is_screened_keeps_the_outcome_before_the_claim_and_in_it() {
     assert_eq!(bed.ledger.standing(&run).await.unwrap().tally.open, 0);
 }
 
-#[tokio::test]
-async fn a_new_attempt_and_a_row_that_was_never_attempted_are_held_as_before() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_new_attempt_and_a_row_that_was_never_attempted_are_held_as_before(open: Open) {
+    let bed = Bed::new(open).await;
     let run = bed.simple(3).await;
     bed.settled(&run, vec![(1, rejected())]).await;
     bed.ledger.hold_rest(&run, Reason::Interrupted, "").await.unwrap();
@@ -63,9 +60,8 @@ async fn a_new_attempt_and_a_row_that_was_never_attempted_are_held_as_before() {
     assert_eq!(outcomes[1], (Some(Outcome::Held), Some(Reason::Cap)));
 }
 
-#[tokio::test]
-async fn an_outcome_of_an_earlier_run_is_kept_too() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn an_outcome_of_an_earlier_run_is_kept_too(open: Open) {
+    let bed = Bed::new(open).await;
     let run = attempted(&bed).await;
     bed.ledger.hold_rest(&run, Reason::Interrupted, "").await.unwrap();
     let next = bed.simple(5).await;

@@ -1,5 +1,6 @@
+//! Whether most people of a list had the message under another campaign.
+
 use super::*;
-use crate::ledger::LostPeople;
 
 /// The people `u{from}` to `u{to}` as a planner sketches them.
 async fn people(bed: &Bed, numbers: std::ops::RangeInclusive<u64>) -> People {
@@ -24,10 +25,9 @@ async fn reached(bed: &Bed, query: OverlapQuery) -> Option<(u64, u64)> {
     bed.ledger.overlap(query).await.unwrap().map(|found| (found.reached + found.coming, found.of))
 }
 
-#[tokio::test]
-async fn half_of_the_people_and_ten_are_found_with_or_without_a_sketch_and_after_removal() {
+pub(in crate::ledger) async fn half_of_the_people_and_ten_are_found_with_or_without_a_sketch_and_after_removal(open: Open) {
     for (sketched, removed) in [(true, false), (true, true), (false, false)] {
-        let bed = Bed::new();
+        let bed = Bed::new(open).await;
         let run = run_of(&bed, head(), 30, 18, sketched).await;
         bed.claimed(&run, &[19]).await;
         // Those who are held are not about to get it.
@@ -56,9 +56,8 @@ async fn half_of_the_people_and_ten_are_found_with_or_without_a_sketch_and_after
     }
 }
 
-#[tokio::test]
-async fn of_two_runs_that_are_sealed_at_once_the_second_finds_the_planned_people_of_the_first() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn of_two_runs_that_are_sealed_at_once_the_second_finds_the_planned_people_of_the_first(open: Open) {
+    let bed = Bed::new(open).await;
     let sketch = people(&bed, 1..=20).await;
     let mut runs = Vec::new();
     for campaign in ["one", "two"] {
@@ -80,9 +79,8 @@ async fn of_two_runs_that_are_sealed_at_once_the_second_finds_the_planned_people
     assert_eq!(bed.ledger.seal(&runs[1], answered).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn people_of_a_lost_run_count_and_what_nothing_says_about_it_equals_everything() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn people_of_a_lost_run_count_and_what_nothing_says_about_it_equals_everything(open: Open) {
+    let bed = Bed::new(open).await;
     let lost = |run: &str, message: Option<&str>, people| LostPeople {
         run: run.into(),
         campaign: "spring".into(),
@@ -110,9 +108,8 @@ async fn people_of_a_lost_run_count_and_what_nothing_says_about_it_equals_everyt
     assert!(ask(asks("other", all)).await.expect("as before").is_message_known, "what is certain is said");
 }
 
-#[tokio::test]
-async fn what_two_campaigns_reached_is_added_and_the_one_with_most_is_named() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn what_two_campaigns_reached_is_added_and_the_one_with_most_is_named(open: Open) {
+    let bed = Bed::new(open).await;
     run_of(&bed, head(), 8, 8, true).await;
     let rows = (9..=14).map(|n| row(n, &format!("u{n}@example.com"))).collect();
     let sketch = people(&bed, 1..=14).await;
@@ -125,9 +122,8 @@ async fn what_two_campaigns_reached_is_added_and_the_one_with_most_is_named() {
     assert_eq!(others, [("spring", 8), ("summer", 2)]);
 }
 
-#[tokio::test]
-async fn a_part_of_a_list_that_is_too_long_to_be_held_whole_is_estimated() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_part_of_a_list_that_is_too_long_to_be_held_whole_is_estimated(open: Open) {
+    let bed = Bed::new(open).await;
     let count = 80_000;
     let run = bed.ledger.begin(head()).await.unwrap();
     bed.ledger.plan(&run, (1..=count).map(|n| row(n, &format!("u{n}@example.com"))).collect()).await.unwrap();
@@ -143,9 +139,8 @@ async fn a_part_of_a_list_that_is_too_long_to_be_held_whole_is_estimated() {
     assert_eq!(bed.ledger.overlap(asks("other", people(&bed, 8_001..=13_000).await)).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn runs_under_any_id_of_a_campaign_are_carried_over_closed_and_reconciled() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn runs_under_any_id_of_a_campaign_are_carried_over_closed_and_reconciled(open: Open) {
+    let bed = Bed::new(open).await;
     let old = bed.simple(4).await;
     bed.settled(&old, vec![(1, accepted()), (2, unknown())]).await;
     let removed = bed.sealed(RunHead { campaign: "removed".into(), ..head() }, vec![row(1, "u4@example.com")], seal()).await;

@@ -1,8 +1,9 @@
+//! How runs are planned, sealed, discarded, held and opened again.
+
 use super::*;
 
-#[tokio::test]
-async fn a_run_reads_back_as_it_was_planned() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_run_reads_back_as_it_was_planned(open: Open) {
+    let bed = Bed::new(open).await;
     let run = bed.ledger.begin(RunHead { env: Some("staging".into()), ..head() }).await.unwrap();
     assert!(bed.ledger.latest_run("spring", Some("staging")).await.unwrap().is_none(), "a run that is being planned is not shown");
     assert_eq!(bed.ledger.runs().await.unwrap()[0].state, RunState::Planning);
@@ -30,9 +31,8 @@ async fn a_run_reads_back_as_it_was_planned() {
     assert_eq!((found.state, found.exit, found.finished_at.is_some()), (RunState::Finished, Some(3), true));
 }
 
-#[tokio::test]
-async fn standing_sums_to_the_rows() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn standing_sums_to_the_rows(open: Open) {
+    let bed = Bed::new(open).await;
     let mut rows: Vec<_> = (1..=10).map(|n| row(n, &format!("u{n}@example.com"))).collect();
     rows.push(screened(11, "u11@example.com", Outcome::Suppressed, Reason::Complaint));
     let run = bed.sealed(head(), rows, Seal { canary: Some(CanarySize::Count(2)), ..seal() }).await;
@@ -45,23 +45,20 @@ async fn standing_sums_to_the_rows() {
     assert_eq!(standing.reasons[&(Outcome::Rejected, Reason::MailboxGone)], 1);
 }
 
-#[tokio::test]
-async fn a_discarded_run_leaves_nothing_and_a_sealed_one_cannot_be_discarded() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_planned_run_can_be_discarded_and_a_sealed_one_cannot(open: Open) {
+    let bed = Bed::new(open).await;
     let run = bed.ledger.begin(head()).await.unwrap();
     bed.ledger.plan(&run, vec![row(1, "ann@example.com")]).await.unwrap();
     bed.ledger.discard(&run).await.unwrap();
     assert!(bed.ledger.runs().await.unwrap().is_empty());
-    assert_eq!(bed.number("SELECT (SELECT count(*) FROM recipients) + (SELECT count(*) FROM fields) + (SELECT count(*) FROM messages)").await, 0);
     let run = bed.simple(1).await;
     assert!(matches!(bed.ledger.discard(&run).await, Err(LedgerError::Broken { .. })));
     assert!(matches!(bed.ledger.plan(&run, vec![row(2, "b@example.com")]).await, Err(LedgerError::Broken { .. })));
     assert!(matches!(bed.ledger.seal("nonsense", seal()).await, Err(LedgerError::NoSuchRun(_))));
 }
 
-#[tokio::test]
-async fn a_run_that_was_never_sealed_goes_when_its_campaign_begins_again() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_run_that_was_never_sealed_goes_when_its_campaign_begins_again(open: Open) {
+    let bed = Bed::new(open).await;
     let stale = bed.ledger.begin(head()).await.unwrap();
     bed.ledger.plan(&stale, vec![row(1, "ann@example.com")]).await.unwrap();
     let other = bed.ledger.begin(RunHead { campaign: "summer".into(), ..head() }).await.unwrap();
@@ -70,9 +67,8 @@ async fn a_run_that_was_never_sealed_goes_when_its_campaign_begins_again() {
     assert_eq!(runs, [run, other]);
 }
 
-#[tokio::test]
-async fn a_row_that_breaks_a_rule_takes_back_its_whole_call_and_no_other() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_row_that_breaks_a_rule_takes_back_its_whole_call_and_no_other(open: Open) {
+    let bed = Bed::new(open).await;
     let run = bed.ledger.begin(head()).await.unwrap();
     let (bad, good) = tokio::join!(
         bed.ledger.plan(&run, vec![row(1, "a@example.com"), row(1, "b@example.com")]),
@@ -83,16 +79,16 @@ async fn a_row_that_breaks_a_rule_takes_back_its_whole_call_and_no_other() {
     assert_eq!(bed.ledger.rows(&run, 0, 10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn the_canary_is_spread_over_domains_in_proportion_and_is_the_same_each_time() {
+pub(in crate::ledger) async fn the_canary_is_spread_over_domains_in_proportion_and_is_the_same_each_time(open: Open) {
+    let draw = |number: JobId| (number as i64 * 7_919) % 101;
     let mut drawn = Vec::new();
     for _ in 0..2 {
-        let bed = Bed::new();
+        let bed = Bed::new(open).await;
         let mut rows = Vec::new();
         for (domain, count) in [("big.example", 60), ("mid.example", 30), ("small.example", 9), ("tiny.example", 1)] {
             for n in 0..count {
                 let number = rows.len() as u64 + 1;
-                rows.push(PlannedRow { draw: (number as i64 * 7_919) % 101, ..row(number, &format!("u{n}@{domain}")) });
+                rows.push(PlannedRow { draw: draw(number), ..row(number, &format!("u{n}@{domain}")) });
             }
         }
         rows.push(screened(101, "x@big.example", Outcome::Invalid, Reason::Render));
@@ -101,18 +97,17 @@ async fn the_canary_is_spread_over_domains_in_proportion_and_is_the_same_each_ti
         let canary = bed.ledger.next(&run, Ask { cohort: Some(Cohort::Canary), limit: 100, ..Ask::default() }).await.unwrap();
         let of = |domain: &str| canary.iter().filter(|row| row.domain == domain).count();
         assert_eq!((of("big.example"), of("mid.example"), of("small.example"), of("tiny.example")), (6, 3, 1, 0));
-        let smallest = bed.number("SELECT max(draw) FROM recipients WHERE domain = 'mid.example' AND cohort = 0").await;
-        assert_eq!(bed.number("SELECT min(draw) FROM recipients WHERE domain = 'mid.example' AND cohort = 1").await.min(smallest), smallest);
         let rest = bed.ledger.next(&run, Ask { cohort: Some(Cohort::Rest), limit: 200, ..Ask::default() }).await.unwrap();
         assert_eq!(rest.len(), 90);
+        let draws = |rows: &[LedgerRow]| rows.iter().filter(|row| row.domain == "mid.example").map(|row| draw(row.row)).collect::<Vec<_>>();
+        assert!(draws(&canary).iter().max() <= draws(&rest).iter().min(), "the lowest draws are the canary");
         drawn.push(canary.into_iter().map(|row| row.row).collect::<Vec<_>>());
     }
     assert_eq!(drawn[0], drawn[1]);
 }
 
-#[tokio::test]
-async fn equal_remainders_go_to_the_domain_that_comes_first_and_always_rows_come_on_top() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn equal_remainders_go_to_the_domain_that_comes_first_and_always_rows_come_on_top(open: Open) {
+    let bed = Bed::new(open).await;
     let mut rows: Vec<_> = ["c", "b", "a"].iter().zip(1..).map(|(name, n)| row(n, &format!("u@{name}.example"))).collect();
     rows.push(PlannedRow { always: true, ..row(4, "seed@z.example") });
     rows.push(PlannedRow { always: true, ..screened(5, "seed@y.example", Outcome::Suppressed, Reason::Manual) });
@@ -121,18 +116,16 @@ async fn equal_remainders_go_to_the_domain_that_comes_first_and_always_rows_come
     assert_eq!(canary.iter().map(|row| row.row).collect::<Vec<_>>(), [3, 4]);
 }
 
-#[tokio::test]
-async fn a_canary_of_nobody_does_not_wait_to_be_judged() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_canary_of_nobody_does_not_wait_to_be_judged(open: Open) {
+    let bed = Bed::new(open).await;
     let run = bed
         .sealed(head(), vec![screened(1, "a@b.example", Outcome::Invalid, Reason::Render)], Seal { canary: Some(CanarySize::Count(5)), ..seal() })
         .await;
     assert!(matches!(bed.ledger.run(&run).await.unwrap().unwrap().gate, Gate::Passed { .. }));
 }
 
-#[tokio::test]
-async fn a_limit_keeps_the_first_sendable_rows_and_the_canary_is_drawn_from_them() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn a_limit_keeps_the_first_sendable_rows_and_the_canary_is_drawn_from_them(open: Open) {
+    let bed = Bed::new(open).await;
     let mut rows = vec![screened(1, "x@example.com", Outcome::Suppressed, Reason::Manual)];
     rows.extend((2..=11).map(|n| PlannedRow { draw: -(n as i64), ..row(n, &format!("u{n}@example.com")) }));
     let run = bed.sealed(head(), rows, Seal { limit: Some(4), canary: Some(CanarySize::Share("50%".parse().unwrap())), ..seal() }).await;
@@ -144,9 +137,8 @@ async fn a_limit_keeps_the_first_sendable_rows_and_the_canary_is_drawn_from_them
     assert_eq!((standing.tally.open, standing.tally.get(Outcome::Held)), (4, 6));
 }
 
-#[tokio::test]
-async fn held_rows_can_be_opened_again_and_why_tells_both() {
-    let bed = Bed::new();
+pub(in crate::ledger) async fn held_rows_can_be_opened_again_and_why_tells_both(open: Open) {
+    let bed = Bed::new(open).await;
     let run = bed.simple(4).await;
     bed.settled(&run, vec![(1, accepted()), (2, Settled::GaveUp { refusal: refusal(), counts: true })]).await;
     bed.settled(&run, vec![(3, Settled::Retry { refusal: refusal(), at: Timestamp::now(), counts: true })]).await;
@@ -166,19 +158,4 @@ async fn held_rows_can_be_opened_again_and_why_tells_both() {
     assert_eq!(told("u3@example.com").await, ["planned", "claimed in batch 2", "not taken", "held", "opened again"]);
     assert_eq!(told("u4@example.com").await, ["planned", "held", "opened again", "claimed in batch 3", "accepted"]);
     assert!(told("nobody@example.com").await.is_empty());
-}
-
-#[tokio::test]
-async fn the_queries_of_the_sending_loop_use_their_indexes() {
-    let bed = Bed::new();
-    bed.simple(3).await;
-    let plan =
-        |sql: &'static str| bed.ledger.long(move |conn| Ok(conn.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), [], |row| row.get::<_, String>(3))?));
-    let open = plan("SELECT id FROM recipients WHERE run = 1 AND cohort = 1 AND state = 1 AND id > 5 ORDER BY id LIMIT 9").await.unwrap();
-    assert!(open.contains("COVERING INDEX recipients_open (run=? AND cohort=? AND id>?)"), "{open}");
-    let due =
-        plan("SELECT id FROM recipients WHERE run = 1 AND cohort = 1 AND state = 2 AND next_at <= 5 ORDER BY next_at, id LIMIT 9").await.unwrap();
-    assert!(due.contains("INDEX recipients_due (run=? AND cohort=? AND next_at<?)"), "{due}");
-    let hold = plan("UPDATE recipients SET detail = '' WHERE run = 1 AND cohort IN (0, 1) AND state = 1").await.unwrap();
-    assert!(hold.contains("recipients_open"), "{hold}");
 }
