@@ -9,7 +9,6 @@ use crate::error::{Error, Subject};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::outcome::Outcome;
-use crate::pipeline::ledger_error;
 
 /// What differs from an earlier run of the campaign, in words.
 pub(crate) fn changes(run: &Run, list_fingerprint: &str, message_fingerprint: &str) -> Vec<&'static str> {
@@ -81,5 +80,5 @@ pub(crate) async fn warn_of_left_out(bench: &Workbench, ledger: &dyn Ledger, old
 
 /// A run that was closed by hand is not continued: the same command plans anew, and whoever was reached stays reached.
 pub(crate) async fn is_abandoned(ledger: &dyn Ledger, run: &Run) -> crate::error::Result<bool> {
-    Ok(run.state == RunState::Finished && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.get(Outcome::Held) > 0)
+    Ok(run.state == RunState::Finished && ledger.standing(&run.id).await?.tally.get(Outcome::Held) > 0)
 }

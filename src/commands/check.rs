@@ -19,7 +19,6 @@ use crate::ledger::{PlannedRow, Standing};
 use crate::message::MessageSource;
 use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target, is_in_place};
-use crate::pipeline::ledger_error;
 use crate::plan::{self, Defect, Screening, Survey};
 use crate::report::{Format, Head, Options, ReportFile, ReportRow};
 use crate::shown::Shown;
@@ -40,7 +39,7 @@ pub(crate) async fn run(globals: &Globals, args: &CheckArgs) -> Result<Exit> {
     };
     let ledger = bench.readable_ledger()?;
     let secret = match &ledger {
-        Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
+        Some(ledger) => ledger.secret_key().await?,
         None => [0; 32],
     };
     let ledger = ledger.as_deref();

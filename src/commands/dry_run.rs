@@ -15,7 +15,6 @@ use crate::exit::Exit;
 use crate::ledger::{Ledger, People, PlannedRow, Run, RunState};
 use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target};
-use crate::pipeline::ledger_error;
 use crate::plan::{self, Survey};
 use crate::report::{self, ci};
 use crate::shown::Shown;
@@ -24,7 +23,7 @@ use crate::shown::Shown;
 pub(crate) async fn run(sending: &Sending<'_>, ledger: Option<Arc<dyn Ledger>>) -> Result<Exit> {
     let bench = sending.bench;
     let secret = match &ledger {
-        Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
+        Some(ledger) => ledger.secret_key().await?,
         None => [0; 32],
     };
     let ledger = ledger.as_deref();
@@ -157,7 +156,7 @@ impl Reached {
         let ours = |run: &Run| {
             sending.campaign.ids.contains(&run.head.campaign) && run.head.env == sending.bench.settings.env && run.state != RunState::Planning
         };
-        let runs = ledger.runs().await.map_err(ledger_error)?;
+        let runs = ledger.runs().await?;
         for run in runs.iter().filter(|run| ours(run)) {
             crate::commands::reports::each_row(ledger, &run.id, |row| {
                 if matches!(row.outcome, Some(Outcome::Accepted | Outcome::Rejected | Outcome::Unknown | Outcome::AlreadyAccepted)) {

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::{Fact, Ledger};
-use crate::pipeline::ledger_error;
 use crate::suppression::Suppressions;
 
 /// The files that held entries in an earlier run, by their path; the value is their number then.
@@ -28,13 +27,13 @@ pub(crate) async fn refuse(bench: &Workbench, loaded: &Suppressions, ledger: &dy
 
 /// Remembers which files hold entries.
 pub(crate) async fn remember(bench: &Workbench, loaded: &Suppressions, ledger: &dyn Ledger) -> Result<()> {
-    let known = ledger.recall(KIND).await.map_err(ledger_error)?;
+    let known = ledger.recall(KIND).await?;
     for (file, entries) in loaded.held().iter().filter(|(_, entries)| *entries > 0) {
         let subject = bench.settings.workspace.shown(file);
         // One write a file, not one a run.
         if known.iter().all(|fact| fact.subject != subject) {
             let fact = Fact { kind: KIND.to_owned(), subject, value: entries.to_string(), at: Timestamp::now() };
-            ledger.remember(fact).await.map_err(ledger_error)?;
+            ledger.remember(fact).await?;
         }
     }
     Ok(())

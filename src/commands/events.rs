@@ -21,7 +21,6 @@ use crate::events::webhook::read_export;
 use crate::events::{Believe, Event, Letter, each_letter, file_learned};
 use crate::exit::Exit;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
-use crate::pipeline::ledger_error;
 use crate::report::text::{clean, time};
 use crate::shown::Shown;
 use crate::suppression;
@@ -118,7 +117,7 @@ impl Intake {
     }
 
     async fn write_down(&self, events: Vec<Event>, counts: &mut Counts) -> Result<()> {
-        let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await.map_err(ledger_error)?;
+        let seen = try_join_all(events.into_iter().map(|event| self.ledger.event(event, self.believe))).await?;
         seen.iter().for_each(|seen| counts.seen(seen));
         Ok(())
     }
@@ -311,7 +310,7 @@ async fn list(globals: &Globals, env: Option<&str>, args: &EventListArgs) -> Res
     let mut query = EventQuery { limit: 1_000, run, kind: args.kind, email: args.email.clone(), ..EventQuery::default() };
     let mut out = BufWriter::new(std::io::stdout());
     loop {
-        let page = ledger.events(query.clone()).await.map_err(ledger_error)?;
+        let page = ledger.events(query.clone()).await?;
         for event in &page {
             let line = if globals.json { kept_json(event).to_string() } else { kept_line(event) };
             flushed(writeln!(out, "{line}"))?;

@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState, Standing};
 use crate::outcome::Outcome;
-use crate::pipeline::ledger_error;
 use crate::plan::without_rows;
 use crate::report::{self, Closing, SummaryExtra};
 
@@ -56,7 +55,7 @@ pub(crate) async fn nothing_to_do(
     write_asked(bench, ledger, (run, standing, closing), sending, missing.as_deref()).await?;
     if run.state == RunState::Open && is_over {
         let exit = run.exit.unwrap_or_else(|| exit_of(standing).code());
-        ledger.finish(&run.id, RunState::Finished, exit, run.exit_reasons.clone()).await.map_err(ledger_error)?;
+        ledger.finish(&run.id, RunState::Finished, exit, run.exit_reasons.clone()).await?;
     }
     let next = match unknown {
         0 if !is_over => format!("mailbatch resume {}", run.id),

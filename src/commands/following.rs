@@ -17,7 +17,7 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled};
 use crate::outcome::Outcome;
-use crate::pipeline::{keep_learned, ledger_error};
+use crate::pipeline::keep_learned;
 use crate::provider::JobId;
 use crate::provider::by_hand::{InDoubt, Log, Trouble, Unfinished, in_words};
 
@@ -39,7 +39,7 @@ pub(crate) async fn ask(ledger: &dyn Ledger, run: &Run, name: &str, log: &dyn Lo
         let claimed_at = match claimed.get(&batch) {
             Some(known) => *known,
             None => {
-                let found = ledger.batch(&run.id, batch).await.map_err(ledger_error)?.map(|found| found.claimed_at);
+                let found = ledger.batch(&run.id, batch).await?.map(|found| found.claimed_at);
                 claimed.insert(batch, found);
                 found
             }
@@ -92,7 +92,7 @@ pub(crate) async fn keep_what_it_teaches(
 /// Goes on asking about recipients whom a provider took and was still at work on when the process that asked ended: for as long after
 /// the claim as that process would have, and once at least. The caller holds the campaign's lock.
 pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<dyn Ledger>, run: &Run, no_learn: bool) -> Result<()> {
-    let before = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let before = ledger.standing(&run.id).await?;
     if before.tally.get(Outcome::Unknown) == 0 {
         return Ok(());
     }
@@ -114,7 +114,7 @@ pub(crate) async fn follow_up(bench: &Workbench, ledger: &Arc<dyn Ledger>, run: 
         }
         provider.close().await;
     }
-    let after = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let after = ledger.standing(&run.id).await?;
     let is_over = after.tally.open + after.tally.get(Outcome::Held) + after.tally.get(Outcome::Deferred) == 0;
     // A run that goes on keeps how it stands when it ends.
     if settled > 0 && (is_over || run.state == RunState::Finished) {
@@ -137,7 +137,7 @@ async fn follow(
     bench.note(&format!("mailbatch: asking {name} what became of {} recipients whom it was at work on", rows.len()));
     let mut claimed = Timestamp::UNIX_EPOCH;
     for batch in rows.iter().filter_map(|row| row.batch).collect::<BTreeSet<i64>>() {
-        claimed = claimed.max(ledger.batch(&run.id, batch).await.map_err(ledger_error)?.map_or(claimed, |batch| batch.claimed_at));
+        claimed = claimed.max(ledger.batch(&run.id, batch).await?.map_or(claimed, |batch| batch.claimed_at));
     }
     let mut settled = 0;
     loop {
@@ -147,7 +147,7 @@ async fn follow(
             settled += found.len() as u64;
             let done: HashSet<JobId> = found.iter().map(|found| found.row).collect();
             forget_report(bench, run)?;
-            ledger.reconcile(&run.id, found).await.map_err(ledger_error)?;
+            ledger.reconcile(&run.id, found).await?;
             rows.retain(|row| !done.contains(&row.row));
         }
         if let Some(trouble) = trouble {

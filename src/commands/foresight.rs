@@ -11,7 +11,6 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, People};
 use crate::message::{Message, MessageSource};
-use crate::pipeline::ledger_error;
 
 /// A finding about earlier runs.
 pub(crate) struct Foreseen {
@@ -48,7 +47,7 @@ pub(crate) async fn look(
     let plain = Apart { env, redirect: None, provider_sandbox: false };
     let campaign = asked.find(Some(ledger), &bench.settings.workspace, &plain).await?;
     let fingerprint = message.fingerprint();
-    if let Some(run) = ledger.latest_run(&campaign.id, env).await.map_err(ledger_error)? {
+    if let Some(run) = ledger.latest_run(&campaign.id, env).await? {
         let changed = changes(&run, list_fingerprint, &fingerprint);
         if changed.is_empty() && !is_abandoned(ledger, &run).await? {
             // It goes on with that run, or has nothing to do.

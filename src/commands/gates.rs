@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::ledger::{Gate, Ledger, Run, Standing};
 use crate::listen;
 use crate::pause::Watched;
-use crate::pipeline::{CanaryRule, ledger_error};
+use crate::pipeline::CanaryRule;
 
 /// How long bounces and complaints are waited for where something tells of them and nobody says how long.
 const WAIT: Duration = Duration::from_secs(15 * 60);
@@ -44,7 +44,7 @@ impl Teller {
         if tokio::task::block_in_place(|| listen::is_present(&state_dir)) {
             return Ok(Self::Endpoint);
         }
-        let heard = ledger.has_heard(Timestamp::now() - LATELY).await.map_err(ledger_error)?;
+        let heard = ledger.has_heard(Timestamp::now() - LATELY).await?;
         Ok(if heard { Self::Events } else { Self::Nothing })
     }
 }

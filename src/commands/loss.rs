@@ -21,7 +21,6 @@ use crate::ledger::reports::Reports;
 use crate::ledger::trace::{self, Trace};
 use crate::ledger::{Adopted, Ledger, LedgerSuppression, LostPeople, Run, RunId, RunState, Sketch, person_of, person_seed};
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::ledger_error;
 use crate::provider::{JobId, Verdict};
 use crate::shown::Shown;
 
@@ -116,7 +115,7 @@ impl Takeover<'_> {
         for run in runs {
             if self.loss.stale.contains(&run) {
                 // What it knows of the run is kept; the report then says what came later.
-                self.ledger.set_aside(&run).await.map_err(ledger_error)?;
+                self.ledger.set_aside(&run).await?;
             }
             let record = self.remains.records.get(&run).cloned().flatten();
             let mut reached = Reached::default();
@@ -161,16 +160,16 @@ impl Takeover<'_> {
     async fn close_overtaken(&self, taken: &mut TakenOver) -> Result<()> {
         let lost: Vec<_> = self.loss.runs().into_iter().map(|run| self.remains.records.get(run).cloned().flatten()).collect();
         let lost: Vec<_> = lost.iter().flat_map(|record| self.campaigns(record.as_ref())).collect();
-        for run in self.ledger.runs().await.map_err(ledger_error)? {
+        for run in self.ledger.runs().await? {
             let own = (run.head.campaign.as_str(), run.head.env.as_deref());
             if run.state != RunState::Open || self.loss.stale.contains(&run.id) || !lost.iter().any(|lost| may_be_same(own, *lost)) {
                 continue;
             }
             let rows = self.trace_rows(&run.id)?;
-            self.ledger.set_aside(&run.id).await.map_err(ledger_error)?;
+            self.ledger.set_aside(&run.id).await?;
             taken.notes.push(format!("run {} is closed: later runs of {} may have reached its open rows", run.id, run.head.name()));
             if rows.is_empty() {
-                self.ledger.adopted(vec![run.id]).await.map_err(ledger_error)?;
+                self.ledger.adopted(vec![run.id]).await?;
             } else {
                 let record = self.remains.records.get(&run.id).cloned().flatten();
                 taken.traced.push(Traced { run: run.id, record, rows, reached: Reached::default() });
@@ -203,7 +202,7 @@ impl Takeover<'_> {
         let Some(path) = reports.newest() else { return Ok((0, 0)) };
         let mut report = Report::open(path.to_owned(), self.id)?;
         let campaigns = self.campaigns(record);
-        let seed = person_seed(&self.ledger.secret_key().await.map_err(ledger_error)?);
+        let seed = person_seed(&self.ledger.secret_key().await?);
         let (mut people, mut suppressed) = (0, 0);
         loop {
             let (page, learned) = report.page()?;
@@ -216,9 +215,9 @@ impl Takeover<'_> {
             people += page.iter().filter(|person| person.outcome.is_some()).count();
             suppressed += learned.len();
             for (campaign, env) in &campaigns {
-                self.ledger.adopt(campaign, *env, page.clone()).await.map_err(ledger_error)?;
+                self.ledger.adopt(campaign, *env, page.clone()).await?;
             }
-            self.ledger.suppress(learned).await.map_err(ledger_error)?;
+            self.ledger.suppress(learned).await?;
         }
     }
 
@@ -276,14 +275,14 @@ impl TakenOver {
             let same_list = planned.filter(|(planned, _)| record.as_ref().is_some_and(|r| r.list_fingerprint == planned.head.list_fingerprint));
             let Some((planned, _)) = same_list else { return Err(unnamed(&run, rows.len(), record.is_some(), state_dir)) };
             for rows in rows.chunks(PAGE) {
-                let people = ledger.adopt_rows(&planned.id, rows.to_vec()).await.map_err(ledger_error)?;
+                let people = ledger.adopt_rows(&planned.id, rows.to_vec()).await?;
                 people.into_iter().for_each(|person| reached.people.offer(person, 0));
             }
             reached.latest = None;
             keep(ledger, &run, &planned.head.campaign, record.as_ref(), reached).await?;
             done.push(run);
         }
-        ledger.adopted(done).await.map_err(ledger_error)?;
+        ledger.adopted(done).await?;
         Ok(unread)
     }
 }
@@ -291,7 +290,7 @@ impl TakenOver {
 /// Keeps whom a lost run reached.
 async fn keep(ledger: &dyn Ledger, run: &str, campaign: &str, record: Option<&RunRecord>, reached: Reached) -> Result<()> {
     match reached.lost_people(run, campaign, record) {
-        Some(people) => ledger.keep_lost(people).await.map_err(ledger_error),
+        Some(people) => Ok(ledger.keep_lost(people).await?),
         None => Ok(()),
     }
 }

@@ -9,7 +9,6 @@ use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Overlap, OverlapQuery, People, Run, RunState};
-use crate::pipeline::ledger_error;
 
 /// How far back it is looked.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -56,7 +55,7 @@ impl Question<'_> {
     /// Looks for other campaigns that have reached, or are about to reach, most of these people.
     pub(crate) async fn find(&self, ledger: &dyn Ledger, people: People) -> Result<Option<Finding>> {
         let Some(query) = self.query(people) else { return Ok(None) };
-        match ledger.overlap(query).await.map_err(ledger_error)? {
+        match ledger.overlap(query).await? {
             Some(overlap) => self.in_words(ledger, &overlap).await.map(Some),
             None => Ok(None),
         }
@@ -98,7 +97,7 @@ impl Question<'_> {
         let state_dir = &self.bench.settings.workspace.state_dir;
         let (mut people, mut first) = (0, None);
         for other in &overlap.others {
-            let Some(run) = ledger.run(&other.run).await.map_err(ledger_error)? else { continue };
+            let Some(run) = ledger.run(&other.run).await? else { continue };
             let is_on = run.state == RunState::Finished || is_running(state_dir, &other.campaign, run.head.env.as_deref())?;
             if is_on && run.started_at >= self.bench.began {
                 people += other.people;

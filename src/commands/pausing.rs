@@ -17,7 +17,7 @@ use crate::host;
 use crate::input::nearest_name;
 use crate::ledger::{Ledger, NewPause, Pause, PauseScope, Run, RunState, UnderWay};
 use crate::outcome::Kind;
-use crate::pipeline::{LEFT_ALONE, ledger_error};
+use crate::pipeline::LEFT_ALONE;
 use crate::report;
 use crate::report::text::tally_words;
 
@@ -51,7 +51,7 @@ impl<'a> Start<'a> {
 
 /// Exit 12 while a pause is in force for the start, or for each of its providers.
 pub(crate) async fn refuse_while_paused(ledger: &dyn Ledger, start: &Start<'_>) -> Result<()> {
-    match start.stopped_by(&ledger.pauses().await.map_err(ledger_error)?) {
+    match start.stopped_by(&ledger.pauses().await?) {
         None => Ok(()),
         Some(pause) => Err(Error::new(Exit::STOPPED, format!("{} has been paused since {}", pause.scope.words(), pause.words()))
             .hint(format!("`{}` lets it send again", pause.scope.lift()))),
@@ -66,7 +66,7 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     let ahead = ahead_of(&bench, ledger.as_ref(), &scope).await?;
     let expires_at = args.lasts.map(after).transpose()?;
     let pause = NewPause { scope: scope.clone(), author: host::user(), host: host::name(), reason: args.reason.clone(), expires_at };
-    ledger.pause(pause).await.map_err(ledger_error)?;
+    ledger.pause(pause).await?;
     ahead.iter().for_each(|warning| bench.warn(warning));
     let sending = executions(&bench, ledger.as_ref(), &scope).await?;
     let now = match (sending.len(), &scope) {
@@ -79,7 +79,7 @@ pub(crate) async fn pause(globals: &Globals, args: &PauseArgs) -> Result<Exit> {
     let until = expires_at.map_or_else(|| format!("`{}`", in_this_workspace(&bench, &scope.lift())), |at| format!("{at:.0}"));
     if globals.json {
         let runs: Vec<&str> = sending.iter().map(|run| run.id.as_str()).collect();
-        let pauses = ledger.pauses().await.map_err(ledger_error)?;
+        let pauses = ledger.pauses().await?;
         let pause = pauses.iter().find(|pause| pause.scope == scope);
         say(&mut std::io::stdout(), &format!("{}\n", json!({ "v": 1, "type": "paused", "pause": pause, "sending": runs })))?;
     }
@@ -95,10 +95,10 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
         bench.note(&format!("mailbatch: {} was not paused", scope.words()));
         return Ok(Exit::OK);
     };
-    let was = ledger.unpause(scope.clone(), &host::person()).await.map_err(ledger_error)?;
+    let was = ledger.unpause(scope.clone(), &host::person()).await?;
     if let PauseScope::Provider(name) = &scope {
         // The person knows better than what the provider asked for.
-        ledger.forget(LEFT_ALONE, name).await.map_err(ledger_error)?;
+        ledger.forget(LEFT_ALONE, name).await?;
     }
     bench.note(&format!("mailbatch: {} {}", scope.words(), if was { "is no longer paused" } else { "was not paused" }));
     if was {
@@ -107,7 +107,7 @@ pub(crate) async fn unpause(globals: &Globals, args: &UnpauseArgs) -> Result<Exi
             bench.note(&format!("mailbatch: run {} of {} is unfinished: `{resume}` continues it", run.id, run.head.name()));
         }
     }
-    for left in ledger.pauses().await.map_err(ledger_error)? {
+    for left in ledger.pauses().await? {
         let lift = in_this_workspace(&bench, &left.scope.lift());
         bench.note(&format!("mailbatch: {} is still paused, since {}\nhint: `{lift}` lets it send again", left.scope.words(), left.words()));
     }
@@ -146,7 +146,7 @@ async fn ahead_of(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) ->
         PauseScope::Campaign(name) => name,
         PauseScope::Workspace | PauseScope::Kind(_) | PauseScope::Run(_) => return Ok(None),
     };
-    let runs = ledger.runs().await.map_err(ledger_error)?;
+    let runs = ledger.runs().await?;
     if runs.iter().any(|run| scope.holds(&run.head.campaign, run.head.kind)) {
         return Ok(None);
     }
@@ -164,7 +164,7 @@ async fn ahead_of(bench: &Workbench, ledger: &dyn Ledger, scope: &PauseScope) ->
 
 /// The unfinished runs that the scope concerns, newest first.
 async fn concerned(ledger: &dyn Ledger, scope: &PauseScope) -> Result<Vec<Run>> {
-    let mut runs = ledger.runs().await.map_err(ledger_error)?;
+    let mut runs = ledger.runs().await?;
     runs.retain(|run| {
         let is_concerned = match scope {
             PauseScope::Provider(name) => run.head.provider.split(", ").any(|provider| provider == name),
@@ -205,7 +205,7 @@ impl Drain<'_> {
         loop {
             let mut under_way = 0;
             left_behind.clear();
-            for claimed in self.ledger.under_way().await.map_err(ledger_error)?.into_iter().filter(|claimed| self.concerns(claimed)) {
+            for claimed in self.ledger.under_way().await?.into_iter().filter(|claimed| self.concerns(claimed)) {
                 concerned.insert(claimed.run.clone());
                 if is_sending(self.bench, &claimed.campaign, claimed.env.as_deref())? {
                     under_way += claimed.count;
@@ -245,8 +245,8 @@ impl Drain<'_> {
         let mut text = format!("drained after {:.1} s: nothing of {} is under way\n", took.as_secs_f64(), self.scope.words());
         let mut runs: Vec<Value> = Vec::new();
         for id in concerned {
-            let Some(run) = self.ledger.run(&id).await.map_err(ledger_error)? else { continue };
-            let standing = self.ledger.standing(&id).await.map_err(ledger_error)?;
+            let Some(run) = self.ledger.run(&id).await? else { continue };
+            let standing = self.ledger.standing(&id).await?;
             text.push_str(&format!("  run {id} of {}: {}\n", run.head.name(), tally_words(&standing.tally)));
             runs.push(report::run_json(&run, &standing));
         }

@@ -21,7 +21,6 @@ use crate::ledger::Ledger;
 use crate::message::{Ident, Message, MessageSource, Rendered, preview_text};
 use crate::outcome::{self, Outcome};
 use crate::output::{self, Target};
-use crate::pipeline::ledger_error;
 use crate::plan::{Lists, Screening, ambiguous_id, missing};
 use crate::recipient::Fields;
 use crate::shown::Shown as _;
@@ -51,7 +50,7 @@ pub(crate) async fn run(globals: &Globals, args: &PreviewArgs) -> Result<Exit> {
     let ledger = ledger.as_deref();
     let suppressions = suppressions(&bench, args, &message, ledger).await?;
     let secret = match ledger {
-        Some(ledger) => ledger.secret_key().await.map_err(ledger_error)?,
+        Some(ledger) => ledger.secret_key().await?,
         None => [0; 32],
     };
     let screening = Screening {

@@ -23,7 +23,7 @@ use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing, UNTRACED};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Doubtful, Replayed, keep_learned, ledger_error, replay};
+use crate::pipeline::{Doubtful, Replayed, keep_learned, replay};
 use crate::provider::by_hand::in_words;
 use crate::provider::{JobId, Refusal, Verdict};
 use crate::report::text::time;
@@ -33,7 +33,7 @@ pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit>
     let (bench, ledger, run) = resume::find(globals, Some(&args.run)).await?;
     let _lock = campaign::lock_of(&bench.settings.workspace.state_dir, ledger.as_ref(), &run, Duration::ZERO).await?;
     recover(&bench, ledger.as_ref(), &run, false).await?;
-    let before = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let before = ledger.standing(&run.id).await?;
     let frozen = frozen(&run)?;
     let mut doubts = Doubts { bench: &bench, ledger, run: &run, frozen, settled: BTreeMap::new(), notes: Vec::new() };
     // Before anything is settled, so that a slip of the finger settles nobody.
@@ -82,7 +82,7 @@ impl Doubts<'_> {
         }
         if !verdicts.is_empty() {
             forget_report(self.bench, self.run)?;
-            self.ledger.reconcile(&self.run.id, verdicts).await.map_err(ledger_error)?;
+            self.ledger.reconcile(&self.run.id, verdicts).await?;
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Doubts<'_> {
 
     /// What came back about a message proves that the message was taken.
     async fn by_events(&mut self) -> Result<()> {
-        let proofs = self.ledger.proofs(&self.run.id).await.map_err(ledger_error)?;
+        let proofs = self.ledger.proofs(&self.run.id).await?;
         let verdict = |proof: crate::ledger::Proof| {
             let from = if proof.provider.is_empty() { &proof.source } else { &proof.provider };
             let evidence = format!("event {} from {from} at {} ({})", proof.kind, time(proof.at), proof.event);
@@ -175,13 +175,13 @@ impl Doubts<'_> {
             run: self.run.clone(),
             message: Arc::new(Message::thaw(&self.run.head.message)?),
             columns: column_indexes(self.run),
-            secret: self.ledger.secret_key().await.map_err(ledger_error)?,
+            secret: self.ledger.secret_key().await?,
             redirect: following::redirect(self.run)?,
             suppressions: Arc::new(self.bench.suppressions(&self.frozen.suppress, Some(self.ledger.as_ref()), self.run.head.kind).await?),
         };
         let needs = doubtful.message.needs();
         for (number, mut rows) in by_batch {
-            let Some(batch) = self.ledger.batch(&self.run.id, number).await.map_err(ledger_error)? else { continue };
+            let Some(batch) = self.ledger.batch(&self.run.id, number).await? else { continue };
             let members: Vec<LedgerRow> = batch.members.iter().filter_map(|member| rows.remove(member)).collect();
             let refuse = |why: &str| format!("batch {number} is not sent again: {why}");
             let connected = outlets::outlet(&self.bench.settings, &batch.provider, None, &needs, self.frozen.provider_sandbox, &doubtful.ledger);
@@ -259,7 +259,7 @@ impl Doubts<'_> {
     async fn conclude(self, before: &Standing) -> Result<Exit> {
         let Self { bench, ledger, run, settled, notes, .. } = self;
         let standing = match settled.is_empty() {
-            true => ledger.standing(&run.id).await.map_err(ledger_error)?,
+            true => ledger.standing(&run.id).await?,
             false => keep_standing(bench, ledger.as_ref(), run, before).await?,
         };
         let count = |outcome| standing.tally.get(outcome);
@@ -292,7 +292,7 @@ impl Doubts<'_> {
 
 /// Keeps how a run stands after some of its doubts were settled, and writes its report anew.
 pub(crate) async fn keep_standing(bench: &Workbench, ledger: &dyn Ledger, run: &Run, before: &Standing) -> Result<Standing> {
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let standing = ledger.standing(&run.id).await?;
     let count = |standing: &Standing, outcome| standing.tally.get(outcome);
     let deferred = count(&standing, Outcome::Deferred);
     let was_done = count(before, Outcome::Held) + count(before, Outcome::Deferred) == 0;
@@ -303,7 +303,7 @@ pub(crate) async fn keep_standing(bench: &Workbench, ledger: &dyn Ledger, run: &
         _ => exit_of(&standing).code(),
     };
     let reasons = run.exit_reasons.iter().filter(|reason| reason.exit == code).cloned().collect();
-    ledger.finish(&run.id, state, code, reasons).await.map_err(ledger_error)?;
+    ledger.finish(&run.id, state, code, reasons).await?;
     rewrite_report(bench, ledger, &run.id).await?;
     Ok(standing)
 }

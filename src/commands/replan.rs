@@ -14,7 +14,6 @@ use crate::exit::Exit;
 use crate::input::Filter;
 use crate::ledger::{Ledger, Run};
 use crate::outcome::Outcome;
-use crate::pipeline::ledger_error;
 
 /// Plans the recipients anew that a run has not reached, or those that it left with one of the outcomes in `only`, from what is there now:
 /// what was typed then, with the pace and the report of this command.
@@ -32,7 +31,7 @@ pub(crate) async fn replan(
     let (message, source) = bench.message(&args.message)?;
     let chosen = bench.settings.chosen(args.target.provider.as_deref())?;
     outlets::check(bench, &chosen, &message, (args.provider_sandbox, args.sending.allow_example))?;
-    let ids = ledger.kin(&run.head.campaign).await.map_err(ledger_error)?;
+    let ids = ledger.kin(&run.head.campaign).await?;
     let campaign = Campaign { id: run.head.campaign.clone(), ids, aliases: Vec::new(), respelled: None };
     let sending = Sending {
         bench,

@@ -13,7 +13,6 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerRow, Run, RunState, Standing};
-use crate::pipeline::ledger_error;
 use crate::report::{self, Closing, Format, Head, Options, ReportFile, ReportRow, Writer};
 
 /// Which rows of which runs are wanted.
@@ -74,7 +73,7 @@ async fn runs(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs) -> Resu
         }
     }
     if args.runs.is_empty() {
-        found = ledger.runs().await.map_err(ledger_error)?;
+        found = ledger.runs().await?;
         found.retain(|run| run.state != RunState::Planning);
         found.reverse();
     }
@@ -122,7 +121,7 @@ impl Wanted {
     /// The counts of the rows that are wanted.
     async fn standing(&self, ledger: &dyn Ledger) -> Result<Standing> {
         if let ([run], true) = (self.runs.as_slice(), self.takes_everything()) {
-            return ledger.standing(&run.id).await.map_err(ledger_error);
+            return Ok(ledger.standing(&run.id).await?);
         }
         let mut standing = Standing::default();
         for run in &self.runs {
@@ -181,7 +180,7 @@ fn format_asked(bench: &Workbench, args: &ReportArgs) -> Result<Format> {
 /// Writes what came back over the weeks.
 async fn trend(bench: &Workbench, ledger: &dyn Ledger, args: &ReportArgs, weeks: u32) -> Result<Exit> {
     let format = format_asked(bench, args)?;
-    let mut rows = ledger.trend(weeks).await.map_err(ledger_error)?;
+    let mut rows = ledger.trend(weeks).await?;
     rows.retain(|row| args.domain.is_empty() || args.domain.contains(&row.domain));
     let text = report::trend(&rows, format, width())?;
     match &args.output {

@@ -16,7 +16,6 @@ use crate::ledger::reports::{Name, Reports};
 use crate::ledger::{Ledger, LedgerRow, Run, Standing};
 use crate::outcome::Outcome;
 use crate::output::{OwnFiles, Target, is_in_place};
-use crate::pipeline::ledger_error;
 use crate::provider::JobId;
 use crate::report::{self, Closing, Failing, Head, Options, ReportFile, ReportRow};
 use crate::shown::Shown;
@@ -40,7 +39,7 @@ pub(crate) async fn each_row(ledger: &dyn Ledger, run: &str, mut visit: impl FnM
     let pages = (0..).step_by(PAGE).map(|after: JobId| async move { (after, ledger.rows(run, after, PAGE).await) });
     let mut pages = stream::iter(pages).buffered(AHEAD);
     while let Some((after, page)) = pages.next().await {
-        let page = page.map_err(ledger_error)?;
+        let page = page?;
         if page.is_empty() {
             break;
         }
@@ -72,13 +71,13 @@ fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
 
 /// Writes the record of a run anew when it has been planned: its campaign, and how far the ledger has come.
 pub(crate) async fn record(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<()> {
-    let batches = ledger.batches().await.map_err(ledger_error)?;
+    let batches = ledger.batches().await?;
     write_record(bench, run, |record| record.batches = batches)
 }
 
 /// The same at the end of an execution, however it ended, with a number that no copy of the ledger knows which was made before.
 pub(crate) async fn record_end(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<()> {
-    let batches = ledger.close_batches().await.map_err(ledger_error)?;
+    let batches = ledger.close_batches().await?;
     write_record(bench, run, |record| record.batches = batches)
 }
 
@@ -98,7 +97,7 @@ fn write_record(bench: &Workbench, run: &Run, change: impl FnOnce(&mut RunRecord
 /// Writes the report that is always written anew, after something was found out about a run.
 pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: &str) -> Result<()> {
     let run = bench.run(ledger, Some(run)).await?;
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let standing = ledger.standing(&run.id).await?;
     let report = kept_reports(bench, &run.id)?.next();
     write_reports(bench, ledger, (&run, &standing, None), (Some(&report), Vec::new()), Options::default()).await?;
     publish(bench, &run.id, &report)
@@ -106,7 +105,7 @@ pub(crate) async fn rewrite_report(bench: &Workbench, ledger: &dyn Ledger, run: 
 
 /// The versions of the message that all runs sent, by name.
 pub(crate) async fn versions(ledger: &dyn Ledger) -> Result<HashMap<String, String>> {
-    let runs = ledger.runs().await.map_err(ledger_error)?;
+    let runs = ledger.runs().await?;
     Ok(runs.iter().map(|run| (run.id.clone(), run.message_version())).collect())
 }
 

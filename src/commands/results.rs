@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
 use crate::outcome::Outcome;
-use crate::pipeline::ledger_error;
 use crate::report;
 
 /// How often a followed or awaited run is looked at.
@@ -44,7 +43,7 @@ pub(crate) async fn status(globals: &Globals, args: &StatusArgs) -> Result<Exit>
 
 /// Prints one run.
 pub(crate) async fn show(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<Exit> {
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let standing = ledger.standing(&run.id).await?;
     let command = |command: &str| in_this_workspace(bench, command);
     let situation = situation(bench, ledger, run, &command).await?;
     let text = match bench.globals.json {
@@ -61,9 +60,9 @@ async fn unfinished(bench: &Workbench) -> Result<Exit> {
     let command = |command: &str| in_this_workspace(bench, command);
     let (mut open, mut pauses) = (Vec::new(), Vec::new());
     if let Some(ledger) = bench.ledger_to_read()? {
-        pauses = ledger.pauses().await.map_err(ledger_error)?;
-        for run in ledger.runs().await.map_err(ledger_error)?.into_iter().filter(|run| run.state == RunState::Open) {
-            let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+        pauses = ledger.pauses().await?;
+        for run in ledger.runs().await?.into_iter().filter(|run| run.state == RunState::Open) {
+            let standing = ledger.standing(&run.id).await?;
             if !report::is_over(&run, &standing) {
                 let situation = situation(bench, ledger.as_ref(), &run, &command).await?;
                 open.push((run, standing, situation));
@@ -84,7 +83,7 @@ async fn is_going(bench: &Workbench, ledger: &dyn Ledger, run: &Run) -> Result<b
     if run.state == RunState::Finished || !campaign::is_running(state_dir, &run.head.campaign, run.head.env.as_deref())? {
         return Ok(false);
     }
-    Ok(ledger.standing(&run.id).await.map_err(ledger_error)?.tally.open > 0)
+    Ok(ledger.standing(&run.id).await?.tally.open > 0)
 }
 
 /// Waits until a run's execution has ended, and ends with its exit code.
@@ -97,7 +96,7 @@ pub(crate) async fn wait(globals: &Globals, args: &WaitArgs) -> Result<Exit> {
         if !is_going(&bench, ledger.as_ref(), &run).await? {
             show(&bench, ledger.as_ref(), &run).await?;
             let exit = run.exit.and_then(Exit::from_code).unwrap_or(Exit::OK);
-            if exit == Exit::OK && ledger.standing(&run.id).await.map_err(ledger_error)?.tally.open > 0 {
+            if exit == Exit::OK && ledger.standing(&run.id).await?.tally.open > 0 {
                 let next = in_this_workspace(&bench, &format!("mailbatch resume {}", run.id));
                 bench.warn(&format!("run {} was stopped before it could end: `{next}` goes on with it", run.id));
                 return Ok(Exit::RETRYABLE);
@@ -133,7 +132,7 @@ pub(crate) async fn why(globals: &Globals, args: &WhyArgs) -> Result<Exit> {
     let ledger = bench.used_ledger_to_read()?;
     let run = bench.run(ledger.as_ref(), Some(&args.run)).await?;
     let email = Address::parse(&args.email).map_or_else(|_| args.email.clone(), |address| address.to_string());
-    let decisions = ledger.why(&run.id, &email).await.map_err(ledger_error)?;
+    let decisions = ledger.why(&run.id, &email).await?;
     if decisions.is_empty() {
         return Err(Error::usage(format!("run {} has no such recipient", run.id)).hint(format!("`mailbatch report {}` lists all of them", run.id)));
     }

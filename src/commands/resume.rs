@@ -22,7 +22,6 @@ use crate::host;
 use crate::ledger::{ExitReason, Gate, Ledger, Run, RunState};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::ledger_error;
 use crate::report::{self, Closing};
 
 /// Continues a run, or decides about one that waits.
@@ -55,10 +54,7 @@ pub(crate) async fn resume(globals: &Globals, args: &ResumeArgs) -> Result<Exit>
         };
         if matches!(run.gate, Gate::Failed { .. } | Gate::Waiting { .. } | Gate::Stopped { .. }) {
             bench.note(&format!("mailbatch: run {} of {} goes on past its gate: {evidence}", run.id, run.head.name()));
-            ledger
-                .set_gate(&run.id, Gate::Passed { evidence, by: Some(host::person()), at: Some(jiff::Timestamp::now()) })
-                .await
-                .map_err(ledger_error)?;
+            ledger.set_gate(&run.id, Gate::Passed { evidence, by: Some(host::person()), at: Some(jiff::Timestamp::now()) }).await?;
         }
     }
     match goes {
@@ -100,7 +96,7 @@ pub(crate) async fn retry(globals: &Globals, args: &RetryArgs) -> Result<Exit> {
 
 /// How the run goes on, where anybody would be sent anything.
 async fn decided(bench: &Workbench, ledger: &dyn Ledger, run: &Run, open: &[Outcome], (changes, command): (&ChangesArgs, &str)) -> Result<Goes> {
-    let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
+    let tally = ledger.standing(&run.id).await?.tally;
     if tally.open == 0 && open.iter().all(|outcome| tally.get(*outcome) == 0) {
         return Ok(Goes::AsPlanned(Vec::new()));
     }
@@ -113,8 +109,8 @@ async fn refuse_to_guess(bench: &Workbench, ledger: &dyn Ledger, args: &ResumeAr
         return Ok(());
     }
     let mut open = Vec::new();
-    for run in ledger.runs().await.map_err(ledger_error)?.into_iter().filter(|run| run.state == RunState::Open) {
-        let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    for run in ledger.runs().await?.into_iter().filter(|run| run.state == RunState::Open) {
+        let standing = ledger.standing(&run.id).await?;
         if !report::is_over(&run, &standing) {
             open.push(format!("{} ({})", run.id, run.head.name()));
         }
@@ -135,7 +131,7 @@ pub(crate) async fn find(globals: &Globals, name: Option<&str>) -> Result<(Workb
         Some(_) => bench.run(ledger.as_ref(), name).await?,
         // Without a name: the newest that is not finished, else the newest.
         None => {
-            let runs = ledger.runs().await.map_err(ledger_error)?;
+            let runs = ledger.runs().await?;
             let unfinished = runs.iter().position(|run| run.state == RunState::Open).unwrap_or(0);
             let found = runs.get(unfinished).ok_or_else(|| Error::usage("there is no run yet").hint("`mailbatch send LIST` begins one"))?;
             // With its message, which the list of runs leaves out.
@@ -178,14 +174,14 @@ async fn go_on(bench: &Workbench, ledger: Arc<dyn Ledger>, run: &str, opening: O
     let mut more = frozen(&run)?.suppress;
     more.extend_from_slice(suppress);
     let suppressions = Arc::new(bench.suppressions_of_run(&more, ledger.as_ref(), run.head.kind).await?);
-    let secret = ledger.secret_key().await.map_err(ledger_error)?;
-    let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
+    let secret = ledger.secret_key().await?;
+    let tally = ledger.standing(&run.id).await?.tally;
     if tally.open > 0 || open.iter().any(|outcome| tally.get(*outcome) > 0) {
         forget_report(bench, &run)?;
     }
-    let reopened = ledger.reopen(&run.id, open).await.map_err(ledger_error)?;
+    let reopened = ledger.reopen(&run.id, open).await?;
     let run = bench.run(ledger.as_ref(), Some(&run.id)).await?;
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let standing = ledger.standing(&run.id).await?;
     if standing.tally.open == 0 {
         return nothing_to_do(bench, ledger.as_ref(), (&run, &standing), sending, false).await;
     }
@@ -195,7 +191,7 @@ async fn go_on(bench: &Workbench, ledger: Arc<dyn Ledger>, run: &str, opening: O
 
 /// Refuses a run after which the campaign has planned another one: that has taken over what became of its recipients, and has reached others.
 async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
-    let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await.map_err(ledger_error)?;
+    let latest = ledger.latest_run(&run.head.campaign, run.head.env.as_deref()).await?;
     let Some(newer) = latest.filter(|latest| latest.id != run.id) else { return Ok(()) };
     let (name, newer) = (run.head.name(), newer.id);
     let typed = campaign::argument(&campaign::typable(ledger, &run.head.campaign).await?);
@@ -207,13 +203,13 @@ async fn refuse_overtaken(ledger: &dyn Ledger, run: &Run) -> Result<()> {
 
 /// Closes a run: whoever is left is held, and the next send of the campaign plans anew.
 async fn abandon(bench: &Workbench, ledger: &dyn Ledger, run: &Run, sending: &SendingArgs) -> Result<Exit> {
-    ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await.map_err(ledger_error)?;
+    ledger.hold_rest(&run.id, Reason::Canary, "abandoned").await?;
     let gate = Gate::Passed { evidence: "abandoned".into(), by: Some(host::person()), at: None };
-    ledger.set_gate(&run.id, gate).await.map_err(ledger_error)?;
+    ledger.set_gate(&run.id, gate).await?;
     let closed = ExitReason { exit: Exit::STOPPED.code(), why: format!("closed by {}", host::person()) };
-    ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code(), vec![closed]).await.map_err(ledger_error)?;
+    ledger.finish(&run.id, RunState::Finished, Exit::STOPPED.code(), vec![closed]).await?;
     rewrite_report(bench, ledger, &run.id).await?;
-    let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+    let standing = ledger.standing(&run.id).await?;
     let run = &bench.run(ledger, Some(&run.id)).await?;
     write_asked(bench, ledger, (run, &standing, Closing::new(Exit::OK)), sending, None).await?;
     let held = standing.tally.get(Outcome::Held);

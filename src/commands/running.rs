@@ -23,7 +23,7 @@ use crate::listen;
 use crate::literal::CanarySize;
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
-use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned, ledger_error};
+use crate::pipeline::{Learn, Limits, Parts, Why, execute, keep_unlearned};
 use crate::progress::{self, Mode, Start};
 use crate::provider::Refusal;
 use crate::report::{self, Closing, SummaryExtra};
@@ -106,12 +106,12 @@ impl Going<'_> {
 
     async fn execute(self) -> Result<Exit> {
         let (started, since) = (Instant::now(), Timestamp::now());
-        let before = self.ledger.standing(&self.run.id).await.map_err(ledger_error)?;
+        let before = self.ledger.standing(&self.run.id).await?;
         outlets::refuse_examples_of_run(&self.bench.settings, &self.run, &self.message, self.sending.allow_example)?;
         if !self.confirmed(&before)? {
-            self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await.map_err(ledger_error)?;
+            self.ledger.hold_rest(&self.run.id, Reason::Interrupted, "not confirmed").await?;
             let not_confirmed = ExitReason { exit: Exit::WAITING.code(), why: "not confirmed on the terminal".to_owned() };
-            self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code(), vec![not_confirmed]).await.map_err(ledger_error)?;
+            self.ledger.finish(&self.run.id, RunState::Open, Exit::WAITING.code(), vec![not_confirmed]).await?;
             return Err(Error::new(Exit::WAITING, "nothing was sent").hint("the same command asks again; -y does not ask"));
         }
         let teller = Teller::find(self.bench, self.ledger.as_ref(), &self.run).await?;
@@ -228,14 +228,14 @@ impl Going<'_> {
             }
             Some(Why::Failing(refusals)) => {
                 // Whom a provider put off has been tried for as long as retries last, whatever the others said.
-                self.ledger.give_up(id).await.map_err(ledger_error)?;
+                self.ledger.give_up(id).await?;
                 earned.push((Exit::RETRYABLE, each(&refusals, "failed for too long")));
                 next = Some(resume.clone());
                 refusals.into_iter().next().map(|(_, refusal)| (Reason::Session, refusal.words()))
             }
             Some(Why::CanaryFailed(evidence)) => {
                 // As they were counted.
-                self.ledger.give_up(id).await.map_err(ledger_error)?;
+                self.ledger.give_up(id).await?;
                 earned.push((Exit::STOPPED, format!("canary failed: {evidence}")));
                 next = Some(format!("mailbatch report {id} --outcome rejected,deferred,unknown    # then {resume} --continue, or --abandon"));
                 Some((Reason::Canary, evidence))
@@ -277,9 +277,9 @@ impl Going<'_> {
             Some(Why::Broken(error)) => return Err(error),
         };
         if let Some((reason, detail)) = held {
-            self.ledger.hold_rest(id, reason, &detail).await.map_err(ledger_error)?;
+            self.ledger.hold_rest(id, reason, &detail).await?;
         }
-        let standing = self.ledger.standing(id).await.map_err(ledger_error)?;
+        let standing = self.ledger.standing(id).await?;
         if standing.tally.open > 0 || standing.tally.total() != before.tally.total() {
             let (rows, open, total) = (before.tally.total(), standing.tally.open, standing.tally.total());
             return Err(Error::internal(format!("run {id} does not add up: {rows} rows went in, the ledger now has {total}, {open} of them open"))
@@ -306,8 +306,8 @@ impl Going<'_> {
         let state = if left == 0 { RunState::Finished } else { RunState::Open };
         let exit = verdict::most_telling(&earned);
         let reasons = earned.iter().map(|(exit, why)| ExitReason { exit: exit.code(), why: why.clone() }).collect();
-        self.ledger.finish(id, state, exit.code(), reasons).await.map_err(ledger_error)?;
-        let run = self.ledger.run(id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
+        self.ledger.finish(id, state, exit.code(), reasons).await?;
+        let run = self.ledger.run(id).await?.ok_or_else(|| Error::internal(format!("run {id} is gone")))?;
         record_end(self.bench, &*self.ledger, &run).await?;
         if left > 0 {
             next = next.or(Some(resume));
@@ -324,7 +324,7 @@ impl Going<'_> {
             return Ok(None);
         }
         let is_screened = |reason| matches!(reason, Reason::HardBounce | Reason::Complaint | Reason::Unsubscribe | Reason::Manual);
-        let kept = self.ledger.kept(&self.run.id, since).await.map_err(ledger_error)?;
+        let kept = self.ledger.kept(&self.run.id, since).await?;
         let (screened, others): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(reason, _)| is_screened(*reason));
         let said = |what: &str, kept: Vec<(Reason, u64)>| {
             let all: u64 = kept.iter().map(|(_, count)| count).sum();
@@ -379,7 +379,7 @@ pub(crate) async fn recover(bench: &Workbench, ledger: &dyn Ledger, run: &Run, n
     if let Some(learn) = learn(bench, &frozen(run)?, no_learn) {
         keep_unlearned(ledger, &learn, &run.id).await?;
     }
-    ledger.recover(&run.id).await.map_err(ledger_error)?;
+    ledger.recover(&run.id).await?;
     Ok(())
 }
 

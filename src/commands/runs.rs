@@ -8,7 +8,6 @@ use crate::commands::workbench::{Workbench, ask, has_person};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::RunState;
-use crate::pipeline::ledger_error;
 use crate::report;
 
 /// Lists, shows or removes runs.
@@ -28,8 +27,8 @@ pub(crate) async fn run(globals: &Globals, args: &RunsArgs) -> Result<Exit> {
 async fn list(bench: &Workbench) -> Result<Exit> {
     let mut runs = Vec::new();
     if let Some(ledger) = bench.ledger_to_read()? {
-        for run in ledger.runs().await.map_err(ledger_error)? {
-            let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+        for run in ledger.runs().await? {
+            let standing = ledger.standing(&run.id).await?;
             runs.push((run, standing));
         }
     }
@@ -57,7 +56,7 @@ async fn remove(bench: &Workbench, name: &str, yes: bool) -> Result<Exit> {
             return Ok(Exit::OK);
         }
     }
-    ledger.remove(&run.id).await.map_err(ledger_error)?;
+    ledger.remove(&run.id).await?;
     // The report holds addresses too.
     remove_files(bench, &run)?;
     bench.note(&format!("mailbatch: run {} is removed; whoever it reached stays reached", run.id));

@@ -34,7 +34,6 @@ use crate::ledger::record::UNREACHED;
 use crate::ledger::{Ledger, LedgerError, LedgerResult, People, Run, RunHead, RunState, Seal};
 use crate::message::Message;
 use crate::outcome::Outcome;
-use crate::pipeline::ledger_error;
 use crate::plan::{self, Lists, Router, Screening, Survey};
 use crate::suppression::Suppressions;
 
@@ -121,11 +120,11 @@ impl Sending<'_> {
     /// campaign all the same. Other ones are another campaign, but not while a run that was begun so is unfinished.
     async fn follow_link(&mut self, ledger: &dyn Ledger) -> Result<()> {
         let Some(old) = self.campaign.respelled.clone() else { return Ok(()) };
-        let latest = ledger.latest_run(&old, self.bench.settings.env.as_deref()).await.map_err(ledger_error)?;
+        let latest = ledger.latest_run(&old, self.bench.settings.env.as_deref()).await?;
         let Some(run) = latest.filter(|_| !self.lists.has_stdin()) else { return Ok(()) };
         let changed = self.changes(&run, &self.fingerprint()?);
         if changed.is_empty() {
-            let kin = ledger.kin(&old).await.map_err(ledger_error)?;
+            let kin = ledger.kin(&old).await?;
             self.campaign.go_on_as(old, kin);
         } else if run.state == RunState::Open {
             return Err(Campaign::is_respelled(&run, &format!("{} changed", has(&changed))));
@@ -156,7 +155,7 @@ impl Sending<'_> {
         let _lock = campaign::lock(&bench.settings.workspace.state_dir, &self.campaign.ids, bench.settings.env.as_deref(), wait)?;
         if !self.campaign.aliases.is_empty() {
             // On the disk before anything is planned, so that no other spelling begins anew whatever happens from here on.
-            ledger.add_aliases(self.campaign.aliases.clone()).await.map_err(ledger_error)?;
+            ledger.add_aliases(self.campaign.aliases.clone()).await?;
         }
         let start = Start { campaign: &self.campaign.id, kind: self.message.kind(), providers: self.chosen.providers.clone() };
         refuse_while_paused(ledger.as_ref(), &start).await?;
@@ -166,8 +165,8 @@ impl Sending<'_> {
             None => None,
         };
         let state_dir = &bench.settings.workspace.state_dir;
-        let secret = ledger.secret_key().await.map_err(ledger_error)?;
-        let latest = ledger.latest_run(&self.campaign.id, bench.settings.env.as_deref()).await.map_err(ledger_error)?;
+        let secret = ledger.secret_key().await?;
+        let latest = ledger.latest_run(&self.campaign.id, bench.settings.env.as_deref()).await?;
         if let Some(run) = &latest
             && run.state == RunState::Open
         {
@@ -184,7 +183,7 @@ impl Sending<'_> {
                 let fresh = self.plan(&ledger, &suppressions, secret, &mut notes).await?;
                 let changed = self.changes(&run, &fresh.run.head.list_fingerprint);
                 if changed.is_empty() || self.refuses(&ledger, &run, &changed).await?.is_some() {
-                    ledger.discard(&fresh.run.id).await.map_err(ledger_error)?;
+                    ledger.discard(&fresh.run.id).await?;
                 } else {
                     planned = Some(fresh);
                 }
@@ -267,8 +266,8 @@ impl Sending<'_> {
         if run.state == RunState::Open || self.args.sending.on_unknown == OnUnknown::Retry {
             forget_report(self.bench, &run)?;
         }
-        ledger.reopen(&run.id, &open).await.map_err(ledger_error)?;
-        let standing = ledger.standing(&run.id).await.map_err(ledger_error)?;
+        ledger.reopen(&run.id, &open).await?;
+        let standing = ledger.standing(&run.id).await?;
         if standing.tally.open > 0 {
             note_all(self.bench, &notes);
             return self.going(ledger, run, suppressions, secret, true, self.args.limit).go().await;
@@ -341,7 +340,7 @@ impl Sending<'_> {
             message: self.message.freeze(),
             settings: serde_json::to_value(&frozen).map_err(|e| Error::internal(e.to_string()))?,
         };
-        let id = ledger.begin(head.clone()).await.map_err(ledger_error)?;
+        let id = ledger.begin(head.clone()).await?;
         let read = self.read(ledger, &id, suppressions, secret).await;
         let survey = match read.and_then(|survey| survey.judge(&judgement(screening), None).map(|()| survey)) {
             Ok(survey) => survey,
@@ -375,7 +374,7 @@ impl Sending<'_> {
         const UNDER_WAY: usize = 2;
         let mut written: VecDeque<JoinHandle<LedgerResult<()>>> = VecDeque::with_capacity(UNDER_WAY);
         let finish = |page: JoinHandle<LedgerResult<()>>| match handle.block_on(page) {
-            Ok(done) => done.map_err(ledger_error),
+            Ok(done) => Ok(done?),
             Err(e) => Err(Error::internal(format!("planning stopped: {e}"))),
         };
         let mut sink = |rows| {
@@ -390,7 +389,7 @@ impl Sending<'_> {
         // Whatever became of the reading, nothing is still being written afterwards.
         let mut last = Ok(());
         for page in written {
-            last = last.and(page.await.unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string()))).map_err(ledger_error));
+            last = last.and(page.await.unwrap_or_else(|e| Err(LedgerError::Gone(e.to_string()))).map_err(Error::from));
         }
         survey.and_then(|survey| last.map(|()| survey))
     }
@@ -423,19 +422,19 @@ impl Sending<'_> {
             overlap: if question.is_again { None } else { question.query(people.clone()) },
             people: question.apart.map(|apart| (apart.to_owned(), people)),
         };
-        if let Some(overlap) = ledger.seal(&run.id, seal.clone()).await.map_err(ledger_error)? {
+        if let Some(overlap) = ledger.seal(&run.id, seal.clone()).await? {
             if let Err(refusal) = question.judge(ledger.as_ref(), &overlap).await {
-                ledger.discard(&run.id).await.map_err(ledger_error)?;
+                ledger.discard(&run.id).await?;
                 return Err(refusal);
             }
             seal.overlap = None;
-            ledger.seal(&run.id, seal).await.map_err(ledger_error)?;
+            ledger.seal(&run.id, seal).await?;
         }
         if self.args.sending.on_unknown == OnUnknown::Retry {
             // Unknowns of earlier runs have been carried over.
-            ledger.reopen(&run.id, &[Outcome::Unknown]).await.map_err(ledger_error)?;
+            ledger.reopen(&run.id, &[Outcome::Unknown]).await?;
         }
-        ledger.run(&run.id).await.map_err(ledger_error)?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
+        ledger.run(&run.id).await?.ok_or_else(|| Error::internal(format!("run {} is gone", run.id)))
     }
 
     /// Whether these people had the message under another campaign.

@@ -17,7 +17,6 @@ use crate::files;
 use crate::input::{Finding, Kind, ReadOptions};
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::output::{Output, Target};
-use crate::pipeline::ledger_error;
 use crate::shown::Shown;
 use crate::suppression::{self, Entry, ExportFormat, Exported, Import, Preset};
 
@@ -50,7 +49,7 @@ fn parse(text: &str) -> Result<String> {
 async fn keep(bench: &Workbench, file: &std::path::Path, entries: Vec<LedgerSuppression>) -> Result<u64> {
     let ledger = bench.ledger()?;
     suppression::append(file, &entries)?;
-    ledger.suppress(entries).await.map_err(ledger_error)
+    Ok(ledger.suppress(entries).await?)
 }
 
 async fn add(bench: &Workbench, args: &AddArgs) -> Result<Exit> {
@@ -93,7 +92,7 @@ async fn remove(bench: &Workbench, args: &RemoveArgs) -> Result<Exit> {
     }
     if let Some(ledger) = bench.existing_ledger()? {
         let by = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "mailbatch suppress remove".into());
-        lines += ledger.unsuppress(entries, &by).await.map_err(ledger_error)?;
+        lines += ledger.unsuppress(entries, &by).await?;
     }
     for domain in domains {
         bench.note(&format!("mailbatch: the entry {domain} still suppresses its addresses"));

@@ -15,7 +15,6 @@ use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, LedgerRow, Run};
-use crate::pipeline::ledger_error;
 use crate::report::text::time;
 use crate::report::{Moment, who_table};
 use crate::suppression::Entry;
@@ -56,8 +55,8 @@ pub(crate) async fn run(globals: &Globals, args: &WhoArgs) -> Result<Exit> {
 
 async fn runs(ledger: &dyn Ledger, email: &str) -> Result<Vec<(Run, LedgerRow)>> {
     let mut found = Vec::new();
-    for (id, row) in ledger.rows_of(email).await.map_err(ledger_error)? {
-        if let Some(run) = ledger.run(&id).await.map_err(ledger_error)? {
+    for (id, row) in ledger.rows_of(email).await? {
+        if let Some(run) = ledger.run(&id).await? {
             found.push((run, row));
         }
     }
@@ -68,7 +67,7 @@ async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
     let mut query = EventQuery { limit: PAGE, email: Some(email.to_owned()), ..EventQuery::default() };
     let mut found = Vec::new();
     loop {
-        let page = ledger.events(query.clone()).await.map_err(ledger_error)?;
+        let page = ledger.events(query.clone()).await?;
         let (count, last) = (page.len(), page.last().map(|event| event.number));
         found.extend(page);
         match last {
@@ -81,7 +80,7 @@ async fn events(ledger: &dyn Ledger, email: &str) -> Result<Vec<KeptEvent>> {
 /// Entries of the configuration's suppression files, of those that runs were begun with, and of the ledger.
 async fn suppressions(bench: &Workbench, ledger: &dyn Ledger, address: &Address) -> Result<Vec<(String, Entry)>> {
     let mut files: Vec<PathBuf> = bench.settings.suppression_files.clone();
-    for run in ledger.runs().await.map_err(ledger_error)? {
+    for run in ledger.runs().await? {
         files.extend(frozen(&run)?.suppress);
     }
     files.sort();

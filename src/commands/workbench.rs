@@ -14,7 +14,6 @@ use crate::ledger::loss::{Loss, Remains};
 use crate::ledger::{self, Ledger, LedgerSuppression, Run};
 use crate::message::{Links, Message, MessageKeys, MessageSource};
 use crate::outcome::Kind;
-use crate::pipeline::ledger_error;
 use crate::recipient::Columns;
 use crate::shown::{Shown, visible_lines};
 use crate::suppression::{Places, Suppressions};
@@ -38,14 +37,14 @@ impl Workbench {
     /// Opens the ledger, making it if there is none.
     pub(crate) fn ledger(&self) -> Result<Arc<dyn Ledger>> {
         ledger::open(&self.settings.workspace.state_dir).map_err(|error| {
-            let error = ledger_error(error);
+            let error = Error::from(error);
             if error.exit() == Exit::INTERNAL { self.refuse_unwritable_state().err().unwrap_or(error) } else { error }
         })
     }
 
     /// Opens the ledger of a workspace that has lost an earlier one, making it if there is none.
     pub(crate) fn ledger_after_loss(&self) -> Result<(Arc<dyn Ledger>, Remains, Loss)> {
-        ledger::open_after_loss(&self.settings.workspace.state_dir).map_err(ledger_error)
+        Ok(ledger::open_after_loss(&self.settings.workspace.state_dir)?)
     }
 
     /// Why the state directory cannot be written, found without changing anything; `None` where it can be.
@@ -87,7 +86,7 @@ impl Workbench {
 
     /// Opens the ledger if there is one.
     pub(crate) fn existing_ledger(&self) -> Result<Option<Arc<dyn Ledger>>> {
-        ledger::open_existing(&self.settings.workspace.state_dir).map_err(ledger_error)
+        Ok(ledger::open_existing(&self.settings.workspace.state_dir)?)
     }
 
     /// The ledger of a workspace that has sent something; exit 2 otherwise.
@@ -100,7 +99,7 @@ impl Workbench {
         if self.unwritable_state().is_none() {
             return self.existing_ledger();
         }
-        ledger::open_copy(&self.settings.workspace.state_dir).map_err(ledger_error)
+        Ok(ledger::open_copy(&self.settings.workspace.state_dir)?)
     }
 
     /// The same for a workspace that has sent something; exit 2 otherwise.
@@ -116,9 +115,9 @@ impl Workbench {
     /// The run called `name`, or the newest one; `latest` is the newest too.
     pub(crate) async fn run(&self, ledger: &dyn Ledger, name: Option<&str>) -> Result<Run> {
         let found = match name {
-            Some(name) if name != "latest" => ledger.run(name).await.map_err(ledger_error)?,
-            _ => match ledger.runs().await.map_err(ledger_error)?.first() {
-                Some(newest) => ledger.run(&newest.id).await.map_err(ledger_error)?,
+            Some(name) if name != "latest" => ledger.run(name).await?,
+            _ => match ledger.runs().await?.first() {
+                Some(newest) => ledger.run(&newest.id).await?,
                 None => None,
             },
         };
@@ -276,7 +275,7 @@ pub(crate) fn learned(ledger: &dyn Ledger) -> impl Iterator<Item = Result<(i64, 
                 }
                 Err(error) => {
                     after = None;
-                    return Some(Err(ledger_error(error)));
+                    return Some(Err(error.into()));
                 }
             }
         }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::holder;
 use crate::ledger::{Ledger, LedgerSuppression, Unfiled};
-use crate::pipeline::ledger_error;
 use crate::shown::Shown;
 use crate::suppression;
 
@@ -23,7 +22,7 @@ const TURN: Duration = Duration::from_secs(15 * 60);
 /// Appends to `file` what was learned from events and is not in it yet. Returns how many entries that were. Processes take turns by a lock
 /// in `state_dir`. When it fails the entries stay unfiled, and the ledger screens by them all the same.
 pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) -> Result<u64> {
-    if ledger.unfiled(1).await.map_err(ledger_error)?.is_empty() {
+    if ledger.unfiled(1).await?.is_empty() {
         return Ok(0);
     }
     let lock = state_dir.join("filing.lock");
@@ -36,14 +35,14 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
     .await?;
     let mut written = 0;
     loop {
-        let waiting = ledger.unfiled(AT_ONCE).await.map_err(ledger_error)?;
+        let waiting = ledger.unfiled(AT_ONCE).await?;
         if waiting.is_empty() {
             return Ok(written);
         }
         let numbers: Vec<i64> = waiting.iter().map(|unfiled| unfiled.number).collect();
         // Those that a writer had begun with when it was stopped may be in the file, the last one in part.
         let (begun, fresh): (Vec<Unfiled>, Vec<Unfiled>) = waiting.into_iter().partition(|unfiled| unfiled.begun);
-        ledger.filed(numbers.clone(), false).await.map_err(ledger_error)?;
+        ledger.filed(numbers.clone(), false).await?;
         let path = file.to_owned();
         let entries = |list: Vec<Unfiled>| -> Vec<LedgerSuppression> { list.into_iter().map(|unfiled| unfiled.entry).collect() };
         let (begun, fresh) = (entries(begun), entries(fresh));
@@ -53,7 +52,7 @@ pub async fn file_learned(ledger: &dyn Ledger, state_dir: &Path, file: &Path) ->
             Ok(again + fresh.len() as u64)
         })
         .await?;
-        ledger.filed(numbers, true).await.map_err(ledger_error)?;
+        ledger.filed(numbers, true).await?;
     }
 }
 

@@ -1,4 +1,6 @@
-//! What can go wrong with the ledger, as its callers see it.
+//! What can go wrong with the ledger, as its callers see it, and how it ends the program.
+
+use crate::error::Error;
 
 /// What went wrong with the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -44,3 +46,48 @@ pub enum Leaves {
 }
 
 pub type LedgerResult<T> = Result<T, LedgerError>;
+
+impl From<LedgerError> for Error {
+    /// The error that ends the program, with what mends it.
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Full { .. } => {
+                Error::internal(error.to_string()).hint("nothing was handed over without a record; free some space and run the same command again")
+            }
+            LedgerError::Locked { .. } => Error::internal(error.to_string()).hint(
+                "let that process end (a VACUUM, a backup, an open sqlite3 session), then run the same command again: whatever was answered is on record, and nobody is mailed twice",
+            ),
+            LedgerError::Newer { .. } => Error::usage(error.to_string()).hint("use the newer mailbatch that wrote it"),
+            LedgerError::Lost { .. } => Error::usage(error.to_string()).hint(
+                "restore the newest ledger.db from a backup; without one, `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody \
+                 in them is mailed again (a workspace that is to begin anew needs another state directory: move .mailbatch away)",
+            ),
+            LedgerError::LostWithoutTrace { .. } => Error::usage(error.to_string()).hint(
+                "restore the newest ledger.db from a backup, or .mailbatch/reports; a workspace that is to begin anew, although people may then be \
+                 mailed twice, needs another state directory: move .mailbatch away",
+            ),
+            LedgerError::NotALedger { ref path, leaves, .. } => {
+                let away = format!("move {path} away, and {path}-wal and {path}-shm where they are there");
+                Error::usage(error.to_string()).hint(match leaves {
+                    Leaves::Runs => format!(
+                        "{away}; then restore the newest ledger.db from a backup, or without a backup `mailbatch send LIST --ledger-lost` reads the \
+                         reports of earlier runs first, so that nobody in them is mailed again"
+                    ),
+                    Leaves::Locks => format!(
+                        "{away}, and restore the newest ledger.db from a backup; a workspace that is to begin anew, although people may then be mailed \
+                         twice, needs another state directory: move .mailbatch away"
+                    ),
+                    Leaves::Nothing => format!("{away}; nothing has been sent from this workspace, so the next send makes a new ledger, unless you have a backup"),
+                })
+            }
+            LedgerError::NoCopy { .. } => {
+                Error::internal(error.to_string()).hint("name a directory with room that this user can write to: TMPDIR=DIR before the command")
+            }
+            LedgerError::NoSuchRun(_) => Error::usage(error.to_string()).hint("`mailbatch runs` lists them"),
+            LedgerError::Broken { .. } => Error::internal(error.to_string())
+                .hint("restore the newest ledger.db from a backup; without one move ledger.db, ledger.db-wal and ledger.db-shm away, and `mailbatch send LIST --ledger-lost` reads the reports first, so that nobody in them is mailed again"),
+            LedgerError::Denied { ref mend, .. } => Error::internal(error.to_string()).hint(mend.clone()),
+            LedgerError::Gone(_) => Error::internal(error.to_string()),
+        }
+    }
+}

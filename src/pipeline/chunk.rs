@@ -15,7 +15,7 @@ use crate::outcome::{Outcome, Reason};
 use crate::pipeline::heard::Heard;
 use crate::pipeline::press::{Press, idempotency_key};
 use crate::pipeline::wire::{ClaimWire, Cut, FirstRequest, Pacers, withdrawn};
-use crate::pipeline::{Outlet, Parts, ledger_error};
+use crate::pipeline::{Outlet, Parts};
 use crate::provider::{Claim, Health, Job, JobId, Reply};
 
 /// Where a chunk's recipients come from and whom they go through: places among the providers, and one among the lanes of the first.
@@ -98,8 +98,7 @@ pub(crate) async fn carry(parts: Arc<Parts>, rows: Vec<LedgerRow>, ticket: Ticke
             ramp: outlet.ramp.clone(),
             instead_of: ticket.instead_of,
         })
-        .await
-        .map_err(ledger_error)?;
+        .await?;
     let Claimed::Batch(batch) = claim else {
         return Ok(Done::NotClaimed { way: ticket.way, rows: names, suppressed: taken_out, why: claim });
     };

@@ -33,7 +33,7 @@ use crate::pipeline::chunk::{Buffers, Done, Way};
 use crate::pipeline::learning;
 use crate::pipeline::settle::{self, Judge, Returned};
 use crate::pipeline::signals::{Signals, Wish};
-use crate::pipeline::{Outlet, Parts, Why, ledger_error};
+use crate::pipeline::{Outlet, Parts, Why};
 use crate::progress::RateMeter;
 use crate::provider::{BoxFuture, Health, JobId, Refusal, Reply, Verdict};
 
@@ -80,7 +80,7 @@ async fn hurry_at_the_second(ledger: Arc<dyn Ledger>) {
 async fn take_in(parts: &Parts) -> Result<()> {
     const PAGE: usize = 1_000;
     loop {
-        let page = parts.ledger.suppressions(parts.suppressions.learned_up_to(), PAGE).await.map_err(ledger_error)?;
+        let page = parts.ledger.suppressions(parts.suppressions.learned_up_to(), PAGE).await?;
         parts.suppressions.learn(&page);
         if page.len() < PAGE {
             return Ok(());
@@ -135,7 +135,7 @@ impl Engine {
     async fn new(parts: Arc<Parts>) -> Result<Self> {
         let mut stations = blame::stations(&parts).await?;
         // Recipients may have been opened again.
-        let standing = parts.ledger.standing(&parts.run.id).await.map_err(ledger_error)?;
+        let standing = parts.ledger.standing(&parts.run.id).await?;
         take_in(&parts).await?;
         for (station, outlet) in stations.iter_mut().zip(&parts.outlets) {
             station.trust.recall(&parts, outlet.provider.as_ref()).await?;
@@ -226,7 +226,7 @@ impl Engine {
                 match why {
                     Claimed::Capped { cap, room, until } => self.capped(way.through, &cap, room, until),
                     Claimed::Paused(pause) => self.paused(*pause),
-                    Claimed::Lost { path, what } => self.stop_for(Why::LedgerLost(ledger_error(LedgerError::Lost { path, what }))),
+                    Claimed::Lost { path, what } => self.stop_for(Why::LedgerLost(LedgerError::Lost { path, what }.into())),
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }
@@ -277,7 +277,7 @@ impl Engine {
                 }
                 self.gathered.push(Box::pin(async move {
                     learning::keep(&parts, learned).await?;
-                    parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await.map_err(ledger_error)
+                    Ok(parts.ledger.settle(&parts.run.id, batch, translated.items, feedback).await?)
                 }));
                 reply.health = self.weigh(way.through, std::mem::take(&mut reply.health), has_accepted).await?;
                 self.keep_wait(way.through, &reply).await?;

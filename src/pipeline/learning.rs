@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Learn, Parts, ledger_error};
+use super::{Learn, Parts};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::suppression;
@@ -27,18 +27,18 @@ pub(crate) async fn keep(parts: &Parts, learned: Vec<LedgerSuppression>) -> Resu
 
 /// Keeps what was learned. What the ledger knows already is not written to the file again.
 pub async fn keep_learned(ledger: &dyn Ledger, learn: &Learn, learned: Vec<LedgerSuppression>) -> Result<()> {
-    let new = ledger.not_kept(learned).await.map_err(ledger_error)?;
+    let new = ledger.not_kept(learned).await?;
     append(learn.file.clone(), new.clone()).await;
     suppress(ledger, new).await
 }
 
 /// Keeps what a process that is gone had heard about people and not settled. To be called before its claims are recovered.
 pub async fn keep_unlearned(ledger: &dyn Ledger, learn: &Learn, run: &str) -> Result<()> {
-    let learned = ledger.unlearned(run).await.map_err(ledger_error)?;
+    let learned = ledger.unlearned(run).await?;
     if learned.is_empty() {
         return Ok(());
     }
-    let new = ledger.not_kept(learned).await.map_err(ledger_error)?;
+    let new = ledger.not_kept(learned).await?;
     let known = match learn.file.clone().filter(|file| !new.is_empty() && file.exists()) {
         Some(file) => blocking(move || listed(file)).await?,
         None => HashSet::new(),
@@ -74,7 +74,7 @@ async fn append(file: Option<PathBuf>, entries: Vec<LedgerSuppression>) {
 
 async fn suppress(ledger: &dyn Ledger, entries: Vec<LedgerSuppression>) -> Result<()> {
     if !entries.is_empty() {
-        ledger.suppress(entries).await.map_err(ledger_error)?;
+        ledger.suppress(entries).await?;
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Outlet;
 use super::press::{Press, account_mark, idempotency_key};
 use super::wire::Pacers;
-use super::{Outlet, ledger_error};
 use crate::address::Address;
 use crate::error::Result;
 use crate::input::context::ColumnIndex;
@@ -83,7 +83,7 @@ pub async fn replay(doubtful: &Doubtful, outlet: &Outlet, batch: &BatchRecord, r
     }
     let head = &doubtful.run.head;
     let holds = |pause: &Pause| pause.scope.holds(&head.campaign, head.kind) || pause.scope.holds_provider(&outlet.name);
-    if let Some(pause) = doubtful.ledger.pauses().await.map_err(ledger_error)?.into_iter().find(holds) {
+    if let Some(pause) = doubtful.ledger.pauses().await?.into_iter().find(holds) {
         return refused(format!("{} has been paused since {}", pause.scope.words(), pause.words()));
     }
     let wire = ReplayWire { pacers: Pacers::new(&doubtful.ledger, outlet) };

@@ -12,7 +12,6 @@ use crate::config::Workspace;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, Run, RunState};
-use crate::pipeline::ledger_error;
 
 /// The most old campaigns whose paths are looked for.
 const MOST_OLD: usize = 200;
@@ -116,16 +115,16 @@ pub(super) struct Book<'a> {
 impl<'a> Book<'a> {
     async fn read(ledger: Option<&'a dyn Ledger>) -> Result<Self> {
         let Some(open) = ledger else { return Ok(Self { ledger, runs: Vec::new(), aliases: Vec::new() }) };
-        let runs = open.runs().await.map_err(ledger_error)?;
+        let runs = open.runs().await?;
         let runs = runs.into_iter().filter(|run| run.state != RunState::Planning).collect();
-        Ok(Self { ledger, runs, aliases: open.aliases().await.map_err(ledger_error)? })
+        Ok(Self { ledger, runs, aliases: open.aliases().await? })
     }
 
     /// The campaign of some ids: the newest run's id is used again, so that Message-IDs stay what they were.
     pub(super) async fn campaign(&self, mut ids: Vec<String>, fresh: String, aliases: Vec<(String, String)>) -> Result<Campaign> {
         if let Some(ledger) = self.ledger {
             for id in ids.clone() {
-                ids.extend(ledger.kin(&id).await.map_err(ledger_error)?);
+                ids.extend(ledger.kin(&id).await?);
             }
         }
         let newest = self.runs.iter().map(|run| &run.head.campaign).find(|campaign| ids.contains(campaign));
@@ -176,7 +175,7 @@ impl<'a> Book<'a> {
             if !seen.insert(&run.head.campaign) {
                 continue;
             }
-            let Some(run) = ledger.run(&run.id).await.map_err(ledger_error)? else { continue };
+            let Some(run) = ledger.run(&run.id).await? else { continue };
             if places.identity(&run, plain).is_some_and(|identity| apart.of(&identity) == canonical) {
                 found.push(run.head.campaign.clone());
             }

@@ -8,7 +8,6 @@ use crate::commands::workbench::Workbench;
 use crate::error::Result;
 use crate::ledger::{Ledger, RunState};
 use crate::outcome::Outcome;
-use crate::pipeline::ledger_error;
 
 /// What stands for a date in a typed name, and the form of what replaces it: `0` is any digit.
 const SIGNS: [(&str, &str); 3] = [("{date}", "0000-00-00"), ("{week}", "0000-W00"), ("{month}", "0000-00")];
@@ -48,13 +47,13 @@ pub(crate) fn gives(typed: &str, name: &str) -> bool {
 pub(crate) async fn name_unfinished(bench: &Workbench, ledger: &dyn Ledger, typed: Option<&str>, campaign: &str) -> Result<()> {
     const MOST: usize = 3;
     let Some(typed) = typed.map(cleaned).filter(|typed| is_dated(typed)) else { return Ok(()) };
-    let mut runs = ledger.runs().await.map_err(ledger_error)?;
+    let mut runs = ledger.runs().await?;
     runs.retain(|run| {
         let is_other = run.head.campaign != campaign && run.head.env.as_deref() == bench.settings.env.as_deref();
         is_other && run.state == RunState::Open && gives(&typed, &run.head.campaign)
     });
     for run in runs.iter().take(MOST) {
-        let tally = ledger.standing(&run.id).await.map_err(ledger_error)?.tally;
+        let tally = ledger.standing(&run.id).await?.tally;
         let counts = [(tally.open, "open"), (tally.get(Outcome::Held), "held"), (tally.get(Outcome::Deferred), "deferred")];
         let left: Vec<String> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         let next = in_this_workspace(bench, &format!("mailbatch resume {}", run.id));

@@ -24,7 +24,6 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::holder;
 use crate::ledger::{Ledger, Run};
-use crate::pipeline::ledger_error;
 use crate::shown::Shown;
 
 pub(crate) use asked::{Apart, Asked, Campaign};
@@ -92,7 +91,7 @@ pub(crate) fn lock(state_dir: &Path, ids: &[String], env: Option<&str>, wait: Du
 
 /// Takes the lock of the campaign that a run belongs to.
 pub(crate) async fn lock_of(state_dir: &Path, ledger: &dyn Ledger, run: &Run, wait: Duration) -> Result<Lock> {
-    let ids = ledger.kin(&run.head.campaign).await.map_err(ledger_error)?;
+    let ids = ledger.kin(&run.head.campaign).await?;
     lock(state_dir, &ids, run.head.env.as_deref(), wait)
 }
 

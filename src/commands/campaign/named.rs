@@ -10,7 +10,6 @@ use super::paths::Identity;
 use super::{SIGN, argument, shown};
 use crate::address::shows_nothing;
 use crate::error::{Error, Result};
-use crate::pipeline::ledger_error;
 
 /// An identity that begins so is one of files.
 const FILES: &str = "p:";
@@ -47,7 +46,7 @@ impl Book<'_> {
             return self.with_own(vec![apart.of(name)], name, Vec::new(), own, apart).await;
         };
         let kin = match self.ledger {
-            Some(ledger) => ledger.kin(first).await.map_err(ledger_error)?,
+            Some(ledger) => ledger.kin(first).await?,
             None => Vec::new(),
         };
         if ids.iter().any(|id| !kin.contains(id)) {

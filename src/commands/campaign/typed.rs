@@ -8,7 +8,6 @@ use super::{SIGN, shown};
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Run};
-use crate::pipeline::ledger_error;
 
 /// What a send of these lists is called by. Paths are as typed.
 pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<PathBuf>, lists: &[PathBuf]) -> Result<Asked> {
@@ -33,8 +32,8 @@ pub(crate) fn asked(bench: &Workbench, campaign: Option<&str>, message: Option<P
 
 /// The campaign with this id as `--campaign` takes it: its name, or the id where the name could mean another one.
 pub(crate) async fn typable(ledger: &dyn Ledger, id: &str) -> Result<String> {
-    let kin = ledger.kin(id).await.map_err(ledger_error)?;
-    let runs = ledger.runs().await.map_err(ledger_error)?;
+    let kin = ledger.kin(id).await?;
+    let runs = ledger.runs().await?;
     let of_it = runs.iter().find(|run| kin.contains(&run.head.campaign));
     let plain = of_it.filter(|run| run.head.campaign == id).map_or(id, plain_of);
     if !plain.contains(SIGN) {

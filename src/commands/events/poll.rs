@@ -24,7 +24,6 @@ use crate::events::{Believe, Event};
 use crate::exit::Exit;
 use crate::ledger::{EventQuery, KeptEvent};
 use crate::outcome::Reason;
-use crate::pipeline::ledger_error;
 use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};
 use crate::provider::{Provider, Refusal};
 use crate::report::text::{clean, time};
@@ -55,7 +54,7 @@ pub(super) async fn run(globals: &Globals, env: Option<&str>, args: &PollArgs) -
     let cursor = Cursor::open(&dir, &name, &kind, bench.settings.env.as_deref(), !args.dry_run)?;
     let ledger = if args.dry_run { bench.existing_ledger()? } else { Some(bench.ledger()?) };
     let account = match &ledger {
-        Some(ledger) => Some(mark(&log.whose(), &ledger.secret_key().await.map_err(ledger_error)?)),
+        Some(ledger) => Some(mark(&log.whose(), &ledger.secret_key().await?)),
         None => None,
     };
     let believe = Believe { soft: bench.settings.soft_bounces, mail_about_anybody: false };
@@ -267,7 +266,7 @@ async fn was_told(intake: &Intake, event: &Event) -> Result<bool> {
     };
     let mut query = EventQuery { limit: 1_000, kind: Some(event.kind), email: Some(email), ..EventQuery::default() };
     loop {
-        let page = intake.ledger.events(query.clone()).await.map_err(ledger_error)?;
+        let page = intake.ledger.events(query.clone()).await?;
         if page.iter().any(is_it) {
             return Ok(true);
         }

@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerRow, Run, RunState};
 use crate::message::{Message, MessageSource};
 use crate::outcome::{Kind, Outcome, Reason};
-use crate::pipeline::ledger_error;
 use crate::plan::{Screen, Screened, Screening};
 
 /// Why `send` would not mail a row.
@@ -120,7 +119,7 @@ impl<'a> Earlier<'a> {
         let env = bench.settings.env.as_deref();
         let apart = Apart { env, redirect: None, provider_sandbox: false };
         let Campaign { id, ids, .. } = asked.find(Some(ledger), &bench.settings.workspace, &apart).await?;
-        let mut runs = ledger.runs().await.map_err(ledger_error)?;
+        let mut runs = ledger.runs().await?;
         runs.retain(|run| ids.contains(&run.head.campaign) && run.head.env.as_deref() == env && run.state != RunState::Planning);
         let chosen = bench.settings.chosen(args.target.provider.as_deref()).map(|chosen| chosen.providers).unwrap_or_default();
         let providers = chosen.into_iter().map(str::to_owned).collect();

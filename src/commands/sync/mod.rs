@@ -24,7 +24,6 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::ledger::{Ledger, LedgerSuppression};
 use crate::outcome::Reason;
-use crate::pipeline::ledger_error;
 use crate::provider::Provider;
 use crate::provider::by_hand::{Ours, RemoteList, Trouble, in_words};
 use crate::suppression::{self, Entry};
@@ -120,7 +119,7 @@ impl Here<'_> {
         let known = self.known.get_or_insert_default();
         let page: Vec<_> = page.into_iter().map(|kept| LedgerSuppression { source: name.to_owned(), ..kept }).collect();
         let new_here = match &self.ledger {
-            Some(ledger) => ledger.not_kept(page.clone()).await.map_err(ledger_error)?,
+            Some(ledger) => ledger.not_kept(page.clone()).await?,
             None => page.clone(),
         };
         let is_new_here: HashSet<(u128, Reason)> = new_here.iter().map(|kept| (key_of(&kept.entry), kept.reason)).collect();
@@ -131,7 +130,7 @@ impl Here<'_> {
                 tokio::task::block_in_place(|| suppression::append(file, &missing))?;
             }
             if let Some(ledger) = self.ledger.as_ref().filter(|_| !new_here.is_empty()) {
-                ledger.suppress(new_here).await.map_err(ledger_error)?;
+                ledger.suppress(new_here).await?;
             }
         }
         Ok(count)

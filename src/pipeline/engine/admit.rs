@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ledger::{Ask, InsteadOf, LedgerRow};
 use crate::outcome::Cohort;
 use crate::pipeline::chunk::{self, Ticket, Way};
-use crate::pipeline::{Why, ledger_error, retry};
+use crate::pipeline::{Why, retry};
 use crate::provider::JobId;
 
 /// Chunks that are read from the plan at once.
@@ -244,7 +244,7 @@ impl Engine {
             limit: READ_AHEAD + self.out.len(),
             ..Ask::default()
         };
-        let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
+        let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await?;
         rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
         let heard = &self.stations[first].heard;
         Ok(rows.into_iter().find(|row| !heard.is_absolved(row.row)))
@@ -275,7 +275,7 @@ impl Engine {
                 now: Some(self.due_by.take().unwrap_or_else(Timestamp::now)),
             };
             let cursor = lane.cursor;
-            let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
+            let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await?;
             let found = rows.len();
             rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
             let more = rows.split_off(limit.min(rows.len()));
@@ -294,7 +294,7 @@ impl Engine {
 
     async fn next_due(&mut self, first: usize, now: Instant) -> Result<Option<Instant>> {
         let recipients = self.stations[first].recipients.clone();
-        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await.map_err(ledger_error)?;
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
         let longest = self.parts.outlets.iter().map(|outlet| outlet.retry.max).max().unwrap_or_default();
         let lanes = &mut self.stations[first].lanes;
         let due = due.map(|at| {
@@ -316,10 +316,10 @@ impl Engine {
     async fn has_open(&mut self, first: usize) -> Result<bool> {
         let recipients = self.stations[first].recipients.clone();
         let ask = Ask { cohort: self.cohort(), through: recipients.clone(), limit: 1, ..Ask::default() };
-        if !self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?.is_empty() {
+        if !self.parts.ledger.next(&self.parts.run.id, ask).await?.is_empty() {
             return Ok(true);
         }
-        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await.map_err(ledger_error)?;
+        let due = self.parts.ledger.next_retry_at(&self.parts.run.id, self.cohort(), recipients).await?;
         Ok(due.is_some())
     }
 

@@ -17,7 +17,7 @@ use crate::ledger::{LedgerSuppression, Refusals};
 use crate::outcome::Reason;
 use crate::pipeline::brake::LeftAlone;
 use crate::pipeline::sameness::{Blame, Proved, Sameness};
-use crate::pipeline::{Parts, brake, learning, ledger_error};
+use crate::pipeline::{Parts, brake, learning};
 use crate::provider::{Health, JobId, Refusal, Reply, SLOW_DOWN, Verdict, without_addresses};
 use crate::replies;
 
@@ -27,22 +27,22 @@ const WORTH_REMEMBERING: Duration = Duration::from_secs(30);
 /// The providers' stations as the ledger has left them.
 pub(super) async fn stations(parts: &Parts) -> Result<Vec<Station>> {
     let ledger = &parts.ledger;
-    let brakes = ledger.recall(brake::KIND).await.map_err(ledger_error)?;
-    let waits = ledger.recall(brake::LEFT_ALONE).await.map_err(ledger_error)?;
+    let brakes = ledger.recall(brake::KIND).await?;
+    let waits = ledger.recall(brake::LEFT_ALONE).await?;
     let has_history = parts.standing.tally.open < parts.standing.tally.total();
     let redirected = parts.redirect.as_ref().map(Address::domain);
     let mut stations = Vec::with_capacity(parts.outlets.len());
     for (place, outlet) in parts.outlets.iter().enumerate() {
-        let refusals = ledger.refusals(&parts.run.id, &outlet.name, has_history).await.map_err(ledger_error)?;
+        let refusals = ledger.refusals(&parts.run.id, &outlet.name, has_history).await?;
         let mut brake = brakes.iter().find(|fact| fact.subject == outlet.name).map(brake::sign);
         let (mut same, proved) = Sameness::resumed(&refusals, brake.clone(), redirected);
         let mut pending = Vec::new();
         if let Some(Proved::Refuses(blame)) = proved {
             // The process before this one ended between the proof and what follows from it.
             let fact = brake::fact(&outlet.name, &blame.sign, Timestamp::now());
-            ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await.map_err(ledger_error)?;
+            ledger.absolve(&parts.run.id, blame.rows, Some(fact)).await?;
             brake = Some(blame.sign);
-            let rest = ledger.refusals(&parts.run.id, &outlet.name, has_history).await.map_err(ledger_error)?;
+            let rest = ledger.refusals(&parts.run.id, &outlet.name, has_history).await?;
             same = Sameness::resumed(&rest, brake.clone(), redirected).0;
         } else if !refusals.has_accepted && parts.learn.is_some() && parts.redirect.is_none() {
             pending = unlearned(&refusals, &outlet.name);
@@ -79,8 +79,8 @@ impl Engine {
         let name = self.parts.outlets[through].name.clone();
         if has_accepted {
             if station.is_braked {
-                self.parts.ledger.forget(brake::KIND, &name).await.map_err(ledger_error)?;
-                self.parts.ledger.forget(brake::LEFT_ALONE, &name).await.map_err(ledger_error)?;
+                self.parts.ledger.forget(brake::KIND, &name).await?;
+                self.parts.ledger.forget(brake::LEFT_ALONE, &name).await?;
             }
             station.accepted();
         }
@@ -91,14 +91,14 @@ impl Engine {
         }
         if let Some(blame) = self.stations[through].heard.take_slow() {
             self.settle_all().await?;
-            self.parts.ledger.absolve(&self.parts.run.id, blame.rows, None).await.map_err(ledger_error)?;
+            self.parts.ledger.absolve(&self.parts.run.id, blame.rows, None).await?;
             if health == Health::Fine {
                 return Ok(Health::SlowDown(SLOW_DOWN));
             }
         }
         if let Health::Stop(refusal) | Health::Exhausted(refusal) = &health {
             let sign = replies::sign(&refusal.code, &refusal.detail, "", "");
-            self.parts.ledger.remember(brake::fact(&name, &sign, Timestamp::now())).await.map_err(ledger_error)?;
+            self.parts.ledger.remember(brake::fact(&name, &sign, Timestamp::now())).await?;
         }
         Ok(health)
     }
@@ -114,7 +114,7 @@ impl Engine {
         let refusal = reply.given_back_for().map(without_addresses);
         let said = refusal.map(|refusal| format!("{} {}", refusal.code, refusal.detail).trim().to_owned()).unwrap_or_default();
         let left_alone = LeftAlone { until, said };
-        self.parts.ledger.remember(left_alone.fact(&outlet.name, Timestamp::now())).await.map_err(ledger_error)?;
+        self.parts.ledger.remember(left_alone.fact(&outlet.name, Timestamp::now())).await?;
         if wait > outlet.retry.give_up_after {
             self.parts.progress.message(&left_alone.words(&outlet.name));
             self.stations[through].leave_alone(&left_alone, outlet);
@@ -127,13 +127,13 @@ impl Engine {
         self.settle_all().await?;
         let name = &self.parts.outlets[through].name;
         let fact = brake::fact(name, &blame.sign, Timestamp::now());
-        let opened = self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await.map_err(ledger_error)?;
+        let opened = self.parts.ledger.absolve(&self.parts.run.id, blame.rows.clone(), Some(fact)).await?;
         tracing::info!(provider = name, opened, "the provider refuses everybody: its refusals are taken back");
         for station in &mut self.stations {
             station.heard.absolve(&blame.rows);
             station.pending.retain(|(row, _)| !blame.rows.contains(row));
         }
-        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+        self.standing = self.parts.ledger.standing(&self.parts.run.id).await?;
         self.watch.came_back();
         Ok(())
     }

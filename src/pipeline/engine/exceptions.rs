@@ -11,7 +11,6 @@ use super::Engine;
 use crate::error::Result;
 use crate::ledger::{Ask, LedgerRow, Settled};
 use crate::pipeline::chunk::Way;
-use crate::pipeline::ledger_error;
 use crate::pipeline::settle::Translated;
 use crate::provider::{Health, Refusal, Reply, Verdict};
 
@@ -234,7 +233,7 @@ impl Engine {
             }
             let through = self.stations[way.first].recipients.clone();
             let ask = Ask { cohort: self.cohort(), not_domains: not, through, limit: 1, ..Ask::default() };
-            if !self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?.is_empty() {
+            if !self.parts.ledger.next(&self.parts.run.id, ask).await?.is_empty() {
                 return Ok(Some((name.clone(), true)));
             }
             if contrasts > 0 {

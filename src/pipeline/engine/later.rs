@@ -13,7 +13,6 @@ use crate::error::Result;
 use crate::ledger::{Ask, LedgerRow, Settled};
 use crate::outcome::Cohort;
 use crate::pipeline::chunk::Way;
-use crate::pipeline::ledger_error;
 use crate::provider::JobId;
 
 /// Where the ledger did not have those who are due, because their settling has not been committed, it is asked again after so long.
@@ -151,7 +150,7 @@ impl Engine {
             only_due: true,
             ..Ask::default()
         };
-        let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await.map_err(ledger_error)?;
+        let mut rows = self.parts.ledger.next(&self.parts.run.id, ask).await?;
         rows.retain(|row| !self.out.contains(&row.row) && !self.watch.holds_domain(&row.domain));
         rows.truncate(most);
         if not.is_empty() {

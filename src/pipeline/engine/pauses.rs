@@ -6,7 +6,7 @@
 use super::Engine;
 use crate::error::Result;
 use crate::ledger::{Pause, PauseScope};
-use crate::pipeline::{Why, ledger_error};
+use crate::pipeline::Why;
 
 impl Engine {
     /// Looks at the pauses in force.
@@ -14,7 +14,7 @@ impl Engine {
         if self.why.is_some() {
             return Ok(());
         }
-        let pauses = self.parts.ledger.pauses().await.map_err(ledger_error)?;
+        let pauses = self.parts.ledger.pauses().await?;
         let head = &self.parts.run.head;
         if let Some(pause) = pauses.iter().find(|pause| pause.scope.holds(&head.campaign, head.kind)) {
             self.stop_for(Why::Paused(pause.clone()));

@@ -15,7 +15,7 @@ use crate::pause::Watched;
 use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
 use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, unheard};
 use crate::pipeline::signals::Signals;
-use crate::pipeline::{Then, Why, ledger_error};
+use crate::pipeline::{Then, Why};
 use crate::report::text::grouped;
 
 /// How often the ledger is asked what has come back.
@@ -46,7 +46,7 @@ impl Engine {
             Some(waiting) if Instant::now() < waiting.look_at => return Ok(false),
             Some(_) => {}
             None => {
-                self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+                self.standing = self.parts.ledger.standing(&self.parts.run.id).await?;
                 self.show();
                 if self.phase_tally().open > 0 && !self.canary_was_tried() {
                     // Opened again in the meantime, by a retry that came due or a claim that was not made. With nothing under way every lane
@@ -87,7 +87,7 @@ impl Engine {
             Gate::Ahead => String::new(),
         };
         tracing::info!(run = self.parts.run.id, "{evidence}");
-        self.parts.ledger.set_gate(&self.parts.run.id, gate).await.map_err(ledger_error)?;
+        self.parts.ledger.set_gate(&self.parts.run.id, gate).await?;
         self.parts.progress.message(&evidence);
         Ok(())
     }
@@ -108,7 +108,7 @@ impl Engine {
             Replies::NoEvidence(evidence) => return Ok(Found::Unclear(evidence)),
             Replies::Passed(words) => words + &put_off,
         };
-        let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
+        let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await?;
         if rule.lacks_bounces && seen.is_none() && self.rest_is_left() {
             return Ok(Found::Unclear(format!("{replies}; nothing reports bounces, which [canary] require = \"bounces\" asks for")));
         }
@@ -149,14 +149,14 @@ impl Engine {
 
     /// All of the evidence, with the share of those of whom no complaint could have been heard.
     async fn in_words(&mut self, replies: &str, measured: &[Measured; 2], accepted: u64) -> Result<String> {
-        let at = self.parts.ledger.canary_at(&self.parts.run.id, NO_SINGLE_COMPLAINTS).await.map_err(ledger_error)?;
+        let at = self.parts.ledger.canary_at(&self.parts.run.id, NO_SINGLE_COMPLAINTS).await?;
         Ok(format!("{replies}; {}; {}{}", measured[0].words, measured[1].words, unheard(&at, accepted)))
     }
 
     /// The evidence against a canary with the domain and the words that most of the failures share.
     async fn located(&mut self, watched: Watched, evidence: &str) -> Result<String> {
         let query = FailuresQuery { watched, cohort: Some(Cohort::Canary), provider: None, domain: None, since: Timestamp::UNIX_EPOCH };
-        let failures = self.parts.ledger.failures(&self.parts.run.id, query).await.map_err(ledger_error)?;
+        let failures = self.parts.ledger.failures(&self.parts.run.id, query).await?;
         Ok(with_failures(evidence, &failures))
     }
 
@@ -213,7 +213,7 @@ impl Engine {
     async fn extend(&mut self, more: u64, measured: &[Measured; 2]) -> Result<bool> {
         let canary = self.standing.canary.total();
         let provider = self.parts.canary.provider.as_deref();
-        let drawn = self.parts.ledger.extend_canary(&self.parts.run.id, more, provider).await.map_err(ledger_error)?;
+        let drawn = self.parts.ledger.extend_canary(&self.parts.run.id, more, provider).await?;
         if drawn == 0 {
             return Ok(false);
         }
@@ -221,7 +221,7 @@ impl Engine {
         self.parts.progress.message(&format!("canary extended by {drawn} to {}: {}", canary + drawn, why.join("; ")));
         self.waiting = None;
         self.rest_total = self.rest_total.saturating_sub(drawn);
-        self.standing = self.parts.ledger.standing(&self.parts.run.id).await.map_err(ledger_error)?;
+        self.standing = self.parts.ledger.standing(&self.parts.run.id).await?;
         self.rewind();
         Ok(true)
     }
@@ -233,7 +233,7 @@ impl Engine {
             return Ok(());
         }
         self.looked_at = Instant::now();
-        let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await.map_err(ledger_error)?;
+        let seen = self.parts.ledger.canary_evidence(&self.parts.run.id).await?;
         let at_best = self.standing.canary.get(Outcome::Accepted) + self.standing.canary.open;
         let measured = self.measured(seen, at_best, self.growth(seen).alpha());
         let over = measured.into_iter().filter(|measured| measured.proof == Proof::Over).map(|measured| measured.words);

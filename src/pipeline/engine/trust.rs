@@ -12,7 +12,7 @@ use ring::hmac;
 use crate::error::Result;
 use crate::ledger::Fact;
 use crate::message::hex;
-use crate::pipeline::{Outlet, Parts, ledger_error};
+use crate::pipeline::{Outlet, Parts};
 use crate::provider::Provider;
 
 /// Recipients of the trial: what refuses everybody must not burn the list, and what leaves its request in doubt not much of it.
@@ -91,8 +91,8 @@ impl Trust {
             return Ok(());
         }
         let known = |facts: Vec<Fact>| facts.into_iter().find(|fact| fact.subject == self.subject);
-        let shown = known(parts.ledger.recall(SHOWN).await.map_err(ledger_error)?);
-        let most = known(parts.ledger.recall(MOST).await.map_err(ledger_error)?);
+        let shown = known(parts.ledger.recall(SHOWN).await?);
+        let most = known(parts.ledger.recall(MOST).await?);
         let is_recent = |fact: &Fact| Duration::try_from(Timestamp::now().duration_since(fact.at)).is_ok_and(|age| age < LIMIT_LASTS);
         self.kept = [Shown::Trial, Shown::Full]
             .into_iter()
@@ -148,7 +148,7 @@ impl Trust {
         if self.takes_batches && self.shown != self.kept {
             self.kept = self.shown;
             match self.shown {
-                Shown::Nothing => drop(parts.ledger.forget(SHOWN, &self.subject).await.map_err(ledger_error)?),
+                Shown::Nothing => drop(parts.ledger.forget(SHOWN, &self.subject).await?),
                 shown => self.remember(parts, SHOWN, shown.as_str().to_owned()).await?,
             }
         }
@@ -157,6 +157,6 @@ impl Trust {
 
     async fn remember(&self, parts: &Parts, kind: &str, value: String) -> Result<()> {
         let fact = Fact { kind: kind.to_owned(), subject: self.subject.clone(), value, at: Timestamp::now() };
-        parts.ledger.remember(fact).await.map_err(ledger_error)
+        Ok(parts.ledger.remember(fact).await?)
     }
 }

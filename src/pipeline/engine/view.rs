@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use super::Engine;
 use crate::error::Result;
 use crate::outcome::{Cohort, Tally};
-use crate::pipeline::ledger_error;
 use crate::pipeline::throttle::Change;
 use crate::progress::Snapshot;
 use crate::report::text::grouped;
@@ -36,7 +35,7 @@ impl Engine {
                 format!("{} asked to slow down: from {before:.1} to {after:.1} recipients a second, and a little more each second", outlet.name);
             tracing::info!(provider = outlet.name, before, after, "slowed down");
             self.parts.progress.message(&said);
-            self.parts.ledger.note(&self.parts.run.id, "slowed", &said).await.map_err(ledger_error)?;
+            self.parts.ledger.note(&self.parts.run.id, "slowed", &said).await?;
         }
         Ok(())
     }

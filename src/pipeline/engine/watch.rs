@@ -15,7 +15,7 @@ use crate::ledger::{FailuresQuery, Gate, Hold, LedgerRow, with_failures};
 use crate::outcome::{Cohort, Outcome};
 use crate::pause::{Broken, Scope};
 use crate::pipeline::chunk::Way;
-use crate::pipeline::{Parts, Why, ledger_error};
+use crate::pipeline::{Parts, Why};
 use crate::provider::JobId;
 
 /// The rules are looked at no more often than this.
@@ -107,12 +107,12 @@ impl Engine {
                 for rule in rules {
                     let from = Timestamp::now().checked_sub(rule.within).unwrap_or(Timestamp::MIN);
                     let from = since.map_or(from, |since| since.max(from));
-                    let fared = ledger.fared(&run, rule.watched, from, rule.min_events).await.map_err(ledger_error)?;
+                    let fared = ledger.fared(&run, rule.watched, from, rule.min_events).await?;
                     for mut one in rule.broken(&fared) {
                         let name = |scope: Scope| (one.by == scope).then(|| one.name.clone());
                         let (provider, domain) = (name(Scope::Provider), name(Scope::Domain));
                         let query = FailuresQuery { watched: rule.watched, cohort: None, provider, domain, since: from };
-                        let failures = ledger.failures(&run, query).await.map_err(ledger_error)?;
+                        let failures = ledger.failures(&run, query).await?;
                         one.evidence = with_failures(&one.evidence, &failures);
                         broken.push(one);
                     }
@@ -168,7 +168,7 @@ impl Engine {
         for held in self.watch.held.iter_mut().filter(|held| again || held.is_new) {
             held.is_new = false;
             let out: Vec<JobId> = self.out.iter().copied().collect();
-            let count = self.parts.ledger.hold(&self.parts.run.id, held.hold.clone(), out, &held.broken.evidence).await.map_err(ledger_error)?;
+            let count = self.parts.ledger.hold(&self.parts.run.id, held.hold.clone(), out, &held.broken.evidence).await?;
             if count > 0 {
                 self.standing.tally.open = self.standing.tally.open.saturating_sub(count);
                 self.standing.tally.add(Outcome::Held, count);
