@@ -20,7 +20,7 @@ use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::ledger::{Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing, UNTRACED};
+use crate::ledger::{Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Doubtful, Replayed, keep_learned, replay};
@@ -200,7 +200,7 @@ impl Doubts<'_> {
                 self.notes.push(refuse("some of its members are settled, and it could only go whole"));
                 continue;
             }
-            if members.iter().any(|row| row.detail == UNTRACED) {
+            if members.iter().any(|row| Interrupted::of(&row.detail) == Some(Interrupted::Untraced)) {
                 self.notes.push(refuse("no trace tells as which requests it went"));
                 continue;
             }

@@ -54,4 +54,4 @@ pub use sketch::{People, Sketch, person_of, person_seed};
 pub(crate) use sqlite::words;
 pub use tokens::UsedToken;
 pub use trend::Trend;
-pub use unknown::{BatchRecord, Proof, Reconciled, UNTRACED};
+pub use unknown::{BatchRecord, Interrupted, Proof, Reconciled};

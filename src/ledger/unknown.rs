@@ -5,8 +5,34 @@ use jiff::Timestamp;
 use super::Settled;
 use crate::provider::JobId;
 
-/// What is said of a recipient of whose batch nothing tells how far it came, nor as which requests it went.
-pub const UNTRACED: &str = "the machine or the process stopped before the answer, and no trace tells how far it came";
+/// What recovery says of a recipient of whose batch nothing tells how far it came, nor as which requests it went.
+const UNTRACED: &str = "the machine or the process stopped before the answer, and no trace tells how far it came";
+/// The same where the trace tells that it may have been taken.
+const UNANSWERED: &str = "the process ended before the answer";
+
+/// Why recovery left a recipient `unknown`. The ledger keeps it as the text in `detail`, as all versions have written it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupted {
+    /// No trace tells how far its batch came, nor as which requests it went.
+    Untraced,
+    /// The trace tells that it was on its way, and no answer.
+    Unanswered,
+}
+
+impl Interrupted {
+    /// As it stands in `detail`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Untraced => UNTRACED,
+            Self::Unanswered => UNANSWERED,
+        }
+    }
+
+    /// The cause behind what stands in `detail`; `None` for any other text.
+    pub fn of(detail: &str) -> Option<Self> {
+        [Self::Untraced, Self::Unanswered].into_iter().find(|cause| cause.words() == detail)
+    }
+}
 
 /// An event which proves that a recipient in doubt was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,4 +70,20 @@ pub struct Reconciled {
     pub settled: Settled,
     /// How that is known, or whose word it is.
     pub evidence: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_read_back_from_what_earlier_versions_wrote() {
+        assert_eq!(
+            Interrupted::of("the machine or the process stopped before the answer, and no trace tells how far it came"),
+            Some(Interrupted::Untraced)
+        );
+        assert_eq!(Interrupted::of("the process ended before the answer"), Some(Interrupted::Unanswered));
+        assert_eq!(Interrupted::of("the process ended before the answer."), None);
+        assert_eq!(Interrupted::of(""), None);
+    }
 }

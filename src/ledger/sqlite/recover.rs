@@ -16,7 +16,7 @@ use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
 use crate::ledger::trace::{Trace, TraceState};
-use crate::ledger::{LedgerSuppression, Recovered, Settled, UNTRACED};
+use crate::ledger::{Interrupted, LedgerSuppression, Recovered, Settled};
 use crate::provider::{JobId, Verdict};
 
 /// The boot id where the system tells none; claims made under it are judged as after a power cut.
@@ -119,12 +119,12 @@ fn read(trace_dir: &Path, name: &str) -> Option<TraceState> {
 }
 
 fn judge(batch: i64, row: JobId, state: Option<&TraceState>, now: Timestamp) -> Settled {
-    let unknown = |detail: &str| Settled::Final(Verdict::Unknown { detail: detail.into() });
-    let Some(state) = state else { return unknown(UNTRACED) };
+    let unknown = |cause: Interrupted| Settled::Final(Verdict::Unknown { detail: cause.words().into() });
+    let Some(state) = state else { return unknown(Interrupted::Untraced) };
     match state.answered.get(&(batch, row)) {
         Some(verdict @ Verdict::NotTaken { .. }) => claim::open_again(now, Some(verdict)),
         Some(verdict) => Settled::Final(verdict.clone()),
-        None if state.crossing.contains(&(batch, row)) => unknown("the process ended before the answer"),
+        None if state.crossing.contains(&(batch, row)) => unknown(Interrupted::Unanswered),
         None => claim::open_again(now, None),
     }
 }
