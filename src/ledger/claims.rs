@@ -77,8 +77,8 @@ pub enum Claimed {
     Capped { cap: String, room: u64, until: Timestamp },
     /// A pause is in force for the run, or for the provider alone. Nothing was claimed.
     Paused(Box<Pause>),
-    /// The ledger's file is gone or another one stands in its place. Nothing was claimed.
-    Lost { path: String, what: String },
+    /// The ledger is gone, or another one stands in its place. Nothing was claimed.
+    Lost { ledger: String, what: String },
     /// All members were suppressed; nothing was claimed.
     Nothing,
 }

@@ -2,33 +2,33 @@
 
 use crate::error::Error;
 
-/// What went wrong with the ledger.
-#[derive(Debug, thiserror::Error)]
+/// What went wrong with the ledger, which `ledger` names: by the path of its file where it is one.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {
-    #[error("{path}: the ledger has version {found}, this mailbatch knows versions up to {known}")]
-    Newer { path: String, found: i64, known: i64 },
-    #[error("{path}: the disk is full")]
-    Full { path: String },
-    #[error("{path}: {detail}")]
-    Broken { path: String, detail: String },
+    #[error("{ledger}: the ledger has version {found}, this mailbatch knows versions up to {known}")]
+    Newer { ledger: String, found: i64, known: i64 },
+    #[error("{ledger}: the disk is full")]
+    Full { ledger: String },
+    #[error("{ledger}: {detail}")]
+    Broken { ledger: String, detail: String },
     /// It is there, and this process may not use it. `mend` says what would let it.
-    #[error("{path}: {why}")]
-    Denied { path: String, why: String, mend: String },
+    #[error("{ledger}: {why}")]
+    Denied { ledger: String, why: String, mend: String },
     /// Another process did not let go of it within the time that is waited.
-    #[error("{path}: {detail}")]
-    Locked { path: String, detail: String },
+    #[error("{ledger}: {detail}")]
+    Locked { ledger: String, detail: String },
     /// The file is gone, or it is not the one that the workspace's reports, traces and locks belong to.
-    #[error("{path}: {what}")]
-    Lost { path: String, what: String },
+    #[error("{ledger}: {what}")]
+    Lost { ledger: String, what: String },
     /// The same, and there is neither a report nor a trace nor a record that says which recipients its runs reached.
-    #[error("{path}: {what}")]
-    LostWithoutTrace { path: String, what: String },
+    #[error("{ledger}: {what}")]
+    LostWithoutTrace { ledger: String, what: String },
     /// Something else stands in the ledger's place, or a part of it. `leaves` says whether there is anything of earlier runs to go by.
-    #[error("{path}: {what}")]
-    NotALedger { path: String, what: String, leaves: Leaves },
+    #[error("{ledger}: {what}")]
+    NotALedger { ledger: String, what: String, leaves: Leaves },
     /// It cannot be written, and there is no room for the copy in which it would be read.
-    #[error("{path}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}")]
-    NoCopy { path: String, dir: String, why: String },
+    #[error("{ledger}: the ledger cannot be written, and no copy of it can be made in {dir} to read it: {why}")]
+    NoCopy { ledger: String, dir: String, why: String },
     #[error("the ledger's writer has stopped: {0}")]
     Gone(String),
     #[error("{0}")]
@@ -66,7 +66,7 @@ impl From<LedgerError> for Error {
                 "restore the newest ledger.db from a backup, or .mailbatch/reports; a workspace that is to begin anew, although people may then be \
                  mailed twice, needs another state directory: move .mailbatch away",
             ),
-            LedgerError::NotALedger { ref path, leaves, .. } => {
+            LedgerError::NotALedger { ledger: ref path, leaves, .. } => {
                 let away = format!("move {path} away, and {path}-wal and {path}-shm where they are there");
                 Error::usage(error.to_string()).hint(match leaves {
                     Leaves::Runs => format!(

@@ -226,7 +226,7 @@ impl Engine {
                 match why {
                     Claimed::Capped { cap, room, until } => self.capped(way.through, &cap, room, until),
                     Claimed::Paused(pause) => self.paused(*pause),
-                    Claimed::Lost { path, what } => self.stop_for(Why::LedgerLost(LedgerError::Lost { path, what }.into())),
+                    Claimed::Lost { ledger, what } => self.stop_for(Why::LedgerLost(LedgerError::Lost { ledger, what }.into())),
                     Claimed::Nothing | Claimed::Batch(_) => {}
                 }
             }

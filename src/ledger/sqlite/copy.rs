@@ -27,18 +27,18 @@ impl SqliteLedger {
         let shown = path.shown();
         let broken = |what: &str, e: &io::Error| match e.kind() {
             io::ErrorKind::PermissionDenied => fault::denial(&shown, &format!("{what}: {e}")),
-            _ => LedgerError::Broken { path: shown.clone(), detail: format!("{what}: {e}") },
+            _ => LedgerError::Broken { ledger: shown.clone(), detail: format!("{what}: {e}") },
         };
         match foreign::look(&path).map_err(|e| broken("it cannot be read", &e))? {
             Found::Nothing => return Ok(None),
             Found::Other(what) => {
                 let remains = Remains::read(state_dir).map_err(|e| broken("its directory cannot be read", &e))?;
                 let what = format!("in the ledger's place is {what}");
-                return Err(LedgerError::NotALedger { path: shown, what, leaves: remains.leaves() });
+                return Err(LedgerError::NotALedger { ledger: shown, what, leaves: remains.leaves() });
             }
             Found::Database => {}
         }
-        let no_room = |e: &io::Error| LedgerError::NoCopy { path: shown.clone(), dir: std::env::temp_dir().shown(), why: e.to_string() };
+        let no_room = |e: &io::Error| LedgerError::NoCopy { ledger: shown.clone(), dir: std::env::temp_dir().shown(), why: e.to_string() };
         let private = PermissionsExt::from_mode(0o700);
         let dir = tempfile::Builder::new().prefix("mailbatch-").permissions(private).tempdir().map_err(|e| no_room(&e))?;
         let copy = dir.path().join("ledger.db");

@@ -34,27 +34,27 @@ impl Fault {
         let path = path.to_owned();
         match self {
             Self::Sql(rusqlite::Error::SqliteFailure(e, _)) if e.code == ErrorCode::DiskFull || e.extended_code == SHM_CANNOT_GROW => {
-                LedgerError::Full { path }
+                LedgerError::Full { ledger: path }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                LedgerError::Broken { path, detail: "this is no SQLite database".into() }
+                LedgerError::Broken { ledger: path, detail: "this is no SQLite database".into() }
             }
             Self::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                 let detail = format!("{} holds the ledger's write lock, and has held it for too long", super::patience::holder(&path));
-                LedgerError::Locked { path, detail }
+                LedgerError::Locked { ledger: path, detail }
             }
             Self::Sql(e) if is_denial(&e) => denial(&path, &e.to_string()),
-            Self::Sql(e) => LedgerError::Broken { path, detail: e.to_string() },
+            Self::Sql(e) => LedgerError::Broken { ledger: path, detail: e.to_string() },
             Self::NoLog(mode) => LedgerError::Denied {
-                path,
+                ledger: path,
                 why: format!("the file system allows no write-ahead log (journal mode is {mode})"),
                 mend: "the ledger needs a local file system with locks and shared memory: put the workspace on one".into(),
             },
-            Self::Newer(found) => LedgerError::Newer { path, found, known: super::schema::VERSION },
+            Self::Newer(found) => LedgerError::Newer { ledger: path, found, known: super::schema::VERSION },
             Self::NoSuchRun(run) => LedgerError::NoSuchRun(format!("there is no run {run}")),
-            Self::Foreign(what) => LedgerError::NotALedger { path, what, leaves: Leaves::Nothing },
-            Self::Lost(what) => LedgerError::Lost { path, what },
-            Self::Damaged(detail) => LedgerError::Broken { path, detail },
+            Self::Foreign(what) => LedgerError::NotALedger { ledger: path, what, leaves: Leaves::Nothing },
+            Self::Lost(what) => LedgerError::Lost { ledger: path, what },
+            Self::Damaged(detail) => LedgerError::Broken { ledger: path, detail },
         }
     }
 }
@@ -70,9 +70,9 @@ pub(super) fn denial(path: &str, said: &str) -> LedgerError {
     let ledger = Path::new(path);
     let state_dir = if ledger.file_name().is_some_and(|name| name == "ledger.db") { ledger.parent().unwrap_or(ledger) } else { ledger };
     match access::denied(state_dir, Need::Read).or_else(|| access::denied(state_dir, Need::Write)) {
-        Some(Denied { path, why, mend }) => LedgerError::Denied { path: path.shown(), why, mend },
+        Some(Denied { path, why, mend }) => LedgerError::Denied { ledger: path.shown(), why, mend },
         None => LedgerError::Denied {
-            path: path.to_owned(),
+            ledger: path.to_owned(),
             why: said.to_owned(),
             mend: format!(
                 "it is there and cannot be used: `ls -l {path}*`, `lsattr {path}` and `findmnt -T {path}` show its owner, attributes and mount"
@@ -90,22 +90,5 @@ impl From<rusqlite::Error> for Fault {
 impl From<serde_json::Error> for Fault {
     fn from(e: serde_json::Error) -> Self {
         Self::Damaged(e.to_string())
-    }
-}
-
-/// The same error for another member of a group that failed together.
-pub(super) fn repeat(error: &LedgerError) -> LedgerError {
-    match error {
-        LedgerError::Newer { path, found, known } => LedgerError::Newer { path: path.clone(), found: *found, known: *known },
-        LedgerError::Full { path } => LedgerError::Full { path: path.clone() },
-        LedgerError::Broken { path, detail } => LedgerError::Broken { path: path.clone(), detail: detail.clone() },
-        LedgerError::Denied { path, why, mend } => LedgerError::Denied { path: path.clone(), why: why.clone(), mend: mend.clone() },
-        LedgerError::Locked { path, detail } => LedgerError::Locked { path: path.clone(), detail: detail.clone() },
-        LedgerError::Lost { path, what } => LedgerError::Lost { path: path.clone(), what: what.clone() },
-        LedgerError::LostWithoutTrace { path, what } => LedgerError::LostWithoutTrace { path: path.clone(), what: what.clone() },
-        LedgerError::NotALedger { path, what, leaves } => LedgerError::NotALedger { path: path.clone(), what: what.clone(), leaves: *leaves },
-        LedgerError::NoCopy { path, dir, why } => LedgerError::NoCopy { path: path.clone(), dir: dir.clone(), why: why.clone() },
-        LedgerError::Gone(why) => LedgerError::Gone(why.clone()),
-        LedgerError::NoSuchRun(what) => LedgerError::NoSuchRun(what.clone()),
     }
 }

@@ -31,8 +31,8 @@ impl SqliteLedger {
         {
             let path = path.shown();
             return Err(match remains.leaves() {
-                Leaves::Locks => LedgerError::LostWithoutTrace { path, what },
-                _ => LedgerError::Lost { path, what },
+                Leaves::Locks => LedgerError::LostWithoutTrace { ledger: path, what },
+                _ => LedgerError::Lost { ledger: path, what },
             });
         }
         let (ledger, loss, newest) = Self::open_beside(state_dir, &remains)?;
@@ -49,7 +49,7 @@ impl SqliteLedger {
             && let Some(what) = remains.describe()
         {
             let what = format!("{what}; there is no report and no trace to read, so --ledger-lost cannot say which recipients were reached");
-            return Err(LedgerError::LostWithoutTrace { path: path.shown(), what });
+            return Err(LedgerError::LostWithoutTrace { ledger: path.shown(), what });
         }
         let (ledger, loss, _) = Self::open_beside(state_dir, &remains)?;
         Ok((ledger, remains, loss))
@@ -60,7 +60,7 @@ impl SqliteLedger {
         let shown = path.shown();
         if let Found::Other(what) = foreign::look(&path).map_err(|e| io_error(&shown, &e))? {
             let what = format!("in the ledger's place is {what}");
-            return Err(LedgerError::NotALedger { path: shown, what, leaves: remains.leaves() });
+            return Err(LedgerError::NotALedger { ledger: shown, what, leaves: remains.leaves() });
         }
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(|e| io_error(&state_dir.shown(), &e))?;
         // SQLite gives its -wal and -shm files the mode of the database.
@@ -78,7 +78,7 @@ impl SqliteLedger {
         let none = Remains::default();
         let remains = remains.unwrap_or(&none);
         let threads = connect(path).map_err(|fault| match fault.at(shown) {
-            LedgerError::NotALedger { path, what, .. } => LedgerError::NotALedger { path, what, leaves: remains.leaves() },
+            LedgerError::NotALedger { ledger: path, what, .. } => LedgerError::NotALedger { ledger: path, what, leaves: remains.leaves() },
             error => error,
         })?;
         if is_copy {
@@ -111,7 +111,7 @@ impl SqliteLedger {
     }
 
     fn lost(&self, what: String) -> LedgerError {
-        LedgerError::Lost { path: self.path.to_string(), what }
+        LedgerError::Lost { ledger: self.path.to_string(), what }
     }
 }
 
@@ -127,9 +127,9 @@ fn is_missing(path: &Path) -> LedgerResult<bool> {
 
 fn io_error(path: &str, error: &io::Error) -> LedgerError {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { path: path.to_owned() },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LedgerError::Full { ledger: path.to_owned() },
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => fault::denial(path, &error.to_string()),
-        _ => LedgerError::Broken { path: path.to_owned(), detail: error.to_string() },
+        _ => LedgerError::Broken { ledger: path.to_owned(), detail: error.to_string() },
     }
 }
 

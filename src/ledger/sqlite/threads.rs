@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::fault::{Fault, Result, repeat};
+use super::fault::{Fault, Result};
 use super::patience;
 use crate::ledger::{LedgerError, LedgerResult};
 
@@ -54,13 +54,13 @@ impl<T: Send, F: Fn(&Connection) -> Result<T> + Send> Work for Task<F, T> {
     }
 
     fn failure(&self) -> Option<LedgerError> {
-        self.result.as_ref().and_then(|result| result.as_ref().err()).map(repeat)
+        self.result.as_ref().and_then(|result| result.as_ref().err()).cloned()
     }
 
     fn answer(self: Box<Self>, lost: Option<&LedgerError>) {
         let answer = match (self.result, lost) {
             (Some(Err(own)), _) => Err(own),
-            (_, Some(lost)) => Err(repeat(lost)),
+            (_, Some(lost)) => Err(lost.clone()),
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(LedgerError::Gone("a request was not run".into())),
         };

@@ -26,7 +26,7 @@ impl ClaimStore for SqliteLedger {
         self.write(move |conn| match place.lost() {
             Some(what) => {
                 known::note_loss(conn, place.directory(), &draft.run)?;
-                Ok(Claimed::Lost { path: path.to_string(), what })
+                Ok(Claimed::Lost { ledger: path.to_string(), what })
             }
             None => claim::claim(conn, &origin, &draft, Timestamp::now()),
         })
