@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::keys;
 use super::secrets;
 use super::section::Section;
 use super::workspace::Workspace;
@@ -31,7 +32,7 @@ impl Default for ListenSettings {
 
 pub(super) fn read(root: &Section<'_>, workspace: &Workspace) -> Result<ListenSettings> {
     let Some(section) = root.section("listen")? else { return Ok(ListenSettings::default()) };
-    section.check_keys(&["addr", "public_url", "unsubscribe_key", "tls_cert", "tls_key"], &[])?;
+    section.check_keys(&keys::names(keys::LISTEN), &[])?;
     let default = ListenSettings::default();
     let path = |text: &str| Ok(workspace.from_config(text));
     let tls = match (section.read("tls_cert", "cert.pem", path)?, section.read("tls_key", "key.pem", path)?) {

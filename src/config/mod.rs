@@ -14,6 +14,7 @@ use crate::secret::Secret;
 
 mod allow;
 mod document;
+pub mod keys;
 mod listen;
 mod permissions;
 mod provider;
@@ -31,7 +32,7 @@ pub use route::Route;
 pub use secrets::Secrets;
 pub(crate) use secrets::private_key;
 pub use shown::Shown;
-pub use tables::{CanaryRequires, CanarySettings, ListSettings, MESSAGE_KEYS};
+pub use tables::{CanaryRequires, CanarySettings, ListSettings};
 pub use workspace::{FILE_NAME, Workspace, start_dir};
 
 use document::{Content, Document, Table};
@@ -108,8 +109,8 @@ impl Settings {
         if let (None, Some(node)) = (env, root.get("allow")) {
             return Err(root.error(node, "`allow` belongs to an environment").hint("write it under [env.NAME]"));
         }
-        let mut known = vec!["message", "list", "suppression", "providers", "route", "canary", "pause", "listen", "state", "env"];
-        known.extend(env.map(|_| "allow"));
+        let mut known = keys::ROOT.to_vec();
+        known.extend(env.iter().flat_map(|_| keys::names(keys::ENVIRONMENT)));
         root.check_keys(&known, &[])?;
         if let Some(state) = root.section("state")? {
             state.check_keys(&[], &["url"])?;
@@ -255,7 +256,7 @@ fn drop_keys_of_another_kind(base: &mut Table, overlay: &Table) {
         let Content::Table(above) = &node.content else { continue };
         let Some(below) = base.table_mut("providers").and_then(|providers| providers.table_mut(name)) else { continue };
         if kind(above).is_some_and(|new| kind(below) != Some(new)) {
-            below.retain(|key| provider::COMMON.contains(&key));
+            below.retain(|key| keys::names(keys::COMMON).contains(&key));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::document::Content;
+use super::keys;
 use super::listen::{self, WEBHOOK_KEYS, WebhookKeys};
 use super::secrets;
 use super::section::Section;
@@ -10,9 +11,6 @@ use crate::address::domain_to_ascii;
 use crate::error::Result;
 use crate::literal::{Rate, parse_duration};
 use crate::provider::ProviderSpec;
-
-/// The keys every provider understands.
-pub(super) const COMMON: [&str; 7] = ["kind", "rate", "caps", "ramp", "per_domain", "in_flight", "retry"];
 
 /// Known to providers that have an API, and read here for all of them.
 const REQUEST_RATE: &str = "request_rate";
@@ -64,10 +62,11 @@ impl ProviderConfig {
 
     pub(super) fn read(section: &Section<'_>, specs: &[&'static ProviderSpec]) -> Result<Self> {
         let spec = spec(section, specs)?;
-        let known: Vec<&str> = COMMON.iter().chain(&WEBHOOK_KEYS).chain(spec.keys).copied().collect();
+        let common = keys::names(keys::COMMON);
+        let known: Vec<&str> = common.iter().chain(&WEBHOOK_KEYS).chain(spec.keys).copied().collect();
         section.check_keys(&known, &[])?;
-        let mut keys = toml::Table::new();
-        for key in spec.keys.iter().filter(|key| !COMMON.contains(key)) {
+        let mut own = toml::Table::new();
+        for key in spec.keys.iter().filter(|key| !common.contains(key)) {
             let Some(node) = section.get(key).filter(|_| *key != REQUEST_RATE) else { continue };
             let value = node.to_toml();
             if is_secret(key) || matches!(&node.content, Content::Table(table) if table.names_a_secret()) {
@@ -79,7 +78,7 @@ impl ProviderConfig {
                     .error(node, format!("{name} holds a password"))
                     .hint("keep the user in the URL and write password = { env = \"NAME\" }"));
             }
-            keys.insert((*key).to_owned(), value);
+            own.insert((*key).to_owned(), value);
         }
         Ok(Self {
             kind: spec.kind.to_owned(),
@@ -91,7 +90,7 @@ impl ProviderConfig {
             in_flight: section.number("in_flight", 1..=256)?.unwrap_or(Self::IN_FLIGHT),
             retry: retry(section)?,
             webhook: listen::webhook(section, spec.kind)?,
-            keys,
+            keys: own,
         })
     }
 }
@@ -167,7 +166,7 @@ fn per_domain(section: &Section<'_>) -> Result<Vec<(String, Rate)>> {
 
 fn retry(section: &Section<'_>) -> Result<RetryPolicy> {
     let Some(section) = section.section("retry")? else { return Ok(RetryPolicy::default()) };
-    section.check_keys(&["for", "base", "max"], &[])?;
+    section.check_keys(&keys::names(keys::RETRY), &[])?;
     let default = RetryPolicy::default();
     let base = section.read("base", "2s", positive)?.unwrap_or(default.base);
     let policy = RetryPolicy {

@@ -1,5 +1,6 @@
 //! `[route]`: through whom a recipient goes first, and who takes over. Every name in it is a configured provider.
 
+use super::keys;
 use super::section::Section;
 use crate::address::domain_to_ascii;
 use crate::error::Result;
@@ -33,7 +34,7 @@ impl Route {
 
     pub(super) fn read(root: &Section<'_>, configured: &[&str]) -> Result<Option<Self>> {
         let Some(section) = root.section("route")? else { return Ok(None) };
-        section.check_keys(&["order", "weights", "domains", "cohorts"], &[])?;
+        section.check_keys(&keys::names(keys::ROUTE), &[])?;
         let known = |name: &str| match configured.contains(&name) {
             true => Ok(name.to_owned()),
             false if configured.is_empty() => Err(format!("there is no provider {name:?}, nor any other")),
@@ -61,7 +62,7 @@ impl Route {
         let (canary, rest) = match section.section("cohorts")? {
             None => (None, None),
             Some(cohorts) => {
-                cohorts.check_keys(&["canary", "rest"], &[])?;
+                cohorts.check_keys(&keys::names(keys::COHORTS), &[])?;
                 (cohorts.read("canary", example, known)?, cohorts.read("rest", example, known)?)
             }
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::document::Content;
+use super::keys;
 use super::section::Section;
 use super::workspace::Workspace;
 use crate::address::Address;
@@ -16,10 +17,6 @@ use crate::input::Format;
 use crate::literal::{CanarySize, Percent, parse_wait};
 use crate::outcome::Kind;
 use crate::pause::PauseRule;
-
-/// The keys of `[message]`; its front matter knows the same.
-pub const MESSAGE_KEYS: [&str; 12] =
-    ["file", "from", "reply_to", "kind", "unsubscribe_url", "headers", "envelope_sender", "to_name", "subject", "html", "text", "attachments"];
 
 /// `[list]`: the names of columns, and how lists are read where no flag says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +92,7 @@ impl Default for CanarySettings {
 /// `[message]` with `file` made absolute; everything else is as written.
 pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml::Table> {
     let Some(section) = root.section("message")? else { return Ok(toml::Table::new()) };
-    section.check_keys(&MESSAGE_KEYS, &["mjml"])?;
+    section.check_keys(&keys::names(keys::MESSAGE), &["mjml"])?;
     section.read("kind", "marketing", str::parse::<Kind>)?;
     for (key, example) in
         [("from", "Acme <news@acme.example>"), ("subject", "Hello {{ name }}"), ("unsubscribe_url", "https://acme.example/u/{{ id }}")]
@@ -120,7 +117,7 @@ pub(super) fn message(root: &Section<'_>, workspace: &Workspace) -> Result<toml:
 
 pub(super) fn list(root: &Section<'_>) -> Result<ListSettings> {
     let Some(section) = root.section("list")? else { return Ok(ListSettings::default()) };
-    section.check_keys(&["email", "id", "format", "encoding", "delimiter", "skip_lines", "zone"], &[])?;
+    section.check_keys(&keys::names(keys::LIST), &[])?;
     Ok(ListSettings {
         email: section.text("email", "email")?.map(str::to_owned),
         id: section.text("id", "id")?.map(str::to_owned),
@@ -138,7 +135,7 @@ fn zone(text: &str) -> std::result::Result<jiff::tz::TimeZone, String> {
 
 pub(super) fn suppression(root: &Section<'_>, workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let Some(section) = root.section("suppression")? else { return Ok(Vec::new()) };
-    section.check_keys(&["files", "soft_bounces"], &[])?;
+    section.check_keys(&keys::names(keys::SUPPRESSION), &[])?;
     let path = |text: &str| if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(workspace.from_config(text)) };
     Ok(section.read_all("files", "suppressions.csv", path)?.unwrap_or_default())
 }
@@ -160,9 +157,7 @@ fn requires(text: &str) -> std::result::Result<CanaryRequires, String> {
 
 pub(super) fn canary(root: &Section<'_>) -> Result<CanarySettings> {
     let Some(section) = root.section("canary")? else { return Ok(CanarySettings::default()) };
-    const KEYS: [&str; 10] =
-        ["size", "wait", "wait_complained", "extend", "require", "then", "max_failed", "max_bounced", "max_complained", "always"];
-    section.check_keys(&KEYS, &[])?;
+    section.check_keys(&keys::names(keys::CANARY), &[])?;
     let default = CanarySettings::default();
     Ok(CanarySettings {
         size: size(&section, "size")?,
@@ -197,6 +192,6 @@ fn wait(section: &Section<'_>, key: &str) -> Result<Option<Duration>> {
 /// `[pause]`: what stops mail while the rest goes out.
 pub(super) fn pause(root: &Section<'_>) -> Result<Vec<PauseRule>> {
     let Some(section) = root.section("pause")? else { return Ok(Vec::new()) };
-    section.check_keys(&["rules"], &[])?;
+    section.check_keys(&keys::names(keys::PAUSE), &[])?;
     Ok(section.read_all("rules", "bounced > 5% over 1h", str::parse)?.unwrap_or_default())
 }
