@@ -54,14 +54,14 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'Take in what comes back, and list it')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Make, check and show the configuration')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
-            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages, guides included, into a directory')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print a guide, such as `help runbook`, or the help of a command')
             break
         }
         'mailbatch;send' {
             [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column that holds the address')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content shows it')
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What stands between the fields of a CSV list, where it is not clear: one character, or tab')
             [CompletionResult]::new('--skip-lines', '--skip-lines', [CompletionResultType]::ParameterName, 'How many lines stand before the header of a CSV list')
@@ -82,11 +82,11 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--redirect-all-to', '--redirect-all-to', [CompletionResultType]::ParameterName, 'Send every message to this address instead of its recipient')
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
             [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)')
-            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number')
+            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
             [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
             [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
-            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show where the run stands')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'How often a plain progress line is written')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed')
@@ -101,9 +101,9 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Run every step except sending, and say what would happen and how long it would take')
             [CompletionResult]::new('--accept-changes', '--accept-changes', [CompletionResultType]::ParameterName, 'Send a changed message under the same campaign')
             [CompletionResult]::new('--again', '--again', [CompletionResultType]::ParameterName, 'Send although most of these people had this message under another campaign')
-            [CompletionResult]::new('--provider-sandbox', '--provider-sandbox', [CompletionResultType]::ParameterName, 'Hand everything to the provider''s own sandbox or simulator, so that nobody gets mail; refused where it has none')
-            [CompletionResult]::new('--ledger-lost', '--ledger-lost', [CompletionResultType]::ParameterName, 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again')
-            [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 when there was nobody to send to')
+            [CompletionResult]::new('--provider-sandbox', '--provider-sandbox', [CompletionResultType]::ParameterName, 'Hand everything to the provider''s own sandbox or simulator, so that no recipient gets mail; refused where it has none')
+            [CompletionResult]::new('--ledger-lost', '--ledger-lost', [CompletionResultType]::ParameterName, 'The ledger is lost: read the reports of earlier runs into a new one first, so that no recipient in them is mailed again')
+            [CompletionResult]::new('--error-on-empty', '--error-on-empty', [CompletionResultType]::ParameterName, 'Exit 9 when there was no recipient to send to')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does')
             [CompletionResult]::new('--allow-example', '--allow-example', [CompletionResultType]::ParameterName, 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com')
             [CompletionResult]::new('--spreadsheet-safe', '--spreadsheet-safe', [CompletionResultType]::ParameterName, 'Guard cells of CSV reports that a spreadsheet would take for a formula')
@@ -122,7 +122,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         'mailbatch;check' {
             [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--email', '--email', [CompletionResultType]::ParameterName, 'The column that holds the address')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content shows it')
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What stands between the fields of a CSV list, where it is not clear: one character, or tab')
             [CompletionResult]::new('--skip-lines', '--skip-lines', [CompletionResultType]::ParameterName, 'How many lines stand before the header of a CSV list')
@@ -163,7 +163,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--email-column', '--email-column', [CompletionResultType]::ParameterName, 'The column that holds the address')
             [CompletionResult]::new('--dedupe', '--dedupe', [CompletionResultType]::ParameterName, 'When two addresses are one person, as for send: ci (in any case), exact, off')
             [CompletionResult]::new('--suppress', '--suppress', [CompletionResultType]::ParameterName, 'Another suppression file, beside those of the configuration (repeatable)')
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content tells')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the list is written, where neither its name nor its content shows it')
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What stands between the fields of a CSV list, where it is not clear: one character, or tab')
             [CompletionResult]::new('--skip-lines', '--skip-lines', [CompletionResultType]::ParameterName, 'How many lines stand before the header of a CSV list')
@@ -193,11 +193,11 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
         'mailbatch;resume' {
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
             [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)')
-            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number')
+            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
             [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
             [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
-            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show where the run stands')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'How often a plain progress line is written')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed')
@@ -231,11 +231,11 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Which outcomes: rejected, deferred, held')
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)')
             [CompletionResult]::new('--canary-wait', '--canary-wait', [CompletionResultType]::ParameterName, 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)')
-            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number')
+            [CompletionResult]::new('--canary-extend', '--canary-extend', [CompletionResultType]::ParameterName, 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour')
             [CompletionResult]::new('--on-cap', '--on-cap', [CompletionResultType]::ParameterName, 'What to do when a cap is reached')
             [CompletionResult]::new('--on-unknown', '--on-unknown', [CompletionResultType]::ParameterName, 'What to do with recipients who may have been reached by an earlier attempt')
-            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show where the run stands')
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'How often a plain progress line is written')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed')
@@ -264,7 +264,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;reconcile' {
-            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'Settle whoever is left, or each EMAIL, on your word, which is recorded')
+            [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'Resolve all who are left, or each EMAIL, on your word, which is recorded')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
@@ -363,7 +363,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;runs;list' {
@@ -408,25 +407,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            break
-        }
-        'mailbatch;runs;help' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
-            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;runs;help;list' {
-            break
-        }
-        'mailbatch;runs;help;show' {
-            break
-        }
-        'mailbatch;runs;help;rm' {
-            break
-        }
-        'mailbatch;runs;help;help' {
             break
         }
         'mailbatch;report' {
@@ -498,15 +478,14 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
-            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; nobody is taken off either list')
-            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print whom only we or only a provider suppresses')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; no entry is taken off either list')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print the entries that only one of the two lists has: ours, or the provider''s')
             break
         }
         'mailbatch;suppress;add' {
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'hard_bounce, complaint, unsubscribe or manual')
             [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)')
-            [CompletionResult]::new('--note', '--note', [CompletionResultType]::ParameterName, 'A few words for whoever looks it up')
+            [CompletionResult]::new('--note', '--note', [CompletionResultType]::ParameterName, 'A few words for the person who looks it up')
             [CompletionResult]::new('--expires', '--expires', [CompletionResultType]::ParameterName, 'Until when: 2027-01-31 or 2027-01-31T09:00:00Z')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The suppression file to add to (default: the configuration''s first)')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
@@ -569,7 +548,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;suppress;import' {
-            [CompletionResult]::new('--preset', '--preset', [CompletionResultType]::ParameterName, 'The file is what this service exports of whom it does not mail')
+            [CompletionResult]::new('--preset', '--preset', [CompletionResultType]::ParameterName, 'The file is this service''s export of addresses that it does not mail')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual')
             [CompletionResult]::new('--column', '--column', [CompletionResultType]::ParameterName, 'The column that holds the addresses, where several could be meant')
             [CompletionResult]::new('--encoding', '--encoding', [CompletionResultType]::ParameterName, 'The file''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252')
@@ -614,7 +593,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--pull', '--pull', [CompletionResultType]::ParameterName, 'Only add theirs to the first suppression file and the ledger')
-            [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Only tell them of ours, as far as their API takes them')
+            [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Only add ours to theirs, as far as their API takes them')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Change nothing, and say what would be')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
@@ -640,45 +619,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'mailbatch;suppress;help' {
-            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
-            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Say whether an address is suppressed: exit 0 if it is, 9 if not')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
-            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
-            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
-            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; nobody is taken off either list')
-            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print whom only we or only a provider suppresses')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;suppress;help;add' {
-            break
-        }
-        'mailbatch;suppress;help;remove' {
-            break
-        }
-        'mailbatch;suppress;help;check' {
-            break
-        }
-        'mailbatch;suppress;help;list' {
-            break
-        }
-        'mailbatch;suppress;help;import' {
-            break
-        }
-        'mailbatch;suppress;help;export' {
-            break
-        }
-        'mailbatch;suppress;help;sync' {
-            break
-        }
-        'mailbatch;suppress;help;diff' {
-            break
-        }
-        'mailbatch;suppress;help;help' {
-            break
-        }
         'mailbatch;provider' {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -695,7 +635,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List them: kind, limits, and whether their secrets resolve')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Say what one can express, how much a request holds and how its replies are read')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;provider;list' {
@@ -743,25 +682,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'mailbatch;provider;help' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List them: kind, limits, and whether their secrets resolve')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Say what one can express, how much a request holds and how its replies are read')
-            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;provider;help;list' {
-            break
-        }
-        'mailbatch;provider;help;show' {
-            break
-        }
-        'mailbatch;provider;help;test' {
-            break
-        }
-        'mailbatch;provider;help;help' {
-            break
-        }
         'mailbatch;listen' {
             [CompletionResult]::new('--addr', '--addr', [CompletionResultType]::ParameterName, 'Listen here instead of at listen.addr; port 0 takes a free one')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
@@ -792,9 +712,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
-            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once')
+            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; an event that a webhook delivered counts once')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;events;ingest' {
@@ -803,8 +722,8 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
-            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing; print what each message tells')
-            [CompletionResult]::new('--any-recipient', '--any-recipient', [CompletionResultType]::ParameterName, 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Write nothing; print what each message says')
+            [CompletionResult]::new('--any-recipient', '--any-recipient', [CompletionResultType]::ParameterName, 'Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only recipients of this workspace are suppressed')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
@@ -849,25 +768,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'mailbatch;events;help' {
-            [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
-            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;events;help;ingest' {
-            break
-        }
-        'mailbatch;events;help;poll' {
-            break
-        }
-        'mailbatch;events;help;list' {
-            break
-        }
-        'mailbatch;events;help;help' {
-            break
-        }
         'mailbatch;config' {
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -883,7 +783,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;config;init' {
@@ -933,25 +832,6 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'mailbatch;config;help' {
-            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
-            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;config;help;init' {
-            break
-        }
-        'mailbatch;config;help;validate' {
-            break
-        }
-        'mailbatch;config;help;show' {
-            break
-        }
-        'mailbatch;config;help;help' {
-            break
-        }
         'mailbatch;completions' {
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -981,174 +861,17 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             break
         }
         'mailbatch;help' {
-            [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Check a list, screen it and send; the same command again continues where it stopped')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv')
-            [CompletionResult]::new('preview', 'preview', [CompletionResultType]::ParameterValue, 'Show the message as one recipient gets it')
-            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Continue the newest unfinished run, or RUN, from the ledger alone')
-            [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Send again to those who were deferred')
-            [CompletionResult]::new('reconcile', 'reconcile', [CompletionResultType]::ParameterValue, 'Resolve recipients whose outcome is unknown; sends nothing unless --replay')
-            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)')
-            [CompletionResult]::new('unpause', 'unpause', [CompletionResultType]::ParameterValue, 'Let send again what `pause` stopped; give the same flag')
-            [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do')
-            [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until a run ends and leave with its exit code')
-            [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List runs, show one, or remove one')
-            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write what became of each recipient of a run')
-            [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Show every decision taken about one recipient, oldest first')
-            [CompletionResult]::new('who', 'who', [CompletionResultType]::ParameterValue, 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first')
-            [CompletionResult]::new('suppress', 'suppress', [CompletionResultType]::ParameterValue, 'Keep the list of those who must not be mailed')
-            [CompletionResult]::new('provider', 'provider', [CompletionResultType]::ParameterValue, 'Look at the providers of the configuration; nothing is sent')
-            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C')
-            [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'Take in what comes back, and list it')
-            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Make, check and show the configuration')
-            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
-            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the man pages into a directory')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'mailbatch;help;send' {
-            break
-        }
-        'mailbatch;help;check' {
-            break
-        }
-        'mailbatch;help;preview' {
-            break
-        }
-        'mailbatch;help;resume' {
-            break
-        }
-        'mailbatch;help;retry' {
-            break
-        }
-        'mailbatch;help;reconcile' {
-            break
-        }
-        'mailbatch;help;pause' {
-            break
-        }
-        'mailbatch;help;unpause' {
-            break
-        }
-        'mailbatch;help;status' {
-            break
-        }
-        'mailbatch;help;wait' {
-            break
-        }
-        'mailbatch;help;runs' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
-            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
-            break
-        }
-        'mailbatch;help;runs;list' {
-            break
-        }
-        'mailbatch;help;runs;show' {
-            break
-        }
-        'mailbatch;help;runs;rm' {
-            break
-        }
-        'mailbatch;help;report' {
-            break
-        }
-        'mailbatch;help;why' {
-            break
-        }
-        'mailbatch;help;who' {
-            break
-        }
-        'mailbatch;help;suppress' {
-            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
-            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Say whether an address is suppressed: exit 0 if it is, 9 if not')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
-            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
-            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
-            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; nobody is taken off either list')
-            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print whom only we or only a provider suppresses')
-            break
-        }
-        'mailbatch;help;suppress;add' {
-            break
-        }
-        'mailbatch;help;suppress;remove' {
-            break
-        }
-        'mailbatch;help;suppress;check' {
-            break
-        }
-        'mailbatch;help;suppress;list' {
-            break
-        }
-        'mailbatch;help;suppress;import' {
-            break
-        }
-        'mailbatch;help;suppress;export' {
-            break
-        }
-        'mailbatch;help;suppress;sync' {
-            break
-        }
-        'mailbatch;help;suppress;diff' {
-            break
-        }
-        'mailbatch;help;provider' {
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List them: kind, limits, and whether their secrets resolve')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Say what one can express, how much a request holds and how its replies are read')
-            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not')
-            break
-        }
-        'mailbatch;help;provider;list' {
-            break
-        }
-        'mailbatch;help;provider;show' {
-            break
-        }
-        'mailbatch;help;provider;test' {
-            break
-        }
-        'mailbatch;help;listen' {
-            break
-        }
-        'mailbatch;help;events' {
-            [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
-            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once')
-            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
-            break
-        }
-        'mailbatch;help;events;ingest' {
-            break
-        }
-        'mailbatch;help;events;poll' {
-            break
-        }
-        'mailbatch;help;events;list' {
-            break
-        }
-        'mailbatch;help;config' {
-            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
-            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
-            break
-        }
-        'mailbatch;help;config;init' {
-            break
-        }
-        'mailbatch;help;config;validate' {
-            break
-        }
-        'mailbatch;help;config;show' {
-            break
-        }
-        'mailbatch;help;completions' {
-            break
-        }
-        'mailbatch;help;man' {
-            break
-        }
-        'mailbatch;help;help' {
+            [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Use this configuration instead of the nearest mailbatch.toml upwards')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write results to standard output as JSON, one object a line')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing unless something is wrong')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
     })

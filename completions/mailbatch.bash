@@ -82,9 +82,6 @@ _mailbatch() {
             mailbatch,why)
                 cmd="mailbatch__subcmd__why"
                 ;;
-            mailbatch__subcmd__config,help)
-                cmd="mailbatch__subcmd__config__subcmd__help"
-                ;;
             mailbatch__subcmd__config,init)
                 cmd="mailbatch__subcmd__config__subcmd__init"
                 ;;
@@ -93,21 +90,6 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__config,validate)
                 cmd="mailbatch__subcmd__config__subcmd__validate"
-                ;;
-            mailbatch__subcmd__config__subcmd__help,help)
-                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__help"
-                ;;
-            mailbatch__subcmd__config__subcmd__help,init)
-                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__init"
-                ;;
-            mailbatch__subcmd__config__subcmd__help,show)
-                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__show"
-                ;;
-            mailbatch__subcmd__config__subcmd__help,validate)
-                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__validate"
-                ;;
-            mailbatch__subcmd__events,help)
-                cmd="mailbatch__subcmd__events__subcmd__help"
                 ;;
             mailbatch__subcmd__events,ingest)
                 cmd="mailbatch__subcmd__events__subcmd__ingest"
@@ -118,147 +100,6 @@ _mailbatch() {
             mailbatch__subcmd__events,poll)
                 cmd="mailbatch__subcmd__events__subcmd__poll"
                 ;;
-            mailbatch__subcmd__events__subcmd__help,help)
-                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__help"
-                ;;
-            mailbatch__subcmd__events__subcmd__help,ingest)
-                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__ingest"
-                ;;
-            mailbatch__subcmd__events__subcmd__help,list)
-                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__list"
-                ;;
-            mailbatch__subcmd__events__subcmd__help,poll)
-                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__poll"
-                ;;
-            mailbatch__subcmd__help,check)
-                cmd="mailbatch__subcmd__help__subcmd__check"
-                ;;
-            mailbatch__subcmd__help,completions)
-                cmd="mailbatch__subcmd__help__subcmd__completions"
-                ;;
-            mailbatch__subcmd__help,config)
-                cmd="mailbatch__subcmd__help__subcmd__config"
-                ;;
-            mailbatch__subcmd__help,events)
-                cmd="mailbatch__subcmd__help__subcmd__events"
-                ;;
-            mailbatch__subcmd__help,help)
-                cmd="mailbatch__subcmd__help__subcmd__help"
-                ;;
-            mailbatch__subcmd__help,listen)
-                cmd="mailbatch__subcmd__help__subcmd__listen"
-                ;;
-            mailbatch__subcmd__help,man)
-                cmd="mailbatch__subcmd__help__subcmd__man"
-                ;;
-            mailbatch__subcmd__help,pause)
-                cmd="mailbatch__subcmd__help__subcmd__pause"
-                ;;
-            mailbatch__subcmd__help,preview)
-                cmd="mailbatch__subcmd__help__subcmd__preview"
-                ;;
-            mailbatch__subcmd__help,provider)
-                cmd="mailbatch__subcmd__help__subcmd__provider"
-                ;;
-            mailbatch__subcmd__help,reconcile)
-                cmd="mailbatch__subcmd__help__subcmd__reconcile"
-                ;;
-            mailbatch__subcmd__help,report)
-                cmd="mailbatch__subcmd__help__subcmd__report"
-                ;;
-            mailbatch__subcmd__help,resume)
-                cmd="mailbatch__subcmd__help__subcmd__resume"
-                ;;
-            mailbatch__subcmd__help,retry)
-                cmd="mailbatch__subcmd__help__subcmd__retry"
-                ;;
-            mailbatch__subcmd__help,runs)
-                cmd="mailbatch__subcmd__help__subcmd__runs"
-                ;;
-            mailbatch__subcmd__help,send)
-                cmd="mailbatch__subcmd__help__subcmd__send"
-                ;;
-            mailbatch__subcmd__help,status)
-                cmd="mailbatch__subcmd__help__subcmd__status"
-                ;;
-            mailbatch__subcmd__help,suppress)
-                cmd="mailbatch__subcmd__help__subcmd__suppress"
-                ;;
-            mailbatch__subcmd__help,unpause)
-                cmd="mailbatch__subcmd__help__subcmd__unpause"
-                ;;
-            mailbatch__subcmd__help,wait)
-                cmd="mailbatch__subcmd__help__subcmd__wait"
-                ;;
-            mailbatch__subcmd__help,who)
-                cmd="mailbatch__subcmd__help__subcmd__who"
-                ;;
-            mailbatch__subcmd__help,why)
-                cmd="mailbatch__subcmd__help__subcmd__why"
-                ;;
-            mailbatch__subcmd__help__subcmd__config,init)
-                cmd="mailbatch__subcmd__help__subcmd__config__subcmd__init"
-                ;;
-            mailbatch__subcmd__help__subcmd__config,show)
-                cmd="mailbatch__subcmd__help__subcmd__config__subcmd__show"
-                ;;
-            mailbatch__subcmd__help__subcmd__config,validate)
-                cmd="mailbatch__subcmd__help__subcmd__config__subcmd__validate"
-                ;;
-            mailbatch__subcmd__help__subcmd__events,ingest)
-                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__ingest"
-                ;;
-            mailbatch__subcmd__help__subcmd__events,list)
-                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__list"
-                ;;
-            mailbatch__subcmd__help__subcmd__events,poll)
-                cmd="mailbatch__subcmd__help__subcmd__events__subcmd__poll"
-                ;;
-            mailbatch__subcmd__help__subcmd__provider,list)
-                cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__list"
-                ;;
-            mailbatch__subcmd__help__subcmd__provider,show)
-                cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__show"
-                ;;
-            mailbatch__subcmd__help__subcmd__provider,test)
-                cmd="mailbatch__subcmd__help__subcmd__provider__subcmd__test"
-                ;;
-            mailbatch__subcmd__help__subcmd__runs,list)
-                cmd="mailbatch__subcmd__help__subcmd__runs__subcmd__list"
-                ;;
-            mailbatch__subcmd__help__subcmd__runs,rm)
-                cmd="mailbatch__subcmd__help__subcmd__runs__subcmd__rm"
-                ;;
-            mailbatch__subcmd__help__subcmd__runs,show)
-                cmd="mailbatch__subcmd__help__subcmd__runs__subcmd__show"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,add)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__add"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,check)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__check"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,diff)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__diff"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,export)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__export"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,import)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__import"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,list)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__list"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,remove)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__remove"
-                ;;
-            mailbatch__subcmd__help__subcmd__suppress,sync)
-                cmd="mailbatch__subcmd__help__subcmd__suppress__subcmd__sync"
-                ;;
-            mailbatch__subcmd__provider,help)
-                cmd="mailbatch__subcmd__provider__subcmd__help"
-                ;;
             mailbatch__subcmd__provider,list)
                 cmd="mailbatch__subcmd__provider__subcmd__list"
                 ;;
@@ -268,21 +109,6 @@ _mailbatch() {
             mailbatch__subcmd__provider,test)
                 cmd="mailbatch__subcmd__provider__subcmd__test"
                 ;;
-            mailbatch__subcmd__provider__subcmd__help,help)
-                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__help"
-                ;;
-            mailbatch__subcmd__provider__subcmd__help,list)
-                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__list"
-                ;;
-            mailbatch__subcmd__provider__subcmd__help,show)
-                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__show"
-                ;;
-            mailbatch__subcmd__provider__subcmd__help,test)
-                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__test"
-                ;;
-            mailbatch__subcmd__runs,help)
-                cmd="mailbatch__subcmd__runs__subcmd__help"
-                ;;
             mailbatch__subcmd__runs,list)
                 cmd="mailbatch__subcmd__runs__subcmd__list"
                 ;;
@@ -291,18 +117,6 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__runs,show)
                 cmd="mailbatch__subcmd__runs__subcmd__show"
-                ;;
-            mailbatch__subcmd__runs__subcmd__help,help)
-                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__help"
-                ;;
-            mailbatch__subcmd__runs__subcmd__help,list)
-                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__list"
-                ;;
-            mailbatch__subcmd__runs__subcmd__help,rm)
-                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__rm"
-                ;;
-            mailbatch__subcmd__runs__subcmd__help,show)
-                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__show"
                 ;;
             mailbatch__subcmd__suppress,add)
                 cmd="mailbatch__subcmd__suppress__subcmd__add"
@@ -316,9 +130,6 @@ _mailbatch() {
             mailbatch__subcmd__suppress,export)
                 cmd="mailbatch__subcmd__suppress__subcmd__export"
                 ;;
-            mailbatch__subcmd__suppress,help)
-                cmd="mailbatch__subcmd__suppress__subcmd__help"
-                ;;
             mailbatch__subcmd__suppress,import)
                 cmd="mailbatch__subcmd__suppress__subcmd__import"
                 ;;
@@ -330,33 +141,6 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__suppress,sync)
                 cmd="mailbatch__subcmd__suppress__subcmd__sync"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,add)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__add"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,check)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__check"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,diff)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__diff"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,export)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__export"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,help)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__help"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,import)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__import"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,list)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__list"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,remove)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__remove"
-                ;;
-            mailbatch__subcmd__suppress__subcmd__help,sync)
-                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__sync"
                 ;;
             *)
                 ;;
@@ -531,7 +315,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__config)
-            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help init validate show help"
+            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help init validate show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -553,76 +337,6 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__config__subcmd__help)
-            opts="init validate show help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__config__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__config__subcmd__help__subcmd__init)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__config__subcmd__help__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__config__subcmd__help__subcmd__validate)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -737,7 +451,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__events)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest poll list help"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest poll list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -763,76 +477,6 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__events__subcmd__help)
-            opts="ingest poll list help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__events__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__events__subcmd__help__subcmd__ingest)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__events__subcmd__help__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__events__subcmd__help__subcmd__poll)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -959,600 +603,28 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__help)
-            opts="send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help"
+            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__check)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__completions)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__config)
-            opts="init validate show"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
                     ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__config__subcmd__init)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__config__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__config__subcmd__validate)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__events)
-            opts="ingest poll list"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__events__subcmd__ingest)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__events__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__events__subcmd__poll)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__listen)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__man)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__pause)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__preview)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__provider)
-            opts="list show test"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__provider__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__provider__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__provider__subcmd__test)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__reconcile)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__report)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__resume)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__retry)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__runs)
-            opts="list show rm"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__runs__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__runs__subcmd__rm)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__runs__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__send)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__status)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress)
-            opts="add remove check list import export sync diff"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__add)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__check)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__diff)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__export)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__import)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__remove)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__suppress__subcmd__sync)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__unpause)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__wait)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__who)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__help__subcmd__why)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1785,7 +857,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__provider)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help list show test help"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help list show test"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1811,76 +883,6 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__provider__subcmd__help)
-            opts="list show test help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__provider__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__provider__subcmd__help__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__provider__subcmd__help__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__provider__subcmd__help__subcmd__test)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -2251,7 +1253,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__runs)
-            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help list show rm help"
+            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help list show rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2273,76 +1275,6 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__runs__subcmd__help)
-            opts="list show rm help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__runs__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__runs__subcmd__help__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__runs__subcmd__help__subcmd__rm)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__runs__subcmd__help__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -2637,7 +1569,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help add remove check list import export sync diff help"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help add remove check list import export sync diff"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2831,146 +1763,6 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help)
-            opts="add remove check list import export sync diff help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__add)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__check)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__diff)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__export)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__import)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__list)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__remove)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mailbatch__subcmd__suppress__subcmd__help__subcmd__sync)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

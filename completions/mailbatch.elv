@@ -51,13 +51,13 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand events 'Take in what comes back, and list it'
             cand config 'Make, check and show the configuration'
             cand completions 'Print a completion script for a shell'
-            cand man 'Write the man pages into a directory'
-            cand help 'Print this message or the help of the given subcommand(s)'
+            cand man 'Write the man pages, guides included, into a directory'
+            cand help 'Print a guide, such as `help runbook`, or the help of a command'
         }
         &'mailbatch;send'= {
             cand --email-column 'The column that holds the address'
             cand --email 'The column that holds the address'
-            cand --format 'How the list is written, where neither its name nor its content tells'
+            cand --format 'How the list is written, where neither its name nor its content shows it'
             cand --encoding 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252'
             cand --delimiter 'What stands between the fields of a CSV list, where it is not clear: one character, or tab'
             cand --skip-lines 'How many lines stand before the header of a CSV list'
@@ -78,11 +78,11 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --redirect-all-to 'Send every message to this address instead of its recipient'
             cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
             cand --canary-wait 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)'
-            cand --canary-extend 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number'
+            cand --canary-extend 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number'
             cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
             cand --on-cap 'What to do when a cap is reached'
             cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
-            cand --report 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)'
+            cand --report 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)'
             cand --progress 'How to show where the run stands'
             cand --stats 'How often a plain progress line is written'
             cand --fail-on 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed'
@@ -97,9 +97,9 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --dry-run 'Run every step except sending, and say what would happen and how long it would take'
             cand --accept-changes 'Send a changed message under the same campaign'
             cand --again 'Send although most of these people had this message under another campaign'
-            cand --provider-sandbox 'Hand everything to the provider''s own sandbox or simulator, so that nobody gets mail; refused where it has none'
-            cand --ledger-lost 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
-            cand --error-on-empty 'Exit 9 when there was nobody to send to'
+            cand --provider-sandbox 'Hand everything to the provider''s own sandbox or simulator, so that no recipient gets mail; refused where it has none'
+            cand --ledger-lost 'The ledger is lost: read the reports of earlier runs into a new one first, so that no recipient in them is mailed again'
+            cand --error-on-empty 'Exit 9 when there was no recipient to send to'
             cand --listen 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
             cand --allow-example 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
             cand --spreadsheet-safe 'Guard cells of CSV reports that a spreadsheet would take for a formula'
@@ -117,7 +117,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;check'= {
             cand --email-column 'The column that holds the address'
             cand --email 'The column that holds the address'
-            cand --format 'How the list is written, where neither its name nor its content tells'
+            cand --format 'How the list is written, where neither its name nor its content shows it'
             cand --encoding 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252'
             cand --delimiter 'What stands between the fields of a CSV list, where it is not clear: one character, or tab'
             cand --skip-lines 'How many lines stand before the header of a CSV list'
@@ -157,7 +157,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --email-column 'The column that holds the address'
             cand --dedupe 'When two addresses are one person, as for send: ci (in any case), exact, off'
             cand --suppress 'Another suppression file, beside those of the configuration (repeatable)'
-            cand --format 'How the list is written, where neither its name nor its content tells'
+            cand --format 'How the list is written, where neither its name nor its content shows it'
             cand --encoding 'The list''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252'
             cand --delimiter 'What stands between the fields of a CSV list, where it is not clear: one character, or tab'
             cand --skip-lines 'How many lines stand before the header of a CSV list'
@@ -186,11 +186,11 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
         &'mailbatch;resume'= {
             cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
             cand --canary-wait 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)'
-            cand --canary-extend 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number'
+            cand --canary-extend 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number'
             cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
             cand --on-cap 'What to do when a cap is reached'
             cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
-            cand --report 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)'
+            cand --report 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)'
             cand --progress 'How to show where the run stands'
             cand --stats 'How often a plain progress line is written'
             cand --fail-on 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed'
@@ -223,11 +223,11 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --only 'Which outcomes: rejected, deferred, held'
             cand --then 'What to do when the canary has passed (default: ask on a terminal, continue elsewhere)'
             cand --canary-wait 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)'
-            cand --canary-extend 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number'
+            cand --canary-extend 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number'
             cand --rate 'A lower rate than the configuration''s: 50/s, 3000/min, 500/hour'
             cand --on-cap 'What to do when a cap is reached'
             cand --on-unknown 'What to do with recipients who may have been reached by an earlier attempt'
-            cand --report 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)'
+            cand --report 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)'
             cand --progress 'How to show where the run stands'
             cand --stats 'How often a plain progress line is written'
             cand --fail-on 'Exit 3 when any recipient has one of these outcomes, such as unknown,suppressed'
@@ -255,7 +255,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mailbatch;reconcile'= {
-            cand --assume 'Settle whoever is left, or each EMAIL, on your word, which is recorded'
+            cand --assume 'Resolve all who are left, or each EMAIL, on your word, which is recorded'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
@@ -349,7 +349,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List every run, newest first (the default)'
             cand show 'Show one run'
             cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;runs;list'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -391,20 +390,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
             cand -h 'Print help'
             cand --help 'Print help'
-        }
-        &'mailbatch;runs;help'= {
-            cand list 'List every run, newest first (the default)'
-            cand show 'Show one run'
-            cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;runs;help;list'= {
-        }
-        &'mailbatch;runs;help;show'= {
-        }
-        &'mailbatch;runs;help;rm'= {
-        }
-        &'mailbatch;runs;help;help'= {
         }
         &'mailbatch;report'= {
             cand --trend 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w'
@@ -472,14 +457,13 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List every suppression in force'
             cand import 'Add every entry of a file'
             cand export 'Write every suppression in force'
-            cand sync 'Bring our suppressions and a provider''s together; nobody is taken off either list'
-            cand diff 'Print whom only we or only a provider suppresses'
-            cand help 'Print this message or the help of the given subcommand(s)'
+            cand sync 'Bring our suppressions and a provider''s together; no entry is taken off either list'
+            cand diff 'Print the entries that only one of the two lists has: ours, or the provider''s'
         }
         &'mailbatch;suppress;add'= {
             cand --reason 'hard_bounce, complaint, unsubscribe or manual'
             cand --scope 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)'
-            cand --note 'A few words for whoever looks it up'
+            cand --note 'A few words for the person who looks it up'
             cand --expires 'Until when: 2027-01-31 or 2027-01-31T09:00:00Z'
             cand --file 'The suppression file to add to (default: the configuration''s first)'
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -538,7 +522,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;suppress;import'= {
-            cand --preset 'The file is what this service exports of whom it does not mail'
+            cand --preset 'The file is this service''s export of addresses that it does not mail'
             cand --reason 'For entries without a reason of their own: hard_bounce, complaint, unsubscribe or manual'
             cand --column 'The column that holds the addresses, where several could be meant'
             cand --encoding 'The file''s character encoding, where it is not clear: utf-8, utf-16le, windows-1252'
@@ -581,7 +565,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --pull 'Only add theirs to the first suppression file and the ledger'
-            cand --push 'Only tell them of ours, as far as their API takes them'
+            cand --push 'Only add ours to theirs, as far as their API takes them'
             cand --dry-run 'Change nothing, and say what would be'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
@@ -605,35 +589,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'mailbatch;suppress;help'= {
-            cand add 'Suppress addresses, @domains or sha256: entries'
-            cand remove 'Take suppressions back; who did it is recorded'
-            cand check 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-            cand list 'List every suppression in force'
-            cand import 'Add every entry of a file'
-            cand export 'Write every suppression in force'
-            cand sync 'Bring our suppressions and a provider''s together; nobody is taken off either list'
-            cand diff 'Print whom only we or only a provider suppresses'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;suppress;help;add'= {
-        }
-        &'mailbatch;suppress;help;remove'= {
-        }
-        &'mailbatch;suppress;help;check'= {
-        }
-        &'mailbatch;suppress;help;list'= {
-        }
-        &'mailbatch;suppress;help;import'= {
-        }
-        &'mailbatch;suppress;help;export'= {
-        }
-        &'mailbatch;suppress;help;sync'= {
-        }
-        &'mailbatch;suppress;help;diff'= {
-        }
-        &'mailbatch;suppress;help;help'= {
-        }
         &'mailbatch;provider'= {
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -650,7 +605,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List them: kind, limits, and whether their secrets resolve'
             cand show 'Say what one can express, how much a request holds and how its replies are read'
             cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;provider;list'= {
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -694,20 +648,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'mailbatch;provider;help'= {
-            cand list 'List them: kind, limits, and whether their secrets resolve'
-            cand show 'Say what one can express, how much a request holds and how its replies are read'
-            cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;provider;help;list'= {
-        }
-        &'mailbatch;provider;help;show'= {
-        }
-        &'mailbatch;provider;help;test'= {
-        }
-        &'mailbatch;provider;help;help'= {
-        }
         &'mailbatch;listen'= {
             cand --addr 'Listen here instead of at listen.addr; port 0 takes a free one'
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -737,9 +677,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
-            cand poll 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once'
+            cand poll 'Read a provider''s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
             cand list 'List events, oldest first'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;events;ingest'= {
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -747,8 +686,8 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
             cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
             cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
-            cand --dry-run 'Write nothing; print what each message tells'
-            cand --any-recipient 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed'
+            cand --dry-run 'Write nothing; print what each message says'
+            cand --any-recipient 'Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only recipients of this workspace are suppressed'
             cand --json 'Write results to standard output as JSON, one object a line'
             cand -q 'Say nothing unless something is wrong'
             cand --quiet 'Say nothing unless something is wrong'
@@ -790,20 +729,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'mailbatch;events;help'= {
-            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
-            cand poll 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once'
-            cand list 'List events, oldest first'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;events;help;ingest'= {
-        }
-        &'mailbatch;events;help;poll'= {
-        }
-        &'mailbatch;events;help;list'= {
-        }
-        &'mailbatch;events;help;help'= {
-        }
         &'mailbatch;config'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -819,7 +744,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
             cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
             cand show 'Print the settings in force; secrets are shown by where they come from'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;config;init'= {
             cand --list 'Write a sample with the columns of this list'
@@ -865,20 +789,6 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'mailbatch;config;help'= {
-            cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
-            cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
-            cand show 'Print the settings in force; secrets are shown by where they come from'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;config;help;init'= {
-        }
-        &'mailbatch;config;help;validate'= {
-        }
-        &'mailbatch;config;help;show'= {
-        }
-        &'mailbatch;config;help;help'= {
-        }
         &'mailbatch;completions'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -906,132 +816,17 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --help 'Print help'
         }
         &'mailbatch;help'= {
-            cand send 'Check a list, screen it and send; the same command again continues where it stopped'
-            cand check 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv'
-            cand preview 'Show the message as one recipient gets it'
-            cand resume 'Continue the newest unfinished run, or RUN, from the ledger alone'
-            cand retry 'Send again to those who were deferred'
-            cand reconcile 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
-            cand pause 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
-            cand unpause 'Let send again what `pause` stopped; give the same flag'
-            cand status 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do'
-            cand wait 'Wait until a run ends and leave with its exit code'
-            cand runs 'List runs, show one, or remove one'
-            cand report 'Write what became of each recipient of a run'
-            cand why 'Show every decision taken about one recipient, oldest first'
-            cand who 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first'
-            cand suppress 'Keep the list of those who must not be mailed'
-            cand provider 'Look at the providers of the configuration; nothing is sent'
-            cand listen 'Take providers'' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C'
-            cand events 'Take in what comes back, and list it'
-            cand config 'Make, check and show the configuration'
-            cand completions 'Print a completion script for a shell'
-            cand man 'Write the man pages into a directory'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'mailbatch;help;send'= {
-        }
-        &'mailbatch;help;check'= {
-        }
-        &'mailbatch;help;preview'= {
-        }
-        &'mailbatch;help;resume'= {
-        }
-        &'mailbatch;help;retry'= {
-        }
-        &'mailbatch;help;reconcile'= {
-        }
-        &'mailbatch;help;pause'= {
-        }
-        &'mailbatch;help;unpause'= {
-        }
-        &'mailbatch;help;status'= {
-        }
-        &'mailbatch;help;wait'= {
-        }
-        &'mailbatch;help;runs'= {
-            cand list 'List every run, newest first (the default)'
-            cand show 'Show one run'
-            cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
-        }
-        &'mailbatch;help;runs;list'= {
-        }
-        &'mailbatch;help;runs;show'= {
-        }
-        &'mailbatch;help;runs;rm'= {
-        }
-        &'mailbatch;help;report'= {
-        }
-        &'mailbatch;help;why'= {
-        }
-        &'mailbatch;help;who'= {
-        }
-        &'mailbatch;help;suppress'= {
-            cand add 'Suppress addresses, @domains or sha256: entries'
-            cand remove 'Take suppressions back; who did it is recorded'
-            cand check 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-            cand list 'List every suppression in force'
-            cand import 'Add every entry of a file'
-            cand export 'Write every suppression in force'
-            cand sync 'Bring our suppressions and a provider''s together; nobody is taken off either list'
-            cand diff 'Print whom only we or only a provider suppresses'
-        }
-        &'mailbatch;help;suppress;add'= {
-        }
-        &'mailbatch;help;suppress;remove'= {
-        }
-        &'mailbatch;help;suppress;check'= {
-        }
-        &'mailbatch;help;suppress;list'= {
-        }
-        &'mailbatch;help;suppress;import'= {
-        }
-        &'mailbatch;help;suppress;export'= {
-        }
-        &'mailbatch;help;suppress;sync'= {
-        }
-        &'mailbatch;help;suppress;diff'= {
-        }
-        &'mailbatch;help;provider'= {
-            cand list 'List them: kind, limits, and whether their secrets resolve'
-            cand show 'Say what one can express, how much a request holds and how its replies are read'
-            cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
-        }
-        &'mailbatch;help;provider;list'= {
-        }
-        &'mailbatch;help;provider;show'= {
-        }
-        &'mailbatch;help;provider;test'= {
-        }
-        &'mailbatch;help;listen'= {
-        }
-        &'mailbatch;help;events'= {
-            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
-            cand poll 'Read a provider''s own log of events, from where the last poll ended; what a webhook told already counts once'
-            cand list 'List events, oldest first'
-        }
-        &'mailbatch;help;events;ingest'= {
-        }
-        &'mailbatch;help;events;poll'= {
-        }
-        &'mailbatch;help;events;list'= {
-        }
-        &'mailbatch;help;config'= {
-            cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
-            cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
-            cand show 'Print the settings in force; secrets are shown by where they come from'
-        }
-        &'mailbatch;help;config;init'= {
-        }
-        &'mailbatch;help;config;validate'= {
-        }
-        &'mailbatch;help;config;show'= {
-        }
-        &'mailbatch;help;completions'= {
-        }
-        &'mailbatch;help;man'= {
-        }
-        &'mailbatch;help;help'= {
+            cand -C 'Work as if started in DIR; paths on the command line are relative to it'
+            cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
+            cand -c 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --config 'Use this configuration instead of the nearest mailbatch.toml upwards'
+            cand --json 'Write results to standard output as JSON, one object a line'
+            cand -q 'Say nothing unless something is wrong'
+            cand --quiet 'Say nothing unless something is wrong'
+            cand -v 'Say more; -vv shows debug messages, which may hold addresses'
+            cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
     ]
     $completions[$command]

@@ -51,10 +51,10 @@ complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "listen" -d 'Tak
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "events" -d 'Take in what comes back, and list it'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "config" -d 'Make, check and show the configuration'
 complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "man" -d 'Write the man pages into a directory'
-complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "man" -d 'Write the man pages, guides included, into a directory'
+complete -c mailbatch -n "__fish_mailbatch_needs_command" -f -a "help" -d 'Print a guide, such as `help runbook`, or the help of a command'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l email-column -l email -d 'The column that holds the address' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l format -d 'How the list is written, where neither its name nor its content tells' -r -f -a "csv\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l format -d 'How the list is written, where neither its name nor its content shows it' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
@@ -80,13 +80,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l then -d 'Wh
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l canary-extend -d 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l on-unknown -d 'What to do with recipients who may have been reached by an earlier attempt' -r -f -a "keep\t'Leave them unknown (the default)'
-retry\t'Send to them again, at the risk of mailing somebody twice'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l report -d 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
+retry\t'Send to them again, at the risk of mailing a recipient twice'"
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l report -d 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l progress -d 'How to show where the run stands' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
 bar\t''
 plain\t''
@@ -103,9 +103,9 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l skip-unrend
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l dry-run -d 'Run every step except sending, and say what would happen and how long it would take'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l accept-changes -d 'Send a changed message under the same campaign'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l again -d 'Send although most of these people had this message under another campaign'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sandbox -d 'Hand everything to the provider\'s own sandbox or simulator, so that nobody gets mail; refused where it has none'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l ledger-lost -d 'The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-empty -d 'Exit 9 when there was nobody to send to'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l provider-sandbox -d 'Hand everything to the provider\'s own sandbox or simulator, so that no recipient gets mail; refused where it has none'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l ledger-lost -d 'The ledger is lost: read the reports of earlier runs into a new one first, so that no recipient in them is mailed again'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l error-on-empty -d 'Exit 9 when there was no recipient to send to'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l listen -d 'Take events and unsubscribes over the web for as long as the run goes, as `listen` does'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l allow-example -d 'Send although From, a link or the unsubscribe URL is under a reserved name such as example.com'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -l spreadsheet-safe -d 'Guard cells of CSV reports that a spreadsheet would take for a formula'
@@ -116,7 +116,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s q -l quiet 
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l email-column -l email -d 'The column that holds the address' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l format -d 'How the list is written, where neither its name nor its content tells' -r -f -a "csv\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand check" -l format -d 'How the list is written, where neither its name nor its content shows it' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
@@ -152,7 +152,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l out -d '
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l email-column -d 'The column that holds the address' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l dedupe -d 'When two addresses are one person, as for send: ci (in any case), exact, off' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l suppress -d 'Another suppression file, beside those of the configuration (repeatable)' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l format -d 'How the list is written, where neither its name nor its content tells' -r -f -a "csv\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand preview" -l format -d 'How the list is written, where neither its name nor its content shows it' -r -f -a "csv\t''
 tsv\t''
 json\t'A JSON array of objects'
 ndjson\t'One JSON object a line'"
@@ -179,13 +179,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l then -d '
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l canary-extend -d 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l on-unknown -d 'What to do with recipients who may have been reached by an earlier attempt' -r -f -a "keep\t'Leave them unknown (the default)'
-retry\t'Send to them again, at the risk of mailing somebody twice'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l report -d 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
+retry\t'Send to them again, at the risk of mailing a recipient twice'"
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l report -d 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand resume" -l progress -d 'How to show where the run stands' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
 bar\t''
 plain\t''
@@ -216,13 +216,13 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l then -d 'W
 continue\t'Send the rest'
 stop\t'Wait for `resume --continue` (exit 13)'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-wait -d 'How long bounces and complaints about the canary are waited for before the rest goes (default: 15m where bounces are reported)' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l canary-extend -d 'Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l rate -d 'A lower rate than the configuration\'s: 50/s, 3000/min, 500/hour' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-cap -d 'What to do when a cap is reached' -r -f -a "stop\t'Stop with exit 8 (the default)'
 wait\t'Wait until there is room'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l on-unknown -d 'What to do with recipients who may have been reached by an earlier attempt' -r -f -a "keep\t'Leave them unknown (the default)'
-retry\t'Send to them again, at the risk of mailing somebody twice'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l report -d 'Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
+retry\t'Send to them again, at the risk of mailing a recipient twice'"
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l report -d 'Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l progress -d 'How to show where the run stands' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere (the default)'
 bar\t''
 plain\t''
@@ -246,7 +246,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -l json -d 'W
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -l assume -d 'Settle whoever is left, or each EMAIL, on your word, which is recorded' -r -f -a "taken\t'Accepted: not sent again'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -l assume -d 'Resolve all who are left, or each EMAIL, on your word, which is recorded' -r -f -a "taken\t'Accepted: not sent again'
 not-taken\t'Deferred: sent again by `retry`'"
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand reconcile" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
@@ -292,16 +292,15 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -l json -d 'Wr
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "list" -d 'List every run, newest first (the default)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "show" -d 'Show one run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -f -a "list" -d 'List every run, newest first (the default)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -f -a "show" -d 'Show one run'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -l json -d 'Write results to standard output as JSON, one object a line'
@@ -321,10 +320,6 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every run, newest first (the default)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l trend -d 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l format -d 'The report\'s format (default: by the suffix of -o, else table)' -r -f -a "table\t''
 csv\t''
@@ -356,26 +351,25 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -l json -d 'Wri
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "list" -d 'List every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "import" -d 'Add every entry of a file'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "export" -d 'Write every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; nobody is taken off either list'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "diff" -d 'Print whom only we or only a provider suppresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "list" -d 'List every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "import" -d 'Add every entry of a file'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "export" -d 'Write every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; no entry is taken off either list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "diff" -d 'Print the entries that only one of the two lists has: ours, or the provider\'s'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l reason -d 'hard_bounce, complaint, unsubscribe or manual' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l scope -d 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)' -r -f -a "all\t'Every mail'
 marketing\t'Marketing only'"
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l note -d 'A few words for whoever looks it up' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l note -d 'A few words for the person who looks it up' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l expires -d 'Until when: 2027-01-31 or 2027-01-31T09:00:00Z' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l file -d 'The suppression file to add to (default: the configuration\'s first)' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l env -d 'Overlay [env.NAME] of the configuration' -r
@@ -406,7 +400,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l preset -d 'The file is what this service exports of whom it does not mail' -r -f -a "hubspot\t''
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from import" -l preset -d 'The file is this service\'s export of addresses that it does not mail' -r -f -a "hubspot\t''
 mailchimp\t''
 sendgrid\t''
 ses\t''"
@@ -436,7 +430,7 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l pull -d 'Only add theirs to the first suppression file and the ledger'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l push -d 'Only tell them of ours, as far as their API takes them'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l push -d 'Only add ours to theirs, as far as their API takes them'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l dry-run -d 'Change nothing, and say what would be'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Say nothing unless something is wrong'
@@ -449,26 +443,16 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "import" -d 'Add every entry of a file'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; nobody is taken off either list'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Print whom only we or only a provider suppresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
@@ -490,10 +474,6 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l addr -d 'Listen here instead of at listen.addr; port 0 takes a free one' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -502,22 +482,21 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l json -d '
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "list" -d 'List events, oldest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -f -a "list" -d 'List events, oldest first'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l dry-run -d 'Write nothing; print what each message tells'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l any-recipient -d 'Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l dry-run -d 'Write nothing; print what each message says'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l any-recipient -d 'Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only recipients of this workspace are suppressed'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l json -d 'Write results to standard output as JSON, one object a line'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
@@ -541,20 +520,15 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events, oldest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l list -d 'Write a sample with the columns of this list' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The column of that list that holds the address, where it is not clear' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -578,10 +552,6 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand completions" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand completions" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand completions" -l json -d 'Write results to standard output as JSON, one object a line'
@@ -594,45 +564,9 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand man" -l json -d 'Wri
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand man" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand man" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand man" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "send" -d 'Check a list, screen it and send; the same command again continues where it stopped'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "check" -d 'Find everything `send` would refuse, without sending; bad rows go to LIST.rejected.csv'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "preview" -d 'Show the message as one recipient gets it'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "resume" -d 'Continue the newest unfinished run, or RUN, from the ledger alone'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "retry" -d 'Send again to those who were deferred'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "reconcile" -d 'Resolve recipients whose outcome is unknown; sends nothing unless --replay'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "pause" -d 'Stop every run in this workspace, or those that a flag names, until `unpause` (exit 12)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "unpause" -d 'Let send again what `pause` stopped; give the same flag'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "status" -d 'Show where a run stands: its state and cause, who was handed over, in doubt or not sent, and what to do'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "wait" -d 'Wait until a run ends and leave with its exit code'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "runs" -d 'List runs, show one, or remove one'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "report" -d 'Write what became of each recipient of a run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "why" -d 'Show every decision taken about one recipient, oldest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "who" -d 'Show one person over all runs: what was sent, what came of it and back, suppressions; newest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "suppress" -d 'Keep the list of those who must not be mailed'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "provider" -d 'Look at the providers of the configuration; nothing is sent'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "listen" -d 'Take providers\' events and one-click unsubscribes over the web, until SIGTERM or Ctrl-C'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "events" -d 'Take in what comes back, and list it'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "config" -d 'Make, check and show the configuration'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "man" -d 'Write the man pages into a directory'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and not __fish_seen_subcommand_from send check preview resume retry reconcile pause unpause status wait runs report why who suppress provider listen events config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "list" -d 'List every run, newest first (the default)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "show" -d 'Show one run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "list" -d 'List every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "import" -d 'Add every entry of a file'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "export" -d 'Write every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; nobody is taken off either list'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from suppress" -f -a "diff" -d 'Print whom only we or only a provider suppresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from provider" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; what a webhook told already counts once'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "list" -d 'List events, oldest first'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand help" -s h -l help -d 'Print help'

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 mod events;
+mod help;
 mod listen;
 mod pausing;
 mod provider;
@@ -15,6 +16,7 @@ mod suppress;
 mod words;
 
 pub use events::{EventListArgs, EventsArgs, EventsCommand, IngestArgs, PollArgs};
+pub use help::HelpArgs;
 pub use listen::ListenArgs;
 pub use pausing::{PauseArgs, PauseScopeArgs, UnpauseArgs};
 pub use provider::{ProviderArgs, ProviderCommand, ProviderNameArgs};
@@ -27,9 +29,9 @@ pub use suppress::{AddArgs, DiffArgs, EntryArgs, ExportArgs, ImportArgs, RemoveA
 pub use words::{ExportFormat, ListFormat, OnCap, OnUnknown, Preset, ProgressMode, ReportFormat, Scope, Then};
 pub(crate) use words::{delimiter, encoding};
 
-/// Bulk e-mail from the command line: nobody twice, nobody who must not, everybody accounted for.
+/// Bulk e-mail from the command line: no recipient twice, none who must not be mailed, each accounted for.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "mailbatch", version, after_help = exit_codes(), subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "mailbatch", version, after_help = after_help(), disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub globals: Globals,
@@ -87,6 +89,7 @@ pub enum Command {
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
+    Help(HelpArgs),
 }
 
 /// Make, check and show the configuration
@@ -142,14 +145,18 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Write the man pages into a directory
+/// Write the man pages, guides included, into a directory
 #[derive(Args, Clone, Debug)]
 pub struct ManArgs {
     /// Made if it does not exist
     pub dir: PathBuf,
 }
 
-/// The exit-code table as `--help` shows it.
+/// What stands below the flags in `--help`: the guides and the table of exit codes.
+fn after_help() -> String {
+    format!("{}\n\n{}", help::guides(), exit_codes())
+}
+
 fn exit_codes() -> String {
     let mut text = String::from("Exit codes:");
     for (exit, meaning) in crate::exit::TABLE {

@@ -26,6 +26,7 @@ pub mod exit;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod guides;
 mod holder;
 mod host;
 pub mod literal;

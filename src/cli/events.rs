@@ -37,16 +37,16 @@ pub struct IngestArgs {
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
-    /// Write nothing; print what each message tells
+    /// Write nothing; print what each message says
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Suppress people of whom the ledger knows nothing too. Mail can be forged, so otherwise it suppresses only whom this workspace mailed
+    /// Suppress recipients unknown to the ledger too. Mail can be forged, so otherwise only recipients of this workspace are suppressed
     #[arg(long)]
     pub any_recipient: bool,
 }
 
-/// Read a provider's own log of events, from where the last poll ended; what a webhook told already counts once
+/// Read a provider's own log of events, from where the last poll ended; an event that a webhook delivered counts once
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  mailbatch events poll gun\n  mailbatch events poll gun --since 3d --dry-run --json\n  in a crontab:  */10 * * * * mailbatch -q -C /srv/news events poll gun"

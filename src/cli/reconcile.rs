@@ -21,7 +21,7 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub replay: bool,
 
-    /// Settle whoever is left, or each EMAIL, on your word, which is recorded
+    /// Resolve all who are left, or each EMAIL, on your word, which is recorded
     #[arg(long, value_name = "VERDICT")]
     pub assume: Option<Assumed>,
 }

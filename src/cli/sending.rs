@@ -49,15 +49,15 @@ pub struct SendArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = words::address, env = "MAILBATCH_REDIRECT_ALL_TO", hide_env_values = true)]
     pub redirect_all_to: Option<Address>,
 
-    /// Hand everything to the provider's own sandbox or simulator, so that nobody gets mail; refused where it has none
+    /// Hand everything to the provider's own sandbox or simulator, so that no recipient gets mail; refused where it has none
     #[arg(long)]
     pub provider_sandbox: bool,
 
-    /// The ledger is lost: read the reports of earlier runs into a new one first, so that nobody in them is mailed again
+    /// The ledger is lost: read the reports of earlier runs into a new one first, so that no recipient in them is mailed again
     #[arg(long, conflicts_with = "dry_run")]
     pub ledger_lost: bool,
 
-    /// Exit 9 when there was nobody to send to
+    /// Exit 9 when there was no recipient to send to
     #[arg(long)]
     pub error_on_empty: bool,
 
@@ -223,7 +223,7 @@ pub struct ListArgs {
 /// How the rows of a list are read.
 #[derive(Args, Clone, Debug)]
 pub struct ReadingArgs {
-    /// How the list is written, where neither its name nor its content tells
+    /// How the list is written, where neither its name nor its content shows it
     #[arg(long, value_name = "FORMAT", env = "MAILBATCH_FORMAT", hide_env_values = true)]
     pub format: Option<ListFormat>,
 
@@ -288,7 +288,7 @@ pub struct MessageArgs {
     pub subject: Option<String>,
 }
 
-/// Under which name, in which environment and through whom.
+/// Under which name, in which environment and through which provider.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TargetArgs {
     /// The campaign's name; {date}, {week} and {month} are filled in
@@ -315,7 +315,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_wait, env = "MAILBATCH_CANARY_WAIT", hide_env_values = true)]
     pub canary_wait: Option<Duration>,
 
-    /// Let the canary grow by itself while it cannot tell, up to this size: 25%, or a number
+    /// Let the canary grow by itself while it proves nothing, up to this size: 25%, or a number
     #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "25%")]
     pub canary_extend: Option<CanarySize>,
 
@@ -335,7 +335,7 @@ pub struct SendingArgs {
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     pub on_unknown: OnUnknown,
 
-    /// Write the report here as well; the suffix tells the format: csv, ndjson, json, html, xml, md (repeatable)
+    /// Write the report here as well; the suffix chooses the format: csv, ndjson, json, html, xml, md (repeatable)
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
 

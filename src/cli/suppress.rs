@@ -48,7 +48,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "SCOPE")]
     pub scope: Option<Scope>,
 
-    /// A few words for whoever looks it up
+    /// A few words for the person who looks it up
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub note: String,
 
@@ -82,7 +82,7 @@ pub struct ImportArgs {
     /// A suppression file, or - for standard input
     pub file: PathBuf,
 
-    /// The file is what this service exports of whom it does not mail
+    /// The file is this service's export of addresses that it does not mail
     #[arg(long, value_name = "SERVICE", conflicts_with = "reason")]
     pub preset: Option<Preset>,
 
@@ -118,7 +118,7 @@ pub struct ExportArgs {
     pub format: ExportFormat,
 }
 
-/// Bring our suppressions and a provider's together; nobody is taken off either list
+/// Bring our suppressions and a provider's together; no entry is taken off either list
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  mailbatch suppress sync ses --pull --dry-run")]
 pub struct SyncArgs {
@@ -129,7 +129,7 @@ pub struct SyncArgs {
     #[arg(long)]
     pub pull: bool,
 
-    /// Only tell them of ours, as far as their API takes them
+    /// Only add ours to theirs, as far as their API takes them
     #[arg(long)]
     pub push: bool,
 
@@ -138,7 +138,7 @@ pub struct SyncArgs {
     pub dry_run: bool,
 }
 
-/// Print whom only we or only a provider suppresses
+/// Print the entries that only one of the two lists has: ours, or the provider's
 #[derive(Args, Clone, Debug)]
 pub struct DiffArgs {
     /// The provider's name under [providers]

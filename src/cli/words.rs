@@ -37,7 +37,7 @@ pub enum OnUnknown {
     /// Leave them unknown (the default)
     #[default]
     Keep,
-    /// Send to them again, at the risk of mailing somebody twice
+    /// Send to them again, at the risk of mailing a recipient twice
     Retry,
 }
 

@@ -11,6 +11,7 @@ use super::say;
 use crate::cli::Cli;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::guides::GUIDES;
 use crate::output::{OwnFiles, Target};
 use crate::shown::Shown;
 
@@ -36,10 +37,6 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8(script).expect("names and help are UTF-8")
 }
 
-/// The pages that are written by hand.
-const GUIDES: &[(&str, &str)] =
-    &[("mailbatch-canary.7", include_str!("../../man/mailbatch-canary.7")), ("mailbatch-security.7", include_str!("../../man/mailbatch-security.7"))];
-
 /// Writes one man page for mailbatch, one for each of its commands, and the guides into `dir`, which is made if need be. They are written aside and
 /// renamed; a link out of `dir` is refused before the first is.
 pub fn man(dir: &Path) -> Result<Exit> {
@@ -48,7 +45,10 @@ pub fn man(dir: &Path) -> Result<Exit> {
         fs::create_dir_all(dir)?;
         let aside = tempfile::Builder::new().prefix(".mailbatch-man-").tempdir_in(dir)?;
         clap_mangen::generate_to(Cli::command(), aside.path())?;
-        GUIDES.iter().try_for_each(|(name, text)| fs::write(aside.path().join(name), text))?;
+        for guide in GUIDES {
+            let (name, page) = guide.man_page();
+            fs::write(aside.path().join(name), page)?;
+        }
         let names = fs::read_dir(aside.path())?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
         Ok((aside, names))
     };

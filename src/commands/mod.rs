@@ -16,6 +16,7 @@ mod following;
 mod foresight;
 mod gates;
 pub mod generate;
+mod help;
 mod inputs;
 mod listen;
 mod loss;
@@ -73,6 +74,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
             generate::man(&args.dir)?;
             return Ok(Exit::OK);
         }
+        Command::Help(args) => return help::run(args, &mut out),
         _ => {}
     }
     crate::process::needs_files(0)?;
@@ -117,7 +119,7 @@ async fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Suppress(args) => suppress::run(globals, args).await,
         Command::Listen(args) => listen::run(globals, args).await,
         Command::Events(args) => events::run(globals, args).await,
-        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::OK),
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::Help(_) => Ok(Exit::OK),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How often gates and pause rules are right: their judgement of canaries and runs that were drawn, as the tables of mailbatch-canary(7) have it.
+//! How often gates and pause rules are right: their judgement of canaries and runs that were drawn, as the tables of the guide have it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -105,7 +105,7 @@ fn percent(count: u64, of: u64) -> String {
 fn canaries(limit: &str, times: u64) -> String {
     let mut gate = Gate { limit: limit.parse().expect("a percentage"), known: HashMap::new() };
     let mut table = String::from(
-        "recipients    half the limit        the limit             twice the limit\n              fails held passes     fails held passes     fails held passes\n",
+        "recipients  half the limit      the limit           twice the limit\n            fails held passes   fails held passes   fails held passes\n",
     );
     for size in SIZES {
         let mut line = format!("{size:>10}");
@@ -115,7 +115,7 @@ fn canaries(limit: &str, times: u64) -> String {
                 assert!(ends.failed * 20 <= CANARIES, "{limit}: {} of {CANARIES} canaries of {size} fail at {factor} of the limit", ends.failed);
             }
             let [failed, held, passed] = [ends.failed, ends.held, ends.passed].map(|count| percent(count, CANARIES));
-            line.push_str(&format!("    {failed:>5} {held:>5} {passed:>6}"));
+            line.push_str(&format!("  {failed:>5} {held:>5} {passed:>6}"));
         }
         table.push_str(line.trim_end());
         table.push('\n');
@@ -161,9 +161,9 @@ fn is_broken(rule: &PauseRule, draws: &mut Draws, share: f64, size: u64) -> bool
 
 /// Replaces the block of this name in a page, or compares it.
 fn check(page: &mut String, name: &str, table: &str) {
-    let mark = format!(".\\\" generated: {name}\n.nf\n");
+    let mark = format!("<!-- generated: {name} -->\n\n```text\n");
     let start = page.find(&mark).unwrap_or_else(|| panic!("the page has no block {name}")) + mark.len();
-    let end = start + page[start..].find(".fi\n").expect("the block ends");
+    let end = start + page[start..].find("```\n").expect("the block ends");
     if std::env::var_os("MAILBATCH_REGENERATE").is_some() {
         page.replace_range(start..end, table);
     } else {
@@ -172,8 +172,8 @@ fn check(page: &mut String, name: &str, table: &str) {
 }
 
 #[test]
-fn the_tables_of_the_man_page_are_what_the_gate_decides() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/mailbatch-canary.7");
+fn the_tables_of_the_guide_are_what_the_gate_decides() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/guides/canary.md");
     let mut page = fs::read_to_string(&path).expect("the page");
     check(&mut page, "bounces", &canaries("2%", 1));
     check(&mut page, "complaints", &canaries("0.1%", 1));

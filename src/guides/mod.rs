@@ -1,0 +1,110 @@
+//! The guides: written once in Markdown under `man/guides`, printed by `mailbatch help TOPIC` and converted to man pages.
+//!
+//! The rule it keeps: a guide is complete in the binary, so that it can be read where neither `man` nor the repository is.
+
+mod page;
+mod plain;
+mod roff;
+
+/// One guide.
+#[derive(Clone, Copy, Debug)]
+pub struct Guide {
+    /// The topic, as `mailbatch help TOPIC` takes it.
+    pub name: &'static str,
+    /// Other words for it.
+    pub aliases: &'static [&'static str],
+    /// The section of the manual: 5 for a file, 7 for everything else.
+    section: u8,
+    markdown: &'static str,
+}
+
+/// Declares the guides: topic, section of the manual, other words for it.
+macro_rules! guides {
+    ($(($name:literal, $section:literal, [$($alias:literal),*]),)+) => {
+        /// Every guide, in the order in which topics are listed.
+        pub const GUIDES: &[Guide] = &[$(Guide {
+            name: $name,
+            aliases: &[$($alias),*],
+            section: $section,
+            markdown: include_str!(concat!("../../man/guides/", $name, ".md")),
+        },)+];
+    };
+}
+
+guides! {
+    ("lists", 7, ["list", "csv"]),
+    ("messages", 7, ["message", "templates"]),
+    ("suppression", 7, ["suppressions"]),
+    ("campaigns", 7, ["campaign"]),
+    ("providers", 7, ["routing", "refusals"]),
+    ("limits", 7, ["rates", "caps", "ramp"]),
+    ("canary", 7, ["canaries", "canary-and-pause", "pause-rules", "pausing"]),
+    ("feedback", 7, ["bounces", "complaints", "webhooks", "unsubscribe"]),
+    ("unknown", 7, ["unknowns", "doubt"]),
+    ("progress", 7, ["signals", "ndjson"]),
+    ("cron-and-ci", 7, ["cron", "ci", "junit", "smoke"]),
+    ("runbook", 7, ["exit-codes", "on-call"]),
+    ("formats", 7, ["reports", "columns", "outcomes", "json"]),
+    ("security", 7, ["privacy", "security-and-privacy", "threat-model"]),
+    ("cannot-know", 7, ["placement"]),
+    ("performance", 7, ["benchmark"]),
+    ("changes", 7, ["changed-defaults"]),
+    ("mailbatch.toml", 5, ["configuration", "keys"]),
+}
+
+impl Guide {
+    /// The guide with this topic, in any case, with or without `mailbatch-` before it.
+    pub fn find(topic: &str) -> Option<&'static Self> {
+        let topic = topic.to_lowercase();
+        let is_called = |guide: &&Self, topic: &str| guide.name == topic || guide.aliases.contains(&topic);
+        let called = |topic: &str| GUIDES.iter().find(|guide| is_called(guide, topic));
+        called(&topic).or_else(|| called(topic.strip_prefix("mailbatch-")?))
+    }
+
+    /// What it is about, in some eight words.
+    pub fn about(&self) -> &'static str {
+        let title = self.markdown.lines().next().unwrap_or_default();
+        title.split_once(": ").map_or(title, |(_, about)| about)
+    }
+
+    /// The text of `mailbatch help`, filled to `width` columns; `styled` for a terminal that shows bold.
+    pub fn text(&self, width: usize, styled: bool) -> String {
+        plain::render(&page::parse(self.markdown), plain::Layout { width, marks: if styled { plain::Marks::Bold } else { plain::Marks::Quotes } })
+    }
+
+    /// The name of its man page, without the section.
+    fn page_name(&self) -> String {
+        if self.name.starts_with("mailbatch") { self.name.to_owned() } else { format!("mailbatch-{}", self.name) }
+    }
+
+    /// The file of its man page and what is in it.
+    pub fn man_page(&self) -> (String, String) {
+        let name = self.page_name();
+        (format!("{name}.{}", self.section), roff::render(&page::parse(self.markdown), &name, self.section))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_found_by_its_names() {
+        for topic in ["canary", "Canary", "mailbatch-canary", "pause-rules"] {
+            assert_eq!(Guide::find(topic).map(|guide| guide.name), Some("canary"), "{topic}");
+        }
+        assert!(Guide::find("canari").is_none());
+    }
+
+    #[test]
+    fn no_two_guides_have_a_word_in_common_and_each_has_a_title() {
+        let words: Vec<&str> = GUIDES.iter().flat_map(|guide| guide.aliases.iter().copied().chain([guide.name])).collect();
+        for (at, word) in words.iter().enumerate() {
+            assert!(!words[..at].contains(word), "{word}");
+        }
+        for guide in GUIDES {
+            let title = format!("# {}: ", guide.name);
+            assert!(guide.markdown.starts_with(&title), "{} does not begin with {title:?}", guide.name);
+        }
+    }
+}
