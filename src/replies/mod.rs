@@ -12,6 +12,7 @@
 //! - What the first sentence about the recipient says outranks what later ones, links and help say about the provider ([`sentence`]).
 //! - What a server repeats of another one's words (`host mx.example said: ...`) is about one recipient: phrases are not looked for in it.
 
+mod absent;
 mod known;
 mod normal;
 mod phrase;

@@ -7,9 +7,10 @@
 const NEAR: usize = 6;
 
 /// A word for whom the message was for.
-const NOUNS: [&str; 24] = [
+const NOUNS: [&str; 25] = [
     "user",
     "users",
+    "person",
     "username",
     "userid",
     "user-id",
@@ -35,7 +36,7 @@ const NOUNS: [&str; 24] = [
 ];
 
 /// What stands after such a word.
-const AFTER: [&str; 54] = [
+const AFTER: [&str; 55] = [
     " unknown ",
     " invalid ",
     " nonexistent ",
@@ -47,6 +48,7 @@ const AFTER: [&str; 54] = [
     " doesn't exist ",
     " doesnt exist ",
     " don't exist ",
+    " dont exist ",
     " didn't exist ",
     " not existing ",
     " not found ",

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::absent::of_another;
 use super::normal::{forms, unaccented};
 use super::sentence::{sentences, up_to_recipient};
 use super::tongues;
@@ -21,6 +22,8 @@ struct Section {
     is_clear: bool,
     /// They are of other languages than English.
     is_abroad: bool,
+    /// They say no more than that something was refused.
+    is_mere: bool,
     phrases: Vec<String>,
 }
 
@@ -35,17 +38,20 @@ pub(crate) struct Spoken {
     pub(crate) says_nobody: bool,
     /// Words of another language say it, and none of them is for a recipient: it counts in a bounce only, which is about nothing else.
     pub(crate) is_loose: bool,
+    /// It names a cause that is not the recipient, or it only refuses ("rejected"), which any refusal does.
+    pub(crate) names_cause: bool,
 }
 
 impl Spoken {
     fn clear(means: Meaning, says_nobody: bool) -> Self {
-        Self { means: Some(means), is_clear: true, says_nobody, is_loose: false }
+        Self { means: Some(means), is_clear: true, says_nobody, is_loose: false, names_cause: true }
     }
 }
 
 /// Reads words in the form of [`super::normal()`] without addresses. The code may be 0.
 pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
-    if is_about_sender(text) {
+    let another = if says_nobody(text) { None } else { of_another(text) };
+    if is_about_sender(text) || another == Some(Meaning::Sender) {
         return Spoken::clear(Meaning::Sender, false);
     }
     if is_either(text) || is_about_harvest(text) {
@@ -64,6 +70,8 @@ pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
     let found = listed(text, code, status);
     let is_clear = found.is_some_and(|found| found.is_clear);
     let means = match (found.map(|found| found.means), abroad) {
+        // "Not found" is said of what is not there, and that is a thing.
+        (Some(Meaning::Gone), _) if another.is_some() && !is_clear && !nobody => another,
         // What may pass outranks what may be a way of speaking.
         (Some(Meaning::Gone) | None, Some(means @ (Meaning::Full | Meaning::Disabled))) => Some(means),
         // What is said about the mailbox is nearer to the cause than what is said about the way there.
@@ -74,7 +82,8 @@ pub(crate) fn spoken(text: &str, code: u16, status: Option<Status>) -> Spoken {
         (means, _) => means,
     };
     let is_loose = abroad.is_none() && !nobody && found.is_none_or(|found| found.is_abroad);
-    Spoken { means, is_clear, says_nobody: nobody, is_loose }
+    let names_cause = found.is_some_and(|found| !found.is_mere);
+    Spoken { means, is_clear, says_nobody: nobody, is_loose, names_cause }
 }
 
 /// Whether a text in the form of [`super::normal()`] holds a phrase that gives a reason.
@@ -90,18 +99,26 @@ struct Listed {
     is_clear: bool,
     /// It is of another language than English.
     is_abroad: bool,
+    /// It says no more than that something was refused.
+    is_mere: bool,
+}
+
+impl Listed {
+    fn known(means: Meaning, is_clear: bool) -> Self {
+        Self { means, is_clear, is_abroad: false, is_mere: false }
+    }
 }
 
 /// The meaning of the first phrase that is known; what is unmistakable comes first.
 fn listed(text: &str, code: u16, status: Option<Status>) -> Option<Listed> {
     let known = known::at(code, status, text, Place::Bounce).map(|known| known.means);
     if let Some(means) = known.filter(|means| !matches!(means, Meaning::Gone | Meaning::Address)) {
-        return Some(Listed { means, is_clear: true, is_abroad: false });
+        return Some(Listed::known(means, true));
     }
     match (section(text), known) {
-        (Some(found), Some(means)) if !found.is_clear => Some(Listed { means, is_clear: false, is_abroad: false }),
-        (Some(found), _) => Some(Listed { means: found.means, is_clear: found.is_clear, is_abroad: found.is_abroad }),
-        (None, known) => known.map(|means| Listed { means, is_clear: false, is_abroad: false }),
+        (Some(found), Some(means)) if !found.is_clear => Some(Listed::known(means, false)),
+        (Some(found), _) => Some(Listed { means: found.means, is_clear: found.is_clear, is_abroad: found.is_abroad, is_mere: found.is_mere }),
+        (None, known) => known.map(|means| Listed::known(means, false)),
     }
 }
 
@@ -154,7 +171,11 @@ fn is_either(text: &str) -> bool {
 /// Whether a refusal is about the sender's address, which the receiving system tried to verify: "unable to verify sender address: no such
 /// user". A word for the recipient makes it one about the recipient again.
 fn is_about_sender(said: &str) -> bool {
-    const CHECKS: [&str; 10] = [
+    const CHECKS: [&str; 14] = [
+        "to sender failed",
+        "verification failed for",
+        "verification of your",
+        "verify your domain",
         "verify sender",
         "verify the sender",
         "verify your address",
@@ -166,7 +187,7 @@ fn is_about_sender(said: &str) -> bool {
         "sender check",
         "callback verification",
     ];
-    CHECKS.iter().any(|check| said.contains(check)) && !["recipient", "rcpt"].iter().any(|word| said.contains(word))
+    CHECKS.iter().any(|check| said.contains(check)) && !said.contains("recipient")
 }
 
 /// Whether a sentence says that a quota is used up, however it says it.
@@ -184,7 +205,8 @@ fn sections(text: &str) -> Vec<Section> {
     for line in text.lines() {
         if let Some((word, name)) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).and_then(|rest| rest.split_once(' ')) {
             // A test makes sure that every section names a meaning.
-            sections.push(Section { means: meaning(word).unwrap_or(Meaning::Session), is_clear, is_abroad: name == "abroad", phrases: Vec::new() });
+            let means = meaning(word).unwrap_or(Meaning::Session);
+            sections.push(Section { means, is_clear, is_abroad: name == "abroad", is_mere: name == "refusal", phrases: Vec::new() });
             is_clear &= name != LAST_CLEAR;
         } else if !line.is_empty()
             && !line.starts_with('#')

@@ -6,7 +6,7 @@
 //! | X.1.0, X.1.1, X.1.4, X.1.6, X.1.10 of a mailbox | `mailbox_gone` | hard |
 //! | X.1.2, X.1.10 of a domain (RFC 7505), X.4.4 where the name does not exist | `domain_gone` | hard |
 //! | X.1.3 | `bad_address` | hard |
-//! | X.3.2 for good, reply codes 521 and 556: the host takes no mail (RFC 7504) | `domain_gone` | hard |
+//! | X.3.2 for good and reply code 521, where the words say it too or nothing; 556: the host takes no mail (RFC 7504) | `domain_gone` | hard |
 //! | X.1.7, X.1.8 (the sender's address), X.7.z | `policy` | soft |
 //! | X.2.1 | `mailbox_disabled` | soft |
 //! | X.2.2, X.3.1 | `mailbox_full` | soft |
@@ -26,6 +26,9 @@
 //! | 5.7.z | anything else, "recipient address rejected: access denied" too | `policy` | soft |
 //! | 5.4.1 | "recipient address rejected: access denied": Exchange Online, where its directory does not have the recipient | `mailbox_gone` | hard |
 //! | 5.1.1 | "mailbox full", a block list | as the prose | soft |
+//! | 5.1.1 | another cause than the recipient: policy, routing, the system | as the prose | soft |
+//! | none, 5.0.0 | 550 and words that are not understood | `other` | soft |
+//! | 5.y.z | a reply code for now, 4yz | as the prose, for now | soft |
 //! | 5.1.1 | both "user unknown" and a word of policy, as in the address of a help page | `mailbox_gone` | hard |
 //!
 //! Whatever the class, nobody is suppressed by a status of 5.7.z ([`Event::suppresses`](crate::events::Event::suppresses)).
@@ -33,6 +36,7 @@
 use std::collections::HashMap;
 
 use super::status::{codes_in, is_generic};
+use super::wording::{gives_none, whole, without_frame, without_own_words, without_repeated};
 use crate::events::{Bounce, Class};
 use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses};
 
@@ -97,14 +101,18 @@ fn judged(status: &str, said: &str, around: &str, look: Look<'_>) -> Judged {
     if codes.status.is_empty() && codes.code.is_empty() && said.len() < 4 {
         codes = codes_in(around);
     }
-    let said_low = normal(said);
+    let whole = whole(said, &codes.code, around);
+    let said_low = normal(whole.as_deref().unwrap_or(said));
     let is_invented = codes_in(said).status.is_empty() && is_invented(&codes.status, &codes.code);
     let informed = if is_invented { "" } else { codes.status.as_str() };
-    let class = decide(informed, &codes.code, &said_low, || normal(around), look);
+    let class = decide(informed, &codes.code, &said_low, || without_own_words(normal(around), &said_low), look);
     // RFC 3463 section 3.1: class 4 is for now, whatever the words are.
     let class = match class {
         Class::MailboxGone | Class::BadAddress if codes.status.starts_with('4') => Class::System,
         Class::DomainGone if codes.status.starts_with('4') => Class::Routing,
+        // A code for now beside a status for good: who sent it may not have meant for good.
+        Class::MailboxGone | Class::BadAddress if codes.code.starts_with('4') => Class::System,
+        Class::DomainGone if codes.code.starts_with('4') => Class::Routing,
         class => class,
     };
     // What was refused before a recipient was named is not the recipient.
@@ -138,7 +146,7 @@ fn is_before_recipient(said: &str) -> bool {
 
 /// Whether a status may be Sendmail's own, which makes one of a bare reply code: the words behind the code say more.
 fn is_invented(status: &str, code: &str) -> bool {
-    matches!((code, status), ("550", "5.1.1") | ("551", "5.1.6") | ("553", "5.1.3"))
+    matches!((code, status), ("550", "5.1.1") | ("551", "5.1.6") | ("553", "5.1.3") | ("552", "5.2.2"))
 }
 
 /// What a system said in words, as a class.
@@ -149,11 +157,19 @@ struct Found {
     is_clear: bool,
     /// It says that there is nobody, whatever else it says.
     says_nobody: bool,
+    /// It names a cause, and does not only refuse.
+    names_cause: bool,
 }
 
 impl Found {
+    /// The cause that it names, where it is neither the recipient nor the way of giving up.
+    fn other_cause(&self) -> Option<Class> {
+        let class = self.class.filter(|_| self.names_cause && !self.says_nobody)?;
+        matches!(class, Class::Policy | Class::Rate | Class::Routing | Class::System | Class::Content | Class::TooLarge).then_some(class)
+    }
+
     fn of(spoken: Spoken) -> Self {
-        Self { class: spoken.means.map(class_of), is_clear: spoken.is_clear, says_nobody: spoken.says_nobody }
+        Self { class: spoken.means.map(class_of), is_clear: spoken.is_clear, says_nobody: spoken.says_nobody, names_cause: spoken.names_cause }
     }
 }
 
@@ -188,7 +204,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
     if is_told_by_program || is_failed_program(said) {
         return Class::System;
     }
-    let said = without_addresses(said);
+    let said = without_repeated(&without_frame(&without_addresses(said)), code);
     // The server that relayed it wrote the command wrongly.
     if said.contains("unbalanced") {
         return Class::Protocol;
@@ -204,6 +220,14 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
     // For now only: the name may be there tomorrow.
     if found.class == Some(Class::DomainGone) && status.starts_with('4') {
         return Class::Routing;
+    }
+    // Whoever could not ask for the domain does not know that it is gone.
+    if found.class == Some(Class::DomainGone) && !found.is_clear && has_no_answer(&said) {
+        return Class::Routing;
+    }
+    // "Temporary failure: user unknown": the address may be there when it is looked up again.
+    if found.class == Some(Class::MailboxGone) && said.contains("temporar") {
+        return Class::System;
     }
     // A relay that forwards may give any failure of its own the status of a missing mailbox.
     if said.contains("certificate") && !found.says_nobody {
@@ -221,7 +245,7 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
         return Class::MailboxGone;
     }
     // A host that takes no mail says nothing about a list of ours.
-    if matches!(code, "521" | "556") && !found.is_clear {
+    if code == "556" && !found.is_clear || code == "521" && (found.class == Some(Class::DomainGone) || gives_none(&said, code)) {
         return Class::DomainGone;
     }
     if let Some(class) = found.class {
@@ -238,15 +262,20 @@ fn decide(status: &str, code: &str, said: &str, around: impl FnOnce() -> String,
     // A status that names another cause outranks what the text says of whoever else.
     let names_cause = !status.ends_with(".0") && enhanced.is_some_and(|status| status.subject > 1);
     let is_of_address = |class: &Class| matches!(class, Class::MailboxGone | Class::BadAddress | Class::DomainGone);
-    if let Some(class) = look(&without_addresses(&around), number, enhanced).class.filter(|class| !(names_cause && is_of_address(class))) {
+    if let Some(class) =
+        look(&without_frame(&without_addresses(&around)), number, enhanced).class.filter(|class| !(names_cause && is_of_address(class)))
+    {
         return class;
     }
     match (code, status.split('.').nth(1)) {
         ("552", _) => Class::MailboxFull,
         // What is refused after the sender or the message was told is not the recipient.
-        ("550" | "551" | "553", None) if ["end of data", "mail from command"].iter().any(|place| said.contains(place)) => Class::Policy,
-        ("550" | "551" | "553", None) => Class::MailboxGone,
-        ("550", Some("5")) if status == "5.5.0" && said.len() < 60 => Class::MailboxGone,
+        ("550" | "551" | "553", None) if ["end of data", "mail from command", "transfer of mail text"].iter().any(|place| said.contains(place)) => {
+            Class::Policy
+        }
+        // Words that are not understood give a reason that is not known.
+        ("550" | "551" | "553", None) if gives_none(&said, code) => Class::MailboxGone,
+        ("550", Some("5")) if status == "5.5.0" && gives_none(&said, code) => Class::MailboxGone,
         ("421" | "450" | "451" | "452", _) => Class::System,
         (_, Some("2")) => Class::MailboxDisabled,
         (_, Some("3")) => Class::System,
@@ -265,6 +294,11 @@ fn is_failed_program(said: &str) -> bool {
 /// Whether a system says that it could not find out whether somebody is there.
 fn could_not_look_up(said: &str) -> bool {
     ["temporar", "lookup fail", "lookup error", "look up fail", "try again", "timeout", "timed out"].iter().any(|word| said.contains(word))
+}
+
+/// Whether a system says that it got no answer about a domain, and not that there is none.
+fn has_no_answer(said: &str) -> bool {
+    !said.contains("nxdomain") && ["temporar", "try again later", "timeout", "timed out", "servfail"].iter().any(|word| said.contains(word))
 }
 
 /// Whether a refusal is transient by its status, or by its reply code where there is no status and no other code.
@@ -293,22 +327,23 @@ fn of_status(status: &str, found: &Found, said: &str) -> Option<Class> {
             (None, Some(class @ (Class::DomainGone | Class::MailboxDisabled | Class::MailboxGone))) => class,
             // One name for several people (RFC 3463 section 3.2).
             (None, Some(Class::System)) if detail == "4" => Class::System,
+            (None, _) if is_permanent && found.other_cause().is_some() => return found.other_cause(),
             // For now only, and nothing says that the mailbox is not there.
             (None, spoken) if !is_permanent => spoken.unwrap_or(Class::System),
             _ => Class::MailboxGone,
         },
-        ("1", "2") if is_permanent => clear.unwrap_or(Class::DomainGone),
+        ("1", "2") if is_permanent => clear.or(found.other_cause()).unwrap_or(Class::DomainGone),
         ("1", "2") => spoken.unwrap_or(Class::Routing),
-        ("1", "3") => clear.unwrap_or(Class::BadAddress),
+        ("1", "3") => clear.or(found.other_cause()).unwrap_or(Class::BadAddress),
         ("1", "7" | "8" | "9") => Class::Policy,
         ("2", "2") | ("3", "1") => Class::MailboxFull,
         ("2", "3") | ("3", "4") => Class::TooLarge,
         // Exchange Online, where its directory does not have the recipient.
-        ("4", "1") if is_permanent && said.contains("access denied") => Class::MailboxGone,
+        ("4", "1") if is_permanent && said.contains("access denied") && !said.contains("relay") => Class::MailboxGone,
         ("4", "7") => Class::Expired,
         ("4", "6") => Class::Routing,
         ("4", "4") if is_permanent => spoken.unwrap_or(Class::DomainGone),
-        ("3", "2") if is_permanent => clear.unwrap_or(Class::DomainGone),
+        ("3", "2") if is_permanent && spoken == Some(Class::DomainGone) => Class::DomainGone,
         _ => return None,
     })
 }

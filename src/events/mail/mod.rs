@@ -21,6 +21,7 @@ mod replies;
 mod report;
 mod status;
 mod text;
+mod wording;
 
 #[cfg(test)]
 mod answers;
@@ -28,6 +29,8 @@ mod answers;
 mod field;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod systems;
 #[cfg(test)]
