@@ -155,7 +155,7 @@ fn check_signature(webhook: &Webhook, body: &[u8]) {
     if webhook.kind != "emitlo" {
         for late in [TOLERANCE, -TOLERANCE] {
             let when = now() + late + SignedDuration::from_secs(if late.is_negative() { -1 } else { 1 });
-            assert!(matches!(verify(&secret, &headers, body, when), Err(Refusal::Stale(_))), "{}: stale", webhook.kind);
+            assert!(matches!(verify(&secret, &headers, body, when), Err(Refusal::Stale(..))), "{}: stale", webhook.kind);
         }
     }
 }

@@ -49,8 +49,8 @@ pub enum Refusal {
     Unsigned(&'static str),
     /// The signature is not one of the secret that is configured.
     Wrong,
-    /// Signed so far from now; positive where the signature is older.
-    Stale(SignedDuration),
+    /// Signed so far from now, positive where the signature is older, and how far from now it may be.
+    Stale(SignedDuration, SignedDuration),
     /// The configured secret cannot be one; says what it should be.
     Secret(&'static str),
     /// Signed, and yet not from where it has to be.
@@ -62,10 +62,10 @@ impl fmt::Display for Refusal {
         match self {
             Self::Unsigned(what) => write!(f, "no {what}"),
             Self::Wrong => f.write_str("the signature does not fit the body and the configured webhook_secret"),
-            Self::Stale(age) => {
+            Self::Stale(age, most) => {
                 let when = if age.is_negative() { "ahead of" } else { "behind" };
                 let seconds = age.as_secs().unsigned_abs();
-                write!(f, "signed {seconds} s {when} this machine's clock, {} s are allowed; is the clock right?", TOLERANCE.as_secs())
+                write!(f, "signed {seconds} s {when} this machine's clock, {} s are allowed; is the clock right?", most.as_secs())
             }
             Self::Secret(what) => write!(f, "webhook_secret is not {what}"),
             Self::Foreign(why) => f.write_str(why),

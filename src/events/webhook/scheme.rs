@@ -23,7 +23,11 @@ pub(super) fn fresh(seconds: &str, now: Timestamp) -> Result<(), Refusal> {
 /// Refuses a time that lies further back than `past`, or further ahead than [`TOLERANCE`].
 pub(super) fn within(at: Timestamp, now: Timestamp, past: SignedDuration) -> Result<(), Refusal> {
     let age = now.duration_since(at);
-    if age > past || age < -TOLERANCE { Err(Refusal::Stale(age)) } else { Ok(()) }
+    match age {
+        _ if age > past => Err(Refusal::Stale(age, past)),
+        _ if age < -TOLERANCE => Err(Refusal::Stale(age, TOLERANCE)),
+        _ => Ok(()),
+    }
 }
 
 /// HMAC-SHA256 over parts; the compare takes the same time wherever the two differ.

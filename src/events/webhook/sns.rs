@@ -80,8 +80,14 @@ impl Envelope {
 
     /// The address that confirms the subscription.
     pub fn subscribe_url(&self) -> Result<Url, Refusal> {
-        let failed = || Refusal::Foreign("SubscribeURL is not an address of Amazon SNS in the topic's region".to_owned());
-        self.of_sns(self.fields.get("SubscribeURL")).ok_or_else(failed)
+        let foreign = |why: &str| Refusal::Foreign(format!("SubscribeURL {why}"));
+        let url = self.of_sns(self.fields.get("SubscribeURL")).ok_or_else(|| foreign("is not an address of Amazon SNS in the topic's region"))?;
+        let all = |name: &str| url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value).collect::<Vec<_>>();
+        let of_topic = all("TopicArn").iter().all(|topic| *topic == self.topic);
+        if url.path() == "/" && all("Action") == ["ConfirmSubscription"] && of_topic {
+            return Ok(url);
+        }
+        Err(foreign("does not confirm a subscription to its topic"))
     }
 
     /// An https address of SNS in the region of the topic, on the usual port.

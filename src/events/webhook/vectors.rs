@@ -66,8 +66,8 @@ fn sendgrids_vectors_verify_and_with_one_octet_changed_they_do_not() {
         let other = (now + 1).to_string();
         assert_eq!(check(key, signature, &other, body, now), Err(Refusal::Wrong));
         assert_eq!(check(key, signature, time, body.trim_end(), now), Err(Refusal::Wrong), "the line end is signed");
-        assert!(matches!(check(key, signature, time, body, now + 301), Err(Refusal::Stale(_))));
-        assert!(matches!(check(key, signature, time, body, now - 3600), Err(Refusal::Stale(_))));
+        assert!(matches!(check(key, signature, time, body, now + 301), Err(Refusal::Stale(..))));
+        assert!(matches!(check(key, signature, time, body, now - 3600), Err(Refusal::Stale(..))));
         assert_eq!(check(key, signature, time, body, now + 299), Ok(()));
     }
 }
@@ -109,7 +109,7 @@ fn svixs_vector_verifies_and_with_one_octet_changed_it_does_not() {
             assert!(ok(&changed(SECRET, place), ID, SIGNATURE, BODY, NOW).is_err(), "{place}");
         }
         for late in [NOW + 301, NOW - 301, NOW + 3600, NOW - 3600] {
-            assert!(matches!(ok(SECRET, ID, SIGNATURE, BODY, late), Err(Refusal::Stale(_))));
+            assert!(matches!(ok(SECRET, ID, SIGNATURE, BODY, late), Err(Refusal::Stale(..))));
         }
         assert!(matches!(ok("not base64!", ID, SIGNATURE, BODY, NOW), Err(Refusal::Secret(_))));
     }
@@ -146,8 +146,10 @@ fn the_vectors_of_snss_validator_verify_and_with_one_octet_changed_they_do_not()
         assert!(matches!(check(&message, "arn:aws:sns:us-east-2:295079676684:mine", time), Err(Refusal::Foreign(_))), "a topic of somebody else");
         let hours = |hours: i64| time + jiff::SignedDuration::from_hours(hours);
         assert_eq!(check(&message, topic, hours(1)), Ok(()), "SNS delivers again for an hour");
-        assert!(matches!(check(&message, topic, hours(2)), Err(Refusal::Stale(_))));
-        assert!(matches!(check(&message, topic, hours(-1)), Err(Refusal::Stale(_))));
+        assert!(matches!(check(&message, topic, hours(2)), Err(Refusal::Stale(..))));
+        let said = check(&message, topic, hours(2)).expect_err("it is too old").to_string();
+        assert!(said.contains("3900 s are allowed"), "{said}");
+        assert!(matches!(check(&message, topic, hours(-1)), Err(Refusal::Stale(..))));
         let mut late = message.clone();
         late["Timestamp"] = "2022-08-18T00:00:00Z".into();
         assert!(check(&late, topic, "2022-08-18T00:00:00Z".parse().unwrap()).unwrap_err().to_string().contains("not valid at this time"));
@@ -169,7 +171,7 @@ fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_octet_changed_they_
     assert!(places(TOKEN).all(|place| check("TEST_WEBHOOK_SIGNING_KEY", &changed(TOKEN, place), TAG) == Err(Refusal::Wrong)));
     assert!(places(TAG).all(|place| check("TEST_WEBHOOK_SIGNING_KEY", TOKEN, &changed(TAG, place)) == Err(Refusal::Wrong)));
     let late = verify("mailgun", "TEST_WEBHOOK_SIGNING_KEY", &[], body(TOKEN, TAG).as_bytes(), 1_534_108_637 + 301);
-    assert!(matches!(late, Err(Refusal::Stale(_))));
+    assert!(matches!(late, Err(Refusal::Stale(..))));
     for unsigned in ["", "{}", "[]", "{\"signature\":7}", "\u{0}"] {
         assert_eq!(verify("mailgun", "k", &[], unsigned.as_bytes(), 0), Err(Refusal::Unsigned("signature in the body")));
     }
@@ -180,7 +182,7 @@ fn mailguns_drins_and_emitlos_signatures_verify_and_with_one_octet_changed_they_
     assert_eq!(check(DRIN, r#"{"id":"evt_1"}"#, 1_534_108_600), Ok(()));
     assert_eq!(check(DRIN, r#"{"id":"evt_2"}"#, 1_534_108_600), Err(Refusal::Wrong));
     assert!(places(DRIN).all(|place| check(&changed(DRIN, place), r#"{"id":"evt_1"}"#, 1_534_108_600).is_err()));
-    assert!(matches!(check(DRIN, r#"{"id":"evt_1"}"#, 1_534_112_237), Err(Refusal::Stale(_))));
+    assert!(matches!(check(DRIN, r#"{"id":"evt_1"}"#, 1_534_112_237), Err(Refusal::Stale(..))));
 
     // printf %s '{"event_type":"opened"}' | openssl dgst -sha256 -hmac shared
     const EMITLO: &str = "sha256=bba4d8e9388b29f4b93563cd0691c991a84e9ff8e3779ede68220eddec3be738";

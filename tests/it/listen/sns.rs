@@ -18,19 +18,19 @@ use super::{ask, base64, port_of};
 use crate::support::running::{LONG, Running};
 use crate::support::{Workspace, wait_for, workspace};
 
-const HOST: &str = "sns.eu-west-1.amazonaws.com";
+pub(super) const HOST: &str = "sns.eu-west-1.amazonaws.com";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:ses-events";
 /// The key of the certificate at `/signer.pem`, and another one.
-const SIGNER: &str = include_str!("../../fixtures/webhooks/signer.pem");
-const STRANGER: &str = include_str!("../../fixtures/webhooks/stranger.pem");
+pub(super) const SIGNER: &str = include_str!("../../fixtures/webhooks/signer.pem");
+pub(super) const STRANGER: &str = include_str!("../../fixtures/webhooks/stranger.pem");
 
 /// Status, a header line or nothing, and the body.
-type Page = (u16, String, Vec<u8>);
+pub(super) type Page = (u16, String, Vec<u8>);
 /// What a path is answered with.
 type Pages = dyn Fn(usize, &str) -> Page + Send + Sync;
 
 /// Amazon behind a proxy, and what it was asked.
-struct Amazon {
+pub(super) struct Amazon {
     port: u16,
     ca: String,
     /// `host:port` of each connection that the proxy was to make, and the paths that were asked for.
@@ -40,7 +40,7 @@ struct Amazon {
 
 impl Amazon {
     /// Answers in TLS under the name `host`, whoever is asked for.
-    fn start(host: &str, pages: impl Fn(usize, &str) -> Page + Send + Sync + 'static) -> Self {
+    pub(super) fn start(host: &str, pages: impl Fn(usize, &str) -> Page + Send + Sync + 'static) -> Self {
         let (ca, config) = (amazons().0.clone(), tls(host, &amazons().1));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
         let port = listener.local_addr().expect("a bound listener has an address").port();
@@ -56,7 +56,7 @@ impl Amazon {
         Self { port, ca, hosts, paths }
     }
 
-    fn paths(&self) -> Vec<String> {
+    pub(super) fn paths(&self) -> Vec<String> {
         self.paths.lock().expect("nothing panics under it").clone()
     }
 
@@ -164,7 +164,7 @@ fn good() -> String {
 }
 
 /// What a path of SNS is answered with where all is well.
-fn well(path: &str) -> Page {
+pub(super) fn well(path: &str) -> Page {
     match path.split('?').next() {
         Some("/signer.pem") => (200, String::new(), good().into_bytes()),
         Some("/") => (200, String::new(), b"<ConfirmSubscriptionResponse/>".to_vec()),
@@ -173,7 +173,7 @@ fn well(path: &str) -> Page {
 }
 
 /// An envelope of this type, not signed.
-fn envelope(kind: &str, id: &str, message: &str) -> Value {
+pub(super) fn envelope(kind: &str, id: &str, message: &str) -> Value {
     let mut envelope = json!({
         "Type": kind, "MessageId": id, "TopicArn": TOPIC, "Message": message, "Timestamp": Timestamp::now().to_string(),
         "SignatureVersion": "2", "SigningCertURL": format!("https://{HOST}/signer.pem"),
@@ -186,7 +186,7 @@ fn envelope(kind: &str, id: &str, message: &str) -> Value {
 }
 
 /// The same, signed by a key as SNS signs.
-fn signed(mut envelope: Value, key: &str) -> Value {
+pub(super) fn signed(mut envelope: Value, key: &str) -> Value {
     const FIELDS: [&str; 8] = ["Message", "MessageId", "SubscribeURL", "Subject", "Timestamp", "Token", "TopicArn", "Type"];
     let text: String =
         FIELDS.iter().filter_map(|name| envelope[*name].as_str().map(|value| format!("{name}\n{value}\n"))).collect::<Vec<_>>().concat();
@@ -198,7 +198,7 @@ fn signed(mut envelope: Value, key: &str) -> Value {
     envelope
 }
 
-fn bounce(id: &str, email: &str) -> String {
+pub(super) fn bounce(id: &str, email: &str) -> String {
     json!({
         "eventType": "Bounce", "mail": { "messageId": id, "timestamp": "2026-11-01T00:00:00Z", "destination": [email] },
         "bounce": { "bounceType": "Permanent", "bounceSubType": "General", "timestamp": Timestamp::now().to_string(),
@@ -208,7 +208,7 @@ fn bounce(id: &str, email: &str) -> String {
 }
 
 /// An endpoint for SES whose way into the world leads to this Amazon.
-fn listening(amazon: &Amazon) -> (Workspace, Running, u16) {
+pub(super) fn listening(amazon: &Amazon) -> (Workspace, Running, u16) {
     let work = workspace();
     work.message("Hello", "Body.").file("suppressions.csv", "email,reason\n").file("ca.pem", &amazon.ca).config(&format!(
         "[message]\nfile = \"message.md\"\nfrom = \"Acme <news@acme.example>\"\nkind = \"transactional\"\n\n\
@@ -224,11 +224,11 @@ fn listening(amazon: &Amazon) -> (Workspace, Running, u16) {
 }
 
 /// Sends an envelope; the status.
-fn tell(port: u16, envelope: &Value) -> u16 {
+pub(super) fn tell(port: u16, envelope: &Value) -> u16 {
     ask(port, "POST", "/events/ses", &[("content-type", "text/plain; charset=utf-8".to_owned())], envelope.to_string().as_bytes()).0
 }
 
-fn types(work: &Workspace) -> Vec<String> {
+pub(super) fn types(work: &Workspace) -> Vec<String> {
     super::lines(work, &["events", "list", "--json"]).iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
 }
 
@@ -319,6 +319,15 @@ fn what_does_not_verify_is_refused_and_confirms_nothing() {
         refused.push(("a certificate from elsewhere", with("SigningCertURL", url)));
         // Signed by SNS for somebody else's topic of the same name, it would still lead nowhere else.
         refused.push(("a confirmation elsewhere", with("SubscribeURL", url)));
+    }
+    for other in [
+        "",
+        "?Action=DeleteTopic&TopicArn=arn:aws:sns:eu-west-1:123456789012:ses-events",
+        "?Action=ConfirmSubscription&Action=DeleteTopic&Token=t0ken",
+        "?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:123456789012:other&Token=t0ken",
+        "other?Action=ConfirmSubscription&Token=t0ken",
+    ] {
+        refused.push(("an address that confirms nothing of the topic", with("SubscribeURL", &sns(other))));
     }
     // A file under many addresses would drive the others out of those that are kept.
     for path in ["signer.txt", "signer.pem?x=1", "signer.pem#x", "signer.pem?", "x/signer.pem", "/signer.pem", "sign%65r.pem", "signer.pem;x.pem"] {
