@@ -2,16 +2,18 @@
 //!
 //! Only addresses that `events::webhook` has checked to be of SNS, or of Amazon's authority, are visited, and never by a redirect. Each
 //! certificate is fetched once however many messages need it, by a task of its own that no request can hold up or break off; few are fetched at
-//! once, and a message that needs one more is delivered again by SNS. What an envelope says has no part in whether a certificate is kept, because
+//! once, and a message that needs one more waits for its turn, for as long as its sender does. Forged messages can name certificates without
+//! end, and none of them takes a turn for longer than SNS takes to answer. What an envelope says has no part in whether a certificate is kept, because
 //! whoever sends a forged one must not make a good one be refused.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -22,6 +24,8 @@ use crate::provider::tls_client_config;
 const DAY: Duration = Duration::from_secs(86_400);
 /// The longest that SNS may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a message waits for its turn to have a certificate fetched. SNS waits 15 s for an answer, then delivers it again.
+const QUEUE: Duration = Duration::from_secs(12);
 /// The most bytes of an answer, the most certificates, and the most that are fetched at once.
 const MOST_BYTES: usize = 64 * 1024;
 const MOST: usize = 64;
@@ -47,6 +51,10 @@ pub(super) struct Certificates {
     pub(super) authority: Authority,
     known: Mutex<HashMap<Url, (Arc<Certificate>, Instant)>>,
     fetching: Mutex<HashMap<Url, Flight>>,
+    /// Turns of fetches, in the order in which they are asked for.
+    turns: Arc<Semaphore>,
+    /// A fetch has begun: who waits for a turn with the same address can wait for that instead.
+    begun: Notify,
     /// Turns of confirmations, which only a signed message takes.
     confirming: Semaphore,
 }
@@ -63,7 +71,8 @@ impl Certificates {
             .build()
             .map_err(|e| failed(e.to_string()))?;
         let authority = Authority::amazon();
-        Ok(Self { client, authority, known: Mutex::default(), fetching: Mutex::default(), confirming: Semaphore::new(1) })
+        let (known, fetching, turns) = (Mutex::default(), Mutex::default(), Arc::new(Semaphore::new(AT_ONCE)));
+        Ok(Self { client, authority, known, fetching, turns, begun: Notify::new(), confirming: Semaphore::new(1) })
     }
 
     /// The certificate at an address of SNS, for a message that is signed with it.
@@ -74,13 +83,13 @@ impl Certificates {
         {
             return Ok(certificate.clone());
         }
-        let fetched = match self.join(url, envelope) {
+        let fetched = match tokio::time::timeout(QUEUE, self.join(url, envelope)).await {
             // The task says what came of it, or has ended with the process.
-            Some(mut flight) => match flight.wait_for(Option::is_some).await {
+            Ok(mut flight) => match flight.wait_for(Option::is_some).await {
                 Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(ended())),
                 Err(_) => Err(ended()),
             },
-            None => Err(Missing::Unavailable("too many certificates are asked for at once".to_owned())),
+            Err(_) => Err(Missing::Unavailable("too many certificates are asked for at once".to_owned())),
         };
         // An old one is as good as long as it is valid, which is checked with each message.
         match (fetched, kept) {
@@ -89,18 +98,32 @@ impl Certificates {
         }
     }
 
-    /// The fetch of an address that is going on, or begins now. `None` where too many are going on.
-    fn join(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Option<Flight> {
+    /// The fetch of an address, which is going on or begins when it is its turn.
+    async fn join(self: &Arc<Self>, url: &Url, envelope: &Envelope) -> Flight {
+        let mut turn = pin!(self.turns.clone().acquire_owned());
+        loop {
+            let begun = self.begun.notified();
+            if let Some(flight) = lock(&self.fetching).get(url) {
+                return flight.clone();
+            }
+            tokio::select! {
+                // The semaphore is never closed.
+                Ok(turn) = &mut turn => return self.begin(url, envelope, turn),
+                () = begun => {}
+            }
+        }
+    }
+
+    /// Begins to fetch an address, or joins who has begun meanwhile.
+    fn begin(self: &Arc<Self>, url: &Url, envelope: &Envelope, turn: OwnedSemaphorePermit) -> Flight {
         let mut fetching = lock(&self.fetching);
         if let Some(flight) = fetching.get(url) {
-            return Some(flight.clone());
-        }
-        if fetching.len() >= AT_ONCE {
-            return None;
+            return flight.clone();
         }
         let (done, flight) = watch::channel(None);
         fetching.insert(url.clone(), flight.clone());
         drop(fetching);
+        self.begun.notify_waiters();
         let (certificates, url, envelope) = (self.clone(), url.clone(), envelope.clone());
         tokio::spawn(async move {
             let outcome = certificates.fetch(&url, &envelope).await;
@@ -109,8 +132,9 @@ impl Certificates {
             }
             lock(&certificates.fetching).remove(&url);
             done.send_replace(Some(outcome));
+            drop(turn);
         });
-        Some(flight)
+        flight
     }
 
     /// Fetches a certificate, and those of its issuers that are not known, until the chain holds.

@@ -7,6 +7,7 @@ mod holds;
 mod kills;
 mod load;
 mod sns;
+mod sns_flood;
 mod unsubscribe;
 
 use std::io::{Read, Write};
