@@ -127,6 +127,7 @@ async fn accept(listener: &TcpListener, room: &Room, shared: &Shared) -> (TcpStr
 
 /// Serves a connection until it ends, is crowded out, or has lived long enough.
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, router: TowerToHyperService<axum::Router>, place: Place, stopped: watch::Receiver<bool>) {
+    place.begin();
     // Without it small answers wait for the other side's acknowledgement.
     let _ = stream.set_nodelay(true);
     let served = async {
