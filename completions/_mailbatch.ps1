@@ -363,6 +363,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
             [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;runs;list' {
@@ -407,6 +408,25 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;runs;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every run, newest first (the default)')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one run')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a run''s rows; who was reached is still never mailed twice')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;runs;help;list' {
+            break
+        }
+        'mailbatch;runs;help;show' {
+            break
+        }
+        'mailbatch;runs;help;rm' {
+            break
+        }
+        'mailbatch;runs;help;help' {
             break
         }
         'mailbatch;report' {
@@ -480,6 +500,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; no entry is taken off either list')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print the entries that only one of the two lists has: ours, or the provider''s')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;suppress;add' {
@@ -619,6 +640,45 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'mailbatch;suppress;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Suppress addresses, @domains or sha256: entries')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Take suppressions back; who did it is recorded')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Say whether an address is suppressed: exit 0 if it is, 9 if not')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List every suppression in force')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add every entry of a file')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write every suppression in force')
+            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Bring our suppressions and a provider''s together; no entry is taken off either list')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Print the entries that only one of the two lists has: ours, or the provider''s')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;suppress;help;add' {
+            break
+        }
+        'mailbatch;suppress;help;remove' {
+            break
+        }
+        'mailbatch;suppress;help;check' {
+            break
+        }
+        'mailbatch;suppress;help;list' {
+            break
+        }
+        'mailbatch;suppress;help;import' {
+            break
+        }
+        'mailbatch;suppress;help;export' {
+            break
+        }
+        'mailbatch;suppress;help;sync' {
+            break
+        }
+        'mailbatch;suppress;help;diff' {
+            break
+        }
+        'mailbatch;suppress;help;help' {
+            break
+        }
         'mailbatch;provider' {
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -635,6 +695,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List them: kind, limits, and whether their secrets resolve')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Say what one can express, how much a request holds and how its replies are read')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;provider;list' {
@@ -682,6 +743,25 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'mailbatch;provider;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List them: kind, limits, and whether their secrets resolve')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Say what one can express, how much a request holds and how its replies are read')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;provider;help;list' {
+            break
+        }
+        'mailbatch;provider;help;show' {
+            break
+        }
+        'mailbatch;provider;help;test' {
+            break
+        }
+        'mailbatch;provider;help;help' {
+            break
+        }
         'mailbatch;listen' {
             [CompletionResult]::new('--addr', '--addr', [CompletionResultType]::ParameterName, 'Listen here instead of at listen.addr; port 0 takes a free one')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Overlay [env.NAME] of the configuration')
@@ -714,6 +794,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
             [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; an event that a webhook delivered counts once')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;events;ingest' {
@@ -768,6 +849,25 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'mailbatch;events;help' {
+            [CompletionResult]::new('ingest', 'ingest', [CompletionResultType]::ParameterValue, 'Read bounces and complaints out of mail; each counts once, however often it is read')
+            [CompletionResult]::new('poll', 'poll', [CompletionResultType]::ParameterValue, 'Read a provider''s own log of events, from where the last poll ended; an event that a webhook delivered counts once')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events, oldest first')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;events;help;ingest' {
+            break
+        }
+        'mailbatch;events;help;poll' {
+            break
+        }
+        'mailbatch;events;help;list' {
+            break
+        }
+        'mailbatch;events;help;help' {
+            break
+        }
         'mailbatch;config' {
             [CompletionResult]::new('-C', '-C ', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
             [CompletionResult]::new('--directory', '--directory', [CompletionResultType]::ParameterName, 'Work as if started in DIR; paths on the command line are relative to it')
@@ -783,6 +883,7 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'mailbatch;config;init' {
@@ -830,6 +931,25 @@ Register-ArgumentCompleter -Native -CommandName 'mailbatch' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; -vv shows debug messages, which may hold addresses')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'mailbatch;config;help' {
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Read everything a send would read from the configuration, secrets included, and say whether it holds')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print the settings in force; secrets are shown by where they come from')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'mailbatch;config;help;init' {
+            break
+        }
+        'mailbatch;config;help;validate' {
+            break
+        }
+        'mailbatch;config;help;show' {
+            break
+        }
+        'mailbatch;config;help;help' {
             break
         }
         'mailbatch;completions' {

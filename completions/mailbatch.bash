@@ -82,6 +82,9 @@ _mailbatch() {
             mailbatch,why)
                 cmd="mailbatch__subcmd__why"
                 ;;
+            mailbatch__subcmd__config,help)
+                cmd="mailbatch__subcmd__config__subcmd__help"
+                ;;
             mailbatch__subcmd__config,init)
                 cmd="mailbatch__subcmd__config__subcmd__init"
                 ;;
@@ -90,6 +93,21 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__config,validate)
                 cmd="mailbatch__subcmd__config__subcmd__validate"
+                ;;
+            mailbatch__subcmd__config__subcmd__help,help)
+                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__config__subcmd__help,init)
+                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__init"
+                ;;
+            mailbatch__subcmd__config__subcmd__help,show)
+                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            mailbatch__subcmd__config__subcmd__help,validate)
+                cmd="mailbatch__subcmd__config__subcmd__help__subcmd__validate"
+                ;;
+            mailbatch__subcmd__events,help)
+                cmd="mailbatch__subcmd__events__subcmd__help"
                 ;;
             mailbatch__subcmd__events,ingest)
                 cmd="mailbatch__subcmd__events__subcmd__ingest"
@@ -100,6 +118,21 @@ _mailbatch() {
             mailbatch__subcmd__events,poll)
                 cmd="mailbatch__subcmd__events__subcmd__poll"
                 ;;
+            mailbatch__subcmd__events__subcmd__help,help)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,ingest)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__ingest"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,list)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__list"
+                ;;
+            mailbatch__subcmd__events__subcmd__help,poll)
+                cmd="mailbatch__subcmd__events__subcmd__help__subcmd__poll"
+                ;;
+            mailbatch__subcmd__provider,help)
+                cmd="mailbatch__subcmd__provider__subcmd__help"
+                ;;
             mailbatch__subcmd__provider,list)
                 cmd="mailbatch__subcmd__provider__subcmd__list"
                 ;;
@@ -109,6 +142,21 @@ _mailbatch() {
             mailbatch__subcmd__provider,test)
                 cmd="mailbatch__subcmd__provider__subcmd__test"
                 ;;
+            mailbatch__subcmd__provider__subcmd__help,help)
+                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__provider__subcmd__help,list)
+                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__list"
+                ;;
+            mailbatch__subcmd__provider__subcmd__help,show)
+                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__show"
+                ;;
+            mailbatch__subcmd__provider__subcmd__help,test)
+                cmd="mailbatch__subcmd__provider__subcmd__help__subcmd__test"
+                ;;
+            mailbatch__subcmd__runs,help)
+                cmd="mailbatch__subcmd__runs__subcmd__help"
+                ;;
             mailbatch__subcmd__runs,list)
                 cmd="mailbatch__subcmd__runs__subcmd__list"
                 ;;
@@ -117,6 +165,18 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__runs,show)
                 cmd="mailbatch__subcmd__runs__subcmd__show"
+                ;;
+            mailbatch__subcmd__runs__subcmd__help,help)
+                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__runs__subcmd__help,list)
+                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__list"
+                ;;
+            mailbatch__subcmd__runs__subcmd__help,rm)
+                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__rm"
+                ;;
+            mailbatch__subcmd__runs__subcmd__help,show)
+                cmd="mailbatch__subcmd__runs__subcmd__help__subcmd__show"
                 ;;
             mailbatch__subcmd__suppress,add)
                 cmd="mailbatch__subcmd__suppress__subcmd__add"
@@ -130,6 +190,9 @@ _mailbatch() {
             mailbatch__subcmd__suppress,export)
                 cmd="mailbatch__subcmd__suppress__subcmd__export"
                 ;;
+            mailbatch__subcmd__suppress,help)
+                cmd="mailbatch__subcmd__suppress__subcmd__help"
+                ;;
             mailbatch__subcmd__suppress,import)
                 cmd="mailbatch__subcmd__suppress__subcmd__import"
                 ;;
@@ -141,6 +204,33 @@ _mailbatch() {
                 ;;
             mailbatch__subcmd__suppress,sync)
                 cmd="mailbatch__subcmd__suppress__subcmd__sync"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,add)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__add"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,check)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__check"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,diff)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__diff"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,export)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__export"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,help)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__help"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,import)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__import"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,list)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__list"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,remove)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__remove"
+                ;;
+            mailbatch__subcmd__suppress__subcmd__help,sync)
+                cmd="mailbatch__subcmd__suppress__subcmd__help__subcmd__sync"
                 ;;
             *)
                 ;;
@@ -315,7 +405,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__config)
-            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help init validate show"
+            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help init validate show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -337,6 +427,76 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__config__subcmd__help)
+            opts="init validate show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__config__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__config__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__config__subcmd__help__subcmd__validate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -451,7 +611,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__events)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest poll list"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help ingest poll list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -477,6 +637,76 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help)
+            opts="ingest poll list help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__ingest)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__events__subcmd__help__subcmd__poll)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -857,7 +1087,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__provider)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help list show test"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help list show test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -883,6 +1113,76 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__provider__subcmd__help)
+            opts="list show test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__provider__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__provider__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__provider__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__provider__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1253,7 +1553,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__runs)
-            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help list show rm"
+            opts="-C -c -q -v -h --directory --config --json --quiet --verbose --help list show rm help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1275,6 +1575,76 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__runs__subcmd__help)
+            opts="list show rm help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__runs__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__runs__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__runs__subcmd__help__subcmd__rm)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__runs__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1569,7 +1939,7 @@ _mailbatch() {
             return 0
             ;;
         mailbatch__subcmd__suppress)
-            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help add remove check list import export sync diff"
+            opts="-C -c -q -v -h --env --directory --config --json --quiet --verbose --help add remove check list import export sync diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1763,6 +2133,146 @@ _mailbatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help)
+            opts="add remove check list import export sync diff help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mailbatch__subcmd__suppress__subcmd__help__subcmd__sync)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

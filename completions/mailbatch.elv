@@ -349,6 +349,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List every run, newest first (the default)'
             cand show 'Show one run'
             cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;runs;list'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -390,6 +391,20 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'mailbatch;runs;help'= {
+            cand list 'List every run, newest first (the default)'
+            cand show 'Show one run'
+            cand rm 'Remove a run''s rows; who was reached is still never mailed twice'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;runs;help;list'= {
+        }
+        &'mailbatch;runs;help;show'= {
+        }
+        &'mailbatch;runs;help;rm'= {
+        }
+        &'mailbatch;runs;help;help'= {
         }
         &'mailbatch;report'= {
             cand --trend 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w'
@@ -459,6 +474,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand export 'Write every suppression in force'
             cand sync 'Bring our suppressions and a provider''s together; no entry is taken off either list'
             cand diff 'Print the entries that only one of the two lists has: ours, or the provider''s'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;suppress;add'= {
             cand --reason 'hard_bounce, complaint, unsubscribe or manual'
@@ -589,6 +605,35 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'mailbatch;suppress;help'= {
+            cand add 'Suppress addresses, @domains or sha256: entries'
+            cand remove 'Take suppressions back; who did it is recorded'
+            cand check 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+            cand list 'List every suppression in force'
+            cand import 'Add every entry of a file'
+            cand export 'Write every suppression in force'
+            cand sync 'Bring our suppressions and a provider''s together; no entry is taken off either list'
+            cand diff 'Print the entries that only one of the two lists has: ours, or the provider''s'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;suppress;help;add'= {
+        }
+        &'mailbatch;suppress;help;remove'= {
+        }
+        &'mailbatch;suppress;help;check'= {
+        }
+        &'mailbatch;suppress;help;list'= {
+        }
+        &'mailbatch;suppress;help;import'= {
+        }
+        &'mailbatch;suppress;help;export'= {
+        }
+        &'mailbatch;suppress;help;sync'= {
+        }
+        &'mailbatch;suppress;help;diff'= {
+        }
+        &'mailbatch;suppress;help;help'= {
+        }
         &'mailbatch;provider'= {
             cand --env 'Overlay [env.NAME] of the configuration'
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
@@ -605,6 +650,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand list 'List them: kind, limits, and whether their secrets resolve'
             cand show 'Say what one can express, how much a request holds and how its replies are read'
             cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;provider;list'= {
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -648,6 +694,20 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'mailbatch;provider;help'= {
+            cand list 'List them: kind, limits, and whether their secrets resolve'
+            cand show 'Say what one can express, how much a request holds and how its replies are read'
+            cand test 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;provider;help;list'= {
+        }
+        &'mailbatch;provider;help;show'= {
+        }
+        &'mailbatch;provider;help;test'= {
+        }
+        &'mailbatch;provider;help;help'= {
+        }
         &'mailbatch;listen'= {
             cand --addr 'Listen here instead of at listen.addr; port 0 takes a free one'
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -679,6 +739,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
             cand poll 'Read a provider''s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
             cand list 'List events, oldest first'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;events;ingest'= {
             cand --env 'Overlay [env.NAME] of the configuration'
@@ -729,6 +790,20 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'mailbatch;events;help'= {
+            cand ingest 'Read bounces and complaints out of mail; each counts once, however often it is read'
+            cand poll 'Read a provider''s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
+            cand list 'List events, oldest first'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;events;help;ingest'= {
+        }
+        &'mailbatch;events;help;poll'= {
+        }
+        &'mailbatch;events;help;list'= {
+        }
+        &'mailbatch;events;help;help'= {
+        }
         &'mailbatch;config'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'
             cand --directory 'Work as if started in DIR; paths on the command line are relative to it'
@@ -744,6 +819,7 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
             cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
             cand show 'Print the settings in force; secrets are shown by where they come from'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'mailbatch;config;init'= {
             cand --list 'Write a sample with the columns of this list'
@@ -788,6 +864,20 @@ set edit:completion:arg-completer[mailbatch] = {|@words|
             cand --verbose 'Say more; -vv shows debug messages, which may hold addresses'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'mailbatch;config;help'= {
+            cand init 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
+            cand validate 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+            cand show 'Print the settings in force; secrets are shown by where they come from'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'mailbatch;config;help;init'= {
+        }
+        &'mailbatch;config;help;validate'= {
+        }
+        &'mailbatch;config;help;show'= {
+        }
+        &'mailbatch;config;help;help'= {
         }
         &'mailbatch;completions'= {
             cand -C 'Work as if started in DIR; paths on the command line are relative to it'

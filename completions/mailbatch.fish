@@ -292,15 +292,16 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -l json -d 'Wr
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand wait" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -f -a "list" -d 'List every run, newest first (the default)'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -f -a "show" -d 'Show one run'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "list" -d 'List every run, newest first (the default)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "show" -d 'Show one run'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and not __fish_seen_subcommand_from list show rm help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from list" -l json -d 'Write results to standard output as JSON, one object a line'
@@ -320,6 +321,10 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_see
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every run, newest first (the default)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one run'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a run\'s rows; who was reached is still never mailed twice'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l trend -d 'Refusals, bounces, complaints and unsubscribes of all runs by week, provider and receiving domain, over the last TIME: 8w' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand report" -l format -d 'The report\'s format (default: by the suffix of -o, else table)' -r -f -a "table\t''
 csv\t''
@@ -351,21 +356,22 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -l json -d 'Wri
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand who" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "list" -d 'List every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "import" -d 'Add every entry of a file'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "export" -d 'Write every suppression in force'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; no entry is taken off either list'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff" -f -a "diff" -d 'Print the entries that only one of the two lists has: ours, or the provider\'s'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "list" -d 'List every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "import" -d 'Add every entry of a file'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "export" -d 'Write every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; no entry is taken off either list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "diff" -d 'Print the entries that only one of the two lists has: ours, or the provider\'s'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and not __fish_seen_subcommand_from add remove check list import export sync diff help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l reason -d 'hard_bounce, complaint, unsubscribe or manual' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from add" -l scope -d 'Which mail is stopped (default: by the reason; an unsubscribe stops marketing only)' -r -f -a "all\t'Every mail'
 marketing\t'Marketing only'"
@@ -443,16 +449,26 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "add" -d 'Suppress addresses, @domains or sha256: entries'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take suppressions back; who did it is recorded'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "check" -d 'Say whether an address is suppressed: exit 0 if it is, 9 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "list" -d 'List every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "import" -d 'Add every entry of a file'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write every suppression in force'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Bring our suppressions and a provider\'s together; no entry is taken off either list'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Print the entries that only one of the two lists has: ours, or the provider\'s'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand suppress; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and not __fish_seen_subcommand_from list show test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
@@ -474,6 +490,10 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "list" -d 'List them: kind, limits, and whether their secrets resolve'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "show" -d 'Say what one can express, how much a request holds and how its replies are read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "test" -d 'Ask one whether it would take mail: credentials, sender, quota, age of the key; exit 7 if not'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand provider; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l addr -d 'Listen here instead of at listen.addr; port 0 takes a free one' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -482,16 +502,17 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -l json -d '
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand listen" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -l env -d 'Overlay [env.NAME] of the configuration' -r
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list" -f -a "list" -d 'List events, oldest first'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l env -d 'Overlay [env.NAME] of the configuration' -r
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "list" -d 'List events, oldest first'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and not __fish_seen_subcommand_from ingest poll list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -l env -d 'Overlay [env.NAME] of the configuration' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from ingest" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
@@ -520,15 +541,20 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -l json -d 'Write results to standard output as JSON, one object a line'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s q -l quiet -d 'Say nothing unless something is wrong'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -s h -l help -d 'Print help'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
-complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "ingest" -d 'Read bounces and complaints out of mail; each counts once, however often it is read'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "poll" -d 'Read a provider\'s own log of events, from where the last poll ended; an event that a webhook delivered counts once'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events, oldest first'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -l json -d 'Write results to standard output as JSON, one object a line'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s q -l quiet -d 'Say nothing unless something is wrong'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and not __fish_seen_subcommand_from init validate show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l list -d 'Write a sample with the columns of this list' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -l email -d 'The column of that list that holds the address, where it is not clear' -r
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from init" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
@@ -552,6 +578,10 @@ complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_s
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing unless something is wrong'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; -vv shows debug messages, which may hold addresses'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "init" -d 'Write a commented mailbatch.toml with a sandbox, and a sample message that works with any list; nothing is overwritten'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "validate" -d 'Read everything a send would read from the configuration, secrets included, and say whether it holds'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the settings in force; secrets are shown by where they come from'
+complete -c mailbatch -n "__fish_mailbatch_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand completions" -s C -l directory -d 'Work as if started in DIR; paths on the command line are relative to it' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand completions" -s c -l config -d 'Use this configuration instead of the nearest mailbatch.toml upwards' -r -F
 complete -c mailbatch -n "__fish_mailbatch_using_subcommand completions" -l json -d 'Write results to standard output as JSON, one object a line'

@@ -94,6 +94,7 @@ pub enum Command {
 
 /// Make, check and show the configuration
 #[derive(Args, Clone, Debug)]
+#[command(r#defer = help::with_help)]
 pub struct ConfigArgs {
     #[command(subcommand)]
     pub command: ConfigCommand,

@@ -11,6 +11,7 @@ use crate::literal::parse_wait;
 
 /// Take in what comes back, and list it
 #[derive(Args, Clone, Debug)]
+#[command(r#defer = super::help::with_help)]
 pub struct EventsArgs {
     /// Overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]

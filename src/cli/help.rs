@@ -11,6 +11,12 @@ pub struct HelpArgs {
     pub topic: Vec<String>,
 }
 
+/// Leaves `COMMAND help SUBCOMMAND` to clap, whose own `help` the overview does without. It is named `r#defer` in attributes, for `defer` means
+/// something else to the derive macro.
+pub(super) fn with_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(false)
+}
+
 /// The list of guides as `--help` shows it.
 pub(super) fn guides() -> String {
     let longest = crate::guides::GUIDES.iter().map(|guide| guide.name.len()).max().unwrap_or(0);

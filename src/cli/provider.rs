@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 /// Look at the providers of the configuration; nothing is sent
 #[derive(Args, Clone, Debug)]
+#[command(r#defer = super::help::with_help)]
 pub struct ProviderArgs {
     /// Overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]

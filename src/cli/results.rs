@@ -38,7 +38,7 @@ pub struct WaitArgs {
 
 /// List runs, show one, or remove one
 #[derive(Args, Clone, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, r#defer = super::help::with_help)]
 pub struct RunsArgs {
     /// `None` lists them.
     #[command(subcommand)]

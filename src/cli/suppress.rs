@@ -10,6 +10,7 @@ use crate::outcome::Reason;
 
 /// Keep the list of those who must not be mailed
 #[derive(Args, Clone, Debug)]
+#[command(r#defer = super::help::with_help)]
 pub struct SuppressArgs {
     /// Overlay [env.NAME] of the configuration
     #[arg(long, value_name = "NAME", global = true, env = "MAILBATCH_ENV", hide_env_values = true)]

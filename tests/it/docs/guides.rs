@@ -124,6 +124,8 @@ fn help_of_a_command_is_its_own_help() {
         let (code, out, err) = help(&ws, command);
         assert_eq!((code, out.as_str(), err.as_str()), (Some(0), String::from_utf8_lossy(&output.stdout).as_ref(), ""), "{command:?}");
     }
+    let between = ws.mailbatch().args(["suppress", "help", "add"]).output().expect("the binary runs");
+    assert_eq!(String::from_utf8_lossy(&between.stdout), help(&ws, &["suppress", "add"]).1);
     let (_, overview, _) = help(&ws, &[]);
     assert!(GUIDES.iter().all(|guide| overview.contains(&format!("  {} ", guide.name))), "{overview}");
 }
