@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 use std::io;
 
 use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, filters};
+use minijinja::{Environment, Error, ErrorKind, State, filters, functions};
 
 /// The most text that one template may make for one row, everything on the way included, in bytes.
 pub(crate) const MOST: usize = 64 << 20;
@@ -17,6 +17,8 @@ const MOST_LOOKED_AT: usize = 1 << 30;
 /// The most elements of a sequence, and the deepest that lists may lie in each other.
 const MOST_ELEMENTS: usize = 1 << 20;
 const DEEPEST: usize = 64;
+/// As many elements a list counts for in a list, however few it has.
+const FOR_EACH_LIST: usize = 16;
 /// About what an element of a sequence takes.
 const ELEMENT: usize = 32;
 
@@ -28,6 +30,7 @@ pub(crate) const TIMES: &str = "_mb_times";
 pub(crate) const MADE: &str = "_mb_made";
 pub(crate) const COMPARED: &str = "_mb_compared";
 pub(crate) const NESTED: &str = "_mb_nested";
+pub(crate) const HELD: &str = "_mb_held";
 
 /// A row that needs more than it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -180,6 +183,7 @@ fn written(value: &Value) -> Result<usize, Exceeded> {
     if let Some(text) = value.as_str() {
         return Ok(text.len());
     }
+    bounded_depth(value)?;
     size(value).and_then(|bytes| if bytes > MOST { Err(Exceeded::Text) } else { Ok(()) })?;
     let mut counter = Counter { left: MOST };
     write!(counter, "{value}").map_err(|_| Exceeded::Text)?;
@@ -191,17 +195,29 @@ pub(crate) fn write(value: &Value) -> Result<(), Exceeded> {
     make(written(value)?)
 }
 
-/// Errs where lists and maps lie too deep in each other: they are taken apart as deep as they lie.
-fn bounded_depth(value: &Value, left: usize) -> Result<(), Exceeded> {
-    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) || value.len().is_none_or(|length| length > MOST_ELEMENTS) {
+/// Errs where lists and maps lie too deep in each other, or hold too many in all: they are taken apart as deep as they lie, and what stands
+/// in several places is looked at in each of them.
+fn bounded_depth(value: &Value) -> Result<(), Exceeded> {
+    descend(value, DEEPEST, &mut 0)
+}
+
+fn descend(value: &Value, left: usize, seen: &mut usize) -> Result<(), Exceeded> {
+    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) || (left == DEEPEST && value.len().is_none_or(|length| length > MOST_ELEMENTS)) {
         return Ok(());
     }
     let left = left.checked_sub(1).ok_or(Exceeded::Depth)?;
+    look_at(ELEMENT)?;
+    *seen += FOR_EACH_LIST;
     let Ok(items) = value.try_iter() else { return Ok(()) };
     for item in items {
-        look_at(ELEMENT)?;
-        let inner = if value.kind() == ValueKind::Map { value.get_item(&item).unwrap_or_default() } else { item };
-        bounded_depth(&inner, left)?;
+        *seen += 1;
+        if *seen > MOST_ELEMENTS {
+            return Err(Exceeded::Work);
+        }
+        descend(&item, left, seen)?;
+        if value.kind() == ValueKind::Map {
+            descend(&value.get_item(&item).unwrap_or_default(), left, seen)?;
+        }
     }
     Ok(())
 }
@@ -220,8 +236,21 @@ pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
     pass(env, JOINED, write);
     pass(env, ADDED, |value| make(size(value)?));
     pass(env, MADE, |value| make(size(value)?));
-    pass(env, COMPARED, |value| look_at(value.as_bytes().map_or(ELEMENT, <[u8]>::len)));
-    pass(env, NESTED, |value| bounded_depth(value, DEEPEST));
+    pass(env, COMPARED, |value| {
+        look_at(value.as_bytes().map_or(ELEMENT, <[u8]>::len))?;
+        bounded_depth(value)
+    });
+    pass(env, NESTED, bounded_depth);
+    // Also of what is undefined, which may be kept.
+    env.add_filter(HELD, |args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+        let value = args.0.into_iter().next().map(ValueOrKwargs::into_value).unwrap_or_default();
+        bounded_depth(&value)?;
+        Ok(value)
+    });
+    // It shows all that the template can see, as deep as it lies.
+    env.remove_global("debug");
+    hold(env, "dict", |env, inner| env.add_function(inner, functions::dict));
+    hold(env, "namespace", |env, inner| env.add_function(inner, functions::namespace));
     pass(env, FACTOR, |value| {
         SPENT.with(|spent| spent.factors.borrow_mut().push(value.clone()));
         Ok(())
@@ -252,6 +281,22 @@ pub(crate) fn install(env: &mut Environment<'static>, check: Check) {
     wrap(env, "e", (escaped, check), |env, inner| env.add_filter(inner, filters::escape));
     wrap(env, "count", (|_| Ok(()), check), |env, inner| env.add_filter(inner, filters::length));
 }
+
+/// Makes a function that keeps what it is given look at how deep that lies.
+fn hold(env: &mut Environment<'static>, name: &'static str, add: impl FnOnce(&mut Environment<'static>, String)) {
+    let inner = format!("_mb_{name}");
+    add(env, inner.clone());
+    env.add_function(name, move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+        let args: Vec<Value> = args.0.into_iter().map(ValueOrKwargs::into_value).collect();
+        args.iter().try_for_each(bounded_depth)?;
+        let function = state.lookup(&inner).unwrap_or_default();
+        function.call(state, &args)
+    });
+}
+
+/// Filters that take apart what lies in a list, and those that put lists into a list.
+const DEEP: [&str; 16] =
+    ["sort", "unique", "dictsort", "groupby", "min", "max", "sum", "join", "string", "pprint", "tojson", "batch", "slice", "zip", "items", "replace"];
 
 /// A text that is taken apart into its characters, lines or words.
 fn spread(args: &[Value]) -> Result<(), Exceeded> {
@@ -293,6 +338,14 @@ fn wrap(env: &mut Environment<'static>, name: &'static str, (before, check): (Be
         check(state, name, &args)?;
         for arg in args.iter() {
             look_at(size(arg)?)?;
+            match arg.kind() {
+                ValueKind::Iterable if DEEP.contains(&name) => {
+                    let mut seen = 0;
+                    arg.try_iter()?.try_for_each(|item| descend(&item, DEEPEST - 1, &mut seen))?;
+                }
+                _ if DEEP.contains(&name) => bounded_depth(arg)?,
+                _ => {}
+            }
         }
         before(&args)?;
         let made = state.apply_filter(&inner, &args)?;

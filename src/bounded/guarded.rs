@@ -9,7 +9,7 @@ use std::ops::Range;
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-use super::allowance::{ADDED, COMPARED, FACTOR, JOINED, MADE, NESTED, TIMES};
+use super::allowance::{ADDED, COMPARED, FACTOR, HELD, JOINED, MADE, NESTED, TIMES};
 
 /// More brackets in each other than the engine takes.
 const DEEPEST: usize = 200;
@@ -133,14 +133,35 @@ impl<'s> Reader<'s> {
             }
             let before = self.at;
             if matches!(token, Token::BlockStart) {
+                let is_set = matches!(self.tokens.get(self.at + 1), Some((Token::Ident("set"), _)));
                 // The name of the statement.
                 self.skip_two();
+                if is_set {
+                    self.assignment();
+                }
                 continue;
             }
             self.compare();
             if self.at == before {
                 self.at += 1;
             }
+        }
+    }
+
+    /// `TARGET = VALUE`. What is put into a namespace may hold what was in it before, and so on, or the namespace itself.
+    fn assignment(&mut self) {
+        let first = self.at;
+        while self.token().is_some_and(|token| !matches!(token, Token::Assign | Token::BlockEnd)) {
+            self.at += 1;
+        }
+        let is_attribute = self.tokens[first..self.at].iter().any(|(token, _)| matches!(token, Token::Dot));
+        if !matches!(self.token(), Some(Token::Assign)) {
+            return;
+        }
+        self.at += 1;
+        let value = self.extent(|reader| reader.scan(|token| matches!(token, Token::BlockEnd)));
+        if let (true, Some(value)) = (is_attribute, value) {
+            self.wrap(value, HELD);
         }
     }
 

@@ -8,6 +8,7 @@ use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior};
 use super::ListRow;
 use super::context::{ColumnIndex, row_value};
 use crate::bounded::allowance::{self, Exceeded};
+use crate::bounded::chains;
 use crate::bounded::guarded::Guarded;
 use crate::error::{Error, Result};
 
@@ -33,6 +34,11 @@ pub struct Filter {
 impl Filter {
     /// Compiles an expression. Errs with exit 2 and the column at which it cannot be understood.
     pub fn parse(source: &str) -> Result<Self> {
+        if let Some(at) = chains::too_long(source, true) {
+            let column = source[..at].chars().count() + 1;
+            let what = format!("--where: more than {} operators, filters or attributes in a row (column {column})", chains::LONGEST);
+            return Err(Error::usage(what).hint(r#"a list may be as long as it likes: country in ["AT", "FI"]"#));
+        }
         let guarded = Guarded::of(source, true).and_then(|guarded| ENVIRONMENT.compile_expression_owned(guarded.text).ok());
         // What is wrong with it is said of the text as it was typed.
         let expression = guarded.map_or_else(|| ENVIRONMENT.compile_expression_owned(source.to_owned()), Ok).map_err(|error| {

@@ -3,13 +3,12 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use minijinja::value::Value;
+use minijinja::value::{Object, Value};
 
 use crate::input::context::{ColumnIndex, row_value};
 use crate::recipient::Fields;
 
 use super::UNSUBSCRIBE_URL;
-use super::template::BodyContext;
 
 /// One row, and for bodies the recipient's `unsubscribe_url`, which a column of that name hides.
 pub(super) struct Row<'a> {
@@ -55,5 +54,25 @@ impl<'a> Row<'a> {
                 Some(url) => Value::from_object(BodyContext { row, unsubscribe_url: url.to_owned() }),
             }
         })
+    }
+}
+
+/// What a body sees: the row, and `unsubscribe_url` unless the row has a column of that name.
+#[derive(Debug)]
+struct BodyContext {
+    row: Value,
+    unsubscribe_url: String,
+}
+
+impl Object for BodyContext {
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match self.row.get_attr(key).ok().filter(|value| !value.is_undefined()) {
+            None if key == "unsubscribe_url" => Some(Value::from(self.unsubscribe_url.as_str())),
+            found => found,
+        }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
     }
 }

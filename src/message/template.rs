@@ -6,11 +6,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use minijinja::value::{Object, Value, ValueKind};
+use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::allowance::{self, Exceeded, Written};
+use crate::bounded::chains;
 use crate::bounded::guarded::Guarded;
 use crate::error::{Error, Result};
 use crate::input::context::{Doubt, float_text};
@@ -133,22 +134,20 @@ impl Templates {
 
     /// Compiles a template. A syntax error is exit 4 and names file, line and column, or else the template.
     pub(super) fn add(&mut self, name: &str, source: &Source) -> Result<()> {
+        if let Some(at) = chains::too_long(&source.text, false) {
+            let line = source.text[..at].bytes().filter(|byte| *byte == b'\n').count() + 1;
+            let what = format!("more than {} operators, filters, attributes or branches in a row", chains::LONGEST);
+            return Err(refusal(name, source, (line, column(&source.text, at)), &what).hint("take it apart: {% set part = ... %}"));
+        }
         let guarded = Guarded::of(&source.text, false).filter(|guarded| self.env.add_template_owned(name.to_owned(), guarded.text.clone()).is_ok());
         // What is wrong with it is said of the text as it was written.
         if guarded.is_none()
             && let Err(why) = self.env.add_template_owned(name.to_owned(), source.text.clone())
         {
             let column = why.range().map_or(1, |range| column(&source.text, range.start));
-            let line = absolute_line(source, why.line().unwrap_or(1));
             let what = why.detail().map_or_else(|| why.kind().to_string(), str::to_owned);
-            let is_body = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].contains(&name);
-            let message = match &source.file {
-                Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
-                // A key's value is indented by its name, so its column is counted in the value, and said to be.
-                Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
-                None => format!("{name}:{line}:{column}: {what}"),
-            };
-            return Err(Error::refused(message).hint("values stand between {{ and }}, conditions and loops between {% and %}"));
+            let refused = refusal(name, source, (why.line().unwrap_or(1), column), &what);
+            return Err(refused.hint("values stand between {{ and }}, conditions and loops between {% and %}"));
         }
         self.sources.push((name.to_owned(), source.clone()));
         self.plain.push(Plain::parse(&source.text));
@@ -237,6 +236,18 @@ impl Templates {
     }
 }
 
+/// What is wrong at a line and column of a template's text, from 1, with the place where that stands.
+fn refusal(name: &str, source: &Source, (line, column): (usize, usize), what: &str) -> Error {
+    let line = absolute_line(source, line);
+    let is_body = [TEXT_BODY, HTML_BODY, MARKDOWN_BODY].contains(&name);
+    Error::refused(match &source.file {
+        Some(file) if is_body => format!("{file}:{line}:{column}: {what}"),
+        // A key's value is indented by its name, so its column is counted in the value, and said to be.
+        Some(file) => format!("{file}:{line}: {name}, column {column} of its text: {what}"),
+        None => format!("{name}:{line}:{column}: {what}"),
+    })
+}
+
 /// The engine's detail is "`a.b` is undefined" where it knows the name; otherwise the failing expression is the best name there is.
 fn undefined_name(detail: Option<&str>, excerpt: Option<&str>) -> Option<String> {
     let named = detail.and_then(|detail| detail.strip_prefix('`')).and_then(|rest| rest.split_once('`')).map(|(name, _)| name);
@@ -301,26 +312,6 @@ pub(super) fn push_html_escaped(out: &mut impl fmt::Write, text: &str) -> fmt::R
         rest = &rest[at + 1..];
     }
     out.write_str(rest)
-}
-
-/// What a body sees: the row, and `unsubscribe_url` unless the row has a column of that name.
-#[derive(Debug)]
-pub(super) struct BodyContext {
-    pub(super) row: Value,
-    pub(super) unsubscribe_url: String,
-}
-
-impl Object for BodyContext {
-    fn get_value_by_str(self: &std::sync::Arc<Self>, key: &str) -> Option<Value> {
-        match self.row.get_attr(key).ok().filter(|value| !value.is_undefined()) {
-            None if key == "unsubscribe_url" => Some(Value::from(self.unsubscribe_url.as_str())),
-            found => found,
-        }
-    }
-
-    fn get_value(self: &std::sync::Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
 }
 
 #[cfg(test)]
