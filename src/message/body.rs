@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
+use super::elements;
 use super::markdown;
 use super::row::Row;
 use super::template::{HTML_BODY, MARKDOWN_BODY, RenderError, Source, TEXT_BODY, Templates};
@@ -37,6 +38,12 @@ pub(super) struct Parts {
 impl Body {
     /// Compiles the templates.
     pub(super) fn compile(&self, templates: &mut Templates) -> Result<()> {
+        if let Self::Html { html, text: None } = self {
+            // What stands in the file is in each message, so it is refused before any of them is made.
+            let refused =
+                |why| Error::refused(format!("{HTML_BODY}: {why}")).hint("lay the message out with fewer elements, or write it in Markdown");
+            elements::bounded(&html.text).map_err(refused)?;
+        }
         self.templates().try_for_each(|(name, source)| templates.add(name, source))
     }
 
@@ -73,6 +80,7 @@ impl Body {
 }
 
 fn html_to_text(html: &str) -> Result<String, RenderError> {
+    elements::bounded(html).map_err(|why| RenderError::of(HTML_BODY, None, why))?;
     html2text::config::plain()
         .allow_width_overflow()
         .no_table_borders()

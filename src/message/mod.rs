@@ -18,6 +18,7 @@ mod attachment;
 mod body;
 mod content;
 mod difference;
+mod elements;
 mod file;
 mod filters;
 mod frozen;

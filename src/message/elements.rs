@@ -1,0 +1,230 @@
+//! How many elements HTML has, and how deep they lie in each other: a reader of HTML looks for each of them through those around it, and
+//! keeps some kilobytes for each. What is found here is never less than what a reader of HTML finds.
+
+/// The most elements of HTML that a text part is made of, and the deepest that they may lie in each other.
+const MOST: usize = 100_000;
+const DEEPEST: usize = 1_000;
+
+const NO_CONTENT: [&str; 14] = ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
+/// They end where the next of them begins, so that most HTML leaves their ends out. Those of a table lie in its element, which counts.
+const ENDS_BY_ITSELF: [&str; 20] = [
+    "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "caption", "colgroup", "option", "optgroup", "rb", "rp", "rt", "rtc", "head",
+    "body",
+];
+/// The end of any of these ends all that is open in it, and no other end goes beyond one.
+const BLOCKS: [&str; 39] = [
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "button",
+    "center",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hgroup",
+    "html",
+    "listing",
+    "main",
+    "marquee",
+    "menu",
+    "nav",
+    "object",
+    "ol",
+    "pre",
+    "section",
+    "select",
+    "summary",
+    "table",
+    "template",
+    "ul",
+];
+/// What is not read as elements up to its end.
+const TEXT: [&str; 8] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
+
+/// Says so where HTML has more elements than a text part can be made of in time and in room.
+pub(super) fn bounded(html: &str) -> Result<(), String> {
+    let (mut open, mut count) = (Vec::<&str>::new(), 0_usize);
+    let mut rest = html;
+    while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
+        rest = &rest[at + 1..];
+        if let Some(comment) = rest.strip_prefix("!--") {
+            rest = behind_the_comment(comment);
+            continue;
+        }
+        let is_end = rest.starts_with('/');
+        let from = &rest[usize::from(is_end)..];
+        if !from.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            continue;
+        }
+        let (name, attributes) = from.split_at(from.bytes().position(|byte| is_space(byte) || matches!(byte, b'>' | b'/')).unwrap_or(from.len()));
+        rest = behind_the_tag(attributes);
+        let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let is_drawing = open.iter().any(|name| ["svg", "math"].iter().any(|known| name.eq_ignore_ascii_case(known)));
+        let is_whole = is_drawing && attributes[..attributes.len() - rest.len()].ends_with("/>");
+        count += usize::from(!is_end);
+        if is_end {
+            close(&mut open, name);
+        } else if is(&TEXT) && !is_drawing {
+            rest = behind_the_end(rest, name);
+        } else if !is_whole && !is(&NO_CONTENT) && !is(&ENDS_BY_ITSELF) {
+            open.push(name);
+        }
+        if count > MOST {
+            return Err(format!("no text part can be made of more than {MOST} elements of HTML"));
+        }
+        if open.len() > DEEPEST {
+            return Err(format!("no text part can be made of HTML whose elements lie more than {DEEPEST} deep in each other"));
+        }
+    }
+    Ok(())
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
+}
+
+/// What follows a comment, of which `comment` is what stands behind its `<!--`.
+fn behind_the_comment(comment: &str) -> &str {
+    for at_once in [">", "->"] {
+        if let Some(after) = comment.strip_prefix(at_once) {
+            return after;
+        }
+    }
+    let end = memchr::memmem::find_iter(comment.as_bytes(), "--").find_map(|at| {
+        let after = &comment[at + 2..];
+        after.strip_prefix('>').or_else(|| after.strip_prefix("!>"))
+    });
+    end.unwrap_or_default()
+}
+
+/// What follows a tag, of which `attributes` is what stands behind its name: a value in quotes may hold anything.
+fn behind_the_tag(attributes: &str) -> &str {
+    #[derive(Clone, Copy)]
+    enum In {
+        Gap,
+        Name,
+        BehindName,
+        BeforeValue,
+        Value,
+        Quotes(u8),
+    }
+    let mut state = In::Gap;
+    for (at, byte) in attributes.bytes().enumerate() {
+        state = match (state, byte) {
+            (In::Quotes(quote), _) => {
+                if byte == quote {
+                    In::Gap
+                } else {
+                    state
+                }
+            }
+            (_, b'>') => return &attributes[at + 1..],
+            (In::BeforeValue, b'"' | b'\'') => In::Quotes(byte),
+            (In::BeforeValue, _) if is_space(byte) => state,
+            (In::BeforeValue, _) => In::Value,
+            (In::Value, _) => {
+                if is_space(byte) {
+                    In::Gap
+                } else {
+                    state
+                }
+            }
+            (In::Name | In::BehindName, b'=') => In::BeforeValue,
+            (_, b'/') => In::Gap,
+            (In::Gap, _) if is_space(byte) => In::Gap,
+            (_, _) if is_space(byte) => In::BehindName,
+            _ => In::Name,
+        };
+    }
+    ""
+}
+
+/// The end of an element ends those that were opened in it, unless a block stands between; the end of what is not open ends nothing.
+fn close(open: &mut Vec<&str>, name: &str) {
+    let is_block = |name: &str| BLOCKS.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let is_wall = |name: &str| ["table", "template", "object", "marquee"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let ends_blocks = is_block(name);
+    for place in (0..open.len()).rev() {
+        if open[place].eq_ignore_ascii_case(name) {
+            open.truncate(place);
+            return;
+        }
+        if is_wall(open[place]) || (!ends_blocks && is_block(open[place])) {
+            return;
+        }
+    }
+}
+
+/// What follows the end of an element that holds text alone.
+fn behind_the_end<'h>(from: &'h str, name: &str) -> &'h str {
+    let ends = memchr::memmem::find_iter(from.as_bytes(), "</")
+        .find(|at| from.as_bytes().get(at + 2..at + 2 + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes())));
+    ends.map_or("", |at| &from[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_too_deep_is_found_however_it_is_written() {
+        for (before, part, after) in [
+            ("", "<div>", ""),
+            ("", "<DIV class='a>b'>", "</DIV>"),
+            ("", "<ul><li>", ""),
+            ("", "<blockquote>", ""),
+            ("", "<b>", ""),
+            ("", "<p><b>", ""),
+            ("", "<i></x>", ""),
+            ("", "<x><div></x>", ""),
+            ("", "<table><tr><td>", ""),
+            ("", "<div><table><tr><td></div>", ""),
+            ("<title>t</title><script>x</script>", "<span\n>", ""),
+            ("<!-->", "<div>", ""),
+            ("<!-- --!>", "<div title=\"</div>\">", ""),
+            ("", "<div ='>", ""),
+            ("", "<div a=b='>", ""),
+            ("", "<div a = '</div>' b/c>", ""),
+            ("<svg><title>", "<g>", ""),
+        ] {
+            let html = format!("{before}{}{}", part.repeat(2_000), after.repeat(2_000));
+            let why = bounded(&html).expect_err(part);
+            assert!(why.contains("more than 1000 deep"), "{part}: {why}");
+        }
+        assert!(bounded(&format!("<table><tr>{}", "<td>x".repeat(200_000))).expect_err("many").contains("100000 elements"));
+    }
+
+    #[test]
+    fn what_mail_is_made_of_is_let_through() {
+        let row = "<tr><td><p>Hi<br><b>Ann</b> <img src=x> <a href='y'>z</a><li>one</tr>";
+        let nested = |times: usize, inner: &str| format!("{}{inner}{}", "<table><tr><td>".repeat(times), "</td></tr></table>".repeat(times));
+        for html in [
+            String::new(),
+            "1 < 2 <3 </ <! <?".repeat(50_000),
+            nested(200, &row.repeat(5_000)),
+            "<div><span>a</div>".repeat(20_000),
+            "<b><i>a</b></i>".repeat(300),
+            "<p>a<li>b<td>c".repeat(20_000),
+            format!("<style>{}</style><!-- {} --><script>{}</script>", "<b>".repeat(90_000), "<b>".repeat(90_000), "'<div>'".repeat(90_000)),
+            "<script>".repeat(90_000),
+            format!("<svg>{}</svg>", "<path d='M0'/>".repeat(20_000)),
+        ] {
+            assert_eq!(bounded(&html), Ok(()), "{}", &html[..html.len().min(40)]);
+        }
+    }
+}
