@@ -190,16 +190,16 @@ async fn import(bench: &Workbench, args: &ImportArgs) -> Result<Exit> {
         cli::Preset::SendGrid => Preset::SendGrid,
         cli::Preset::Ses => Preset::Ses,
     });
-    let read = |reader: &mut dyn std::io::Read| match preset {
+    let read = |reader: Box<dyn std::io::Read + Send>| match preset {
         Some(preset) => suppression::import_preset(reader, &name, &how.reading, preset, now),
         None => suppression::import(reader, &how).map(|found| Exported { entries: found.entries, findings: found.findings, left_out: 0 }),
     };
     let Exported { entries, left_out, findings } = if args.file.as_os_str() == "-" {
-        read(&mut std::io::stdin().lock())?
+        read(Box::new(std::io::stdin()))?
     } else {
         let path = bench.settings.workspace.from_arguments(&args.file);
         let file = files::open_once(&path).map_err(|e| Error::refused(format!("{name}: {e}")).hint("name a CSV file that can be read"))?;
-        read(&mut BufReader::new(file))?
+        read(Box::new(BufReader::new(file)))?
     };
     say_what_was_found(bench, &findings);
     let count = entries.len();

@@ -103,7 +103,7 @@ const CREATED_NAMES: [&str; 7] = ["createdat", "created", "createdtime", "timest
 /// Reads a CSV of suppressions, ours or somebody else's: a column of addresses, and if there are any, columns of reasons and dates under
 /// their usual names; without a header the first field of each line. It is read as a list is. All or nothing: a row that cannot be
 /// understood is an error with exit 4.
-pub fn import(reader: impl Read, how: &Import<'_>) -> Result<Imported> {
+pub fn import(reader: impl Read + Send + 'static, how: &Import<'_>) -> Result<Imported> {
     let mut layout = None;
     let mut entries = Vec::new();
     let reading = ReadOptions { email: how.column.map(str::to_owned), ..how.reading.clone() };
@@ -302,7 +302,7 @@ mod tests {
     }
 
     fn told(text: &str, how: &Import<'_>) -> Result<Vec<(String, Reason, String)>, String> {
-        let entries = import(text.as_bytes(), how).map_err(|why| why.to_string())?.entries;
+        let entries = import(std::io::Cursor::new(text.to_owned()), how).map_err(|why| why.to_string())?.entries;
         Ok(entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect())
     }
 
@@ -347,7 +347,7 @@ mod tests {
             b"# of spring\nemail,reason\n#ben@x.org,\nann@x.org,unsubscribe\n@y.org,,\n",
             &tabs,
         ] {
-            let read = import(text, &how()).map_err(|why| why.to_string());
+            let read = import(std::io::Cursor::new(text.to_vec()), &how()).map_err(|why| why.to_string());
             let read = read.map(|found| found.entries.into_iter().map(|kept| (kept.entry, kept.reason, kept.created_at.to_string())).collect());
             assert_eq!(read, wanted, "{}", String::from_utf8_lossy(text));
         }
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(export(entries.clone(), ExportFormat::Csv, &mut csv).ok(), Some(3));
         std::fs::write(&file, &csv).expect("a file");
         assert_eq!(list(&[file]).map(|listed| listed.expect("sound").entry).collect::<Vec<_>>(), entries);
-        let imported = import(csv.as_slice(), &how()).expect("sound").entries;
+        let imported = import(std::io::Cursor::new(csv), &how()).expect("sound").entries;
         assert_eq!(imported[0], entries[0].clone().into_ledger(how().now));
         assert_eq!(imported.len(), 3);
 

@@ -54,7 +54,7 @@ pub struct Exported {
 
 /// Reads an export. All or nothing: a row that cannot be understood is an error with exit 4. `name` is what messages call the input,
 /// `reading` what is known of its encoding and delimiter.
-pub fn import_preset(reader: impl Read, name: &str, reading: &ReadOptions, preset: Preset, now: Timestamp) -> Result<Exported> {
+pub fn import_preset(reader: impl Read + Send + 'static, name: &str, reading: &ReadOptions, preset: Preset, now: Timestamp) -> Result<Exported> {
     let mut columns: Option<Columns> = None;
     let mut found = Exported::default();
     let findings = rows::each(reader, name, reading, |row| {
@@ -215,7 +215,7 @@ mod tests {
     use crate::exit::Exit;
 
     fn read(preset: Preset, text: &str) -> Result<Exported> {
-        import_preset(text.as_bytes(), "export.csv", &ReadOptions::default(), preset, Timestamp::UNIX_EPOCH)
+        import_preset(std::io::Cursor::new(text.to_owned()), "export.csv", &ReadOptions::default(), preset, Timestamp::UNIX_EPOCH)
     }
 
     #[track_caller]

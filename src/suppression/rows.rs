@@ -1,6 +1,6 @@
 //! The rows of somebody else's CSV, read as a list is: all of them, or an error that names the line.
 
-use std::io::{self, Cursor, Read};
+use std::io::Read;
 
 use super::entry::{odd_note, parse_entry};
 use crate::address::has_unseen_ends;
@@ -15,16 +15,13 @@ pub(super) type Flaw = (String, &'static str);
 /// place of the addresses for a header, and nothing for an entry. A row that cannot be read or taken is an error with exit 4; `name` is
 /// what messages call the input. Gives what was found on the way, such as rows that are struck out.
 pub(super) fn each(
-    mut reader: impl Read,
+    reader: impl Read + Send + 'static,
     name: &str,
     reading: &ReadOptions,
     mut take: impl FnMut(&[&str]) -> Result<Option<usize>, Flaw>,
 ) -> Result<Vec<Finding>> {
-    let mut text = Vec::new();
-    let cannot_read = |why: io::Error| Error::refused(format!("{name} cannot be read: {why}")).hint("name a readable file");
-    reader.read_to_end(&mut text).map_err(cannot_read)?;
     let options = ReadOptions { format: Some(Format::Csv), ..reading.clone() };
-    let mut list = ListReader::open_reader(name.to_owned(), Box::new(Cursor::new(text)), &options)?;
+    let mut list = ListReader::open_reader(name.to_owned(), Box::new(reader), &options)?;
     let refuse = |line: u64, (what, hint): Flaw| Error::refused(format!("{name}:{line}: {what}")).hint(hint);
     let mut place = 0;
     if let Some(line) = list.header_line() {
