@@ -2,6 +2,7 @@
 //!
 //! What cannot be read is named and the rest goes on; of a message only as much as is looked at is kept in memory.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,10 @@ use serde_json::value::RawValue;
 
 use super::mail::{BYTE_ORDER_MARK, LOOKED_AT};
 use crate::files;
+
+/// The most bytes of one message or of one JSON value, and of what may stand before the first: far more than any mail system carries, so
+/// that a stream without an end has one here.
+const MOST: u64 = 1 << 28;
 
 /// Directories within directories are followed this far; a link to a directory is not followed.
 const DEEPEST: usize = 16;
@@ -30,7 +35,7 @@ pub struct Letter {
 /// Hands every message in `path` to `take`, in order of names, until it says false. `-` is standard input; `shown` is what the path is called.
 pub fn each_letter(path: &Path, shown: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     if shown == "-" {
-        return each_in(io::stdin().lock(), "standard input", take);
+        return each_in(io::stdin().lock(), "standard input", MOST, take);
     }
     each_below(path, shown, 0, take)
 }
@@ -52,7 +57,7 @@ fn each_below(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMut(Lette
         return take(failed(io::Error::other("is no file")));
     }
     match files::refuse_devices(&metadata).and_then(|()| File::open(path)) {
-        Ok(file) => each_in(BufReader::with_capacity(1 << 16, file), shown, take),
+        Ok(file) => each_in(BufReader::with_capacity(1 << 16, file), shown, MOST, take),
         Err(why) => take(failed(why)),
     }
 }
@@ -77,10 +82,14 @@ fn each_in_directory(path: &Path, shown: &str, depth: usize, take: &mut dyn FnMu
 }
 
 /// Hands the objects of a provider's export on: one after the other, one a line, in an array, or as `items` or `events` of a page.
-fn each_object(input: impl BufRead, letter: &mut dyn FnMut(Option<u64>, io::Result<Vec<u8>>) -> bool) -> bool {
-    for value in serde_json::Deserializer::from_reader(input).into_iter::<Box<RawValue>>() {
+fn each_object(input: impl BufRead, most: u64, letter: &mut dyn FnMut(Option<u64>, io::Result<Vec<u8>>) -> bool) -> bool {
+    let left = Cell::new(most);
+    let values = serde_json::Deserializer::from_reader(Bounded { input, left: &left, most }).into_iter::<Box<RawValue>>();
+    for value in values {
+        left.set(most);
         let value = match value {
             Ok(value) => value,
+            Err(e) if e.is_io() => return letter(u64::try_from(e.line()).ok(), Err(e.into())),
             Err(e) => return letter(u64::try_from(e.line()).ok(), Err(io::Error::other(format!("is no JSON: {e}")))),
         };
         let text = value.get();
@@ -100,6 +109,26 @@ fn each_object(input: impl BufRead, letter: &mut dyn FnMut(Option<u64>, io::Resu
     true
 }
 
+/// Reads up to so many bytes, which are given anew for each value.
+struct Bounded<'l, R> {
+    input: R,
+    left: &'l Cell<u64>,
+    most: u64,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        let left = self.left.get().checked_sub(read as u64).ok_or_else(|| too_long("a value", self.most))?;
+        self.left.set(left);
+        Ok(read)
+    }
+}
+
+fn too_long(what: &str, most: u64) -> io::Error {
+    io::Error::other(format!("{what} is longer than {most} bytes: is it a stream without an end?"))
+}
+
 /// A page of an events API.
 #[derive(Deserialize)]
 struct Page<'a> {
@@ -109,25 +138,26 @@ struct Page<'a> {
     events: Option<Vec<&'a RawValue>>,
 }
 
-/// Hands the messages of one stream on: an mbox where it begins like one, whatever it is called, else one message.
-fn each_in(mut input: impl BufRead, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
+/// Hands the messages of one stream on: an mbox where it begins like one, whatever it is called, else one message; of at most `most` bytes each.
+fn each_in(mut input: impl BufRead, file: &str, most: u64, take: &mut dyn FnMut(Letter) -> bool) -> bool {
     let mut letter = |line: Option<u64>, raw: io::Result<Vec<u8>>| take(Letter { file: file.to_owned(), line, raw, left_out: 0 });
-    let before = match skip_blanks(&mut input) {
+    let before = match skip_blanks(&mut input, most) {
         Ok(before) => before,
         Err(why) => return letter(None, Err(why)),
     };
     let start = input.fill_buf().unwrap_or_default();
     if matches!(start.first(), Some(b'{' | b'[')) {
-        return each_object(input, &mut letter);
+        return each_object(input, most, &mut letter);
     }
     if start.starts_with(b"From ") {
-        return Mbox { input, number: before.lines, ahead: Vec::new() }.each(file, take);
+        return Mbox { input, number: before.lines, ahead: Vec::new(), most }.each(file, take);
     }
     let mut raw = before.bytes;
     let read = input.by_ref().take(LOOKED_AT as u64).read_to_end(&mut raw);
     // Whoever pipes a message in must not meet a closed pipe.
     let mut rest = LeftOut::default();
-    match read.and_then(|_| io::copy(&mut input, &mut rest)) {
+    match read.and_then(|_| io::copy(&mut input.take(most), &mut rest)) {
+        Ok(length) if length == most => take(Letter { file: file.to_owned(), line: None, raw: Err(too_long("a message", most)), left_out: 0 }),
         Ok(_) => take(Letter { file: file.to_owned(), line: None, raw: Ok(raw), left_out: rest.count }),
         Err(why) => take(Letter { file: file.to_owned(), line: None, raw: Err(why), left_out: 0 }),
     }
@@ -141,12 +171,12 @@ struct Before {
 }
 
 /// Skips a byte order mark and empty lines.
-fn skip_blanks(input: &mut impl BufRead) -> io::Result<Before> {
+fn skip_blanks(input: &mut impl BufRead, most: u64) -> io::Result<Before> {
     let mut before = Before { lines: 0, bytes: Vec::new() };
     if input.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
         input.consume(BYTE_ORDER_MARK.len());
     }
-    loop {
+    for _ in 0..most {
         let start = input.fill_buf()?;
         let Some(byte) = start.first().copied().filter(u8::is_ascii_whitespace) else { return Ok(before) };
         input.consume(1);
@@ -157,6 +187,7 @@ fn skip_blanks(input: &mut impl BufRead) -> io::Result<Before> {
             before.bytes.push(byte);
         }
     }
+    Err(too_long("what stands before the first line", most))
 }
 
 /// Counts the recipients of a report in what is not looked at.
@@ -199,6 +230,8 @@ struct Mbox<R> {
     number: u64,
     /// A line that was read to see what follows another one.
     ahead: Vec<u8>,
+    /// The most bytes of a message.
+    most: u64,
 }
 
 impl<R: BufRead> Mbox<R> {
@@ -206,7 +239,7 @@ impl<R: BufRead> Mbox<R> {
     fn each(mut self, file: &str, take: &mut dyn FnMut(Letter) -> bool) -> bool {
         let mut letter = |line: u64, raw: io::Result<Vec<u8>>, left_out: u64| take(Letter { file: file.to_owned(), line: Some(line), raw, left_out });
         let (mut raw, mut begins, mut rest) = (Vec::new(), self.number + 1, LeftOut::default());
-        let (mut is_first, mut after_blank) = (true, false);
+        let (mut is_first, mut after_blank, mut length) = (true, false, 0_u64);
         loop {
             let line = match self.line() {
                 Ok(Some(line)) => line,
@@ -218,8 +251,12 @@ impl<R: BufRead> Mbox<R> {
                 if !is_first && !letter(begins, Ok(std::mem::take(&mut raw)), std::mem::take(&mut rest).count) {
                     return false;
                 }
-                (begins, is_first) = (self.number, false);
+                (begins, is_first, length) = (self.number, false, 0);
                 continue;
+            }
+            length += line.len() as u64;
+            if length > self.most {
+                return letter(begins, Err(too_long("a message", self.most)), 0);
             }
             after_blank = line.iter().all(u8::is_ascii_whitespace);
             if raw.len() < LOOKED_AT {
@@ -268,7 +305,7 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Vec<(Option<u64>, String)> {
         let mut letters = Vec::new();
-        each_in(bytes, "x", &mut |letter| {
+        each_in(bytes, "x", MOST, &mut |letter| {
             letters.push((letter.line, String::from_utf8(letter.raw.unwrap()).unwrap()));
             true
         });
@@ -292,7 +329,7 @@ mod tests {
             for name in ["x", "x.eml", "x.EML", "x.txt", "x.msg"] {
                 let mut letters = Vec::new();
                 let text = format!("{before}{mbox}").replace('\n', if before.contains('\r') { "\r\n" } else { "\n" });
-                each_in(text.as_bytes(), name, &mut |letter| {
+                each_in(text.as_bytes(), name, MOST, &mut |letter| {
                     letters.push((letter.line.unwrap() - before.matches('\n').count() as u64, letter.raw.unwrap().len()));
                     true
                 });
@@ -310,11 +347,56 @@ mod tests {
         large.extend_from_slice(b"\nFinal-Recipient: rfc822; ann@example.com\n\nfinal-recipient: rfc822; bob@example.com\n");
         for start in [0, large.iter().position(|byte| *byte == b'\n').unwrap() + 1] {
             let mut left_out = 0;
-            each_in(&large[start..], "x", &mut |letter| {
+            each_in(&large[start..], "x", MOST, &mut |letter| {
                 left_out += letter.left_out;
                 true
             });
             assert_eq!(left_out, 2);
+        }
+    }
+
+    #[test]
+    fn a_stream_without_an_end_has_one_here() {
+        let endless = |start: &str, part: &[u8]| {
+            let mut given = 0;
+            let input = io::Read::chain(start.as_bytes(), Forever(part.repeat(1 + 70_000 / part.len()), 0));
+            let mut said = Vec::new();
+            each_in(BufReader::new(input), "x", 10_000, &mut |letter| {
+                given += 1;
+                said.extend(letter.raw.err().map(|why| why.to_string()));
+                given < 100
+            });
+            said
+        };
+        for (start, part) in [
+            ("A: 1\n\n", "x"),
+            ("", "\0"),
+            ("", "\n"),
+            ("", "\r"),
+            ("", "X-A: b\n"),
+            ("From a Sat Nov 21 12:00:00 2026\nA: 1\n\n", "x\n"),
+            ("From a Sat Nov 21 12:00:00 2026\nA: 1\n\n", "x"),
+            ("[", "{\"a\":1},"),
+            ("{\"a\":\"", "x"),
+            ("{}", " "),
+        ] {
+            // What is looked at of a message comes first.
+            let said = endless(start, part.as_bytes());
+            assert!(said.len() == 1 && said[0].contains("is longer than 10000 bytes"), "{start:?} {part:?}: {said:?}");
+        }
+        for (start, part) in [("From a", "\nA: 1\n\nFrom b Sat Nov 21 12:00:01 2026"), ("{}", "{\"a\":1}\n")] {
+            assert_eq!(endless(start, part.as_bytes()), [""; 0], "one message after the other may go on for ever");
+        }
+    }
+
+    /// The same bytes again and again.
+    struct Forever(Vec<u8>, usize);
+
+    impl Read for Forever {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let read = (&self.0[self.1..]).read(buffer)?;
+            self.1 = (self.1 + read) % self.0.len();
+            Ok(read)
         }
     }
 
