@@ -1,5 +1,8 @@
 //! What this process asks of the system before it does anything: no image of its memory on a disk, and room for its files.
 
+use std::sync::RwLock;
+use std::thread::Builder;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
@@ -9,6 +12,11 @@ const WANTED: u64 = 4_096;
 /// Open files that a command needs besides its connections: the three streams, the runtime's, the ledger with its log and its readers, lists,
 /// suppression files, trace, report and lock.
 const BESIDES: u64 = 32;
+
+/// Threads that a command needs: the runtime's, those of the ledger, and those that read and render.
+const THREADS: usize = 16;
+/// The stack of a thread that does nothing.
+const SMALL: usize = 64 << 10;
 
 /// Keeps secrets, which are in memory in clear, out of core dumps and from other processes of the user, and raises the limit of open files as
 /// far as it may. What the system refuses stays as it is.
@@ -31,6 +39,25 @@ pub(crate) fn needs_files(connections: usize) -> Result<()> {
         Some(allowed) if allowed < needed => Err(too_few(allowed, needed, connections)),
         _ => Ok(()),
     }
+}
+
+/// Exit 1 where the process may not have as many threads as a command needs. The limit is the user's or the system's, and counts the
+/// threads of others, so that only trying shows it.
+pub(crate) fn needs_threads() -> Result<()> {
+    let gate = RwLock::new(());
+    let shut = gate.write();
+    let begun = std::thread::scope(|scope| {
+        let mut wait = (0..THREADS).map(|_| Builder::new().stack_size(SMALL).spawn_scoped(scope, || drop(gate.read())).map(drop));
+        let begun = wait.try_for_each(|begun| begun);
+        drop(shut);
+        begun
+    });
+    begun.map_err(|why| {
+        Error::internal(format!("this process may not have the {THREADS} threads that a command needs: {why}")).hint(
+            "raise the limit before mailbatch starts: `ulimit -u` in its shell, TasksMax= in a systemd unit, --pids-limit in docker; \
+             or end other processes of this user",
+        )
+    })
 }
 
 fn too_few(allowed: u64, needed: u64, connections: usize) -> Error {

@@ -78,6 +78,7 @@ fn run_command(cli: &Cli) -> Result<Exit> {
         _ => {}
     }
     crate::process::needs_files(0)?;
+    crate::process::needs_threads()?;
     if matches!(cli.command, Command::Send(_) | Command::Resume(_) | Command::Retry(_)) {
         schedule::as_batch();
     }
