@@ -239,14 +239,16 @@ impl Survey {
             .collect();
         let fix = self.defects.keys().find(|(is_rendering, _)| *is_rendering).map(|(_, what)| self.fix(what)).unwrap_or_default();
         let what = format!("the message cannot be rendered for {rows} of {} rows\n  {}", self.rows(), lines.join("\n  "));
-        let all = listed
-            .filter(|files| !files.is_empty())
-            .map_or_else(|| "; `mailbatch check` writes all of them to a file".to_owned(), |files| format!("; all of them are in {files}"));
+        let all = match listed {
+            None => "; `mailbatch check` writes all of them to a file".to_owned(),
+            Some("") => "; --rejected FILE takes all of them".to_owned(),
+            Some(files) => format!("; all of them are in {files}"),
+        };
         Error::refused(what).hint(format!("{fix}; --skip-unrendered leaves these rows out{all}"))
     }
 
     /// The refusals that can be told only when the last row has been read: a wrong or truncated list. `listed` names the file in which the
-    /// command has written the bad rows, if it is one that does.
+    /// command has written the bad rows, if it is one that does; it is empty where it could not.
     pub fn judge(&self, by: &Judgement<'_>, listed: Option<&str>) -> Result<(), Error> {
         let Judgement { max_invalid, max_empty, expect, skip_unrendered } = *by;
         if let Some(expect) = expect
@@ -289,13 +291,14 @@ impl Survey {
         let mut what = format!("{invalid} of {rows} rows cannot be mailed ({share:.1} %, {tolerated} tolerated){apart}");
         judged.why.iter().for_each(|why| what.push_str(&format!("\n  {why}")));
         let mut ways: Vec<String> = judged.hint.iter().cloned().collect();
-        match listed {
-            Some(file) => ways.push(format!("fix the rows, which are in {file}, or the message; or raise --max-invalid")),
-            None => {
-                self.defects().iter().for_each(|defect| what.push_str(&format!("\n  {defect}")));
-                ways.push("`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid".to_owned());
-            }
+        if listed.is_none_or(str::is_empty) {
+            self.defects().iter().for_each(|defect| what.push_str(&format!("\n  {defect}")));
         }
+        ways.push(match listed {
+            None => "`mailbatch check` writes all of them to a file; fix the rows or the message, or raise --max-invalid".to_owned(),
+            Some("") => "fix the rows or the message, or raise --max-invalid; --rejected FILE takes all of them".to_owned(),
+            Some(file) => format!("fix the rows, which are in {file}, or the message; or raise --max-invalid"),
+        });
         Error::refused(what).hint(ways.join("; "))
     }
 }

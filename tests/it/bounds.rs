@@ -396,3 +396,37 @@ fn a_template_that_makes_much_of_little_is_refused_for_its_rows() {
     );
     work.run(&["preview", "list.csv", "--row", "1"]).ends(0).says("Hi ANN!").says("3998000 8890 00042 nn 1+2+3 yes {\"a\": [1, 2]}");
 }
+
+#[test]
+fn a_stream_without_an_end_is_no_import() {
+    let work = sandbox();
+    let ran = run(after(&work, "ulimit -v 4000000; exec </dev/zero", &["suppress", "import", "-"]));
+    refused(ran, 4, "holds a NUL byte");
+    work.file("theirs.csv", "email;reason\nx@example.com;unsubscribe\n");
+    run(after(&work, "exec <theirs.csv", &["suppress", "import", "-"])).ends(0);
+    assert!(work.read("kept.csv").contains("x@example.com"));
+}
+
+#[test]
+fn a_file_of_bad_rows_that_cannot_be_written_is_named_nowhere() {
+    let work = sandbox();
+    work.file("bad.csv", "email,name\nann.example.com,Ann\nb@example.com,Ben\n").message("Hi", "Hello {{ name }}");
+    fifo(&work, "bad.csv.rejected.csv");
+    let ran = work.run(&["check", "bad.csv"]).ends(4).says("bad.csv:2").says("--rejected FILE");
+    assert!(!ran.err.contains("which are in ,") && !ran.err.contains("`mailbatch check`"), "{}", ran.err);
+}
+
+#[test]
+fn too_few_threads_are_named_as_what_they_are() {
+    let work = sandbox();
+    fs::set_permissions(work.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    // The limit does not hold for root.
+    let other = if rustix::process::geteuid().is_root() { "setpriv --reuid=64999 --regid=64999 --clear-groups" } else { "env" };
+    let line = |limit: usize| format!("set -- prlimit --nproc={limit} {other} \"$@\"");
+    if !after(&work, &line(4_096), &["--version"]).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: no other user can run this binary");
+        return;
+    }
+    let ran = run(after(&work, &line(1), &["status"]));
+    refused(ran, 1, "this process may not have the 16 threads");
+}
