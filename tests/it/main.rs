@@ -34,6 +34,7 @@ mod peers;
 mod preview;
 mod providers;
 mod rates;
+mod recorded;
 mod relays;
 mod replies;
 mod resume;
