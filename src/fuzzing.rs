@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 
 use crate::commands::events::cursor::Cursor;
@@ -19,12 +20,12 @@ use crate::replies;
 
 /// The padded base64 of `bytes`.
 pub fn base64(bytes: &[u8]) -> String {
-    crate::base64::encode(bytes)
+    BASE64_STANDARD.encode(bytes)
 }
 
 /// Reads padded base64 back; `None` for anything else.
 pub fn base64_read(text: &str) -> Option<Vec<u8>> {
-    crate::base64::decode(text)
+    BASE64_STANDARD.decode(text).ok()
 }
 
 /// One reply of an SMTP server.

@@ -16,13 +16,14 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod address;
-mod base64;
 mod bounded;
 pub mod content;
 #[cfg(test)]
 mod draws;
 pub mod error;
+pub mod event;
 pub mod exit;
+mod figures;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -8,9 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::figures::grouped;
 use crate::literal::{Percent, parse_duration};
 use crate::outcome::words;
-use crate::report::text::grouped;
 
 words! {
     /// What a rule counts.

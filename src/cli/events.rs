@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::words;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::literal::parse_wait;
 
 /// Take in what comes back, and list it

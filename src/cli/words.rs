@@ -5,7 +5,7 @@ use encoding_rs::Encoding;
 use jiff::Timestamp;
 
 use crate::address::Address;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::literal::parse_duration;
 use crate::outcome::{Kind, Reason};
 

@@ -16,12 +16,13 @@ use crate::commands::say;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::config::start_dir;
 use crate::error::{Error, Result};
+use crate::event::{Believe, Event};
 use crate::events::mail::{self, Told};
 use crate::events::webhook::read_export;
-use crate::events::{Believe, Event, Letter, each_letter, file_learned};
+use crate::events::{Letter, each_letter, file_learned};
 use crate::exit::Exit;
+use crate::figures::{clean, time};
 use crate::ledger::{EventQuery, KeptEvent, Ledger, Seen};
-use crate::report::text::{clean, time};
 use crate::shown::Shown;
 use crate::suppression;
 

@@ -20,13 +20,13 @@ use crate::commands::workbench::{Workbench, column_indexes};
 use crate::commands::{campaign, outlets, resume, say};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::figures::time;
 use crate::ledger::{Interrupted, Ledger, LedgerRow, LedgerSuppression, Reconciled, Run, RunState, Settled, Standing};
 use crate::message::Message;
 use crate::outcome::{Outcome, Reason};
 use crate::pipeline::{Doubtful, Replayed, keep_learned, replay};
 use crate::provider::by_hand::in_words;
 use crate::provider::{JobId, Refusal, Verdict};
-use crate::report::text::time;
 
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &ReconcileArgs) -> Result<Exit> {

@@ -14,8 +14,8 @@ use crate::commands::suppress::places;
 use crate::commands::workbench::Workbench;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::figures::time;
 use crate::ledger::{EventQuery, KeptEvent, Ledger, LedgerRow, Run};
-use crate::report::text::time;
 use crate::report::{Moment, who_table};
 use crate::suppression::Entry;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cli::Globals;
 use crate::error::{Error, Result};
-use crate::events::SoftBounces;
+use crate::event::SoftBounces;
 use crate::files;
 use crate::pause::PauseRule;
 use crate::provider::{PROVIDERS, Provider, ProviderSettings, ProviderSpec, SecretSource};

@@ -12,7 +12,7 @@ use super::workspace::Workspace;
 use crate::address::Address;
 use crate::cli::{self, Then};
 use crate::error::Result;
-use crate::events::SoftBounces;
+use crate::event::SoftBounces;
 use crate::input::Format;
 use crate::literal::{CanarySize, Percent, parse_wait};
 use crate::outcome::Kind;

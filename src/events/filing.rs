@@ -65,7 +65,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::events::{Believe, Bounce, Class, Event, EventKind, Source};
+    use crate::event::{Believe, Bounce, Class, Event, EventKind, Source};
 
     fn hard(email: &str) -> Event {
         let mut event = Event::new(EventKind::Bounced, Source::Webhook, Timestamp::UNIX_EPOCH);

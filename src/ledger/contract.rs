@@ -11,7 +11,7 @@ use super::{
     PlannedRow, Proof, Reconciled, Recovered, Refusals, Run, RunHead, RunId, RunState, Seal, Seen, Settled, Spent, Standing, Through, Trend,
     UnderWay, Unfiled, UsedToken, Wish,
 };
-use crate::events::{Believe, Event};
+use crate::event::{Believe, Event};
 use crate::literal::Rate;
 use crate::outcome::{Cohort, Outcome, Reason};
 use crate::pause::{Fared, Watched};

@@ -4,9 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::figures::{clean, grouped};
 use crate::outcome::Cohort;
 use crate::pause::Watched;
-use crate::report::text::{clean, grouped};
 
 /// Which failures of a run are looked at.
 #[derive(Clone, Debug)]

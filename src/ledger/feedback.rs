@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{LedgerSuppression, RunId};
-use crate::events::{Event, EventKind};
+use crate::event::{Event, EventKind};
 use crate::provider::JobId;
 
 /// How an event found the recipient it is about.

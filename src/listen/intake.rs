@@ -12,7 +12,8 @@ use futures_util::future::try_join_all;
 use tokio::sync::{Notify, watch};
 
 use super::metrics::{EVENTS, FILED, FILING_FAILED, KNOWN, LEARNED, Metrics, STRANGERS};
-use crate::events::{Believe, Event, file_learned};
+use crate::event::{Believe, Event};
+use crate::events::file_learned;
 use crate::ledger::{Ledger, LedgerResult};
 
 /// How long until a suppression file that could not be written is tried again.

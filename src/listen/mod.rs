@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::events::Believe;
+use crate::event::Believe;
 use crate::events::webhook::{Webhook, webhook};
 use crate::ledger::Ledger;
 use crate::message::Links;

@@ -20,8 +20,8 @@ use super::metrics::{REQUESTS, UNSUBSCRIBES};
 use super::page::Page;
 use super::room::{HeldBytes, Place};
 use super::{Proof, Shared, Source};
+use crate::event::{Event, EventKind};
 use crate::events::webhook::{Envelope, Purpose, Refusal, TOKEN_LIFE};
-use crate::events::{Event, EventKind};
 use crate::ledger::{LedgerResult, UsedToken};
 use crate::secret::Secret;
 
@@ -231,7 +231,7 @@ async fn unsubscribe(shared: &Shared, place: &Place, signed: &str, body: &[u8]) 
         return ("not_pressed", Page::NotPressed);
     }
     let now = Timestamp::now();
-    let mut event = Event::new(EventKind::Unsubscribed, crate::events::Source::Webhook, now);
+    let mut event = Event::new(EventKind::Unsubscribed, crate::event::Source::Webhook, now);
     // Whoever was taken off the list by hand since, and presses again, is meant again.
     event.id = format!("unsubscribe-{token}-{}", now.as_second());
     event.reason = "unsubscribe link".to_owned();

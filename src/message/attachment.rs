@@ -7,10 +7,10 @@ use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Attachment as LettreAttachment, Body, SinglePart};
 use serde::{Deserialize, Serialize};
 
-use crate::base64;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::shown::Shown;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::header;
 use super::keys::AttachmentKey;
@@ -44,7 +44,7 @@ impl Attachment {
             return Err(Error::usage(format!("attachment {}: the name is empty", path.shown())));
         }
         let content_type = key.content_type.clone().unwrap_or_else(|| guess(&name).to_owned());
-        let attachment = Self { name, content_type, data: base64::encode(&data) };
+        let attachment = Self { name, content_type, data: BASE64_STANDARD.encode(&data) };
         attachment.part().map_err(|why| Error::usage(format!("attachment {}: {why}", path.shown())))?;
         Ok(attachment)
     }
@@ -61,7 +61,7 @@ impl Attachment {
             return Err("`content_type` must be a type such as application/pdf".to_owned());
         }
         let content_type = ContentType::parse(&self.content_type).map_err(|_| "`content_type` must be a type such as application/pdf".to_owned())?;
-        let data = base64::decode(&self.data).ok_or("its content is not base64")?;
+        let data = BASE64_STANDARD.decode(&self.data).map_err(|_| "its content is not base64")?;
         let body = Body::new_with_encoding(data, ContentTransferEncoding::Base64).map_err(|_| "it cannot be encoded")?;
         Ok(LettreAttachment::new(self.name.clone()).body(body, content_type))
     }

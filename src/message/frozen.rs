@@ -1,5 +1,6 @@
 //! A message as the ledger keeps it: everything that shapes the mail, and nothing that has to be looked up again.
 
+use data_encoding::HEXLOWER;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,6 @@ use crate::outcome::Kind;
 
 use super::attachment::Attachment;
 use super::body::Body;
-use super::ident::hex;
 use super::template::Source;
 
 /// The version of the frozen form; an older one must stay readable.
@@ -59,7 +59,7 @@ impl Frozen {
             hash.text(&attachment.content_type);
             hash.text(&attachment.data);
         }
-        hex(hash.0.finish().as_ref())
+        HEXLOWER.encode(hash.0.finish().as_ref())
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 pub(super) use crate::content::push_phrase;
 
-use crate::base64;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// RFC 5322 section 2.1.1 asks for lines of at most 78 characters, RFC 2047 section 2 for 76 where there are encoded words.
 const LINE: usize = 78;
@@ -179,7 +179,7 @@ fn push_encoded_words(out: &mut String, mut column: usize, text: &str) -> usize 
             push_q(out, word);
         } else {
             out.push_str("=?utf-8?b?");
-            base64::encode_to(out, word.as_bytes());
+            BASE64_STANDARD.encode_string(word.as_bytes(), out);
         }
         out.push_str("?=");
         column += overhead + cost;

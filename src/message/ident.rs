@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 
@@ -33,7 +34,7 @@ pub fn message_id(campaign: &str, env: Option<&str>, key: &str, from_domain: &st
         context.update(part.as_bytes());
     }
     let tag = context.sign();
-    let mut id = hex(&tag.as_ref()[..12]);
+    let mut id = HEXLOWER.encode(&tag.as_ref()[..12]);
     id.push('@');
     id.push_str(from_domain);
     id
@@ -57,18 +58,7 @@ pub(super) fn boundary(message_id: &str, level: &str) -> String {
     context.update(level.as_bytes());
     context.update(b"\0");
     context.update(message_id.as_bytes());
-    hex(&context.finish().as_ref()[..16])
-}
-
-/// Lowercase hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text
+    HEXLOWER.encode(&context.finish().as_ref()[..16])
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 //! `{token}` in `unsubscribe_url` stands for the token of the mail's Message-ID with its signature; where the message has no
 //! `unsubscribe_url` of its own, marketing mail gets that of the page.
 
+use data_encoding::HEXLOWER;
 use ring::hmac;
 
-use super::ident::{hex, is_token, token_of};
+use super::ident::{is_token, token_of};
 use super::template::Source;
 use super::{Message, TOKEN, UNSUBSCRIBE_URL};
 use crate::error::{Error, Result};
@@ -36,13 +37,13 @@ impl Links {
 
     /// A token with its signature, as the last part of a link.
     pub fn sign(&self, token: &str) -> String {
-        format!("{token}-{}", hex(&self.signature(token).as_ref()[..SIGNATURE]))
+        format!("{token}-{}", HEXLOWER.encode(&self.signature(token).as_ref()[..SIGNATURE]))
     }
 
     /// The token of a link's last part, if it was signed with this key; the compare takes the same time wherever the two differ.
     pub fn verify<'t>(&self, signed: &'t str) -> Option<&'t str> {
         let (token, signature) = signed.split_once('-')?;
-        let expected = hex(&self.signature(token).as_ref()[..SIGNATURE]);
+        let expected = HEXLOWER.encode(&self.signature(token).as_ref()[..SIGNATURE]);
         let equal = hmac::verify(&self.key, signature.as_bytes(), hmac::sign(&self.key, expected.as_bytes()).as_ref()).is_ok();
         (is_token(token) && equal).then_some(token)
     }

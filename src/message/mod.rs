@@ -37,7 +37,6 @@ mod row;
 mod skeleton;
 mod template;
 
-pub(crate) use ident::hex;
 pub use ident::{Ident, is_token, message_id, token_of};
 pub use keys::{AttachmentKey, HeaderKeys, MessageKeys, MessageSource};
 pub use link::Links;

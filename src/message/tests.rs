@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
 
 use super::*;
-use crate::base64;
 use crate::exit::Exit;
 use crate::recipient::Columns;
 
@@ -126,7 +126,8 @@ fn markdown_gives_both_parts_and_attachments_follow() {
 #[test]
 fn attachment_names_of_every_kind_read_back() {
     for name in ["a \"b\"; c.pdf", "Übersicht 2026.pdf", "山田太郎の請求書.pdf", "🦆.pdf", &"é".repeat(120), &"x".repeat(200)] {
-        let attachment = attachment::Attachment { name: name.to_owned(), content_type: "application/pdf".to_owned(), data: base64::encode(b"%PDF") };
+        let attachment =
+            attachment::Attachment { name: name.to_owned(), content_type: "application/pdf".to_owned(), data: BASE64_STANDARD.encode(b"%PDF") };
         let mut frozen = simple("text = 'x'").frozen;
         frozen.attachments = vec![attachment];
         let mail = render(&Message::compile(frozen, Vec::new()).expect("valid"), "Ann").expect("renders");
@@ -359,8 +360,11 @@ fn a_message_of_plain_templates_is_prepared_and_others_are_not() {
 fn attachments_follow_a_prepared_message_as_they_follow_a_whole_one() {
     for more in ["text = 'Hi {{ name }}'", "text = 'Hi {{ name }}'\nhtml = '<p>{{ name }}</p>'"] {
         let mut frozen = simple(more).frozen;
-        let attachment =
-            |name: &str| attachment::Attachment { name: name.to_owned(), content_type: "application/pdf".to_owned(), data: base64::encode(b"%PDF") };
+        let attachment = |name: &str| attachment::Attachment {
+            name: name.to_owned(),
+            content_type: "application/pdf".to_owned(),
+            data: BASE64_STANDARD.encode(b"%PDF"),
+        };
         frozen.attachments = vec![attachment("a.pdf"), attachment("ü.pdf")];
         let message = Message::compile(frozen, Vec::new()).expect("valid");
         for name in ["Ann", "Zoë", "a\nb"] {

@@ -9,10 +9,10 @@
 
 use std::time::Duration;
 
+use crate::figures::grouped;
 use crate::literal::{CanarySize, Percent};
 use crate::outcome::{Outcome, Tally};
 use crate::pipeline::binomial;
-use crate::report::text::grouped;
 
 /// What a canary is judged by.
 #[derive(Clone, Debug, PartialEq)]

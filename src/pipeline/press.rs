@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 
@@ -12,7 +13,7 @@ use crate::content::{Content, is_unsubscribe_header};
 use crate::error::{Error, Result};
 use crate::input::context::ColumnIndex;
 use crate::ledger::{LedgerRow, Run};
-use crate::message::{Ident, Message, hex};
+use crate::message::{Ident, Message};
 use crate::pipeline::Outlet;
 use crate::provider::{Capabilities, EightBit, Form, Job, UnsubscribeHeaders, lines_stand};
 use crate::recipient::Fields;
@@ -82,7 +83,7 @@ pub(super) fn idempotency_key(run: &Run, outlet: &Outlet, jobs: &[Job], generati
         add(&mut hash, &job.message_id);
         add(&mut hash, job.to.as_str());
     }
-    hex(&hash.finish().as_ref()[..16]) + &account_mark(outlet, secret)
+    HEXLOWER.encode(&hash.finish().as_ref()[..16]) + &account_mark(outlet, secret)
 }
 
 /// What a key ends in for a provider that knows keys: the account it is good for, under the workspace's own key, so that it tells nobody
@@ -91,7 +92,7 @@ pub(super) fn account_mark(outlet: &Outlet, secret: &[u8; 32]) -> String {
     let keyed = outlet.provider.capabilities().idempotency_window.and_then(|_| outlet.provider.account());
     let Some(account) = keyed else { return String::new() };
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &account);
-    format!("-{}", hex(&signed.as_ref()[..6]))
+    format!("-{}", HEXLOWER.encode(&signed.as_ref()[..6]))
 }
 
 /// The length goes first, so that no two lists of parts are the same octets.

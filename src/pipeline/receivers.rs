@@ -3,7 +3,7 @@
 //!
 //! Only addresses under the receivers' own names are counted. Which other domains they host is not known without asking the DNS.
 
-use crate::report::text::grouped;
+use crate::figures::grouped;
 
 /// Their domains. Looked up on 2026-11-30.
 ///

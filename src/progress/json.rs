@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Progress, Snapshot, Start, locked};
+use crate::figures::seconds;
 use crate::outcome::Cohort;
-use crate::report::text::{counts_json, seconds};
+use crate::report::text::counts_json;
 
 /// The time between two objects; a change of phase and the end do not wait for it.
 pub(super) const EVERY: Duration = Duration::from_secs(1);

@@ -3,10 +3,11 @@
 //! The rule they keep: a recipient who was to be mailed and was not makes `hand-over` fail, a run that did not come to its end makes
 //! `completeness` fail, and whatever ends a command with another exit code than 0 makes one of them fail.
 
-use super::text::{grouped, outcome, rows, seconds};
+use super::text::outcome;
 use super::{Failing, Head};
 use crate::error::Subject;
 use crate::exit::Exit;
+use crate::figures::{grouped, rows, seconds};
 use crate::ledger::{Gate, Standing};
 use crate::outcome::{Outcome, Reason, Tally};
 

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::row::Union;
-use super::text::time;
 use super::{Head, Layout, NAMES, Options, ReportRow};
+use crate::figures::time;
 
 pub(super) struct Csv {
     head: Head,

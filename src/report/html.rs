@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use super::junit::xml as escaped;
 use super::table::reasons;
-use super::text::{between, duration, grouped, outcome, percent, rate, rows, seconds};
+use super::text::outcome;
 use super::{Head, Layout, ReportRow};
 use crate::exit::Exit;
+use crate::figures::{between, duration, grouped, percent, rate, rows, seconds};
 use crate::ledger::Standing;
 use crate::outcome::Outcome;
 

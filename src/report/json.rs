@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::row::Union;
-use super::text::{counts_json, time};
+use super::text::counts_json;
 use super::{Head, Layout, ReportRow};
+use crate::figures::time;
 use crate::ledger::Standing;
 
 pub(super) struct Json {

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::checks::{self, Check, HAND_OVER, Verdict, is_unmailed};
-use super::text::{between, rows, seconds};
 use super::{Failing, Head, Layout, Options, ReportRow};
+use crate::figures::{between, rows, seconds};
 use crate::ledger::Standing;
 
 /// More rows than this are counted, not shown.

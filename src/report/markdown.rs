@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use super::checks::{self, Check, Verdict};
 use super::table::reasons;
-use super::text::{between, clean, duration, grouped, outcome, percent, rows, seconds};
+use super::text::outcome;
 use super::{Failing, Head, Layout, Options, ReportRow};
 use crate::exit::Exit;
+use crate::figures::{between, clean, duration, grouped, percent, rows, seconds};
 use crate::ledger::Standing;
 use crate::outcome::Outcome;
 

@@ -4,8 +4,8 @@
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
 
-use super::text::{clean, grouped};
 use crate::exit::Exit;
+use crate::figures::{clean, grouped};
 use crate::ledger::{Gate, Pause, PauseScope, Run, RunId, RunState, Standing};
 use crate::outcome::{Outcome, Reason};
 

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::situation::{Situation, Split, exit_why, is_over};
 use super::table::{align_right, drawn, grid, reasons};
-use super::text::{between, clean, counts_json, duration, grouped, outcome, outcome_words, percent, reason_words, rows, seconds, time};
+use super::text::{counts_json, outcome, outcome_words, reason_words};
+use crate::figures::{between, clean, duration, grouped, percent, rows, seconds, time};
 use crate::ledger::{Decision, Gate, Pause, Run, RunState, Standing};
 use crate::outcome::Outcome;
 

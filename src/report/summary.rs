@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::table::counts;
-use super::text::{clean, counts_json, duration, grouped, rate, rows};
+use super::text::counts_json;
 use crate::exit::Exit;
+use crate::figures::{clean, duration, grouped, rate, rows};
 use crate::ledger::{Run, Standing};
 
 /// What only the execution that ends knows.

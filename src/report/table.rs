@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
-use super::text::{clean, grouped, outcome, outcome_words, percent, reason_words, rows, seconds};
+use super::text::{outcome, outcome_words, reason_words};
 use super::{Head, Layout, Options, ReportRow};
+use crate::figures::{clean, grouped, percent, rows, seconds};
 use crate::ledger::Standing;
 use crate::outcome::{Outcome, Reason};
 

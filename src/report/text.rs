@@ -1,88 +1,7 @@
-//! How numbers, durations and foreign text are written for people. Rule: nothing that comes from a list or a provider reaches a terminal with
-//! control characters in it.
+//! The words for outcomes and reasons, and counts of them.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
-use jiff::Timestamp;
-
+use crate::figures::grouped;
 use crate::outcome::{Outcome, Reason, Tally};
-use crate::shown::is_harmful;
-
-/// A number with commas between thousands.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A number of rows with its noun: `1 row`, `50,000 rows`.
-pub(crate) fn rows(n: u64) -> String {
-    format!("{} row{}", grouped(n), if n == 1 { "" } else { "s" })
-}
-
-/// A share with one decimal; never rounded up to 100 nor down to 0 where it is not.
-pub(crate) fn percent(n: u64, of: u64) -> String {
-    if of == 0 {
-        return "0.0%".to_owned();
-    }
-    let tenths = u128::from(n) * 1_000 / u128::from(of);
-    match tenths {
-        0 if n > 0 => "<0.1%".to_owned(),
-        _ => format!("{}.{}%", tenths / 10, tenths % 10),
-    }
-}
-
-/// A length of time in the two units that matter: `0.4s`, `42s`, `12m 03s`, `2h 05m`, `3d 04h`.
-pub(crate) fn duration(length: Duration) -> String {
-    let seconds = length.as_secs();
-    match seconds {
-        0..10 => format!("{:.1}s", length.as_secs_f64()),
-        10..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{}h {:02}m", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{}d {:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
-    }
-}
-
-/// How long lies between two moments; zero where the clock went backwards.
-pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or_default()
-}
-
-/// A rate per second with as many digits as say something.
-pub(crate) fn rate(per_second: f64) -> String {
-    if per_second >= 100.0 { format!("{per_second:.0}/s") } else { format!("{per_second:.1}/s") }
-}
-
-/// RFC 3339 in UTC with milliseconds, for files.
-pub(crate) fn time(at: Timestamp) -> String {
-    format!("{at:.3}")
-}
-
-/// RFC 3339 in UTC with whole seconds, for people.
-pub(crate) fn seconds(at: Timestamp) -> String {
-    format!("{at:.0}")
-}
-
-/// The text with line breaks and tabs made spaces, and every other control or direction-changing character made visible.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mended = text.chars().map(|c| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if is_harmful(c) => '\u{fffd}',
-        c => c,
-    });
-    Cow::Owned(mended.collect())
-}
 
 /// The outcome as people read it.
 pub(crate) fn outcome(outcome: Option<Outcome>) -> &'static str {
@@ -158,34 +77,4 @@ pub(crate) fn counts_json(tally: &Tally) -> serde_json::Value {
         map.insert("open".to_owned(), tally.open.into());
     }
     map.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 7, 999, 1_000, 50_000, 1_234_567].map(grouped), ["0", "7", "999", "1,000", "50,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn shares_are_never_rounded_to_all_or_nothing() {
-        assert_eq!(percent(49_999, 50_000), "99.9%");
-        assert_eq!(percent(1, 50_000), "<0.1%");
-        assert_eq!(percent(50_000, 50_000), "100.0%");
-        assert_eq!(percent(0, 0), "0.0%");
-    }
-
-    #[test]
-    fn durations_show_two_units() {
-        let shown = [0.42, 42.0, 723.0, 7_500.0, 273_600.0].map(|s| duration(Duration::from_secs_f64(s)));
-        assert_eq!(shown, ["0.4s", "42s", "12m 03s", "2h 05m", "3d 04h"]);
-    }
-
-    #[test]
-    fn foreign_text_cannot_command_a_terminal() {
-        assert_eq!(clean("Zoë\x1b[31m\r\nred\u{202e}"), "Zoë\u{fffd}[31m  red\u{fffd}");
-        assert!(matches!(clean("山田太郎 שלום"), Cow::Borrowed(_)));
-    }
 }

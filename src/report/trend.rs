@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::Format;
 use super::table::{align_right, drawn, grid};
-use super::text::{clean, grouped, percent};
 use crate::error::{Error, Result};
+use crate::figures::{clean, grouped, percent};
 use crate::ledger::Trend;
 
 /// Domains of a week and provider that a table names; the others are one line.

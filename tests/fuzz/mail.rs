@@ -1,8 +1,9 @@
 //! Mail that comes back: delivery status notifications, complaints, bounces in free text, and everything that is none of these.
 
 use jiff::Timestamp;
+use mailbatch::event::{Bounce, Event, EventKind, RAW_LIMIT};
+use mailbatch::events::each_letter;
 use mailbatch::events::mail::{Told, read};
-use mailbatch::events::{Bounce, Event, EventKind, RAW_LIMIT, each_letter};
 
 use crate::engine::{Target, fuzz};
 use crate::seeds;

@@ -79,17 +79,17 @@ fn check_reading(webhook: &Webhook, body: &[u8]) {
     assert!(events.len() <= body.len(), "{}: {} events out of {} bytes", webhook.kind, events.len(), body.len());
     for event in events {
         assert!(!event.id.is_empty(), "{}: an event without an id", webhook.kind);
-        assert_eq!(event.bounce.is_some(), event.kind == mailbatch::events::EventKind::Bounced, "{}", webhook.kind);
+        assert_eq!(event.bounce.is_some(), event.kind == mailbatch::event::EventKind::Bounced, "{}", webhook.kind);
         assert!(event.recipient.as_deref() != Some(""), "{}: an empty recipient", webhook.kind);
         let text = serde_json::to_string(event).expect("an event is JSON");
-        let again: mailbatch::events::Event = serde_json::from_str(&text).expect("an event reads back");
-        let told = |event: &mailbatch::events::Event| serde_json::to_string(event).expect("an event is JSON");
+        let again: mailbatch::event::Event = serde_json::from_str(&text).expect("an event reads back");
+        let told = |event: &mailbatch::event::Event| serde_json::to_string(event).expect("an event is JSON");
         assert_eq!(told(&again), text, "{}: an event reads back as it was written", webhook.kind);
     }
     // White space between the values of a body is not its meaning.
     if let (Ok(value), true) = (serde_json::from_slice::<Value>(body), webhook.kind != "ses") {
         let pretty = serde_json::to_vec_pretty(&value).expect("a value is JSON");
-        let said = |events: &[mailbatch::events::Event]| {
+        let said = |events: &[mailbatch::event::Event]| {
             events.iter().map(|event| (event.word(), event.recipient.clone(), event.id.clone())).collect::<Vec<_>>()
         };
         if let Ok(other) = webhook.read(&pretty, now()) {

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use std::time::Duration;
 
-use mailbatch::events::{Bounce, Class, EventKind, Source};
+use mailbatch::event::{Bounce, Class, EventKind, Source};
 use mailbatch::fuzzing;
 use mailbatch::input::Filter;
 use mailbatch::literal::{CanarySize, ExpectCount, Percent, Rate, parse_duration, parse_wait};

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use mailbatch::events::{Believe, Bounce, Class, Event, EventKind, Source, file_learned};
+use mailbatch::event::{Believe, Bounce, Class, Event, EventKind, Source};
+use mailbatch::events::file_learned;
 use mailbatch::suppression::{append, list, remove};
 use tokio::runtime::Runtime;
 

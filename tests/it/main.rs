@@ -20,6 +20,7 @@ mod history;
 mod identity;
 mod inert;
 mod junit;
+mod layers;
 mod left_behind;
 mod limits;
 mod listen;

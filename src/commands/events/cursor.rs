@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::commands::make_private_dir;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::message::hex;
-use crate::report::text::time;
+use crate::figures::time;
 use crate::shown::Shown;
 
 const VERSION: u32 = 1;
@@ -123,7 +123,7 @@ impl Cursor {
 /// two polls were of the same one.
 pub(crate) fn mark(account: &[u8; 32], secret: &[u8; 32]) -> String {
     let signed = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), &[b"poll", account.as_slice()].concat());
-    hex(&signed.as_ref()[..6])
+    HEXLOWER.encode(&signed.as_ref()[..6])
 }
 
 /// So long before; 1970 at the earliest.

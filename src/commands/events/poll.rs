@@ -19,14 +19,14 @@ use crate::commands::say;
 use crate::commands::sync::failed;
 use crate::commands::workbench::{Workbench, eprintln_quietly};
 use crate::error::{Error, Result};
+use crate::event::{Believe, Event};
 use crate::events::webhook::{Webhook, webhook};
-use crate::events::{Believe, Event};
 use crate::exit::Exit;
+use crate::figures::{clean, time};
 use crate::ledger::{EventQuery, KeptEvent};
 use crate::outcome::Reason;
 use crate::provider::by_hand::{Entry, EventLog, Span, Trouble};
 use crate::provider::{Provider, Refusal};
-use crate::report::text::{clean, time};
 
 /// How far back the first poll reads.
 const FIRST: Duration = Duration::from_secs(24 * 3_600);

@@ -4,7 +4,7 @@ use super::addresses;
 use super::headers::{fields, get};
 use super::parts::Parts;
 use super::text::split_original;
-use crate::events::Class;
+use crate::event::Class;
 
 /// What a feedback loop reports.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Bounces that were read wrongly: each kind with members of our own making, and the one right answer.
 
 use super::*;
-use crate::events::Bounce;
+use crate::event::Bounce;
 
 fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()

@@ -39,6 +39,7 @@ mod tests;
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::digest;
 
@@ -47,8 +48,8 @@ pub(in crate::events) use self::classify::judge;
 use self::parts::Parts;
 use self::phrases::{List, holds};
 use self::report::reported;
-use super::{Event, EventKind, Raw, Source};
-use crate::message::{hex, is_token, token_of};
+use crate::event::{Event, EventKind, Raw, Source};
+use crate::message::{is_token, token_of};
 use crate::replies::normal;
 
 /// How much of one message is looked at: what reports something stands before the message that is returned with it, and a report about a
@@ -98,7 +99,7 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
             event.identify();
         } else {
             // The message has no date, so the time of reading must not make it another event.
-            event.id = format!("{}-{number}", hex(&hash.as_ref()[..16]));
+            event.id = format!("{}-{number}", HEXLOWER.encode(&hash.as_ref()[..16]));
         }
         event.raw = Some(kept.clone());
     }

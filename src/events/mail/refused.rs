@@ -2,7 +2,7 @@
 //! words that say something else, or that are not understood.
 
 use super::*;
-use crate::events::Bounce;
+use crate::event::Bounce;
 
 fn now() -> Timestamp {
     "2026-11-21T13:00:00Z".parse().unwrap()

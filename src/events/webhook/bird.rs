@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Webhook;
 use super::reading::{Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::{standard, standard_key_fits};
-use crate::events::{Class, Event, EventKind};
+use crate::event::{Class, Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "bird",

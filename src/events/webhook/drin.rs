@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::reading::{Told, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::{any_hmac_fits, fresh, from_hex, header, long_enough};
 use super::{Refusal, Webhook};
-use crate::events::{Event, EventKind};
+use crate::event::{Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::reading::{Told, bounced, deferred, event, first, kind_of, object, recipient, text, time};
 use super::scheme::{from_hex, header, hmac_fits, long_enough};
 use super::{Refusal, Webhook};
-use crate::events::{Class, Event, EventKind};
+use crate::event::{Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

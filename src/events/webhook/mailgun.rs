@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::reading::{Told, bare, bounced, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::{fresh, from_hex, hmac_fits, long_enough};
 use super::{Log, Refusal, Webhook};
-use crate::events::{Class, Event, EventKind};
+use crate::event::{Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {

@@ -26,9 +26,10 @@ mod vectors;
 use std::fmt;
 
 use axum::http::HeaderMap;
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Event;
+use crate::event::Event;
 use crate::secret::Secret;
 
 pub use authority::{Authority, Distrust};
@@ -128,11 +129,11 @@ impl Webhook {
         }
         let raw = entry.to_string();
         let mut event = (log.read)(list, entry, raw.as_bytes(), now);
-        event.source = super::Source::Poll;
+        event.source = crate::event::Source::Poll;
         if event.id.is_empty() {
             // What is read again is the same event, also where it says nothing of when it happened.
             let hash = ring::digest::digest(&ring::digest::SHA256, raw.as_bytes());
-            event.id = format!("{list}-{}", crate::message::hex(&hash.as_ref()[..16]));
+            event.id = format!("{list}-{}", HEXLOWER.encode(&hash.as_ref()[..16]));
         }
         Ok(event)
     }
@@ -166,7 +167,7 @@ pub fn read_export(raw: &[u8], now: Timestamp) -> Result<Vec<Event>, &'static st
     let webhook = recognise(&value).ok_or("a JSON object in the form of no known provider")?;
     let mut events = webhook.read(raw, now).map_err(|_| "a provider's JSON object that cannot be read")?;
     for event in &mut events {
-        event.source = super::Source::Export;
+        event.source = crate::event::Source::Export;
         webhook.kind.clone_into(&mut event.provider);
     }
     if events.is_empty() { Err("a message of the provider's about no mail") } else { Ok(events) }

@@ -4,14 +4,14 @@
 //! the address again.
 
 use axum::http::HeaderMap;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::reading::{Told, bounced, event, object, recipient, text, time, token_in};
 use super::scheme::{equal, header, long_enough};
 use super::{Log, Refusal, Webhook};
-use crate::base64;
-use crate::events::{Class, Event, EventKind};
+use crate::event::{Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {
@@ -39,7 +39,7 @@ fn verify(secret: &Secret, headers: &HeaderMap, _body: &[u8], _now: Timestamp) -
     }
     let given = header(headers, "authorization")?;
     let (scheme, given) = given.split_once(' ').ok_or(Refusal::Wrong)?;
-    let given = if scheme.eq_ignore_ascii_case("basic") { base64::decode(given.trim()) } else { None };
+    let given = if scheme.eq_ignore_ascii_case("basic") { BASE64_STANDARD.decode(given.trim()).ok() } else { None };
     if equal(secret.expose().as_bytes(), &given.unwrap_or_default()) { Ok(()) } else { Err(Refusal::Wrong) }
 }
 

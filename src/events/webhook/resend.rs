@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::reading::{Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, recipient, text, time, token_in};
 use super::scheme::{standard, standard_key_fits};
 use super::{Log, Webhook};
-use crate::events::{Event, EventKind};
+use crate::event::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "resend",

@@ -4,6 +4,7 @@
 //! stand at the top level of each. `bounce` with type `blocked` is a refusal for now.
 
 use axum::http::HeaderMap;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde_json::Value;
@@ -12,8 +13,7 @@ use serde_json::value::RawValue;
 use super::reading::{Told, bare, bounced, deferred, event, first, kind_of, recipient, text, time, token_in};
 use super::scheme::{fresh, header};
 use super::{Log, Refusal, Webhook};
-use crate::base64;
-use crate::events::{Bounce, Class, Event, EventKind};
+use crate::event::{Bounce, Class, Event, EventKind};
 use crate::secret::Secret;
 
 pub(super) const WEBHOOK: Webhook = Webhook {
@@ -40,7 +40,7 @@ const SPKI: [u8; 26] = [
 fn point(secret: &str) -> Result<Vec<u8>, &'static str> {
     const UNCOMPRESSED: u8 = 4;
     let key: String = secret.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-    let key = base64::decode(&key).ok_or("it is not base64")?;
+    let key = BASE64_STANDARD.decode(&key).map_err(|_| "it is not base64")?;
     let point = key.strip_prefix(&SPKI).ok_or("it is not a P-256 public key")?;
     if point.len() == 65 && point[0] == UNCOMPRESSED { Ok(point.to_vec()) } else { Err("it is not a whole P-256 public key") }
 }
@@ -48,7 +48,7 @@ fn point(secret: &str) -> Result<Vec<u8>, &'static str> {
 fn verify(secret: &Secret, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refusal> {
     let (signature, at) = (header(headers, SIGNATURE)?, header(headers, TIMESTAMP)?);
     let point = point(secret.expose()).map_err(|_| Refusal::Secret("a P-256 public key in base64"))?;
-    let signature = base64::decode(signature).ok_or(Refusal::Wrong)?;
+    let signature = BASE64_STANDARD.decode(signature).map_err(|_| Refusal::Wrong)?;
     let signed = [at.as_bytes(), body].concat();
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(&signed, &signature).map_err(|_| Refusal::Wrong)?;
     fresh(at, now)

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::reading::{Told, bare, bounced, complaint_class, deferred, event, first, kind_of, object, text, time, token_in};
 use super::{Envelope, Purpose, Webhook};
-use crate::events::{Event, EventKind};
+use crate::event::{Event, EventKind};
 
 pub(super) const WEBHOOK: Webhook = Webhook {
     kind: "ses",

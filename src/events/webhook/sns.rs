@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::{SignedDuration, Timestamp};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters, UnparsedPublicKey};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -19,7 +20,6 @@ use super::Refusal;
 use super::authority::{Authority, Distrust};
 use super::certificate::Certificate;
 use super::scheme::within;
-use crate::base64;
 
 /// How old a notification may be: SNS delivers a message to an endpoint again for an hour, with the time of its publication.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(65);
@@ -113,7 +113,8 @@ impl Envelope {
             "2" => &RSA_PKCS1_2048_8192_SHA256,
             _ => return Err(Refusal::Unsigned("SignatureVersion 1 or 2")),
         };
-        let signature = base64::decode(self.fields.get("Signature")).filter(|bytes| !bytes.is_empty()).ok_or(Refusal::Unsigned("Signature"))?;
+        let signature =
+            BASE64_STANDARD.decode(self.fields.get("Signature")).ok().filter(|bytes| !bytes.is_empty()).ok_or(Refusal::Unsigned("Signature"))?;
         let key = UnparsedPublicKey::new(how, certificate.public_key());
         // Whether the token is signed when a subscription ends is documented both ways.
         let fits = self.signed().iter().any(|text| key.verify(text.as_bytes(), &signature).is_ok());

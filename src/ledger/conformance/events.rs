@@ -1,7 +1,9 @@
 //! What comes back, whom it is about, and what is learned from it.
 
+use data_encoding::HEXLOWER;
+
 use super::*;
-use crate::events::{Bounce, Class, Correlation, EventKind, SoftBounces, Source};
+use crate::event::{Bounce, Class, Correlation, EventKind, SoftBounces, Source};
 use crate::ledger::LinkedBy;
 use crate::message::message_id;
 use crate::provider::Feedback;
@@ -157,7 +159,7 @@ pub(in crate::ledger) async fn the_tokens_of_a_removed_run_still_name_their_peop
     bed.ledger.remove(&run).await.unwrap();
     let person = bed.ledger.person(&token).await.unwrap().unwrap();
     let hash = ring::digest::digest(&ring::digest::SHA256, b"u2@example.com");
-    assert_eq!((person.entry, person.about), (format!("sha256:{}", crate::message::hex(hash.as_ref())), None));
+    assert_eq!((person.entry, person.about), (format!("sha256:{}", HEXLOWER.encode(hash.as_ref())), None));
     assert!(person.expires_at.unwrap() > Timestamp::now() + jiff::SignedDuration::from_hours(399 * 24));
     assert_eq!(bed.ledger.person("0123456789abcdef01234567").await.unwrap(), None);
     assert!(!see(&bed, &event).await.is_new, "an event of a removed run stays known");

@@ -1,7 +1,7 @@
 //! What gates and pause rules are judged by, and whom they hold.
 
 use super::*;
-use crate::events::{Bounce, Class, EventKind, Source};
+use crate::event::{Bounce, Class, EventKind, Source};
 
 const DOMAINS: [&str; 2] = ["a.example", "b.example"];
 

@@ -26,7 +26,7 @@ use super::{
     Member, NewPause, OverlapQuery, PauseScope, People, PlannedRow, Reconciled, Recovered, RunHead, RunId, RunState, Seal, Seen, Settled, Sketch,
     Through, UsedToken, person_of, person_seed, trace,
 };
-use crate::events::{Believe, Event};
+use crate::event::{Believe, Event};
 use crate::literal::CanarySize;
 use crate::outcome::{Cohort, Kind, Outcome, Reason};
 use crate::pause::Watched;

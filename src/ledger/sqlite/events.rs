@@ -12,7 +12,7 @@ use super::names::{self, Found};
 use super::plan::seq_of;
 use super::{words, workspace};
 use crate::address::{Address, key_of};
-use crate::events::{Believe, Bounce, Event, EventKind, RAW_LIMIT, Raw, SoftBounces, Source, VERSION, feedback_word};
+use crate::event::{Believe, Bounce, Event, EventKind, RAW_LIMIT, Raw, SoftBounces, Source, VERSION, feedback_word};
 use crate::ledger::{EventQuery, KeptEvent, LedgerSuppression, LinkedBy, Seen, Unfiled};
 use crate::outcome::Reason;
 use crate::provider::Feedback;

@@ -13,7 +13,7 @@ use super::former::{self, NotTried};
 use super::plan::seq_of;
 use super::read::by_provider;
 use super::words;
-use crate::events::{Class, EventKind, Source};
+use crate::event::{Class, EventKind, Source};
 use crate::ledger::{CanaryEvidence, Hold, Through};
 use crate::outcome::{Outcome, Reason};
 use crate::pause::{Fared, Watched};

@@ -9,7 +9,7 @@ use super::plan::seq_of;
 use super::read::{RECIPIENT, row_of};
 use super::words;
 use crate::address::{Address, key_of};
-use crate::events::{Class, EventKind};
+use crate::event::{Class, EventKind};
 use crate::ledger::{Failures, FailuresQuery, LedgerRow, RunId};
 use crate::outcome::Outcome;
 use crate::pause::Watched;

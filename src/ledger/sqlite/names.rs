@@ -3,6 +3,7 @@
 //! Sending writes none of this. Batches are gathered into `names` when an event first asks, a part at a time, and a hash there is only a
 //! hint: the recipient's own row says whether it has the name.
 
+use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use ring::digest;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -11,9 +12,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::fault::Result;
 use super::words;
 use crate::address::{key_of, older_spellings};
-use crate::events::Event;
+use crate::event::Event;
 use crate::ledger::{LinkedBy, Person};
-use crate::message::{hex, is_token, token_of};
+use crate::message::{is_token, token_of};
 
 /// How many recipients are gathered in one transaction. Hashes fall anywhere, so that a transaction writes most pages of the table however few
 /// it adds; and nobody else writes while it goes on, some 150 ms.
@@ -255,7 +256,7 @@ pub(super) fn keep_tokens(conn: &Connection, seq: i64, now: Timestamp) -> Result
         let (message_id, key, email): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let Some(token) = token_of(&message_id) else { continue };
         let folded = key_of(&email);
-        let entry = format!("sha256:{}", hex(digest::digest(&digest::SHA256, folded.as_bytes()).as_ref()));
+        let entry = format!("sha256:{}", HEXLOWER.encode(digest::digest(&digest::SHA256, folded.as_bytes()).as_ref()));
         let key = if key.contains('@') { "" } else { key.as_str() };
         insert.execute(params![token, campaign, env, key, entry, now.as_microsecond(), expires_at.as_microsecond()])?;
     }

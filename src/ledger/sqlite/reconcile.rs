@@ -13,7 +13,7 @@ use super::claim;
 use super::fault::Result;
 use super::plan::seq_of;
 use super::words;
-use crate::events::EventKind;
+use crate::event::EventKind;
 use crate::ledger::{BatchRecord, Proof, Reconciled, Settled};
 use crate::outcome::Outcome;
 use crate::provider::{JobId, Verdict};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::Result;
 use super::words;
-use crate::events::Class;
+use crate::event::Class;
 use crate::ledger::Trend;
 use crate::outcome::Outcome;
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::Engine;
 use crate::error::Result;
+use crate::figures::grouped;
 use crate::ledger::{CanaryEvidence, FailuresQuery, Gate, with_failures};
 use crate::outcome::{Cohort, Outcome};
 use crate::pause::Watched;
@@ -16,7 +17,6 @@ use crate::pipeline::gate::{self, Growth, Measured, Next, Proof, Replies};
 use crate::pipeline::receivers::{NO_SINGLE_COMPLAINTS, unheard};
 use crate::pipeline::signals::Signals;
 use crate::pipeline::{Then, Why};
-use crate::report::text::grouped;
 
 /// How often the ledger is asked what has come back.
 const LOOK: Duration = Duration::from_millis(500);

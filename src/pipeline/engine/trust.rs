@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use ring::hmac;
 
 use crate::error::Result;
 use crate::ledger::Fact;
-use crate::message::hex;
 use crate::pipeline::{Outlet, Parts};
 use crate::provider::Provider;
 
@@ -70,7 +70,7 @@ impl Trust {
             hash.update(part);
         }
         Self {
-            subject: format!("{}/{}", outlet.name, hex(&hash.sign().as_ref()[..8])),
+            subject: format!("{}/{}", outlet.name, HEXLOWER.encode(&hash.sign().as_ref()[..8])),
             takes_batches: outlet.provider.capabilities().per_request > 1,
             shown: Shown::Nothing,
             kept: Shown::Nothing,

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::Engine;
 use crate::error::Result;
+use crate::figures::grouped;
 use crate::outcome::{Cohort, Tally};
 use crate::pipeline::throttle::Change;
 use crate::progress::Snapshot;
-use crate::report::text::grouped;
 
 impl Engine {
     pub(super) fn show(&mut self) {

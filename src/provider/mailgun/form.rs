@@ -2,7 +2,8 @@
 //!
 //! The rule it keeps: the same fields under the same key are the same octets.
 
-use crate::base64;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use crate::content::Attachment;
 
 /// A form that is being filled in.
@@ -28,7 +29,7 @@ impl Form {
     /// Appends a file; `None` where its data is not base64.
     pub(super) fn file(&mut self, name: &str, file: &Attachment) -> Option<()> {
         let names = format!("name=\"{}\"; filename=\"{}\"", escaped(name), escaped(&file.name));
-        self.part(&names, Some(&file.content_type), |body| base64::decode(&file.data).map(|data| body.extend_from_slice(&data)))
+        self.part(&names, Some(&file.content_type), |body| BASE64_STANDARD.decode(&file.data).ok().map(|data| body.extend_from_slice(&data)))
     }
 
     fn part(&mut self, names: &str, content_type: Option<&str>, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {

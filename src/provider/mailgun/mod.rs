@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,7 +20,6 @@ use serde_json::Value;
 use self::form::Form;
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Mark, Read, Request, Shared, by_status};
 use super::{BoxFuture, Capabilities, Claim, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
-use crate::base64;
 use crate::content::{Content, Party};
 use crate::error::Result;
 use crate::outcome::Reason;
@@ -61,7 +61,7 @@ fn connect(settings: &ProviderSettings) -> Result<Box<dyn Provider>> {
     }
     let mut http = Http::new(settings, region(&keys)?)?;
     let key = keys.secret("api_key")?;
-    let credentials = Secret::new(base64::encode(format!("api:{}", key.expose()).as_bytes()));
+    let credentials = Secret::new(BASE64_STANDARD.encode(format!("api:{}", key.expose()).as_bytes()));
     http.secret_header("authorization", "Basic ", credentials).map_err(|what| keys.error("api_key", &what))?;
     http.keep_secret(key);
     Ok(Box::new(Mailgun { http, path: format!("/v3/{domain}/messages"), domain: domain.to_owned(), options: options(&keys)? }))

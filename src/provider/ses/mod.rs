@@ -21,6 +21,7 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -33,7 +34,6 @@ use self::signer::Signer;
 use super::http::{self, Answer, Api, Http, Inexpressible, Keys, Limits, Read, Request, by_status};
 use super::{BoxFuture, Capabilities, Claim, Form, Job, Provider, ProviderSettings, ProviderSpec, Refusal, Reply, Verdict, Wire};
 use crate::address::Address;
-use crate::base64;
 use crate::error::Result;
 use crate::outcome::Reason;
 
@@ -219,7 +219,7 @@ impl Api for Ses {
         let simulator = self.simulator(job);
         let mail = Mail {
             destination: Destination { to_addresses: [simulator.as_deref().unwrap_or(job.to.as_str())] },
-            content: Content { raw: Raw { data: base64::encode(&job.message) } },
+            content: Content { raw: Raw { data: BASE64_STANDARD.encode(&job.message) } },
             email_tags: self.tags_of(job),
             options: &self.options,
         };

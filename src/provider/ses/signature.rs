@@ -3,10 +3,10 @@
 //! The rule it keeps: the same request, credentials and time give the same signature, and the secret key never leaves this module.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>, read on 2026-11-21.
 
+use data_encoding::HEXLOWER;
 use ring::{digest, hmac};
 
 use super::credentials::Credentials;
-use crate::message::hex;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -25,12 +25,12 @@ pub(super) struct Signed<'a> {
 pub(super) fn authorization(credentials: &Credentials, region: &str, service: &str, at: &str, signed: &Signed<'_>) -> String {
     let date = at.get(..8).unwrap_or(at);
     let scope = format!("{date}/{region}/{service}/aws4_request");
-    let request = hex(digest::digest(&digest::SHA256, signed.canonical().as_bytes()).as_ref());
+    let request = HEXLOWER.encode(digest::digest(&digest::SHA256, signed.canonical().as_bytes()).as_ref());
     let first = format!("AWS4{}", credentials.secret_access_key.expose());
     let key = [date, region, service, "aws4_request"].iter().fold(hmac::Key::new(hmac::HMAC_SHA256, first.as_bytes()), |key, part| {
         hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref())
     });
-    let signature = hex(hmac::sign(&key, format!("{ALGORITHM}\n{at}\n{scope}\n{request}").as_bytes()).as_ref());
+    let signature = HEXLOWER.encode(hmac::sign(&key, format!("{ALGORITHM}\n{at}\n{scope}\n{request}").as_bytes()).as_ref());
     format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}", credentials.access_key_id, signed.names())
 }
 
@@ -48,7 +48,7 @@ impl Signed<'_> {
         let query = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
         let headers: String =
             self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.split_whitespace().collect::<Vec<_>>().join(" "))).collect();
-        let body = hex(digest::digest(&digest::SHA256, self.body).as_ref());
+        let body = HEXLOWER.encode(digest::digest(&digest::SHA256, self.body).as_ref());
         format!("{}\n{}\n{query}\n{headers}\n{}\n{body}", self.method, encoded(path), self.names())
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The rule it keeps: what a server says while it is told a secret is repeated without that secret.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use super::connection::Connection;
 use super::extensions::Extensions;
 use super::reply::Answer;
 use super::step::{Fault, Step};
-use crate::base64;
 use crate::secret::Secret;
 
 /// How to say who we are.
@@ -53,9 +54,9 @@ pub(super) struct Credentials {
 pub(super) async fn authenticate(connection: &mut Connection, mechanism: Mechanism, who: &Credentials) -> Result<Answer, Fault> {
     let password = who.password.expose();
     let mut responses = match mechanism {
-        Mechanism::Plain => vec![base64::encode(format!("\0{}\0{password}", who.user).as_bytes())],
-        Mechanism::Login => vec![base64::encode(who.user.as_bytes()), base64::encode(password.as_bytes())],
-        Mechanism::XOAuth2 => vec![base64::encode(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes())],
+        Mechanism::Plain => vec![BASE64_STANDARD.encode(format!("\0{}\0{password}", who.user).as_bytes())],
+        Mechanism::Login => vec![BASE64_STANDARD.encode(who.user.as_bytes()), BASE64_STANDARD.encode(password.as_bytes())],
+        Mechanism::XOAuth2 => vec![BASE64_STANDARD.encode(format!("user={}\x01auth=Bearer {password}\x01\x01", who.user).as_bytes())],
     };
     let secrets: Vec<String> = responses.iter().cloned().chain([password.to_owned()]).collect();
     responses.reverse();

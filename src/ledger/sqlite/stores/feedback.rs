@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::events::{Believe, Event};
+use crate::event::{Believe, Event};
 use crate::ledger::sqlite::{SqliteLedger, events, evidence, names, used_tokens};
 use crate::ledger::{EventQuery, FeedbackStore, KeptEvent, LedgerResult, Person, Seen, Unfiled, UsedToken};
 use crate::provider::BoxFuture;

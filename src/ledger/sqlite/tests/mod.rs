@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use super::fault::{self, Fault};
 use super::{SqliteLedger, claim, schema};
-use crate::events::{Believe, Event};
+use crate::event::{Believe, Event};
 use crate::ledger::conformance::{Bed, accepted, asks, draft, head, rejected, row, seal};
 use crate::ledger::{
     Ask, ClaimStore, Claimed, Draft, EventQuery, FeedbackStore, Gate, Ledger, LedgerError, LedgerSuppression, Member, NewPause, Pause, PauseScope,

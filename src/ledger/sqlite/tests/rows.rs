@@ -1,7 +1,7 @@
 //! What stays in the tables, what goes, and how they are searched.
 
 use super::*;
-use crate::events::{EventKind, Source};
+use crate::event::{EventKind, Source};
 use crate::message::message_id;
 
 #[tokio::test]
