@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::say;
@@ -44,7 +44,7 @@ pub fn man(dir: &Path) -> Result<Exit> {
     let aside = || -> io::Result<_> {
         fs::create_dir_all(dir)?;
         let aside = tempfile::Builder::new().prefix(".mailbatch-man-").tempdir_in(dir)?;
-        clap_mangen::generate_to(Cli::command(), aside.path())?;
+        clap_mangen::generate_to(without_help(Cli::command()), aside.path())?;
         for guide in GUIDES {
             let (name, page) = guide.man_page();
             fs::write(aside.path().join(name), page)?;
@@ -62,6 +62,14 @@ pub fn man(dir: &Path) -> Result<Exit> {
         fs::rename(aside.path().join(name), target.path()).map_err(failed)?;
     }
     Ok(Exit::OK)
+}
+
+/// The commands without the `help` that clap gives to each that has subcommands: it needs no page.
+fn without_help(mut command: Command) -> Command {
+    command.build();
+    let names: Vec<String> =
+        command.get_subcommands().filter(|sub| sub.find_subcommand("help").is_some()).map(|sub| sub.get_name().to_owned()).collect();
+    names.iter().fold(command, |command, name| command.mut_subcommand(name, |sub| sub.mut_subcommand("help", |help| help.hide(true))))
 }
 
 #[cfg(test)]

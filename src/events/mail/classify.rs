@@ -36,8 +36,8 @@
 use std::collections::HashMap;
 
 use super::status::{codes_in, is_generic};
-use crate::event::{Bounce, Class};
 use super::wording::{gives_none, whole, without_frame, without_own_words, without_repeated};
+use crate::event::{Bounce, Class};
 use crate::replies::{Meaning, Place, Spoken, Status, classify, normal, says_nobody, spoken, without_addresses};
 
 /// What is concluded about one recipient.
