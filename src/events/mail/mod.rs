@@ -106,6 +106,9 @@ fn named(mut events: Vec<Event>, raw: &[u8]) -> Vec<Event> {
     events
 }
 
+/// The most bytes of an address in a notification.
+const LONGEST: usize = 320;
+
 fn read_within(raw: &Bytes, now: Timestamp, depth: usize) -> Told {
     let Some(parts) = Parts::of(raw) else { return Told::Nothing("not a mail message") };
     if let Some(complaint) = arf::read(&parts) {
@@ -170,6 +173,8 @@ fn notified(parts: &Parts, now: Timestamp) -> Option<Vec<Event>> {
         return None;
     }
     for event in &mut events {
+        // No address has so many bytes (RFC 5321, 4.5.3.1), and anybody can write this.
+        event.recipient.take_if(|recipient| recipient.len() > LONGEST || recipient.contains(char::is_control));
         event.source = Source::Dsn;
         event.provider.clear();
         event.id.clear();
