@@ -60,9 +60,10 @@ pub(super) fn reported(parts: &Parts, now: Timestamp) -> Vec<Event> {
             named.retain(|address| !is_own(address));
         }
         let ours = named.iter().find(|address| addressed.contains(&address.to_ascii_lowercase())).or(named.first());
-        let is_unreadable = recipient.is_unreadable();
         let others = || whole(&recipient, &human.recipients, &sent_to, alone).or_else(|| verp(parts));
-        let address = ours.cloned().or_else(|| if is_unreadable { None } else { others() });
+        let address = ours.cloned().or_else(|| if recipient.is_unreadable() { None } else { others() });
+        let address = address.filter(|address| !is_another(&recipient, address));
+        let is_unreadable = address.is_none() && (recipient.is_unreadable() || is_mailbox(&recipient));
         if address.is_none() && recipient.status.is_empty() && recipient.diagnostic.is_empty() {
             continue;
         }
@@ -136,6 +137,19 @@ fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], 
     let mut all = sent_to.iter().filter(|_| sent_to.len() == 1).chain(human.iter().map(|(address, _)| address)).chain(sent_to);
     let by_name = local.and_then(|local| all.clone().find(|address| address.to_ascii_lowercase().starts_with(&format!("{local}@"))));
     by_name.cloned().or(undotted).or_else(|| if alone { all.next().cloned() } else { None })
+}
+
+/// Whether a report names a mailbox without a domain, and the address that the rest of it has is of another: the message was passed on, and
+/// whose fault it is that the mailbox does not exist is not said.
+fn is_another(recipient: &Recipient, address: &str) -> bool {
+    is_mailbox(recipient) && local(recipient).is_some_and(|local| !address.to_ascii_lowercase().starts_with(&format!("{local}@")))
+}
+
+/// Whether the field of the recipient is of the type of mail addresses and has the name of a mailbox alone.
+fn is_mailbox(recipient: &Recipient) -> bool {
+    let value = recipient.final_recipient.split_once(';').filter(|(kind, _)| kind.trim().eq_ignore_ascii_case("rfc822"));
+    let name = value.map_or("", |(_, name)| name.trim());
+    recipient.addresses().is_empty() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'+'))
 }
 
 /// The name of a mailbox as a report gives it.

@@ -271,3 +271,18 @@ fn a_member_of_a_list_that_reached_others_takes_nobody_along() {
     }
     assert_eq!(suppressed(&returned("This is a report.", &carl))[0].1, ours, "a forward that fails is hers");
 }
+
+#[test]
+fn a_mailbox_without_a_domain_is_nobody_else() {
+    let fields = |name: &str| {
+        format!("Final-Recipient: rfc822; {name}\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: {name}: 550 <{name}@localhost>... User unknown")
+    };
+    // A program that fetches mail passes it on to the mailboxes of its own host.
+    let suppressed = |name: &str| suppressed(&returned("Some addresses were rejected by the MDA fetchmail forwards to.", &fields(name)));
+    assert_eq!(suppressed("account"), [(String::new(), String::new())], "an address, or a message by which it could be known, is not named");
+    assert_eq!(
+        suppressed("ann").iter().map(|(person, _)| person.as_str()).collect::<Vec<_>>(),
+        ["ann@example.com"],
+        "the rest of the report completes it"
+    );
+}
