@@ -90,7 +90,7 @@ fn check_frozen(message: &Message) {
 }
 
 fn check_error(name: &str, document: &[u8], why: &str) {
-    assert!(why.contains(name), "{why:?} does not name the file");
+    assert!(why.contains(name) || why.starts_with("attachment "), "{why:?} names neither the file nor the attachment");
     let lines = 1 + document.iter().filter(|byte| **byte == b'\n').count();
     let line = why.split_once(&format!("{name}:")).and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok());
     assert!(line.is_none_or(|line| (1..=lines).contains(&line)), "{why:?} names a line that the file does not have");

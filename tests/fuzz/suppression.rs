@@ -112,6 +112,10 @@ fn check_screened(suppressions: &Suppressions, entry: &Entry) {
         None if entry.entry.starts_with("sha256:") => return,
         None => entry.entry.clone(),
     };
+    // A domain of nearly the greatest length has no room for a name before it.
+    if person.len() > 254 && entry.entry.starts_with('@') {
+        return;
+    }
     let address = Address::parse(&person).unwrap_or_else(|why| panic!("{person:?}: {why}"));
     assert!(suppressions.screen(&address).is_some(), "{person:?} is mailed");
 }

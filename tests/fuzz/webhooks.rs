@@ -86,8 +86,8 @@ fn check_reading(webhook: &Webhook, body: &[u8]) {
         let told = |event: &mailbatch::event::Event| serde_json::to_string(event).expect("an event is JSON");
         assert_eq!(told(&again), text, "{}: an event reads back as it was written", webhook.kind);
     }
-    // White space between the values of a body is not its meaning.
-    if let (Ok(value), true) = (serde_json::from_slice::<Value>(body), webhook.kind != "ses") {
+    // White space between the values of a body is not its meaning. A number that serde_json cannot hold is written back with other digits.
+    if let (Ok(value), true) = (serde_json::from_slice::<Value>(body), webhook.kind != "ses" && !has_long_number(body)) {
         let pretty = serde_json::to_vec_pretty(&value).expect("a value is JSON");
         let said = |events: &[mailbatch::event::Event]| {
             events.iter().map(|event| (event.word(), event.recipient.clone(), event.id.clone())).collect::<Vec<_>>()
@@ -158,4 +158,9 @@ fn check_signature(webhook: &Webhook, body: &[u8]) {
             assert!(matches!(verify(&secret, &headers, body, when), Err(Refusal::Stale(..))), "{}: stale", webhook.kind);
         }
     }
+}
+
+/// Whether digits stand in a body that may be more than a number holds.
+fn has_long_number(body: &[u8]) -> bool {
+    body.split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > 15)
 }
