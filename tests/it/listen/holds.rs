@@ -54,7 +54,9 @@ fn held_through_kills(by: &str, servers: usize, bounces: fn(&str) -> bool) {
     let mut draws = Draws::fresh();
     for round in 0..ROUNDS {
         let all: Vec<Recorder> = (0..servers).map(|_| server()).collect();
-        let relays: Vec<_> = ["a", "b"].into_iter().zip(&all).map(|(name, server)| (name, server, "in_flight = 2\nrate = \"60/s\"")).collect();
+        // The same time for any number of relays, which is longer than the bounces take to be noticed.
+        let rate = format!("in_flight = 2\nrate = \"{}/s\"", 40 / servers);
+        let relays: Vec<_> = ["a", "b"].into_iter().zip(&all).map(|(name, server)| (name, server, rate.as_str())).collect();
         let weights: String = relays.iter().map(|(name, ..)| format!("{name} = 1, ")).collect();
         let tables = format!("[pause]\nrules = [\"bounced > 20% over 1h min 5/4{by}\"]\n[route]\nweights = {{ {} }}", weights.trim_end_matches(", "));
         let work = prepared(&relays, &tables, ROWS);
