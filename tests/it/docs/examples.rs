@@ -245,7 +245,7 @@ fn every_flag_that_is_named_exists() {
     let mut known: BTreeSet<String> = ["help", "version"].map(str::to_owned).into();
     flags(&Cli::command(), &mut known);
     // Of the benchmark, and of cargo.
-    known.extend(["quick", "path"].map(str::to_owned));
+    known.extend(["quick", "path", "profile"].map(str::to_owned));
     for (name, markdown) in documents() {
         for span in code_spans(&markdown) {
             for word in span.split([' ', '[', '|']).filter_map(|word| word.strip_prefix("--")) {
