@@ -28,6 +28,7 @@ mod lists;
 mod locked;
 mod loss;
 mod mailboxes;
+mod nested;
 mod odds;
 mod outputs;
 mod pauses;
