@@ -126,7 +126,7 @@ words! {
 }
 
 impl Source {
-    /// Whether it can come from nobody but the provider or the operator. Mail can come from anybody.
+    /// Whether only the provider or the operator can be its source. Any sender can write a mail.
     pub fn is_authenticated(self) -> bool {
         !matches!(self, Self::Dsn | Self::Arf)
     }
@@ -141,7 +141,7 @@ pub struct Correlation {
     pub key: String,
 }
 
-/// Something that happened after the hand-over, in the same form whatever told it.
+/// Something that happened after the hand-over, in the same form for every source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// [`VERSION`].
@@ -158,7 +158,7 @@ pub struct Event {
     pub status: String,
     /// What the source says about it, in its words.
     pub reason: String,
-    /// When it happened; when we heard of it where the source does not say.
+    /// When it happened; when it was read where the source does not say.
     pub at: Timestamp,
     /// The name of the provider in the configuration; empty for mail.
     pub provider: String,
@@ -167,14 +167,14 @@ pub struct Event {
     pub recipient: Option<String>,
     /// The provider's id of the message; empty where there is none.
     pub provider_id: String,
-    /// Our Message-ID without angle brackets; empty where it is not told.
+    /// Our Message-ID without angle brackets; empty where the source does not name it.
     pub message_id: String,
     /// The token of [`crate::message::token_of`] out of an envelope sender or a link; empty where there is none.
     pub token: String,
     pub correlation: Option<Correlation>,
     /// What tells this event from all others of the provider; filled in by [`Event::identify`] where the source has no name for it.
     pub id: String,
-    /// Nothing but words tells it, which anybody can write: it is kept, and is about nobody and teaches nothing.
+    /// Only free text reports it, which any sender can write: it is kept, belongs to no recipient and suppresses none.
     #[serde(skip)]
     pub is_hearsay: bool,
     /// What the source sent, word for word, its first [`RAW_LIMIT`] bytes.
@@ -209,7 +209,7 @@ impl Raw {
 }
 
 impl Event {
-    /// An event about nobody yet, without a reason.
+    /// An event without a recipient and a reason.
     pub fn new(kind: EventKind, source: Source, at: Timestamp) -> Self {
         Self {
             v: VERSION,
@@ -259,8 +259,8 @@ impl Event {
         feedback_word(self.kind, self.bounce)
     }
 
-    /// Why the person must not be mailed again, if that follows from this event alone. Policy answers are about the sender, and whoever
-    /// calls a message no spam has not complained.
+    /// Why the recipient must not be mailed again, if that follows from this event alone. A policy answer is about the sender, and a report
+    /// of `not-spam` is no complaint.
     pub fn suppresses(&self) -> Option<Reason> {
         match (self.kind, self.bounce, self.class) {
             (EventKind::Bounced, _, Some(Class::Policy)) => None,

@@ -139,8 +139,8 @@ fn whole(recipient: &Recipient, human: &[(String, String)], sent_to: &[String], 
     by_name.cloned().or(undotted).or_else(|| if alone { all.next().cloned() } else { None })
 }
 
-/// Whether a report names a mailbox without a domain, and the address that the rest of it has is of another: the message was passed on, and
-/// whose fault it is that the mailbox does not exist is not said.
+/// Whether a report names a mailbox without a domain that is not the mailbox of `address`. The message was passed on to another host, and
+/// `address` itself may exist.
 fn is_another(recipient: &Recipient, address: &str) -> bool {
     is_mailbox(recipient) && local(recipient).is_some_and(|local| !address.to_ascii_lowercase().starts_with(&format!("{local}@")))
 }
