@@ -75,6 +75,35 @@ pub enum Told {
 pub fn read(raw: &[u8], now: Timestamp) -> Told {
     let raw = &raw[..raw.len().min(LOOKED_AT)];
     let raw = raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw);
+    match read_lines(&with_line_feeds(raw), now) {
+        // The ids are those of the bytes as they were received, so that a message keeps its ids from version to version.
+        Told::Events(events) => Told::Events(named(events, raw)),
+        nothing => nothing,
+    }
+}
+
+/// The message with every line ended by a line feed alone. A report has to mean the same whether it was read from a mailbox (CRLF), from a
+/// file of a mail store (LF) or from a file that was written in text mode twice (CR CR LF); what takes a message apart does not treat the
+/// three alike in damaged messages.
+fn with_line_feeds(raw: &[u8]) -> Bytes {
+    if memchr::memchr(b'\r', raw).is_none() {
+        return Bytes::copy_from_slice(raw);
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        let Some(text) = line.strip_suffix(b"\n") else {
+            out.extend_from_slice(line);
+            continue;
+        };
+        let end = text.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+        out.extend_from_slice(&text[..end]);
+        out.push(b'\n');
+    }
+    out.into()
+}
+
+/// Reads a message whose lines end with line feeds.
+fn read_lines(raw: &Bytes, now: Timestamp) -> Told {
     if raw.iter().all(u8::is_ascii_whitespace) {
         return Told::Nothing("empty");
     }
@@ -84,10 +113,7 @@ pub fn read(raw: &[u8], now: Timestamp) -> Told {
     }
     let start = raw.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
     let line = raw[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    match read_within(&Bytes::copy_from_slice(&raw[line..]), now, 0) {
-        Told::Events(events) => Told::Events(named(events, raw)),
-        nothing => nothing,
-    }
+    read_within(&raw.slice(line..), now, 0)
 }
 
 /// Gives the events what they share: the raw message and ids.
